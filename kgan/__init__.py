@@ -1,0 +1,50 @@
+"""GANs you can read in an evening, trust overnight and teach from.
+
+    import kgan
+
+    images = kgan.data.load("digits")                # 1,797 real digits, 28 × 28 × 1, in [-1, 1]
+    model = kgan.DCGAN(image_shape=(28, 28, 1))
+    model.compile()
+    model.fit(images, batch_size=32, epochs=30, callbacks=[kgan.callbacks.EpochGIF("progress.gif")])
+
+Start reading at `kgan/gan.py`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kgan import callbacks, data, latent, losses, networks, plots, recipes, runs
+    from kgan.dcgan import DCGAN
+    from kgan.gan import GAN
+
+__version__ = "0.1.0"
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "callbacks",
+    "data",
+    "latent",
+    "losses",
+    "networks",
+    "plots",
+    "recipes",
+    "runs",
+]
+
+_HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan"}
+
+
+def __getattr__(name: str) -> object:
+    """Import on first use: TensorFlow takes seconds to start, and `kgan --help` does not need it."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"kgan.{name}")
+    raise AttributeError(f"module 'kgan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

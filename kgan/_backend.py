@@ -1,0 +1,52 @@
+"""Keras and TensorFlow, started quietly, for every module that needs them.
+
+    from kgan._backend import keras, tf
+
+TensorFlow greets its user with a dozen lines about oneDNN and CUDA, written by its C++ half before it reads
+`TF_CPP_MIN_LOG_LEVEL`. They are held back while it starts, and shown after all if it fails to.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+_requested = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+if _requested != "tensorflow":
+    raise ImportError(
+        f"kgan trains on TensorFlow, but KERAS_BACKEND is {_requested!r}: unset it, or set it to 'tensorflow'"
+    )
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Send file descriptor 2 to a temporary file, and give it back its text only if the block raises."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held_back:
+        stderr = os.dup(2)
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            os.write(stderr, held_back.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later on: errors only
+with _stderr_held_back() if "tensorflow" not in sys.modules else contextlib.nullcontext():
+    import keras
+    import tensorflow as tf
+
+    tf.config.list_physical_devices()  # the search for a GPU writes a few lines as well
+
+if keras.backend.backend() != "tensorflow":  # keras was imported before kgan, and its settings file names another
+    raise ImportError(
+        f"kgan trains on TensorFlow, but Keras runs on {keras.backend.backend()!r}: set KERAS_BACKEND to 'tensorflow'"
+    )
+
+__all__ = ["keras", "tf"]
