@@ -1,0 +1,128 @@
+"""Adversarial losses: pure functions of logits, the paper's formula above each.
+
+D(x) = σ(logit) is the probability that x is real, and ζ(a) = log(1 + eᵃ) is the softplus, so that
+-log D(x) = ζ(-logit) and -log(1 - D(x)) = ζ(logit). Written with ζ they never compute log 0, however sure
+the discriminator is.
+
+A loss is a pair, and a new one is a new pair: `model.compile(loss=(my_discriminator_loss, my_generator_loss))`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kgan._backend import tf
+
+
+def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
+    """What the discriminator descends: the negative of the value function of Goodfellow et al. (2014), eq. 1.
+
+        -E[log D(x)] - E[log(1 - D(G(z)))]
+
+    One-sided label smoothing (Salimans et al. 2016, section 3.4) asks for the probability 1 - label_smoothing
+    on real images instead of 1, and leaves the fakes alone.
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1).
+        fake_logits: its logits for fake images, shape (batch, 1).
+        label_smoothing: from 0 to 0.5; 0.1 asks for D(x) = 0.9.
+
+    Returns:
+        A scalar; 2 ln 2 where all logits are 0.
+
+    Example:
+        >>> float(discriminator_loss(tf.zeros((4, 1)), tf.zeros((4, 1))))
+        1.3862943649291992
+    """
+    sure = tf.reduce_mean(tf.nn.softplus(-real_logits))  # -E[log D(x)]
+    unsure = tf.reduce_mean(tf.nn.softplus(real_logits))  # -E[log(1 - D(x))]
+    fooled = tf.reduce_mean(tf.nn.softplus(fake_logits))  # -E[log(1 - D(G(z)))]
+    return (1 - label_smoothing) * sure + label_smoothing * unsure + fooled
+
+
+def minimax(fake_logits: tf.Tensor) -> tf.Tensor:
+    """The generator's half of the minimax game: Algorithm 1 of Goodfellow et al. (2014), last line.
+
+        E[log(1 - D(G(z)))]
+
+    Its gradient vanishes where the discriminator is sure of the fakes, which is why their section 3 and most
+    implementations use `non_saturating`.
+
+    Args:
+        fake_logits: the discriminator's logits for fake images, shape (batch, 1).
+
+    Returns:
+        A scalar, never above 0; -ln 2 where all logits are 0.
+
+    Example:
+        >>> float(minimax(tf.zeros((4, 1))))
+        -0.6931471824645996
+    """
+    return -tf.reduce_mean(tf.nn.softplus(fake_logits))
+
+
+def non_saturating(fake_logits: tf.Tensor) -> tf.Tensor:
+    """The generator maximises log D(G(z)) instead: Goodfellow et al. (2014), section 3.
+
+        -E[log D(G(z))]
+
+    Args:
+        fake_logits: the discriminator's logits for fake images, shape (batch, 1).
+
+    Returns:
+        A scalar, never below 0; ln 2 where all logits are 0.
+
+    Example:
+        >>> float(non_saturating(tf.zeros((4, 1))))
+        0.6931471824645996
+    """
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+class AdversarialLoss(NamedTuple):
+    """What the two networks descend.
+
+    Attributes:
+        discriminator: (real_logits, fake_logits) → scalar.
+        generator: (fake_logits) → scalar.
+    """
+
+    discriminator: Callable[..., tf.Tensor]
+    generator: Callable[[tf.Tensor], tf.Tensor]
+
+
+LOSSES = {
+    "minimax": AdversarialLoss(discriminator_loss, minimax),
+    "non_saturating": AdversarialLoss(discriminator_loss, non_saturating),
+}
+
+
+def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0) -> AdversarialLoss:
+    """The pair of losses of that name, or the pair given, with one-sided label smoothing for the discriminator.
+
+    Args:
+        loss: "minimax", "non_saturating", or two functions (discriminator_loss, generator_loss).
+        label_smoothing: handed to the discriminator's loss where it is not 0.
+
+    Raises:
+        ValueError: for an unknown name, anything but two functions, or label_smoothing outside [0, 0.5].
+
+    Example:
+        >>> get("minimax").generator is minimax
+        True
+    """
+    if not 0 <= label_smoothing <= 0.5:
+        raise ValueError(f"label_smoothing is {label_smoothing}: it lies between 0 and 0.5")
+    if isinstance(loss, str) and loss in LOSSES:
+        pair = LOSSES[loss]
+    elif isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
+        pair = AdversarialLoss(*loss)
+    else:
+        raise ValueError(
+            f"unknown loss {loss!r}: choose {', '.join(LOSSES)} or two functions (discriminator, generator)"
+        )
+    if label_smoothing:
+        pair = pair._replace(discriminator=functools.partial(pair.discriminator, label_smoothing=label_smoothing))
+    return pair
