@@ -1,0 +1,175 @@
+"""Real images: the embedded digits, any image data set of TensorFlow Datasets, arrays; and their batches.
+
+Nothing random here depends on what was drawn before: the batch of a step is a pure function of (seed, step), so a
+run that is resumed at step 1,234 sees the batch that it would have seen.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgan._backend import tf
+
+
+def load(
+    source: str | Path = "digits", *, split: str = "train", image_size: int | None = None, dtype: str = "float32"
+) -> np.ndarray:
+    """Load real images.
+
+    Args:
+        source: "digits", scikit-learn's 1,797 real handwritten digits, which needs no network; a `.npy` file with
+            images of shape (count, height, width, channels), uint8 or float32 in [-1, 1]; or the name of a data
+            set of TensorFlow Datasets: "mnist", "fashion_mnist", "cifar10", "stl10", "oxford_flowers102", …
+        split: of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
+        image_size: height and width wanted; images are cut to their central square and resized. None leaves
+            them as they are.
+        dtype: "float32" for images in [-1, 1]; "uint8" for 0 to 255, a quarter of the memory, which `batches`
+            takes as well.
+
+    Returns:
+        Images of shape (count, height, width, channels).
+
+    Raises:
+        ValueError: for an unknown data set, split or file content, or images of mixed sizes without `image_size`.
+        OSError: for a data set that cannot be downloaded, or a file that cannot be read.
+
+    Example:
+        >>> load("digits").shape
+        (1797, 28, 28, 1)
+    """
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"image_size is {image_size}: it is 1 or more")
+    if str(source) == "digits":
+        images = _digits()
+    elif str(source).endswith(".npy"):
+        images = _array_file(Path(source))
+    else:
+        images = _tfds(str(source), split, image_size)
+    if image_size is not None and images.shape[1:3] != (image_size, image_size):
+        resized = [_resize(chunk, image_size).numpy() for chunk in np.array_split(images, len(images) // 1024 + 1)]
+        images = np.concatenate(resized)
+    if dtype == "uint8":
+        return images
+    if dtype == "float32":
+        return np.float32(images) / np.float32(127.5) - 1
+    raise ValueError(f"dtype is {dtype!r}: choose float32 or uint8")
+
+
+def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
+    """Shuffled batches without end, the batch of each step a pure function of (seed, step).
+
+    An epoch is `len(images) // batch_size` batches and shows no image twice; each epoch has an order of its own and
+    leaves out another remainder. Train with that `steps_per_epoch`.
+
+    Args:
+        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1].
+        batch_size: of each batch.
+        seed: of the order.
+        step: of the first batch.
+
+    Returns:
+        A dataset of float32 batches, (batch_size, …).
+
+    Raises:
+        ValueError: for a batch larger than the data, or below 1.
+
+    Example:
+        >>> images = load("digits")
+        >>> history = model.fit(batches(images, 64), steps_per_epoch=len(images) // 64, epochs=2, verbose=0)
+    """
+    count = len(images)
+    if not 1 <= batch_size <= count:
+        raise ValueError(f"a batch of {batch_size} cannot be drawn from {count} images: take from 1 to {count}")
+    images = tf.convert_to_tensor(images)
+    steps_per_epoch = count // batch_size
+
+    def batch(step: tf.Tensor) -> tf.Tensor:
+        positions = step % steps_per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
+        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), step // steps_per_epoch)
+        chosen = tf.gather(images, tf.random.experimental.index_shuffle(positions, key, max_index=count - 1))
+        scaled = tf.cast(chosen, tf.float32)
+        return scaled / 127.5 - 1 if images.dtype == tf.uint8 else scaled
+
+    return tf.data.Dataset.counter(step).map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _digits() -> np.ndarray:
+    """8 × 8 digits brought to 28 × 28 the way MNIST was made: scaled to 20 × 20, with a margin of 4."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    small = np.uint8(np.round(load_digits().images * (255 / 16)))
+    scaled = [np.asarray(Image.fromarray(digit).resize((20, 20), Image.Resampling.BICUBIC)) for digit in small]
+    return np.pad(np.stack(scaled), ((0, 0), (4, 4), (4, 4)))[..., np.newaxis]
+
+
+def _array_file(path: Path) -> np.ndarray:
+    try:
+        images = np.load(path, allow_pickle=False)  # a pickle could run anything
+    except ValueError as error:
+        raise ValueError(f"{path} is not an array of images: {error}") from None
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
+        raise ValueError(f"{path} holds an array of shape {images.shape}: images are (count, height, width, channels)")
+    if images.dtype == np.uint8:
+        return images
+    low, high = images.min(), images.max()
+    if images.dtype.kind != "f" or not (low >= -1 and high <= 1):
+        raise ValueError(
+            f"{path} holds {images.dtype} from {low:g} to {high:g}: images are uint8, or floats in [-1, 1]"
+        )
+    return np.uint8(np.round((images + 1) * 127.5))
+
+
+def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
+    import tensorflow_datasets as tfds
+
+    known = tfds.list_builders(with_community_datasets=False)
+    if name.split("/")[0].split(":")[0] not in known:
+        similar = difflib.get_close_matches(name, ["digits", *known], n=3) or ["digits", "mnist", "cifar10"]
+        raise ValueError(f"unknown data set {name!r}: did you mean {' or '.join(similar)}?")
+    try:
+        builder = tfds.builder(name)
+        builder.download_and_prepare()
+    except Exception as error:  # of many classes: no network, a full disk, files to be fetched by hand
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise OSError(
+            f"{name} cannot be downloaded ({reason}): 'digits' is the data set that needs no network"
+        ) from None
+    return images_of(builder, split, image_size)
+
+
+def images_of(builder: Any, split: str, image_size: int | None = None) -> np.ndarray:
+    """All images of a split of a prepared `tfds` builder, uint8, in the data set's own order."""
+    import tensorflow_datasets as tfds
+
+    name = builder.name
+    features = [key for key, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image)]
+    if not features:
+        raise ValueError(f"{name} holds no images: choose an image data set such as mnist, cifar10 or 'digits'")
+    shape = builder.info.features[features[0]].shape
+    if image_size is None and None in shape:
+        raise ValueError(f"images of {name} have many sizes: choose one with image_size")
+    try:
+        examples = builder.as_dataset(split=split, shuffle_files=False)
+    except ValueError:
+        raise ValueError(f"{name} has no split {split!r}: choose from {', '.join(builder.info.splits)}") from None
+    images = examples.map(lambda example: example[features[0]], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    if image_size is not None:
+        images = images.map(
+            lambda image: _resize(image, image_size), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+    return np.concatenate(list(images.batch(1024).as_numpy_iterator()))
+
+
+def _resize(images: tf.Tensor, image_size: int) -> tf.Tensor:
+    """The central square of an image or of a batch of images, resized, uint8."""
+    height, width = tf.unstack(tf.shape(images)[-3:-1])
+    side = tf.minimum(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = images[..., top : top + side, left : left + side, :]
+    resized = tf.image.resize(square, (image_size, image_size), method="bicubic", antialias=True)
+    return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
