@@ -1,0 +1,73 @@
+"""The DCGAN of Radford et al. (2016): a GAN whose two networks are convolutional."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kgan import networks
+from kgan._backend import keras
+from kgan.gan import GAN
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class DCGAN(GAN):
+    """A GAN with Radford's networks, built for an image shape.
+
+    Args:
+        image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
+        latent_dim: units of a code.
+        filters: width of the networks (see `kgan.networks.dcgan_generator`).
+        kernel_size: of all convolutions.
+        reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step
+            uses the fakes made for the discriminator: a generator pass is what a step pays most for.
+        seed: of the initial weights, the codes and the data order.
+        **kwargs: those of `GAN`: d_steps, prior, name.
+
+    Raises:
+        ValueError: for an image size that the networks cannot make, with the nearest ones.
+
+    Example:
+        >>> model = kgan.DCGAN(image_shape=(28, 28, 1))
+        >>> model.compile()
+        >>> history = model.fit(kgan.data.load("digits"), batch_size=64, epochs=1, verbose=0)
+        >>> model.generate(16).shape
+        (16, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        latent_dim: int = 100,
+        filters: int = 64,
+        kernel_size: int = 4,
+        *,
+        reuse_fakes: bool = True,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            networks.dcgan_generator(image_shape, latent_dim, filters, kernel_size, seed=seed),
+            networks.dcgan_discriminator(image_shape, filters, kernel_size, seed=seed + 1),
+            reuse_fakes=reuse_fakes,
+            seed=seed,
+            **kwargs,
+        )
+        self.image_shape = tuple(image_shape)
+        self.filters = filters
+        self.kernel_size = kernel_size
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["generator"], config["discriminator"]  # built anew from what follows
+        return {
+            **config,
+            "image_shape": self.image_shape,
+            "latent_dim": self.latent_dim,
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DCGAN:
+        return cls(**config)

@@ -1,0 +1,331 @@
+"""The generative adversarial network of Goodfellow et al. (2014), and its Algorithm 1."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kgan import latent, losses
+from kgan._backend import keras, tf
+from kgan.data import batches
+
+
+class Fakes(NamedTuple):
+    """A minibatch that the generator drew, with the tape that watched it draw."""
+
+    codes: tf.Tensor
+    images: tf.Tensor
+    tape: tf.GradientTape
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class GAN(keras.Model):
+    """A generator and a discriminator, trained against each other by `fit`.
+
+    Knows nothing of images: real samples are whatever the discriminator takes, vectors included.
+
+    Args:
+        generator: a built model, codes (batch, latent_dim) → fake images.
+        discriminator: a built model, images → logits (batch, 1). Logits, not probabilities: end it without a
+            sigmoid.
+        d_steps: discriminator steps before each generator step, k in Algorithm 1. The batch that `fit` delivers
+            is split into this many minibatches.
+        reuse_fakes: whether the generator's step uses the fakes that the discriminator has just been shown
+            (cheaper: one generator pass less) or draws fresh codes, as Algorithm 1 does.
+        prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
+        seed: the codes of a step, and the order of arrays given to `fit`, are pure functions of (seed, step).
+
+    Raises:
+        ValueError: where the two networks do not fit each other, or an argument is out of range.
+
+    Metrics of an epoch, means over all its examples:
+        d_loss, g_loss: what each network descends.
+        d_real, d_fake: probability of being real that the discriminator gives to real and to fake images.
+
+    Example:
+        >>> generator = kgan.networks.dense_generator((28, 28, 1), latent_dim=100)
+        >>> discriminator = kgan.networks.dense_discriminator((28, 28, 1))
+        >>> model = kgan.GAN(generator, discriminator)
+        >>> model.compile()
+        >>> history = model.fit(kgan.data.load("digits"), batch_size=128, epochs=1, verbose=0)
+        >>> model.generate(16).shape
+        (16, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        d_steps: int = 1,
+        reuse_fakes: bool = False,
+        prior: str = "normal",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _check_networks(generator, discriminator)
+        if d_steps < 1:
+            raise ValueError(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
+        if prior not in latent.PRIORS:
+            raise ValueError(f"unknown prior {prior!r}: choose one of {', '.join(latent.PRIORS)}")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.d_steps = d_steps
+        self.reuse_fakes = reuse_fakes
+        self.prior = prior
+        self.seed = seed
+        # A weight, so that it is saved: a model that is loaded again draws the codes it would have drawn.
+        self.step = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
+        self.d_loss_metric = keras.metrics.Mean(name="d_loss")
+        self.g_loss_metric = keras.metrics.Mean(name="g_loss")
+        self.d_real_metric = keras.metrics.Mean(name="d_real")
+        self.d_fake_metric = keras.metrics.Mean(name="d_fake")
+        self.built = True  # otherwise Keras builds it by calling it, on images where `call` takes codes
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """What an epoch reports; without Keras' own `loss`, which would always be 0."""
+        return [self.d_loss_metric, self.g_loss_metric, self.d_real_metric, self.d_fake_metric]
+
+    @property
+    def latent_dim(self) -> int:
+        """Units of a code."""
+        return self.generator.input_shape[-1]
+
+    # Algorithm 1
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """k discriminator steps, then one generator step: Goodfellow et al. (2014), Algorithm 1."""
+        for k, real_images in enumerate(self.minibatches(data)):  # for k steps do
+            fakes = self.draw_fakes(tf.shape(real_images)[0], draw=k)
+            self.discriminator_step(real_images, fakes)
+        if not self.reuse_fakes:
+            fakes = self.draw_fakes(tf.shape(real_images)[0], draw=self.d_steps)
+        self.generator_step(fakes)
+        self.step.assign_add(1)
+        return self.get_metrics_result()
+
+    def minibatches(self, data: Any) -> list[tf.Tensor]:
+        """Split the batch that `fit` delivers into `d_steps` minibatches of real images; labels are left aside."""
+        real_images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return tf.split(real_images, self.d_steps)
+
+    def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
+        """Fresh codes, a function of (seed, step, draw), and what the generator makes of them."""
+        codes = latent.sample_codes(count, self.latent_dim, self.prior, seed=(self.seed, self.step, draw))
+        with tf.GradientTape() as tape:
+            images = self.generator(codes, training=True)
+        return Fakes(codes, images, tape)
+
+    def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
+        """Ascend log D(x) + log(1 - D(G(z))) by the discriminator's weights alone."""
+        with tf.GradientTape() as tape:
+            # In two passes: BatchNormalization over a mixture would tell real from fake by itself.
+            real_logits = self.discriminator(real_images, training=True)
+            fake_logits = self.discriminator(fakes.images, training=True)
+            d_loss = self.discriminator_loss(real_logits, fake_logits)
+            scaled_loss = self.d_optimizer.scale_loss(d_loss)
+        weights = self.discriminator.trainable_weights
+        self.d_optimizer.apply(tape.gradient(scaled_loss, weights), weights)
+        self.d_loss_metric.update_state(d_loss, sample_weight=tf.shape(real_images)[0])
+        self.d_real_metric.update_state(tf.sigmoid(real_logits))
+        self.d_fake_metric.update_state(tf.sigmoid(fake_logits))
+
+    def generator_step(self, fakes: Fakes) -> None:
+        """Descend the generator's loss by the generator's weights alone."""
+        # The fakes' tape goes on where it stopped. The scope keeps the discriminator's moving averages, which
+        # training=True would change, as its own steps left them.
+        with fakes.tape, keras.StatelessScope():
+            fake_logits = self.discriminator(fakes.images, training=True)
+            g_loss = self.generator_loss(fake_logits)
+            scaled_loss = self.g_optimizer.scale_loss(g_loss)
+        weights = self.generator.trainable_weights
+        self.g_optimizer.apply(fakes.tape.gradient(scaled_loss, weights), weights)
+        self.g_loss_metric.update_state(g_loss, sample_weight=tf.shape(fakes.codes)[0])
+
+    # Generating
+
+    def call(self, codes: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """The generator's images for these codes."""
+        return self.generator(codes, training=training)
+
+    def generate(self, codes: int | np.ndarray | tf.Tensor, *, seed: int = 0, batch_size: int = 256) -> np.ndarray:
+        """Fake images, in inference mode.
+
+        Args:
+            codes: codes of shape (count, latent_dim), or a count of codes to draw from the prior.
+            seed: which codes, where a count is given: the same seed gives the same codes.
+            batch_size: how many go through the generator at a time.
+
+        Returns:
+            Images of shape (count, …), float32, in [-1, 1] where the generator ends in tanh.
+
+        Raises:
+            ValueError: for a count below 1, or codes of another width than `latent_dim`.
+
+        Example:
+            >>> model.generate(3, seed=1).shape
+            (3, 28, 28, 1)
+        """
+        if np.ndim(codes) == 0:
+            if codes < 1:
+                raise ValueError(f"cannot generate {codes} images: ask for 1 or more")
+            codes = latent.sample_codes(int(codes), self.latent_dim, self.prior, seed)
+        if np.ndim(codes) != 2 or np.shape(codes)[1] != self.latent_dim:
+            raise ValueError(
+                f"codes have shape {tuple(np.shape(codes))}: this generator takes (count, {self.latent_dim})"
+            )
+        return np.concatenate(
+            [self(codes[i : i + batch_size], training=False).numpy() for i in range(0, len(codes), batch_size)]
+        )
+
+    # Keras: compile, fit, save
+
+    def compile(
+        self,
+        d_optimizer: keras.optimizers.Optimizer | str | None = None,
+        g_optimizer: keras.optimizers.Optimizer | str | None = None,
+        loss: str | tuple[Callable, Callable] = "non_saturating",
+        label_smoothing: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        """Choose the optimizers and the loss.
+
+        Args:
+            d_optimizer, g_optimizer: one for each network; by default Adam with learning rate 2e-4 and β1 0.5
+                (Radford et al. 2016, section 4).
+            loss: "non_saturating" or "minimax" (`kgan.losses`), or two functions
+                (discriminator_loss, generator_loss) with the signatures of those.
+            label_smoothing: one-sided: the discriminator is asked for 1 - label_smoothing on real images.
+            **kwargs: Keras' own: jit_compile, run_eagerly, steps_per_execution.
+
+        Raises:
+            ValueError: for an unknown loss, label_smoothing outside [0, 0.5], or one optimizer for both networks.
+            TypeError: for the argument `optimizer`.
+
+        Example:
+            >>> model.compile(g_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.5), label_smoothing=0.1)
+        """
+        if "optimizer" in kwargs:
+            raise TypeError("a GAN has two optimizers: pass d_optimizer and g_optimizer instead of optimizer")
+        if d_optimizer is g_optimizer and isinstance(d_optimizer, keras.optimizers.Optimizer):
+            raise ValueError("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
+        # None: otherwise Keras installs an RMSprop that trains nothing and that callbacks would act upon.
+        super().compile(optimizer=None, loss=None, **kwargs)
+        self.d_optimizer = _built_optimizer(d_optimizer, self.discriminator)
+        self.g_optimizer = _built_optimizer(g_optimizer, self.generator)
+        self.discriminator_loss, self.generator_loss = losses.get(loss, label_smoothing)
+        self._compile_arguments = {"loss": loss, "label_smoothing": label_smoothing, **kwargs}
+
+    def fit(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Keras' `fit`, with the images checked first.
+
+        An array is shuffled anew each epoch, by a pure function of (seed, step), and cut into whole batches. A
+        dataset comes in its own order (`kgan.data.batches` makes one that is such a function too).
+
+        Args:
+            x: real images, in [-1, 1]: an array, a `tf.data.Dataset` of batches, or whatever else Keras takes.
+            y: labels, left aside, as are labels in a dataset.
+            batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
+            **kwargs: Keras' own: epochs, callbacks, verbose, initial_epoch, steps_per_epoch, …
+
+        Raises:
+            ValueError: before training: images of another shape than the discriminator's or outside [-1, 1] (of
+                a dataset the first batch is checked), or a batch that `d_steps` does not divide.
+
+        Example:
+            >>> history = model.fit(images, batch_size=64, epochs=2, verbose=0)
+            >>> sorted(history.history)
+            ['d_fake', 'd_loss', 'd_real', 'g_loss']
+        """
+        self._assert_compile_called("fit")
+        if isinstance(x, (np.ndarray, tf.Tensor)):
+            batch_size = batch_size or 32
+            self._check_batch(x, batch_size)
+            kwargs["steps_per_epoch"] = kwargs.get("steps_per_epoch") or len(x) // batch_size
+            kwargs["shuffle"] = False  # by Keras, which would warn that it cannot shuffle a dataset
+            x, y, batch_size = batches(x, batch_size, seed=self.seed, step=int(self.step)), None, None
+        elif isinstance(x, tf.data.Dataset):
+            for batch in x.take(1):
+                first_images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+                self._check_batch(first_images, len(first_images))
+        with self._every_step_seen_by(kwargs.get("callbacks")):
+            return super().fit(x, y, batch_size, **kwargs)
+
+    def _check_batch(self, images: np.ndarray | tf.Tensor, batch_size: int) -> None:
+        expected, shape = self.discriminator.input_shape[1:], tuple(images.shape[1:])
+        if shape != expected:
+            raise ValueError(f"images have shape {shape}: this discriminator takes {expected}")
+        if len(shape) == 3:  # images, not vectors
+            low, high = float(np.min(images)), float(np.max(images))
+            if not (low >= -1 and high <= 1):  # so put that NaN is caught as well
+                raise ValueError(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
+        if batch_size % self.d_steps:
+            raise ValueError(f"a batch of {batch_size} cannot be split into {self.d_steps} equal minibatches (d_steps)")
+
+    @contextlib.contextmanager
+    def _every_step_seen_by(self, callbacks: Any) -> Iterator[None]:
+        """Where a callback waits for chosen iterations, steps_per_execution must not step over them."""
+        together = self.steps_per_execution
+        if together > 1 and any(getattr(callback, "iterations", None) for callback in callbacks or ()):
+            self.steps_per_execution, self.train_function = 1, None
+        try:
+            yield
+        finally:
+            if self.steps_per_execution != together:
+                self.steps_per_execution, self.train_function = together, None
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "d_steps": self.d_steps,
+            "reuse_fakes": self.reuse_fakes,
+            "prior": self.prior,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> GAN:
+        return cls(**_deserialized(config, "generator", "discriminator"))
+
+    def get_compile_config(self) -> dict[str, Any]:
+        arguments = {"d_optimizer": self.d_optimizer, "g_optimizer": self.g_optimizer, **self._compile_arguments}
+        return {name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**_deserialized(config, *config))
+
+
+def _deserialized(config: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names}}
+
+
+def _built_optimizer(
+    optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model
+) -> keras.optimizers.Optimizer:
+    """Built at once, because an unbuilt optimizer loses its state when it is loaded, with only a warning."""
+    optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
+    if network.dtype_policy.name == "mixed_float16" and not hasattr(optimizer, "inner_optimizer"):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.trainable_weights)
+    return optimizer
+
+
+def _check_networks(generator: keras.Model, discriminator: keras.Model) -> None:
+    if len(generator.input_shape) != 2:
+        raise ValueError(f"the generator takes inputs of shape {generator.input_shape}: codes are (batch, latent_dim)")
+    if generator.output_shape[1:] != discriminator.input_shape[1:]:
+        raise ValueError(
+            f"the generator makes images of shape {generator.output_shape[1:]}, "
+            f"but the discriminator takes {discriminator.input_shape[1:]}"
+        )
+    if discriminator.output_shape[1:] != (1,):
+        raise ValueError(f"the discriminator's output has shape {discriminator.output_shape}: it is logits, (batch, 1)")
