@@ -1,0 +1,202 @@
+"""Pictures: arrays in, grids, GIFs and curves out. Knows no model, so students can plot without one.
+
+The only place where images in [-1, 1] become pixels from 0 to 255.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import GifImagePlugin, Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MARGIN = 2  # pixels between the images of a grid, and around them
+PAPER = 255  # margins are white: fakes of digits are black at the edges
+CAPTION_HEIGHT = 22  # pixels
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Map images from [-1, 1] to 0…255, rounded; what lies outside is cut off.
+
+    Example:
+        >>> to_uint8(np.array([-1.0, 0.0, 1.0, 7.0]))
+        array([  0, 128, 255, 255], dtype=uint8)
+    """
+    return np.uint8(np.round(np.clip((np.asarray(images, np.float32) + 1) * 127.5, 0, 255)))
+
+
+def image_grid(images: np.ndarray, columns: int | None = None, *, zoom: int | None = None) -> Image.Image:
+    """Lay images out in rows, the first at the top left, with a white margin around each.
+
+    Args:
+        images: (count, height, width, channels) in [-1, 1], with 1 channel (grey) or 3 (colour).
+        columns: images in a row; by default as many as make the grid square.
+        zoom: each pixel becomes zoom × zoom; by default small images are brought to about 56 pixels.
+
+    Returns:
+        A picture, "L" or "RGB". A notebook shows it as it is; `save` writes it.
+
+    Raises:
+        ValueError: for anything but images of 1 or 3 channels, or columns below 1.
+
+    Example:
+        >>> image_grid(np.zeros((64, 28, 28, 1)), columns=8, zoom=1).size
+        (242, 242)
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or not len(images):
+        raise ValueError(f"images have shape {images.shape}: a grid shows (count, height, width, 1 or 3)")
+    count, height, width, channels = images.shape
+    columns = columns or int(np.ceil(np.sqrt(count)))
+    if columns < 1:
+        raise ValueError(f"columns is {columns}: it is 1 or more")
+    zoom = zoom or max(1, 56 // max(height, width))
+    pixels = to_uint8(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
+    height, width = height * zoom + MARGIN, width * zoom + MARGIN
+    rows = -(-count // columns)
+    grid = np.full((rows * height + MARGIN, columns * width + MARGIN, channels), PAPER, np.uint8)
+    for i, image in enumerate(pixels):
+        top, left = MARGIN + i // columns * height, MARGIN + i % columns * width
+        grid[top : top + height - MARGIN, left : left + width - MARGIN] = image
+    return Image.fromarray(grid.squeeze(2) if channels == 1 else grid)
+
+
+def captioned(picture: Image.Image, caption: str) -> Image.Image:
+    """The picture under a white strip with a line of text.
+
+    Example:
+        >>> captioned(Image.new("L", (100, 100)), "epoch 12").size
+        (100, 122)
+    """
+    strip = Image.new(picture.mode, (picture.width, picture.height + CAPTION_HEIGHT), "white")
+    strip.paste(picture, (0, CAPTION_HEIGHT))
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(strip).text((MARGIN + 1, CAPTION_HEIGHT // 2), caption, fill="black", font=font, anchor="lm")
+    return strip
+
+
+def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
+    """Pictures of one size in a row, a caption above each: epochs that compare.
+
+    Example:
+        >>> side_by_side([Image.new("L", (100, 100))] * 4, ["1", "10", "50", "100"]).size
+        (424, 122)
+    """
+    panels = [captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
+    gap = 4 * MARGIN
+    width = sum(panel.width for panel in panels) + gap * (len(panels) - 1)
+    row = Image.new(panels[0].mode, (width, panels[0].height), "white")
+    left = 0
+    for panel in panels:
+        row.paste(panel, (left, 0))
+        left += panel.width + gap
+    return row
+
+
+def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None) -> Figure:
+    """Both losses by epoch, and under them the probabilities that the discriminator gives, with the line of 0.5.
+
+    Args:
+        history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`.
+        epochs: their numbers; by default from 1.
+
+    Returns:
+        A matplotlib figure; a notebook shows it as it is, `savefig` writes it.
+
+    Example:
+        >>> figure = loss_curves({"d_loss": [1.3], "g_loss": [0.7], "d_real": [0.6], "d_fake": [0.4]})
+        >>> [axis.get_ylabel() for axis in figure.axes]
+        ['loss', 'probability of being real']
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = epochs or range(1, len(history["d_loss"]) + 1)
+    figure = Figure(figsize=(7, 6), layout="constrained")  # without pyplot, whose figures would pile up
+    FigureCanvasAgg(figure)
+    losses, probabilities = figure.subplots(2, 1, sharex=True)
+    marker = "o" if len(epochs) == 1 else None  # one epoch makes no line
+    for axis, curves in (
+        (losses, {"d_loss": "discriminator", "g_loss": "generator"}),
+        (probabilities, {"d_real": "of real images", "d_fake": "of fake images"}),
+    ):
+        for (key, label), colour in zip(curves.items(), ("tab:blue", "tab:orange"), strict=True):
+            axis.plot(epochs, history[key], color=colour, label=label, marker=marker)
+        axis.grid(alpha=0.3)
+    losses.set_ylabel("loss")
+    losses.legend()
+    probabilities.axhline(0.5, color="black", linewidth=1, linestyle="--", label="cannot tell (0.5)")
+    probabilities.set_ylabel("probability of being real")
+    probabilities.set_xlabel("epoch")
+    probabilities.set_ylim(-0.02, 1.02)
+    probabilities.xaxis.set_major_locator(MaxNLocator(integer=True))
+    probabilities.legend()
+    return figure
+
+
+class GIF:
+    """An animation that grows a frame at a time, and is whole on disk after each.
+
+    Frames are written out as they come and not kept, but for the last one, which is shown longer and so has to be
+    written again once another follows it. The file is replaced, never changed: whoever looks at it while it grows,
+    or after a crash, finds an animation that ends with the last frame.
+
+    Args:
+        path: of the file.
+        milliseconds: that a frame is shown.
+        hold: milliseconds that the last frame is shown.
+
+    Example:
+        >>> gif = GIF("progress.gif")
+        >>> for epoch in range(1, 4):
+        ...     gif.append(captioned(image_grid(model.generate(64)), f"epoch {epoch}"))
+    """
+
+    def __init__(self, path: str | Path, *, milliseconds: int = 150, hold: int = 2500) -> None:
+        self.path = Path(path)
+        self.milliseconds = milliseconds
+        self.hold = hold
+        self._last: Image.Image | None = None
+        self._end = 0  # bytes of the file that no further frame will change
+
+    def append(self, frame: Image.Image, *, instead: bool = False) -> None:
+        """Add a frame, or put it in the place of the last one (`instead`)."""
+        frame = _quantized(frame)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f".{self.path.name}.part")
+        with temporary.open("wb") as file:
+            if self._last is None:
+                file.write(_gif_header(frame))
+            else:
+                with self.path.open("rb") as written:
+                    file.write(written.read(self._end))
+                if not instead:
+                    file.write(_gif_frame(self._last, self.milliseconds))
+            self._end = file.tell()
+            file.write(_gif_frame(frame, self.hold))
+            file.write(b";")
+        os.replace(temporary, self.path)
+        self._last = frame
+
+
+def _quantized(frame: Image.Image) -> Image.Image:
+    if frame.mode == "L":  # 16 shades look like 256 in a digit, and make the file half as large
+        return frame.point([round(grey / 17) * 17 for grey in range(256)])
+    return frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+
+
+def _gif_header(frame: Image.Image) -> bytes:
+    return b"".join(GifImagePlugin.getheader(frame.copy(), info={"loop": 0})[0])
+
+
+def _gif_frame(frame: Image.Image, milliseconds: int) -> bytes:
+    # Frames in colour have palettes of their own; grey ones share the header's.
+    own_palette = frame.mode == "P"
+    return b"".join(GifImagePlugin.getdata(frame, duration=milliseconds, include_color_table=own_palette))
