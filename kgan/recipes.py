@@ -1,0 +1,272 @@
+"""Recipes: the papers' settings as data, each with its reason.
+
+Where a paper prints a number, the recipe has it. Where it prints none, or the recipe departs from it, the reason
+says so. `kgan train NAME` cooks one, `--set name=value` changes any setting of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from kgan.gan import GAN
+
+Value = int | float | str | bool
+
+
+class Setting(NamedTuple):
+    """A value, and the reason for it."""
+
+    value: Value
+    why: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model, the paper it comes from, and its settings by name."""
+
+    name: str
+    model: str  # GAN or DCGAN
+    paper: str
+    settings: Mapping[str, Setting]
+
+    def __getitem__(self, setting: str) -> Value:
+        return self.settings[setting].value
+
+
+class Rule(NamedTuple):
+    """What a value must fulfil, and how that is said."""
+
+    sentence: str
+    holds: Callable[[Any], bool]
+
+
+def _one_of(*choices: str) -> Rule:
+    return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
+
+
+_AT_LEAST_0 = Rule("0 or more", lambda value: value >= 0)
+_AT_LEAST_1 = Rule("1 or more", lambda value: value >= 1)
+_RATE = Rule("above 0 and finite", lambda value: 0 < value < math.inf)
+_DECAY = Rule("from 0 up to, but not, 1", lambda value: 0 <= value < 1)
+
+RULES = {
+    "image_size": _AT_LEAST_1,
+    "epochs": _AT_LEAST_1,
+    "batch_size": _AT_LEAST_1,
+    "latent_dim": _AT_LEAST_1,
+    "prior": _one_of("normal", "uniform"),
+    "hidden_units": _AT_LEAST_1,
+    "filters": _AT_LEAST_1,
+    "kernel_size": _AT_LEAST_1,
+    "loss": _one_of("minimax", "non_saturating"),
+    "label_smoothing": Rule("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
+    "d_steps": _AT_LEAST_1,
+    "d_learning_rate": _RATE,
+    "g_learning_rate": _RATE,
+    "d_beta_1": _DECAY,
+    "g_beta_1": _DECAY,
+    "steps_per_execution": _AT_LEAST_1,
+    "sample_every": _AT_LEAST_1,
+    "seed": _AT_LEAST_0,
+}
+
+DING = "Ding, Shao, Ren: Image Generative Models by GANs and DCGANs"
+REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
+
+_ADAM = {
+    "d_learning_rate": Setting(2e-4, "Radford et al. 2016: Adam's 0.001 is too high for a GAN"),
+    "g_learning_rate": Setting(2e-4, "as the discriminator's"),
+    "d_beta_1": Setting(0.5, "Radford et al. 2016: momentum of 0.9 makes training oscillate"),
+    "g_beta_1": Setting(0.5, "as the discriminator's"),
+}
+_COMMON = {
+    "latent_dim": Setting(100, "not printed; 100 is Radford's"),
+    "prior": Setting("normal", "not printed; N(0, 1) in each unit"),
+    "label_smoothing": Setting(0.0, "not used; named as a next step (0.1 is usual)"),
+    "d_steps": Setting(1, "k of Algorithm 1; not printed, 1 is what Goodfellow et al. 2014 used"),
+}
+_OUTPUT = {
+    "sample_every": Setting(1, "a grid of samples after every epoch"),
+    "seed": Setting(0, "of initial weights, codes and data order; the same seed gives the same run"),
+}
+_MNIST = {
+    "data": Setting("mnist", "printed"),
+    "split": Setting("train", "MNIST's 60,000 training images"),
+    "image_size": Setting(28, "as MNIST comes"),
+}
+_DIGITS = {
+    "data": Setting("digits", "scikit-learn's 1,797 real digits, which need no network"),
+    "split": Setting("train", "there is one"),
+    "image_size": Setting(28, "as MNIST: 8 × 8 digits scaled to 20 × 20, with a margin of 4"),
+}
+_GAN = {
+    **_COMMON,
+    "hidden_units": Setting(128, "one hidden dense layer is printed (laboratory report), its width is not"),
+    "loss": Setting("non_saturating", "minimax is printed; its generator stands still while D is sure of the fakes"),
+    "reuse_fakes": Setting(False, "fresh codes for the generator's step, as Algorithm 1 prints"),
+    **_ADAM,
+    "steps_per_execution": Setting(10, "dense steps are so short that starting them one by one takes a third longer"),
+    **_OUTPUT,
+}
+_DCGAN = {
+    **_COMMON,
+    "filters": Setting(64, "not printed; half of Radford's, for images of half their size"),
+    "kernel_size": Setting(4, "not printed; Radford's 5 leaves a checkerboard, and takes twice as long"),
+    "loss": Setting("non_saturating", "minimax is printed; its generator stands still while D is sure of the fakes"),
+    "reuse_fakes": Setting(True, "saves a generator pass a step; Algorithm 1 prints fresh codes"),
+    **_ADAM,
+    "steps_per_execution": Setting(1, "more gains nothing where a step is long"),
+    **_OUTPUT,
+}
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            "dcgan-digits",
+            "DCGAN",
+            "kgan's offline version of dcgan-mnist",
+            {
+                **_DIGITS,
+                "epochs": Setting(30, "readable digits in a minute or two on a laptop's CPU"),
+                "batch_size": Setting(32, "small: 1,797 images make few steps an epoch"),
+                **_DCGAN,
+            },
+        ),
+        Recipe(
+            "gan-digits",
+            "GAN",
+            "kgan's offline version of gan-mnist",
+            {
+                **_DIGITS,
+                "epochs": Setting(200, "an epoch takes a tenth of a second"),
+                "batch_size": Setting(32, "small: 1,797 images make few steps an epoch"),
+                **_GAN,
+            },
+        ),
+        Recipe(
+            "gan-mnist",
+            "GAN",
+            f"{DING}; {REPORT}",
+            {
+                **_MNIST,
+                "epochs": Setting(100, "printed in both"),
+                "batch_size": Setting(128, "not printed; Radford's"),
+                **_GAN,
+            },
+        ),
+        Recipe(
+            "dcgan-mnist",
+            "DCGAN",
+            f"{DING}; {REPORT}",
+            {
+                **_MNIST,
+                "epochs": Setting(50, "printed by Ding, Shao, Ren; the report trains 100"),
+                "batch_size": Setting(128, "not printed; Radford's"),
+                **_DCGAN,
+            },
+        ),
+    )
+}
+
+
+def get(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        ValueError: for an unknown name, with the choices.
+
+    Example:
+        >>> get("gan-mnist")["epochs"]
+        100
+    """
+    if name not in RECIPES:
+        raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Value]:
+    """The recipe's settings with changes, each of them checked.
+
+    Args:
+        recipe: see `get`.
+        changes: new values by name, typed or as text.
+
+    Raises:
+        ValueError: for an unknown setting (with the nearest name), a value of another type, or out of range.
+
+    Example:
+        >>> resolve(get("gan-mnist"), {"epochs": "5"})["epochs"]
+        5
+    """
+    settings = {name: setting.value for name, setting in recipe.settings.items()}
+    for name, value in changes.items():
+        if name not in settings:
+            nearest = difflib.get_close_matches(name, settings, n=1, cutoff=0.5)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(settings)}"
+            raise ValueError(f"{recipe.name} has no setting {name!r}: {hint}")
+        settings[name] = _parsed(name, value, type(settings[name]))
+        rule = RULES.get(name)
+        if rule and not rule.holds(settings[name]):
+            raise ValueError(f"{name} is {settings[name]}: it must be {rule.sentence}")
+    return settings
+
+
+def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int]) -> GAN:
+    """The recipe's model for images of that shape, compiled.
+
+    Args:
+        recipe: see `get`.
+        settings: see `resolve`.
+        image_shape: (height, width, channels).
+
+    Raises:
+        ValueError: for an image size that the networks cannot make.
+
+    Example:
+        >>> recipe = get("dcgan-digits")
+        >>> model = build(recipe, resolve(recipe, {}), (28, 28, 1))
+    """
+    from kgan import networks
+    from kgan._backend import keras
+    from kgan.dcgan import DCGAN
+    from kgan.gan import GAN
+
+    common = {name: settings[name] for name in ("d_steps", "reuse_fakes", "prior", "seed")}
+    if recipe.model == "DCGAN":
+        sizes = {name: settings[name] for name in ("latent_dim", "filters", "kernel_size")}
+        model = DCGAN(image_shape, **sizes, **common)
+    else:
+        hidden_units, seed = settings["hidden_units"], settings["seed"]
+        model = GAN(
+            networks.dense_generator(image_shape, settings["latent_dim"], hidden_units, seed=seed),
+            networks.dense_discriminator(image_shape, hidden_units, seed=seed + 1),
+            **common,
+        )
+    model.compile(
+        d_optimizer=keras.optimizers.Adam(settings["d_learning_rate"], beta_1=settings["d_beta_1"]),
+        g_optimizer=keras.optimizers.Adam(settings["g_learning_rate"], beta_1=settings["g_beta_1"]),
+        loss=settings["loss"],
+        label_smoothing=settings["label_smoothing"],
+        steps_per_execution=settings["steps_per_execution"],
+    )
+    return model
+
+
+def _parsed(name: str, value: Value | str, kind: type) -> Value:
+    """The value as `kind`, which text may spell."""
+    if kind is bool:
+        spelled = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if str(value).lower() not in spelled:
+            raise ValueError(f"{name} is {value!r}: it must be true or false")
+        return spelled[str(value).lower()]
+    try:
+        return kind(value)
+    except ValueError:
+        wanted = {int: "a whole number", float: "a number"}[kind]
+        raise ValueError(f"{name} is {value!r}: it must be {wanted}") from None
