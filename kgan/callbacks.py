@@ -63,7 +63,7 @@ class SampleGrid(Samples):
         ValueError: for an epoch, iteration or number below 1.
 
     Example:
-        >>> SampleGrid("samples", epochs=(1, 10, 50, 100), iterations=(100, 200, 2400))
+        >>> watcher = SampleGrid("samples", epochs=(1, 10, 50, 100), iterations=(100, 200, 2400))
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class EpochGIF(Samples):
         rows, columns, seed: see `Samples`.
 
     Example:
-        >>> history = model.fit(images, epochs=30, callbacks=[EpochGIF("progress.gif")])
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[EpochGIF("progress.gif")])
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class ChosenEpochs(Samples):
         rows, columns, seed: see `Samples`.
 
     Example:
-        >>> ChosenEpochs("epochs.png", epochs=(1, 10, 50, 100))
+        >>> watcher = ChosenEpochs("epochs.png", epochs=(1, 10, 50, 100))
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class LossCurves(EpochCounter):
         path: of the picture, a PNG.
 
     Example:
-        >>> history = model.fit(images, epochs=30, callbacks=[LossCurves("losses.png")])
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[LossCurves("losses.png")])
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -198,7 +198,7 @@ class HistoryCSV(EpochCounter):
         path: of the file.
 
     Example:
-        >>> history = model.fit(images, epochs=30, callbacks=[HistoryCSV("history.csv")])
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[HistoryCSV("history.csv")])
     """
 
     def __init__(self, path: str | Path) -> None:

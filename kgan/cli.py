@@ -109,22 +109,14 @@ def train(
     status, began = "failed", time.perf_counter()
     try:
         with _progress(epochs, steps_per_epoch) as progress:
-            draw = [
+            pictures = [
                 callbacks.SampleGrid(directory / "samples", every=every),
                 callbacks.EpochGIF(gif, every=every),
                 callbacks.ChosenEpochs(directory / "epochs.png"),
                 callbacks.LossCurves(directory / "losses.png"),
             ]
-            history = callbacks.HistoryCSV(directory / "history.csv")
-            # shuffle=False, since Keras would warn that it cannot shuffle a data set, which is shuffled already.
-            model.fit(
-                dataset,
-                epochs=epochs,
-                steps_per_epoch=steps_per_epoch,
-                shuffle=False,
-                verbose=0,
-                callbacks=[history, *draw, progress],
-            )
+            watchers = [callbacks.HistoryCSV(directory / "history.csv"), *pictures, progress]
+            model.fit(dataset, epochs=epochs, steps_per_epoch=steps_per_epoch, verbose=0, callbacks=watchers)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
@@ -146,7 +138,7 @@ def train(
 def sample(
     run: Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-digits.")],
     count: Annotated[int, typer.Option(min=1, help="Images to draw.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same images.")] = 0,
     out: Annotated[
         str | None,
         typer.Option(

@@ -7,6 +7,9 @@ run that is resumed at step 1,234 sees the batch that it would have seen.
 from __future__ import annotations
 
 import difflib
+import re
+import sys
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -60,26 +63,26 @@ def load(
 
 
 def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
-    """Shuffled batches without end, the batch of each step a pure function of (seed, step).
+    """Shuffled batches without end; the batch of each step is a pure function of (seed, step).
 
-    An epoch is `len(images) // batch_size` batches and shows no image twice; each epoch has an order of its own and
-    leaves out another remainder. Train with that `steps_per_epoch`.
+    An epoch is `len(images) // batch_size` batches, which is the `steps_per_epoch` to train with. It shows no image
+    twice; each has an order of its own and leaves out another remainder.
 
     Args:
         images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1].
-        batch_size: of each batch.
+        batch_size: of every batch.
         seed: of the order.
-        step: of the first batch.
+        step: number of the first batch.
 
     Returns:
-        A dataset of float32 batches, (batch_size, …).
+        An endless dataset of float32 batches, (batch_size, …).
 
     Raises:
         ValueError: for a batch larger than the data, or below 1.
 
     Example:
-        >>> images = load("digits")
-        >>> history = model.fit(batches(images, 64), steps_per_epoch=len(images) // 64, epochs=2, verbose=0)
+        >>> steps = len(images) // 64
+        >>> history = model.fit(batches(images, 64), epochs=2, steps_per_epoch=steps, verbose=0)
     """
     count = len(images)
     if not 1 <= batch_size <= count:
@@ -114,6 +117,8 @@ def _array_file(path: Path) -> np.ndarray:
         raise ValueError(f"{path} is not an array of images: {error}") from None
     if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
         raise ValueError(f"{path} holds an array of shape {images.shape}: images are (count, height, width, channels)")
+    if not len(images):
+        raise ValueError(f"{path} holds no images")
     if images.dtype == np.uint8:
         return images
     low, high = images.min(), images.max()
@@ -125,43 +130,65 @@ def _array_file(path: Path) -> np.ndarray:
 
 
 def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
+    import absl.logging
     import tensorflow_datasets as tfds
 
+    absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of folders it half made itself
     known = tfds.list_builders(with_community_datasets=False)
-    if name.split("/")[0].split(":")[0] not in known:
-        similar = difflib.get_close_matches(name, ["digits", *known], n=3) or ["digits", "mnist", "cifar10"]
-        raise ValueError(f"unknown data set {name!r}: did you mean {' or '.join(similar)}?")
-    try:
-        builder = tfds.builder(name)
-        builder.download_and_prepare()
-    except Exception as error:  # of many classes: no network, a full disk, files to be fetched by hand
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise OSError(
-            f"{name} cannot be downloaded ({reason}): 'digits' is the data set that needs no network"
-        ) from None
+    if re.split("[/:]", name)[0] not in known:
+        similar = difflib.get_close_matches(name, ["digits", *known], n=3)
+        hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"
+        raise ValueError(f"unknown data set {name!r}: {hint}")
+    builder = tfds.builder(name)
+    image_feature(builder, image_size)
+    if not builder.is_prepared():
+        if not sys.stderr.isatty():
+            tfds.disable_progress_bar()
+        try:
+            _check_reachable(builder)
+            builder.download_and_prepare()
+        except Exception as error:  # of many classes: no network, a full disk, files to be fetched by hand
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise OSError(f"cannot download {name} ({reason}): 'digits' is a data set that needs no network") from None
     return images_of(builder, split, image_size)
 
 
-def images_of(builder: Any, split: str, image_size: int | None = None) -> np.ndarray:
-    """All images of a split of a prepared `tfds` builder, uint8, in the data set's own order."""
+def _check_reachable(builder: Any) -> None:
+    """Without a network TFDS tries again and again for minutes: ask once whether its first host answers."""
+    import requests  # of TFDS
+
+    for url in getattr(builder, "url_infos", {}):
+        try:
+            requests.head(url, timeout=20)
+        except requests.ConnectionError:
+            host = urllib.parse.urlsplit(url).hostname
+            raise ConnectionError(f"{host} does not answer") from None
+        break
+
+
+def image_feature(builder: Any, image_size: int | None) -> str:
+    """The name under which a `tfds` builder keeps its images."""
     import tensorflow_datasets as tfds
 
-    name = builder.name
-    features = [key for key, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image)]
-    if not features:
-        raise ValueError(f"{name} holds no images: choose an image data set such as mnist, cifar10 or 'digits'")
-    shape = builder.info.features[features[0]].shape
-    if image_size is None and None in shape:
-        raise ValueError(f"images of {name} have many sizes: choose one with image_size")
+    names = [name for name, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image)]
+    if not names:
+        raise ValueError(f"{builder.name} holds no images: choose an image data set such as digits, mnist or cifar10")
+    if image_size is None and None in builder.info.features[names[0]].shape:
+        raise ValueError(f"the images of {builder.name} have many sizes: choose one with image_size")
+    return names[0]
+
+
+def images_of(builder: Any, split: str = "train", image_size: int | None = None) -> np.ndarray:
+    """All images of a split of a prepared `tfds` builder, uint8, in the data set's own order."""
+    name = image_feature(builder, image_size)
     try:
-        examples = builder.as_dataset(split=split, shuffle_files=False)
+        images = builder.as_dataset(split=split, shuffle_files=False).map(lambda example: example[name])
     except ValueError:
-        raise ValueError(f"{name} has no split {split!r}: choose from {', '.join(builder.info.splits)}") from None
-    images = examples.map(lambda example: example[features[0]], num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        raise ValueError(
+            f"{builder.name} has no split {split!r}: choose from {', '.join(builder.info.splits)}"
+        ) from None
     if image_size is not None:
-        images = images.map(
-            lambda image: _resize(image, image_size), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
+        images = images.map(lambda image: _resize(image, image_size), tf.data.AUTOTUNE, deterministic=True)
     return np.concatenate(list(images.batch(1024).as_numpy_iterator()))
 
 

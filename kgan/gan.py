@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -249,14 +248,30 @@ class GAN(keras.Model):
             batch_size = batch_size or 32
             self._check_batch(x, batch_size)
             kwargs["steps_per_epoch"] = kwargs.get("steps_per_epoch") or len(x) // batch_size
-            kwargs["shuffle"] = False  # by Keras, which would warn that it cannot shuffle a dataset
             x, y, batch_size = batches(x, batch_size, seed=self.seed, step=int(self.step)), None, None
         elif isinstance(x, tf.data.Dataset):
             for batch in x.take(1):
                 first_images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
                 self._check_batch(first_images, len(first_images))
-        with self._every_step_seen_by(kwargs.get("callbacks")):
+        if isinstance(x, tf.data.Dataset):
+            kwargs["shuffle"] = False  # or Keras warns that it cannot shuffle a dataset
+        together = self.steps_per_execution
+        self._execute_together(self._most_steps_together(kwargs.get("steps_per_epoch"), kwargs.get("callbacks")))
+        try:
             return super().fit(x, y, batch_size, **kwargs)
+        finally:
+            self._execute_together(together)
+
+    def _most_steps_together(self, steps_per_epoch: int | None, callbacks: Any) -> int:
+        """At most steps_per_execution, but so that no chosen iteration, nor the end of an epoch, is stepped over."""
+        if any(getattr(callback, "iterations", None) for callback in callbacks or ()):
+            return 1
+        wanted = range(self.steps_per_execution, 0, -1)
+        return next(steps for steps in wanted if not steps_per_epoch or steps_per_epoch % steps == 0)
+
+    def _execute_together(self, steps: int) -> None:
+        if steps != self.steps_per_execution:
+            self.steps_per_execution, self.train_function = steps, None
 
     def _check_batch(self, images: np.ndarray | tf.Tensor, batch_size: int) -> None:
         expected, shape = self.discriminator.input_shape[1:], tuple(images.shape[1:])
@@ -268,18 +283,6 @@ class GAN(keras.Model):
                 raise ValueError(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
         if batch_size % self.d_steps:
             raise ValueError(f"a batch of {batch_size} cannot be split into {self.d_steps} equal minibatches (d_steps)")
-
-    @contextlib.contextmanager
-    def _every_step_seen_by(self, callbacks: Any) -> Iterator[None]:
-        """Where a callback waits for chosen iterations, steps_per_execution must not step over them."""
-        together = self.steps_per_execution
-        if together > 1 and any(getattr(callback, "iterations", None) for callback in callbacks or ()):
-            self.steps_per_execution, self.train_function = 1, None
-        try:
-            yield
-        finally:
-            if self.steps_per_execution != together:
-                self.steps_per_execution, self.train_function = together, None
 
     def get_config(self) -> dict[str, Any]:
         return {

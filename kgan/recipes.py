@@ -49,7 +49,7 @@ def _one_of(*choices: str) -> Rule:
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
 
 
-_AT_LEAST_0 = Rule("0 or more", lambda value: value >= 0)
+_SEED = Rule("from 0 to 2147483647", lambda value: 0 <= value < 2**31)
 _AT_LEAST_1 = Rule("1 or more", lambda value: value >= 1)
 _RATE = Rule("above 0 and finite", lambda value: 0 < value < math.inf)
 _DECAY = Rule("from 0 up to, but not, 1", lambda value: 0 <= value < 1)
@@ -72,7 +72,7 @@ RULES = {
     "g_beta_1": _DECAY,
     "steps_per_execution": _AT_LEAST_1,
     "sample_every": _AT_LEAST_1,
-    "seed": _AT_LEAST_0,
+    "seed": _SEED,
 }
 
 DING = "Ding, Shao, Ren: Image Generative Models by GANs and DCGANs"
@@ -106,8 +106,8 @@ _DIGITS = {
 }
 _GAN = {
     **_COMMON,
-    "hidden_units": Setting(128, "one hidden dense layer is printed (laboratory report), its width is not"),
-    "loss": Setting("non_saturating", "minimax is printed; its generator stands still while D is sure of the fakes"),
+    "hidden_units": Setting(256, "one hidden dense layer is printed (laboratory report), its width is not"),
+    "loss": Setting("minimax", "printed; a dense discriminator is never so sure that it vanishes"),
     "reuse_fakes": Setting(False, "fresh codes for the generator's step, as Algorithm 1 prints"),
     **_ADAM,
     "steps_per_execution": Setting(10, "dense steps are so short that starting them one by one takes a third longer"),

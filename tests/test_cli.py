@@ -1,0 +1,290 @@
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import kgan
+from kgan import plots, recipes, runs
+from kgan.cli import app
+
+# 7 steps an epoch on 16 × 16 digits
+SMALL = ["--batch-size", "256", "--set", "image_size=16", "--set", "filters=4", "--set", "latent_dim=8"]
+
+
+@pytest.fixture
+def kgan_command(tmp_path, monkeypatch):
+    """Run the command in an empty directory, in this process."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The directory of a small run, trained in a process of its own, and what that printed."""
+    directory = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "kgan", "train", "--epochs", "3", *SMALL]
+    result = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return directory / "runs" / "dcgan-digits", result
+
+
+# kgan train
+
+
+def test_train_leaves_its_files(trained):
+    run, _ = trained
+    files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    pictures = {f"samples/epoch-{epoch:04}.png" for epoch in (1, 2, 3)}
+    assert files == pictures | {"run.json", "history.csv", "progress.gif", "losses.png", "epochs.png", "model.keras"}
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert set(rows[0]) == {"epoch", "d_loss", "g_loss", "d_real", "d_fake", "seconds"}
+    assert iio.improps(run / "progress.gif", plugin="pillow").n_images == 3
+
+
+def test_train_writes_down_how(trained):
+    run, _ = trained
+    record = json.loads((run / "run.json").read_text())
+    recipe = recipes.get("dcgan-digits")
+    changes = {"epochs": 3, "batch_size": 256, "image_size": 16, "filters": 4, "latent_dim": 8}
+    assert record["settings"] == {**recipes.resolve(recipe, {}), **changes}
+    assert record["recipe"] == "dcgan-digits"
+    assert record["images"] == [1797, 16, 16, 1]
+    assert record["status"] == "finished"
+    assert record["seconds"] > 0
+    assert record["environment"]["kgan"] == kgan.__version__
+    assert record["environment"]["device"]
+
+
+def test_train_prints_plain_lines_into_a_pipe(trained):
+    _, result = trained
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("dcgan-digits: 1,797 images of 16 × 16 × 1 from digits, on ")
+    assert [line.split("  ")[0] for line in lines[1:4]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert all("d_loss" in line and "g_loss" in line for line in lines[1:4])
+    assert lines[-1] == "GIF: runs/dcgan-digits/progress.gif"
+    assert len(lines) == 6
+    assert result.stderr == ""  # no chatter
+
+
+def test_train_is_the_same_again_and_as_from_python(trained, kgan_command):
+    run, _ = trained
+    result = kgan_command("train", "--epochs", 3, *SMALL, "--out", "again")
+    assert result.exit_code == 0, result.output
+    recipe = recipes.get("dcgan-digits")
+    settings = recipes.resolve(recipe, {"image_size": 16, "filters": 4, "latent_dim": 8})
+    from_python = recipes.build(recipe, settings, (16, 16, 1))
+    from_python.fit(kgan.data.load("digits", image_size=16), batch_size=256, epochs=3, verbose=0)
+    expected = runs.load_model(run).generate(4)
+    np.testing.assert_array_equal(runs.load_model("again").generate(4), expected)
+    np.testing.assert_allclose(from_python.generate(4), expected, atol=1e-4)
+
+
+def test_batch_size_is_that_of_one_minibatch(kgan_command):
+    result = kgan_command("train", "gan-digits", "--epochs", 1, "--batch-size", 256, "--set", "d_steps=3")
+    assert result.exit_code == 0, result.output
+    assert int(runs.load_model("runs/gan-digits").step) == 1797 // (3 * 256)
+
+
+def test_train_shows_one_live_line_on_a_terminal(tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "kgan", "train", "--epochs", "2", *SMALL]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        written = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                written += chunk
+        except OSError:  # Linux' way to say that the terminal is closed
+            pass
+    assert process.returncode == 0
+    text = written.decode()
+    assert "epoch 1/2" in text
+    assert "d_loss" in text
+    still_there = [line for line in text.split("\n") if "\x1b" not in line]
+    assert not any("d_loss" in line for line in still_there)
+
+
+def test_ctrl_c_leaves_what_was_trained(tmp_path):
+    command = [sys.executable, "-m", "kgan", "train", "--epochs", "5000", *SMALL]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("epoch    2/5000"):
+                break
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == ""
+    assert "interrupted after" in rest
+    run = tmp_path / "runs" / "dcgan-digits"
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    assert int(runs.load_model(run).step) >= 14
+    with (run / "history.csv").open() as file:
+        epochs = len(list(csv.DictReader(file)))
+    assert epochs >= 2
+    assert iio.improps(run / "progress.gif", plugin="pillow").n_images == epochs
+    assert len(list(run.glob("samples/*.png"))) == epochs
+
+
+def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
+    monkeypatch.setattr(runs, "unused_gpu", lambda: "NVIDIA T4")
+    result = kgan_command("train", "--epochs", 1, *SMALL)
+    assert "warning: TensorFlow does not use this machine's NVIDIA T4: pip install 'kgan[gpu]'" in result.stderr
+
+
+# Mistakes: one sentence, exit code 2, nothing written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["dcgan-minst"], "unknown recipe 'dcgan-minst': choose one of dcgan-digits, gan-digits, gan-mnist"),
+        (["--set", "filtres=3"], "has no setting 'filtres': did you mean filters?"),
+        (["--set", "filters"], "--set filters: write it as name=value"),
+        (["--set", "filters=many"], "filters is 'many': it must be a whole number"),
+        (["--set", "latent_dim=-4"], "latent_dim is -4: it must be 1 or more"),
+        (["--epochs", "0"], "epochs is 0: it must be 1 or more"),
+        (["--epochs", "-3"], "epochs is -3: it must be 1 or more"),
+        (["--seed", "99999999999"], "seed is 99999999999: it must be from 0 to 2147483647"),
+        (["--batch-size", "1798"], "a batch of 1798 cannot be drawn from 1797 images: take from 1 to 1797"),
+        (["--batch-size", "900", "--set", "d_steps=2"], "a batch of 1800 cannot be drawn from 1797 images"),
+        (["--set", "image_size=30"], "images of 30 × 30 cannot be made by doubling: take 8 or a multiple of 4"),
+        (["--data", "mnits"], "unknown data set 'mnits': did you mean mnist"),
+        (["--data", "nowhere.npy"], "No such file or directory: 'nowhere.npy'"),
+    ],
+)
+def test_mistakes_get_one_sentence(arguments, sentence, kgan_command, tmp_path):
+    result = kgan_command("train", *arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.startswith("kgan: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["train", "--epochs", "many"], ["train", "--nosuch"], ["nosuch"]])
+def test_mistakes_in_the_command_itself(arguments, kgan_command):
+    result = kgan_command(*arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_run_is_not_overwritten(trained, kgan_command):
+    run, _ = trained
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    result = kgan_command("train", "--out", run)
+    assert result.exit_code == 2
+    assert "already holds a run" in result.stderr
+    assert "name another with --out" in result.stderr
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_another_backend_gets_one_sentence(tmp_path):
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-m", "kgan", "train"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr.startswith("kgan: kgan trains on TensorFlow, but KERAS_BACKEND is 'jax'")
+    assert result.stderr.count("\n") == 1
+
+
+# kgan sample
+
+
+def test_sample_makes_a_grid_in_the_run_directory(trained, kgan_command):
+    run, _ = trained
+    result = kgan_command("sample", run, "--count", 9, "--seed", 5)
+    assert result.stdout.strip() == str(run / "sample-9-seed-5.png")
+    expected = plots.image_grid(runs.load_model(run).generate(9, seed=5))
+    np.testing.assert_array_equal(iio.imread(run / "sample-9-seed-5.png"), np.asarray(expected))
+
+
+def test_sample_into_an_array_and_a_folder(trained, kgan_command, tmp_path):
+    run, _ = trained
+    expected = plots.to_uint8(runs.load_model(run).generate(5, seed=2))
+    for out in ("a.npy", "folder/", "plain"):
+        result = kgan_command("sample", run, "--count", 5, "--seed", 2, "--out", out)
+        assert result.exit_code == 0, result.output
+    array = np.load("a.npy", allow_pickle=False)
+    assert (array.dtype, array.shape) == (np.uint8, (5, 16, 16, 1))
+    np.testing.assert_array_equal(array, expected)
+    for folder in ("folder", "plain"):
+        names = sorted(path.name for path in (tmp_path / folder).iterdir())
+        assert names == [f"{number:04}.png" for number in range(1, 6)]
+        pictures = [iio.imread(tmp_path / folder / name) for name in names]
+        np.testing.assert_array_equal(np.stack(pictures)[..., None], expected)
+
+
+def test_samples_train_another_model(trained, kgan_command):
+    """What `kgan sample` writes, `kgan train --data` reads."""
+    run, _ = trained
+    kgan_command("sample", run, "--count", 40, "--out", "a.npy")
+    result = kgan_command("train", "gan-digits", "--data", "a.npy", "--set", "image_size=16", "--epochs", 1)
+    assert result.exit_code == 0, result.output
+
+
+def test_sample_refuses(trained, kgan_command, tmp_path):
+    run, _ = trained
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.png").touch()
+    for arguments, sentence in (
+        ([run, "--out", "a.jpg"], "--out is a.jpg: it must end in .png, .npy, or / for a folder"),
+        ([run, "--out", "full"], "full holds files already"),
+        ([run, "--count", 0], "Invalid value for '--count'"),
+        (["nowhere"], "there is no model at nowhere"),
+    ):
+        result = kgan_command("sample", *arguments)
+        assert result.exit_code == 2
+        assert sentence in result.stderr
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["a.png"]
+
+
+# kgan recipes
+
+
+def test_recipes_are_listed_with_whole_names(kgan_command):
+    result = kgan_command("recipes")
+    assert result.exit_code == 0
+    for recipe in recipes.RECIPES.values():
+        line = next(line for line in result.stdout.splitlines() if line.startswith(recipe.name))
+        assert recipe.paper in line
+        assert str(recipe["epochs"]) in line
+        assert str(recipe["data"]) in line
+
+
+def test_recipes_name_shows_every_setting_with_its_reason(kgan_command):
+    result = kgan_command("recipes", "gan-mnist")
+    recipe = recipes.get("gan-mnist")
+    for name, setting in recipe.settings.items():
+        line = next(line for line in result.stdout.splitlines() if line.startswith(f"{name} "))
+        assert str(setting.value) in line
+        assert setting.why in line
+    assert kgan_command("recipes", "nosuch").exit_code == 2
+
+
+def test_help_and_version(kgan_command):
+    assert kgan_command("--version").stdout == f"kgan {kgan.__version__}\n"
+    for command in ([], ["train"], ["sample"], ["recipes"]):
+        result = kgan_command(*command, "--help")
+        assert result.exit_code == 0
+        assert "Usage: kgan" in result.stdout or "Usage: " in result.stdout

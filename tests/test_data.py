@@ -1,0 +1,186 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kgan import data
+from kgan._backend import tf
+
+
+def take(dataset, count):
+    return [batch.numpy() for batch in dataset.take(count)]
+
+
+# digits and arrays
+
+
+def test_digits_are_made_like_mnist():
+    from sklearn.datasets import load_digits
+
+    images = data.load("digits")
+    assert images.shape == (1797, 28, 28, 1)
+    assert images.dtype == np.float32
+    assert (images.min(), images.max()) == (-1, 1)
+    margin = images.copy()
+    margin[:, 4:24, 4:24] = -1
+    assert (margin == -1).all()
+    # Brought back to 8 × 8 by averaging, each is the small digit it was made of.
+    inner = tf.image.resize(images[:, 4:24, 4:24], (8, 8), method="area").numpy()[..., 0]
+    small = load_digits().images / 8 - 1
+    for digit, original in zip(inner[:100], small[:100], strict=True):
+        assert np.corrcoef(digit.ravel(), original.ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("image_size", [8, 16, 64])
+def test_image_size(image_size):
+    images = data.load("digits", image_size=image_size)
+    assert images.shape == (1797, image_size, image_size, 1)
+    assert images.max() == 1
+
+
+def test_uint8_is_the_same_images():
+    pixels = data.load("digits", dtype="uint8")
+    assert pixels.dtype == np.uint8
+    np.testing.assert_allclose(pixels / 127.5 - 1, data.load("digits"), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_array_files(dtype, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype("uint8")
+    np.save(tmp_path / "images.npy", pixels if dtype == "uint8" else np.float32(pixels / 127.5 - 1))
+    np.testing.assert_array_equal(data.load(tmp_path / "images.npy", dtype="uint8"), pixels)
+    np.testing.assert_allclose(data.load(tmp_path / "images.npy"), pixels / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.zeros((5, 8, 8)), r"array of shape \(5, 8, 8\)"),
+        (np.full((5, 8, 8, 1), 3.0), "holds float64 from 3 to 3"),
+        (np.zeros((5, 8, 8, 1), "int64"), "holds int64"),
+        (np.zeros((0, 8, 8, 1), "uint8"), "holds no images"),
+        (np.array([{"an": "object"}]), "is not an array of images"),
+    ],
+)
+def test_bad_array_files(content, message, tmp_path):
+    np.save(tmp_path / "images.npy", content, allow_pickle=True)
+    with pytest.raises(ValueError, match=message):
+        data.load(tmp_path / "images.npy")
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="dtype is 'int8': choose float32 or uint8"):
+        data.load("digits", dtype="int8")
+    with pytest.raises(ValueError, match="image_size is 0"):
+        data.load("digits", image_size=0)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npy"):
+        data.load("nowhere.npy")
+
+
+# TensorFlow Datasets
+
+
+def test_real_mnist(mnist_dir):
+    images = data.load("mnist", dtype="uint8")
+    assert images.shape == (60_000, 28, 28, 1)
+    assert images.mean() == pytest.approx(0.1307 * 255, abs=0.05)  # the known mean of its training images
+    joined = data.load("mnist", split="train[:100]+test[:50]", image_size=32, dtype="uint8")
+    assert joined.shape == (150, 32, 32, 1)
+    np.testing.assert_array_equal(data.load("mnist", split="train[:100]", dtype="uint8"), images[:100])
+    with pytest.raises(ValueError, match="mnist has no split 'trian': choose from"):
+        data.load("mnist", split="trian")
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "image_size", "shape"),
+    [
+        ("cifar10", "train", None, (32, 32, 3)),
+        ("fashion_mnist", "train+test", 32, (32, 32, 1)),
+        ("stl10", "unlabelled", 64, (64, 64, 3)),
+        ("oxford_flowers102", "train+validation+test", 32, (32, 32, 3)),
+    ],
+)
+def test_names_of_tensorflow_datasets(name, split, image_size, shape, monkeypatch):
+    """Their real builders, on random pictures in place of downloads."""
+    import tensorflow_datasets as tfds
+
+    monkeypatch.setattr(data, "_check_reachable", lambda builder: None)
+    with tfds.testing.mock_data(num_examples=7):
+        images = data.load(name, split=split, image_size=image_size, dtype="uint8")
+    assert images.shape == (7, *shape)  # however many splits are joined; real ones are joined with MNIST, above
+    assert images.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnits", "unknown data set 'mnits': did you mean mnist"),
+        ("digts", "did you mean digits"),
+        ("qqqqqq", "unknown data set 'qqqqqq': try digits, mnist or cifar10"),
+        ("glue", "glue holds no images"),
+        ("oxford_flowers102", "oxford_flowers102 have many sizes: choose one with image_size"),
+    ],
+)
+def test_bad_names(name, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(name)
+
+
+def test_without_a_network(monkeypatch, tmp_path):
+    import tensorflow_datasets as tfds
+
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # a port where nobody answers
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+    with pytest.raises(
+        OSError, match=r"cannot download fashion_mnist .*: 'digits' is a data set that needs no network"
+    ):
+        data.load("fashion_mnist")
+
+
+# Batches
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.data(), st.integers(0, 2**31 - 1))
+def test_an_epoch_shows_no_image_twice(count, draw, seed):
+    batch_size = draw.draw(st.integers(1, count))
+    numbers = np.arange(count, dtype="float32")[:, None]
+    steps = count // batch_size
+    first, second = np.split(np.concatenate(take(data.batches(numbers, batch_size, seed=seed), 2 * steps)), 2)
+    for epoch in (first, second):
+        assert len(np.unique(epoch)) == steps * batch_size
+        assert np.isin(epoch, numbers).all()
+
+
+def test_epochs_and_seeds_have_orders_of_their_own():
+    numbers = np.arange(100, dtype="float32")[:, None]
+    first, second = np.split(np.concatenate(take(data.batches(numbers, 10, seed=1), 20)), 2)
+    other = np.concatenate(take(data.batches(numbers, 10, seed=2), 10))
+    assert (first != second).mean() > 0.8
+    assert (first != other).mean() > 0.8
+    assert np.abs(np.corrcoef(first.ravel(), np.arange(100))[0, 1]) < 0.4
+
+
+def test_can_start_at_any_step():
+    numbers = np.arange(50, dtype="float32")[:, None]
+    from_the_start = take(data.batches(numbers, 8, seed=3), 20)
+    for step in (1, 5, 6, 7, 13):
+        batches = take(data.batches(numbers, 8, seed=3, step=step), 5)
+        np.testing.assert_array_equal(batches, from_the_start[step : step + 5])
+
+
+def test_uint8_becomes_minus_one_to_one():
+    pixels = np.uint8([[0], [51], [255]])
+    batch = take(data.batches(pixels, 3), 1)[0]
+    assert batch.dtype == np.float32
+    np.testing.assert_allclose(np.sort(batch.ravel()), [-1, -0.6, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 11])
+def test_batch_size_out_of_range(batch_size):
+    with pytest.raises(ValueError, match=f"a batch of {batch_size} cannot be drawn from 10 images: take from 1 to 10"):
+        data.batches(np.zeros((10, 1)), batch_size)

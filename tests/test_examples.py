@@ -1,0 +1,65 @@
+"""The examples in docstrings and in the README run, and say the truth."""
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan
+from kgan._backend import keras, tf
+
+README = Path(__file__).parent.parent / "README.md"
+MODULES = ("callbacks", "data", "dcgan", "gan", "latent", "losses", "networks", "plots", "recipes", "runs")
+
+
+def examples():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for name in MODULES:
+        module = importlib.import_module(f"kgan.{name}")
+        for test in finder.find(module, f"kgan.{name}"):
+            if test.examples:
+                yield pytest.param(test, id=test.name)
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch):
+    """What an example may speak of without saying where it comes from."""
+    monkeypatch.chdir(tmp_path)
+    model = kgan.DCGAN((28, 28, 1), filters=4)
+    model.compile()
+    (tmp_path / "runs" / "dcgan-digits").mkdir(parents=True)
+    model.save(tmp_path / "runs" / "dcgan-digits" / "model.keras")
+    figure = kgan.plots.loss_curves({key: [0.5] for key in ("d_loss", "g_loss", "d_real", "d_fake")})
+    images = kgan.data.load("digits")[:128]
+    return {"kgan": kgan, "np": np, "tf": tf, "keras": keras, "Image": Image} | {
+        "model": model,
+        "images": images,
+        "figure": figure,
+    }
+
+
+@pytest.mark.parametrize("example", list(examples()))
+def test_examples_of_docstrings(example, names):
+    example.globs.update(names)
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)
+    assert result.failed == 0
+    assert result.attempted
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_everything_public_has_a_docstring(name):
+    module = importlib.import_module(f"kgan.{name}")
+    for public, thing in vars(module).items():
+        if callable(thing) and getattr(thing, "__module__", "") == module.__name__ and not public.startswith("_"):
+            assert thing.__doc__, public
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+def test_python_of_the_readme(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(re.sub(r"epochs=\d+", "epochs=1", block), {})
+    assert (tmp_path / "progress.gif").exists()

@@ -1,0 +1,371 @@
+import numpy as np
+import pytest
+
+import kgan
+from kgan import latent
+from kgan._backend import keras, tf
+
+
+def largest_difference(first, second):
+    pairs = zip(first, second, strict=True)
+    return max(float(np.abs(np.float64(a) - np.float64(b)).max()) for a, b in pairs)
+
+
+def everything(model):
+    """All weights of a model and of both its optimizers."""
+    optimizers = [variable.numpy() for each in (model.d_optimizer, model.g_optimizer) for variable in each.variables]
+    return [*model.get_weights(), *optimizers]
+
+
+# Algorithm 1
+
+
+def test_three_discriminator_steps_and_one_of_the_generator_by_hand(vector_gan, vectors):
+    model = vector_gan(d_steps=3, seed=5)
+    rate = 0.1
+    model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), loss="minimax")
+    by_hand = vector_gan()
+    generator, discriminator = by_hand.generator, by_hand.discriminator
+
+    model.fit(vectors, batch_size=96, epochs=1, verbose=0)
+
+    # The formulas of Algorithm 1 as printed, with logarithms of probabilities.
+    order = next(iter(kgan.data.batches(vectors, 96, seed=5)))
+    for k, x in enumerate(np.split(order, 3)):
+        z = latent.sample_codes(32, 4, seed=(5, 0, k))
+        with tf.GradientTape() as tape:
+            d_real, d_fake = tf.sigmoid(discriminator(x)), tf.sigmoid(discriminator(generator(z)))
+            value = tf.reduce_mean(tf.math.log(d_real)) + tf.reduce_mean(tf.math.log(1 - d_fake))
+        weights = discriminator.trainable_weights
+        for weight, gradient in zip(weights, tape.gradient(value, weights), strict=True):
+            weight.assign_add(rate * gradient)  # ascends
+    z = latent.sample_codes(32, 4, seed=(5, 0, 3))
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean(tf.math.log(1 - tf.sigmoid(discriminator(generator(z)))))
+    weights = generator.trainable_weights
+    for weight, gradient in zip(weights, tape.gradient(value, weights), strict=True):
+        weight.assign_sub(rate * gradient)  # descends
+
+    assert largest_difference(model.discriminator.get_weights(), discriminator.get_weights()) < 1e-6
+    assert largest_difference(model.generator.get_weights(), generator.get_weights()) < 1e-6
+    assert largest_difference(model.generator.get_weights(), vector_gan().generator.get_weights()) > 1e-4
+
+
+def test_each_step_leaves_the_other_network_alone(small_dcgan, digits):
+    model = small_dcgan()
+    fakes = model.draw_fakes(32, draw=0)
+    generator, discriminator = model.generator.get_weights(), model.discriminator.get_weights()
+
+    model.discriminator_step(digits[:32], fakes)
+    assert largest_difference(model.generator.get_weights(), generator) == 0
+    assert largest_difference(model.discriminator.get_weights(), discriminator) > 0
+
+    discriminator = model.discriminator.get_weights()  # moving averages of BatchNormalization among them
+    model.generator_step(fakes)
+    assert largest_difference(model.discriminator.get_weights(), discriminator) == 0
+    assert largest_difference(model.generator.get_weights(), generator) > 0
+
+
+def test_dropout_is_on_in_training(vectors):
+    half_silent = keras.layers.Dropout(0.5, seed=0)
+    discriminator = keras.Sequential([keras.Input((2,)), half_silent, keras.layers.Dense(1, "linear", False)])
+    model = kgan.GAN(kgan.networks.dense_generator((2,), 4, 8), discriminator)
+    model.compile(keras.optimizers.SGD(0.0))
+    model.fit(np.ones_like(vectors), batch_size=96, epochs=1, verbose=0)
+    all_on = tf.sigmoid(discriminator(np.ones((1, 2), "float32"), training=False))
+    assert abs(float(model.d_real_metric.result()) - float(all_on[0, 0])) > 1e-3
+
+
+def test_reused_fakes_are_those_shown_to_the_discriminator(vector_gan, vectors):
+    for reuse_fakes, draws in ((True, [0, 1]), (False, [0, 1, 2])):
+        model = vector_gan(d_steps=2, reuse_fakes=reuse_fakes)
+        model.compile(run_eagerly=True)
+        drawn = []
+        draw_fakes = model.draw_fakes
+
+        def watched(count, draw, draw_fakes=draw_fakes, drawn=drawn):
+            drawn.append(draw)
+            return draw_fakes(count, draw)
+
+        model.draw_fakes = watched
+        model.fit(vectors, batch_size=96, epochs=1, verbose=0)
+        assert drawn == draws
+
+
+def test_reusing_fakes_trains_the_generator_on_them(vector_gan, vectors):
+    model = vector_gan(reuse_fakes=True)
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    by_hand = vector_gan()
+    by_hand.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    model.fit(vectors, batch_size=96, epochs=1, verbose=0)
+
+    batch = next(iter(kgan.data.batches(vectors, 96)))
+    by_hand.discriminator_step(batch, by_hand.draw_fakes(96, draw=0))
+    by_hand.generator_step(by_hand.draw_fakes(96, draw=0))  # the same codes
+    assert largest_difference(model.get_weights()[1:], by_hand.get_weights()[1:]) < 1e-6
+
+
+def test_gradients_follow_the_chosen_loss(vector_gan):
+    def first_generator_update(loss):
+        model = vector_gan()
+        model.compile(keras.optimizers.SGD(1.0), keras.optimizers.SGD(1.0), loss=loss)
+        before = model.generator.get_weights()
+        model.generator_step(model.draw_fakes(64, draw=0))
+        return [old - new for old, new in zip(before, model.generator.get_weights(), strict=True)]
+
+    def twice(fake_logits):
+        return 2 * kgan.losses.non_saturating(fake_logits)
+
+    plain, doubled = (first_generator_update(loss) for loss in ("non_saturating", (None.__class__, twice)))
+    for update, double in zip(plain, doubled, strict=True):
+        np.testing.assert_allclose(2 * update, double, rtol=1e-4, atol=1e-6)
+
+
+# Metrics
+
+
+def test_metrics_of_an_epoch_are_means_over_all_its_examples(vector_gan):
+    """With a learning rate of 0 nothing moves, so the epoch's figures can be worked out afterwards."""
+    x = np.random.default_rng(1).normal(size=(80, 2)).astype("float32")
+    model = vector_gan(seed=3)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    dataset = tf.data.Dataset.from_tensor_slices(x).batch(32)  # 32, 32 and 16
+    logs = model.fit(dataset, epochs=2, verbose=0).history
+
+    def probabilities(images):
+        return 1 / (1 + np.exp(-model.discriminator.predict(images, verbose=0)))
+
+    sizes = (32, 32, 16)
+    shown = [model(latent.sample_codes(size, 4, seed=(3, step + 3, 0))) for step, size in enumerate(sizes)]
+    own = [model(latent.sample_codes(size, 4, seed=(3, step + 3, 1))) for step, size in enumerate(sizes)]
+    d_real, d_fake, own_fake = (probabilities(np.concatenate(images)) for images in ([x], shown, own))
+    assert logs["d_real"][1] == pytest.approx(d_real.mean(), rel=1e-5)
+    assert logs["d_fake"][1] == pytest.approx(d_fake.mean(), rel=1e-5)
+    assert logs["d_loss"][1] == pytest.approx(-np.log(d_real).mean() - np.log(1 - d_fake).mean(), rel=1e-5)
+    assert logs["g_loss"][1] == pytest.approx(-np.log(own_fake).mean(), rel=1e-5)
+    assert list(logs) == ["d_fake", "d_loss", "d_real", "g_loss"]
+
+
+# The same run again
+
+
+def test_two_runs_of_one_seed_are_identical(small_dcgan, digits):
+    first, second, other = small_dcgan(seed=1), small_dcgan(seed=1), small_dcgan(seed=2)
+    for model in (first, second, other):
+        model.fit(digits, batch_size=32, epochs=2, verbose=0)
+    assert largest_difference(everything(first), everything(second)) == 0
+    assert largest_difference(everything(first), everything(other)) > 0
+
+
+@pytest.mark.parametrize("through", ["model", "weights"])
+def test_saved_and_loaded_training_goes_on_exactly(through, small_dcgan, digits, tmp_path):
+    arguments = {"d_steps": 2, "loss": "minimax", "label_smoothing": 0.1, "prior": "uniform", "reuse_fakes": False}
+    straight, halved = small_dcgan(**arguments), small_dcgan(**arguments)
+    straight.fit(digits, batch_size=32, epochs=4, verbose=0)
+    halved.fit(digits, batch_size=32, epochs=2, verbose=0)
+    if through == "model":
+        halved.save(tmp_path / "model.keras")
+        resumed = kgan.runs.load_model(tmp_path / "model.keras")
+        assert isinstance(resumed, kgan.DCGAN)
+    else:
+        halved.save_weights(tmp_path / "model.weights.h5")
+        resumed = small_dcgan(**arguments)
+        resumed.load_weights(tmp_path / "model.weights.h5")
+    assert largest_difference(everything(resumed), everything(halved)) == 0
+    resumed.fit(digits, batch_size=32, epochs=2, verbose=0)
+    assert largest_difference(everything(resumed), everything(straight)) == 0
+
+
+def test_a_gan_with_networks_and_losses_of_ones_own_is_saved_whole(vector_gan, vectors, tmp_path):
+    model = vector_gan(d_steps=2, prior="uniform", seed=7)
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "rmsprop", loss=(own_discriminator_loss, own_generator_loss))
+    model.fit(vectors, batch_size=32, epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = kgan.runs.load_model(tmp_path / "model.keras")
+    assert (loaded.d_steps, loaded.reuse_fakes, loaded.prior, loaded.seed) == (2, False, "uniform", 7)
+    assert (type(loaded.d_optimizer).__name__, type(loaded.g_optimizer).__name__) == ("SGD", "RMSprop")
+    assert (loaded.discriminator_loss, loaded.generator_loss) == (own_discriminator_loss, own_generator_loss)
+    for each in (model, loaded):
+        each.fit(vectors, batch_size=32, epochs=1, verbose=0)
+    assert largest_difference(everything(model), everything(loaded)) == 0
+
+
+@keras.saving.register_keras_serializable("test_gan")
+def own_discriminator_loss(real_logits, fake_logits):
+    return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
+
+
+@keras.saving.register_keras_serializable("test_gan")
+def own_generator_loss(fake_logits):
+    return -tf.reduce_mean(fake_logits)
+
+
+# Every way to run
+
+
+def test_steps_executed_together_end_with_the_epoch(small_dcgan, digits):
+    """Keras would run an endless dataset on to 6 steps, two executions of 3."""
+    model = small_dcgan(steps_per_execution=3)
+    model.fit(digits, batch_size=32, epochs=1, verbose=0)
+    assert int(model.step) == 4
+    assert model.steps_per_execution == 3
+
+
+@pytest.mark.parametrize("how", [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 3}], ids=str)
+def test_every_way_to_run_trains_alike(how, small_dcgan, digits):
+    plain, other = small_dcgan(d_steps=2), small_dcgan(d_steps=2, **how)
+    for model in (plain, other):
+        model.fit(digits, batch_size=32, epochs=1, verbose=0)
+    assert int(other.step) == 4
+    # 4 Adam steps of 2e-4 on gradients that agree to rounding, whose signs may differ where they are about 0.
+    assert largest_difference(plain.generator.get_weights(), other.generator.get_weights()) < 2e-3
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy, small_dcgan, digits, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    model = small_dcgan()
+    history = model.fit(digits, batch_size=32, epochs=1, verbose=0).history
+    assert history["d_loss"][0] == pytest.approx(2 * np.log(2), abs=0.2)
+    assert model.generate(2).dtype == "float32"
+    assert (type(model.d_optimizer).__name__ == "LossScaleOptimizer") == (policy == "mixed_float16")
+    model.save(tmp_path / "model.keras")
+    loaded = kgan.runs.load_model(tmp_path / "model.keras")
+    assert largest_difference(everything(model), everything(loaded)) == 0
+
+
+def test_labels_are_left_aside(small_dcgan, digits):
+    models = [small_dcgan() for _ in range(4)]
+    labels = np.arange(len(digits))
+    models[0].fit(digits, batch_size=32, epochs=1, verbose=0)
+    models[1].fit(digits, labels, batch_size=32, epochs=1, verbose=0)
+    models[2].fit(kgan.data.batches(digits, 32), steps_per_epoch=4, epochs=1, verbose=0)
+    labelled = kgan.data.batches(digits, 32).map(lambda images: (images, labels[:32]))
+    models[3].fit(labelled, steps_per_epoch=4, epochs=1, verbose=0)
+    for model in models[1:]:
+        assert largest_difference(everything(model), everything(models[0])) == 0
+
+
+def test_a_keras_dataset_passes_through(small_dcgan, digits):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            return digits[i * 32 : i * 32 + 32]
+
+    model = small_dcgan()
+    model.fit(Batches(), epochs=1, verbose=0)
+    assert int(model.step) == 4
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda images: images * 255, r"images range from -255 to 255: scale them to \[-1, 1\]"),
+        (lambda images: np.uint8(images * 127 + 128), "images range from 1 to 255"),
+        (lambda images: np.where(images > 0.9, np.nan, images), "images range from nan to nan"),
+        (lambda images: images[:, :8], r"images have shape \(8, 16, 1\): this discriminator takes \(16, 16, 1\)"),
+        (lambda images: images[..., 0], r"images have shape \(16, 16\)"),
+        (lambda images: images[:20], "a batch of 32 cannot be drawn from 20 images"),
+    ],
+)
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_bad_images_are_refused_before_training(change, message, as_dataset, small_dcgan, digits):
+    model = small_dcgan()
+    images = change(digits)
+    if as_dataset and "a batch of" in message:
+        pytest.skip("a dataset brings its own batches")
+    data = tf.data.Dataset.from_tensor_slices(images).batch(32) if as_dataset else images
+    with pytest.raises(ValueError, match=message):
+        model.fit(data, batch_size=None if as_dataset else 32, verbose=0)
+    assert int(model.step) == 0
+
+
+def test_a_batch_that_cannot_be_split(small_dcgan, digits):
+    model = small_dcgan(d_steps=3)
+    with pytest.raises(ValueError, match="a batch of 32 cannot be split into 3 equal minibatches"):
+        model.fit(digits, batch_size=32, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"loss": "hinge"}, ValueError, "unknown loss 'hinge'"),
+        ({"label_smoothing": 2}, ValueError, "label_smoothing is 2"),
+        ({"optimizer": "adam"}, TypeError, "two optimizers"),
+        ({"d_optimizer": (same := keras.optimizers.Adam()), "g_optimizer": same}, ValueError, "one object"),
+    ],
+)
+def test_compile_refuses(arguments, error, message, vector_gan):
+    with pytest.raises(error, match=message):
+        vector_gan().compile(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"d_steps": 0}, "d_steps is 0"),
+        ({"prior": "cauchy"}, "unknown prior 'cauchy'"),
+        ({"generator": kgan.networks.dense_generator((3,), 4, 8)}, r"makes images of shape \(3,\)"),
+        ({"generator": kgan.networks.dense_discriminator((2, 2))}, r"codes are \(batch, latent_dim\)"),
+        ({"discriminator": kgan.networks.dense_generator((2,), 2, 8)}, r"it is logits, \(batch, 1\)"),
+    ],
+)
+def test_networks_that_do_not_fit(arguments, message):
+    fitting = {
+        "generator": kgan.networks.dense_generator((2,), 4, 8),
+        "discriminator": kgan.networks.dense_discriminator((2,), 8),
+    }
+    with pytest.raises(ValueError, match=message):
+        kgan.GAN(**{**fitting, **arguments})
+
+
+# Generating
+
+
+def test_generate_by_count_and_by_codes(small_dcgan):
+    model = small_dcgan()
+    images = model.generate(5, seed=3)
+    assert images.shape == (5, 16, 16, 1)
+    assert images.dtype == np.float32
+    codes = latent.sample_codes(5, 8, seed=3)
+    np.testing.assert_array_equal(model.generate(codes), images)
+    np.testing.assert_allclose(model.generate(codes.numpy(), batch_size=2), images, atol=1e-6)
+    np.testing.assert_array_equal(model(codes), images)
+    assert np.abs(model.generate(5, seed=4) - images).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"), [(0, "cannot generate 0 images"), (-1, "-1"), (np.ones((2, 5)), r"\(2, 5\)")]
+)
+def test_generate_refuses(codes, message, small_dcgan):
+    with pytest.raises(ValueError, match=message):
+        small_dcgan().generate(codes)
+
+
+# Wider domains than images
+
+
+def test_eight_gaussians_on_a_ring_are_all_found():
+    """The classic test for mode collapse, on vectors."""
+    angles = np.arange(8) * np.pi / 4
+    centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    generator = np.random.default_rng(0)
+    points = np.float32(centres.repeat(512, axis=0) + generator.normal(scale=0.05, size=(4096, 2)))
+    model = kgan.GAN(
+        kgan.networks.dense_generator((2,), latent_dim=8, hidden_units=128, activation="linear", seed=0),
+        kgan.networks.dense_discriminator((2,), hidden_units=128, seed=1),
+    )
+    model.compile(
+        keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.Adam(1e-3, beta_1=0.5), steps_per_execution=16
+    )
+    model.fit(points, batch_size=256, epochs=150, verbose=0)
+    distances = np.linalg.norm(model.generate(2000)[:, None] - centres, axis=2)
+    near = distances.min(axis=1) < 0.25  # five standard deviations
+    found = np.bincount(distances.argmin(axis=1)[near], minlength=8)
+    assert near.mean() > 0.7
+    assert (found > 2000 / 8 / 4).all(), found

@@ -1,0 +1,72 @@
+import functools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kgan import losses
+
+ZERO = np.zeros((4, 1), "float32")
+# Logits of probability 3/4 and 1/4: σ(ln 3) = 3/4.
+THREE_QUARTERS = np.full((2, 1), math.log(3), "float32")
+
+logits = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=8).map(lambda row: np.float32(row)[:, None])
+
+
+def test_at_zero_logits_the_discriminator_guesses():
+    assert float(losses.discriminator_loss(ZERO, ZERO)) == pytest.approx(2 * math.log(2), rel=1e-6)
+    assert float(losses.non_saturating(ZERO)) == pytest.approx(math.log(2), rel=1e-6)
+    assert float(losses.minimax(ZERO)) == pytest.approx(-math.log(2), rel=1e-6)
+
+
+def test_hand_worked_numbers():
+    # D(x) = 3/4 and D(G(z)) = 1/4: -ln 3/4 - ln 3/4
+    assert float(losses.discriminator_loss(THREE_QUARTERS, -THREE_QUARTERS)) == pytest.approx(2 * math.log(4 / 3))
+    # D(G(z)) = 1/4: -ln 1/4 and ln 3/4
+    assert float(losses.non_saturating(-THREE_QUARTERS)) == pytest.approx(math.log(4))
+    assert float(losses.minimax(-THREE_QUARTERS)) == pytest.approx(math.log(3 / 4))
+
+
+def test_label_smoothing_is_one_sided():
+    # 0.9 of -ln 3/4 and 0.1 of -ln 1/4 for the real ones; the fakes as without it: -ln 3/4
+    smoothed = losses.discriminator_loss(THREE_QUARTERS, -THREE_QUARTERS, label_smoothing=0.1)
+    assert float(smoothed) == pytest.approx(0.9 * math.log(4 / 3) + 0.1 * math.log(4) + math.log(4 / 3))
+
+
+@given(logits, logits)
+def test_losses_are_the_papers_formulas(real_logits, fake_logits):
+    d_real, d_fake = (1 / (1 + np.exp(-np.float64(values))) for values in (real_logits, fake_logits))
+    formulas = {
+        losses.discriminator_loss: -np.mean(np.log(d_real)) - np.mean(np.log1p(-d_fake)),
+        functools.partial(losses.minimax): np.mean(np.log1p(-d_fake)),
+        functools.partial(losses.non_saturating): -np.mean(np.log(d_fake)),
+    }
+    for loss, expected in formulas.items():
+        given_logits = (real_logits, fake_logits) if loss is losses.discriminator_loss else (fake_logits,)
+        assert float(loss(*given_logits)) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_a_very_sure_discriminator_gives_finite_losses():
+    sure = np.full((4, 1), 1e4, "float32")
+    assert float(losses.discriminator_loss(-sure, sure)) == pytest.approx(2e4)
+    assert float(losses.non_saturating(-sure)) == pytest.approx(1e4)
+    assert float(losses.minimax(sure)) == pytest.approx(-1e4)
+
+
+def test_get_by_name_and_by_pair():
+    assert losses.get("minimax") == (losses.discriminator_loss, losses.minimax)
+    assert losses.get((max, min)) == (max, min)
+
+
+@pytest.mark.parametrize("loss", ["hinge", None, losses.minimax, (losses.minimax,), ("a", "b")])
+def test_get_names_the_choices(loss):
+    with pytest.raises(ValueError, match="choose minimax, non_saturating or two functions"):
+        losses.get(loss)
+
+
+@pytest.mark.parametrize("label_smoothing", [-0.1, 0.6, float("nan")])
+def test_label_smoothing_out_of_range(label_smoothing):
+    with pytest.raises(ValueError, match=f"label_smoothing is {label_smoothing}"):
+        losses.get("minimax", label_smoothing)

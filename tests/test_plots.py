@@ -1,0 +1,126 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageSequence
+
+from kgan import plots
+
+
+def frames(path):
+    with Image.open(path) as gif:
+        return [(frame.convert("RGB"), frame.info["duration"]) for frame in ImageSequence.Iterator(gif)]
+
+
+def test_pixels_by_hand():
+    np.testing.assert_array_equal(plots.to_uint8([-1, -0.5, 0, 0.5, 1]), [0, 64, 128, 191, 255])
+    np.testing.assert_array_equal(plots.to_uint8([-9, 9]), [0, 255])
+
+
+@given(st.integers(0, 255))
+def test_every_pixel_value_survives_the_way_there_and_back(value):
+    assert plots.to_uint8(np.float32(value) / np.float32(127.5) - 1) == value
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 5), st.sampled_from([1, 3]), st.integers(1, 3))
+def test_each_image_stands_in_its_place(count, columns, channels, zoom):
+    images = np.random.default_rng(0).uniform(-1, 1, (count, 5, 4, channels))
+    grid = np.asarray(plots.image_grid(images, columns, zoom=zoom))
+    grid = grid.reshape(*grid.shape[:2], channels)
+    seen = np.zeros(grid.shape[:2], bool)
+    for i, image in enumerate(plots.to_uint8(images)):
+        top = 2 + i // columns * (5 * zoom + 2)
+        left = 2 + i % columns * (4 * zoom + 2)
+        place = np.s_[top : top + 5 * zoom, left : left + 4 * zoom]
+        np.testing.assert_array_equal(grid[place][::zoom, ::zoom], image)
+        seen[place] = True
+    assert (grid[~seen] == 255).all()  # margins, and places left empty
+    assert grid.shape[0] == 2 + -(-count // columns) * (5 * zoom + 2)
+
+
+def test_grids_are_square_and_grey_or_colour():
+    assert plots.image_grid(np.zeros((64, 28, 28, 1)), zoom=1).size == (242, 242)
+    assert plots.image_grid(np.zeros((64, 28, 28, 1))).size == (466, 466)  # zoomed to 56 pixels an image
+    assert plots.image_grid(np.zeros((4, 8, 8, 1))).mode == "L"
+    assert plots.image_grid(np.zeros((4, 8, 8, 3))).mode == "RGB"
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (4, 28, 28), (4, 28, 28, 2), (0, 28, 28, 1)])
+def test_grid_refuses(shape):
+    with pytest.raises(ValueError, match="a grid shows"):
+        plots.image_grid(np.zeros(shape))
+
+
+def test_captions_leave_the_picture_as_it_is():
+    picture = plots.image_grid(np.random.default_rng(0).uniform(-1, 1, (4, 28, 28, 3)))
+    captioned = plots.captioned(picture, "epoch 12")
+    np.testing.assert_array_equal(np.asarray(captioned)[-picture.height :], np.asarray(picture))
+    strip = np.asarray(captioned)[: -picture.height]
+    assert strip.min() < 100  # ink
+    other = np.asarray(plots.captioned(picture, "epoch 13"))[: -picture.height]
+    assert (strip != other).any()
+
+
+def test_side_by_side():
+    pictures = [Image.new("L", (60, 40), grey) for grey in (0, 100, 200)]
+    row = np.asarray(plots.side_by_side(pictures, ["1", "10", "100"]))
+    assert row.shape == (40 + 22, 3 * 60 + 2 * 8)
+    assert [row[50, left] for left in (30, 98, 166)] == [0, 100, 200]
+    with pytest.raises(ValueError, match="zip"):
+        plots.side_by_side(pictures, ["1"])
+
+
+def test_loss_curves_show_the_history():
+    history = {"d_loss": [1.4, 1.2], "g_loss": [0.7, 0.9], "d_real": [0.5, 0.6], "d_fake": [0.5, 0.4]}
+    losses, probabilities = plots.loss_curves(history, epochs=[3, 4]).axes
+    drawn = {line.get_label(): line.get_xydata().tolist() for axis in (losses, probabilities) for line in axis.lines}
+    assert drawn["discriminator"] == [[3, 1.4], [4, 1.2]]
+    assert drawn["generator"] == [[3, 0.7], [4, 0.9]]
+    assert drawn["of real images"] == [[3, 0.5], [4, 0.6]]
+    assert drawn["of fake images"] == [[3, 0.5], [4, 0.4]]
+    assert {y for _, y in drawn["cannot tell (0.5)"]} == {0.5}
+
+
+def test_loss_curves_leave_pyplot_alone():
+    from matplotlib import pyplot
+
+    plots.loss_curves({"d_loss": [1.0], "g_loss": [1.0], "d_real": [0.5], "d_fake": [0.5]}).savefig(io.BytesIO())
+    assert not pyplot.get_fignums()
+
+
+# GIF
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_gif_is_whole_after_every_frame(mode, tmp_path):
+    gif = plots.GIF(tmp_path / "new" / "progress.gif", milliseconds=100, hold=2000)
+    colours = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
+    shown = [Image.new("RGB", (30, 20), colour).convert(mode) for colour in colours]
+    for count, frame in enumerate(shown, start=1):
+        gif.append(frame)
+        written = frames(gif.path)
+        assert [duration for _, duration in written] == [100] * (count - 1) + [2000]
+        for (drawn, _), original in zip(written, shown, strict=False):
+            difference = np.abs(np.int32(drawn) - np.int32(original.convert("RGB")))
+            assert difference.max() <= 9  # half of a step of 17 greys
+    assert [path.name for path in gif.path.parent.iterdir()] == ["progress.gif"]
+
+
+def test_a_gif_replaces_its_last_frame(tmp_path):
+    gif = plots.GIF(tmp_path / "progress.gif")
+    for grey, instead in ((0, False), (51, False), (102, True), (153, True), (204, False)):
+        gif.append(Image.new("L", (8, 8), grey), instead=instead)
+    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 153, 204]
+
+
+def test_a_gif_loops_for_ever_and_is_small(tmp_path):
+    gif = plots.GIF(tmp_path / "progress.gif")
+    images = np.random.default_rng(0).uniform(-1, 1, (64, 28, 28, 1))
+    for _ in range(10):
+        gif.append(plots.image_grid(images))
+    with Image.open(gif.path) as written:
+        assert written.info["loop"] == 0
+    assert gif.path.stat().st_size < 10 * 466 * 466 * 0.4  # noise, the worst there is, at 3 bits a pixel

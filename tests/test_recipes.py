@@ -1,0 +1,72 @@
+import pytest
+
+from kgan import recipes
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_every_recipe_is_complete_and_builds(recipe):
+    settings = recipes.resolve(recipe, {})
+    assert set(recipes.RULES) | {"data", "split", "reuse_fakes"} >= set(settings)
+    assert all(setting.why for setting in recipe.settings.values())
+    for name, value in settings.items():
+        if name in recipes.RULES:
+            assert recipes.RULES[name].holds(value), name
+    model = recipes.build(recipe, settings, (settings["image_size"], settings["image_size"], 1))
+    assert type(model).__name__ == recipe.model
+    assert model.latent_dim == settings["latent_dim"]
+    assert (model.d_steps, model.reuse_fakes) == (settings["d_steps"], settings["reuse_fakes"])
+
+
+def test_numbers_that_the_papers_print():
+    assert recipes.get("gan-mnist")["epochs"] == 100
+    assert recipes.get("gan-mnist")["loss"] == "minimax"
+    assert recipes.get("dcgan-mnist")["epochs"] == 50
+    for name in ("gan-mnist", "dcgan-mnist"):
+        assert recipes.get(name)["data"] == "mnist"
+
+
+def test_settings_reach_the_model():
+    recipe = recipes.get("dcgan-digits")
+    changes = {"d_learning_rate": 1e-4, "g_beta_1": "0.25", "loss": "minimax", "d_steps": "2", "reuse_fakes": "no"}
+    model = recipes.build(recipe, recipes.resolve(recipe, {**changes, "filters": 4, "prior": "uniform"}), (16, 16, 1))
+    assert float(model.d_optimizer.learning_rate) == pytest.approx(1e-4)
+    assert (model.d_optimizer.beta_1, model.g_optimizer.beta_1) == (0.5, 0.25)
+    assert model.generator_loss.__name__ == "minimax"
+    assert (model.d_steps, model.reuse_fakes, model.prior, model.filters) == (2, False, "uniform", 4)
+
+
+def test_changes_are_parsed_by_type():
+    recipe = recipes.get("dcgan-digits")
+    changes = {"epochs": "3", "d_learning_rate": "1e-3", "reuse_fakes": "False", "data": "mnist"}
+    settings = recipes.resolve(recipe, changes)
+    assert [settings[name] for name in changes] == [3, 1e-3, False, "mnist"]
+    assert settings["seed"] == recipe["seed"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"filtres": 3}, "dcgan-digits has no setting 'filtres': did you mean filters?"),
+        ({"zzz": 3}, "has no setting 'zzz': choose one of data, split"),
+        ({"hidden_units": 3}, "has no setting 'hidden_units'"),
+        ({"filters": "many"}, "filters is 'many': it must be a whole number"),
+        ({"filters": "1.5"}, "filters is '1.5': it must be a whole number"),
+        ({"d_beta_1": "x"}, "d_beta_1 is 'x': it must be a number"),
+        ({"reuse_fakes": "maybe"}, "reuse_fakes is 'maybe': it must be true or false"),
+        ({"epochs": 0}, "epochs is 0: it must be 1 or more"),
+        ({"latent_dim": "-4"}, "latent_dim is -4: it must be 1 or more"),
+        ({"d_learning_rate": "inf"}, "d_learning_rate is inf: it must be above 0 and finite"),
+        ({"g_beta_1": 1}, "g_beta_1 is 1.0: it must be from 0 up to"),
+        ({"loss": "hinge"}, "loss is hinge: it must be one of minimax, non_saturating"),
+        ({"label_smoothing": 0.7}, "label_smoothing is 0.7"),
+        ({"seed": 2**31}, "seed is 2147483648"),
+    ],
+)
+def test_bad_changes(changes, message):
+    with pytest.raises(ValueError, match="^.*" + message.replace("?", r"\?")):
+        recipes.resolve(recipes.get("dcgan-digits"), changes)
+
+
+def test_unknown_recipe():
+    with pytest.raises(ValueError, match="unknown recipe 'dcgan-minst': choose one of dcgan-digits, gan-"):
+        recipes.get("dcgan-minst")
