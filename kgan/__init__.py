@@ -5,7 +5,7 @@
     images = kgan.data.load("digits")                # 1,797 real digits, 28 × 28 × 1, in [-1, 1]
     model = kgan.DCGAN(image_shape=(28, 28, 1))
     model.compile()
-    model.fit(images, batch_size=32, epochs=30, callbacks=[kgan.callbacks.EpochGIF("progress.gif")])
+    model.fit(images, batch_size=32, epochs=40, callbacks=[kgan.callbacks.EpochGIF("progress.gif")])
 
 Start reading at `kgan/gan.py`.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kgan import callbacks, data, latent, losses, networks, plots, recipes, runs
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
+    from kgan.runs import load_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "callbacks",
     "data",
     "latent",
+    "load_model",
     "losses",
     "networks",
     "plots",
@@ -34,7 +36,7 @@ __all__ = [
     "runs",
 ]
 
-_HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan"}
+_HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "load_model": "kgan.runs"}
 
 
 def __getattr__(name: str) -> object:

@@ -133,7 +133,7 @@ RECIPES = {
             "kgan's offline version of dcgan-mnist",
             {
                 **_DIGITS,
-                "epochs": Setting(30, "readable digits in a minute or two on a laptop's CPU"),
+                "epochs": Setting(40, "readable digits in about two minutes on a laptop's CPU"),
                 "batch_size": Setting(32, "small: 1,797 images make few steps an epoch"),
                 **_DCGAN,
             },
@@ -144,7 +144,7 @@ RECIPES = {
             "kgan's offline version of gan-mnist",
             {
                 **_DIGITS,
-                "epochs": Setting(200, "an epoch takes a tenth of a second"),
+                "epochs": Setting(200, "an epoch takes a fraction of a second"),
                 "batch_size": Setting(32, "small: 1,797 images make few steps an epoch"),
                 **_GAN,
             },

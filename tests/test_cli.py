@@ -288,3 +288,46 @@ def test_help_and_version(kgan_command):
         result = kgan_command(*command, "--help")
         assert result.exit_code == 0
         assert "Usage: kgan" in result.stdout or "Usage: " in result.stdout
+
+
+# The recipes themselves
+
+
+def class_counts(images, classifier):
+    """How many images the classifier takes for each class, of those it is sure of."""
+    probabilities = classifier.predict_proba(images.reshape(len(images), -1))
+    sure = probabilities.max(axis=1) > 0.8
+    return np.bincount(probabilities[sure].argmax(axis=1), minlength=10)
+
+
+def classifier_of(images, labels):
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier((128,), random_state=0, max_iter=60).fit(images.reshape(len(images), -1), labels)
+
+
+@pytest.mark.slow
+def test_the_default_recipe_draws_digits_of_all_classes(tmp_path):
+    from sklearn.datasets import load_digits
+
+    command = [sys.executable, "-m", "kgan", "train"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    counts = class_counts(
+        runs.load_model(tmp_path / "runs" / "dcgan-digits").generate(1000),
+        classifier_of(kgan.data.load("digits"), load_digits().target),
+    )
+    assert counts.sum() > 600, counts
+    assert counts.min() >= 10, counts
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_the_recipe_of_mnist_draws_digits_of_most_classes_after_an_epoch(mnist_dir, tmp_path):
+    import tensorflow_datasets as tfds
+
+    command = [sys.executable, "-m", "kgan", "train", "dcgan-mnist", "--epochs", "1"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    labels = [int(example["label"]) for example in tfds.as_numpy(tfds.load("mnist", split="train[:10000]"))]
+    classifier = classifier_of(kgan.data.load("mnist", split="train[:10000]"), labels)
+    counts = class_counts(runs.load_model(tmp_path / "runs" / "dcgan-mnist").generate(1000), classifier)
+    assert (counts >= 10).sum() >= 7, counts

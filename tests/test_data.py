@@ -80,6 +80,7 @@ def test_bad_arguments():
 # TensorFlow Datasets
 
 
+@pytest.mark.data
 def test_real_mnist(mnist_dir):
     images = data.load("mnist", dtype="uint8")
     assert images.shape == (60_000, 28, 28, 1)
