@@ -106,16 +106,24 @@ class EpochGIF(Samples):
         every: a frame every so many epochs.
         milliseconds: that a frame is shown.
         hold: milliseconds that the last frame is shown.
-        rows, columns, seed: see `Samples`.
+        rows, columns, seed: see `Samples`; by default the upper 5 rows of what `SampleGrid` shows, for a small file.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[EpochGIF("progress.gif")])
     """
 
     def __init__(
-        self, path: str | Path, *, every: int = 1, milliseconds: int = 150, hold: int = 2500, **grid: int
+        self,
+        path: str | Path,
+        *,
+        every: int = 1,
+        milliseconds: int = 150,
+        hold: int = 2500,
+        rows: int = 5,
+        columns: int = 8,
+        seed: int = 0,
     ) -> None:
-        super().__init__(**grid)
+        super().__init__(rows=rows, columns=columns, seed=seed)
         _check_at_least_1(every=every, milliseconds=milliseconds, hold=hold)
         self.every = every
         self.gif = plots.GIF(path, milliseconds=milliseconds, hold=hold)

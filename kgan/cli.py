@@ -6,6 +6,7 @@ Heavy modules are imported inside the commands, so that `kgan --help` answers at
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -108,14 +109,14 @@ def train(
     epochs, steps_per_epoch = settings["epochs"], count // batch_size
     status, began = "failed", time.perf_counter()
     try:
-        with _progress(epochs, steps_per_epoch) as progress:
+        with _stop_between_steps() as stopper, _progress(epochs, steps_per_epoch) as progress:
             pictures = [
                 callbacks.SampleGrid(directory / "samples", every=every),
                 callbacks.EpochGIF(gif, every=every),
                 callbacks.ChosenEpochs(directory / "epochs.png"),
                 callbacks.LossCurves(directory / "losses.png"),
             ]
-            watchers = [callbacks.HistoryCSV(directory / "history.csv"), *pictures, progress]
+            watchers = [callbacks.HistoryCSV(directory / "history.csv"), *pictures, progress, stopper]
             model.fit(dataset, epochs=epochs, steps_per_epoch=steps_per_epoch, verbose=0, callbacks=watchers)
         status = "finished"
     except KeyboardInterrupt:
@@ -131,7 +132,7 @@ def train(
     if gif.exists():
         typer.echo(f"GIF: {gif}")
     if status == "interrupted":
-        raise typer.Exit(130)
+        raise typer.Exit(128 + (stopper.signal or signal.SIGINT))
 
 
 @app.command()
@@ -224,6 +225,35 @@ def _clock(seconds: float) -> str:
 
 
 @contextlib.contextmanager
+def _stop_between_steps() -> Iterator[keras.callbacks.Callback]:
+    """A callback that ends training between two steps on Ctrl-C or SIGTERM; a second signal does not wait.
+
+    Python's own KeyboardInterrupt can come in the middle of anything, and gets lost where TensorFlow calls Python.
+    """
+    from kgan._backend import keras
+
+    class Stopper(keras.callbacks.Callback):
+        signal: int | None = None
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if self.signal:
+                raise KeyboardInterrupt
+
+    def note(number: int, frame: Any) -> None:
+        if stopper.signal:
+            raise KeyboardInterrupt
+        stopper.signal = number
+
+    stopper = Stopper()
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopper
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Callback]:
     """A callback that shows one live line for the whole run on a terminal, and elsewhere a plain line an epoch."""
     from kgan.callbacks import EpochCounter
@@ -253,5 +283,5 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
             losses_first = sorted((logs or {}).items(), key=lambda item: "loss" not in item[0])
             return "  ".join(f"{name} {float(value):.3f}" for name, value in losses_first)
 
-    with live:
+    with contextlib.nullcontext() if live.disable else live:
         yield ProgressLine()

@@ -187,8 +187,8 @@ class GIF:
 
 
 def _quantized(frame: Image.Image) -> Image.Image:
-    if frame.mode == "L":  # 16 shades look like 256 in a digit, and make the file half as large
-        return frame.point([round(grey / 17) * 17 for grey in range(256)])
+    if frame.mode == "L":  # 8 shades look like 256 in a moving digit, and make the file a third as large
+        return frame.point([round(round(grey / 255 * 7) * 255 / 7) for grey in range(256)])
     return frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 

@@ -82,14 +82,14 @@ def test_sample_grids_of_wished_iterations(steps_per_execution, small_dcgan, dig
 @pytest.mark.parametrize(("every", "shown"), [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 3, 6, 7]), (100, [1, 7])])
 def test_gif_has_the_first_and_the_last_epoch_always(every, shown, small_dcgan, digits, tmp_path):
     model = small_dcgan()
-    watchers = callbacks.SampleGrid(tmp_path / "samples"), callbacks.EpochGIF(tmp_path / "a.gif", every=every)
+    watchers = callbacks.SampleGrid(tmp_path / "samples"), callbacks.EpochGIF(tmp_path / "a.gif", every=every, rows=8)
     fit(model, digits, 7, *watchers)
     frames = gif_frames(tmp_path / "a.gif")
     assert [duration for _, duration in frames] == [150] * (len(shown) - 1) + [2500]
     for (frame, _), epoch in zip(frames, shown, strict=True):
         sample = Image.open(tmp_path / "samples" / f"epoch-{epoch:04}.png")
         expected = np.asarray(plots.captioned(sample, f"epoch {epoch}"))  # the number is on the frame
-        assert np.abs(np.int32(frame) - expected).max() <= 9
+        assert np.abs(np.int32(frame) - expected).max() <= 19  # half of a step of 8 greys
 
 
 def test_gif_in_colour(tmp_path):

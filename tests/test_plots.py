@@ -105,15 +105,15 @@ def test_a_gif_is_whole_after_every_frame(mode, tmp_path):
         assert [duration for _, duration in written] == [100] * (count - 1) + [2000]
         for (drawn, _), original in zip(written, shown, strict=False):
             difference = np.abs(np.int32(drawn) - np.int32(original.convert("RGB")))
-            assert difference.max() <= 9  # half of a step of 17 greys
+            assert difference.max() <= 19  # half of a step of 8 greys
     assert [path.name for path in gif.path.parent.iterdir()] == ["progress.gif"]
 
 
 def test_a_gif_replaces_its_last_frame(tmp_path):
     gif = plots.GIF(tmp_path / "progress.gif")
-    for grey, instead in ((0, False), (51, False), (102, True), (153, True), (204, False)):
+    for grey, instead in ((0, False), (36, False), (73, True), (109, True), (219, False)):
         gif.append(Image.new("L", (8, 8), grey), instead=instead)
-    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 153, 204]
+    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 109, 219]
 
 
 def test_a_gif_loops_for_ever_and_is_small(tmp_path):
@@ -123,4 +123,4 @@ def test_a_gif_loops_for_ever_and_is_small(tmp_path):
         gif.append(plots.image_grid(images))
     with Image.open(gif.path) as written:
         assert written.info["loop"] == 0
-    assert gif.path.stat().st_size < 10 * 466 * 466 * 0.4  # noise, the worst there is, at 3 bits a pixel
+    assert gif.path.stat().st_size < 10 * 466 * 466 * 0.3  # noise, the worst there is, at 2.4 bits a pixel
