@@ -12,7 +12,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-_requested = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+_requested = os.environ.get("KERAS_BACKEND") or "tensorflow"
+os.environ["KERAS_BACKEND"] = _requested
 if _requested != "tensorflow":
     raise ImportError(
         f"kgan trains on TensorFlow, but KERAS_BACKEND is {_requested!r}: unset it, or set it to 'tensorflow'"
@@ -22,13 +23,16 @@ if _requested != "tensorflow":
 @contextlib.contextmanager
 def _stderr_held_back() -> Iterator[None]:
     """Send file descriptor 2 to a temporary file, and give it back its text only if the block raises."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held_back:
+    try:
         stderr = os.dup(2)
+    except OSError:  # closed: nothing to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held_back.seek(0)
             os.write(stderr, held_back.read())
             raise

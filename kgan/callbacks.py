@@ -8,6 +8,7 @@ callback. They work with any model that has `generate`, `compile` and `fit` like
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -46,6 +47,7 @@ class Samples(EpochCounter):
         self.seed = seed
 
     def draw(self) -> Image.Image:
+        """The grid, as the model draws it now."""
         return plots.image_grid(self.model.generate(self.rows * self.columns, seed=self.seed), self.columns)
 
 
@@ -73,9 +75,13 @@ class SampleGrid(Samples):
         every: int = 1,
         epochs: Collection[int] | None = None,
         iterations: Collection[int] = (),
-        **grid: int,
+        rows: int = 8,
+        columns: int = 8,
+        seed: int = 0,
     ) -> None:
-        super().__init__(**grid)
+        super().__init__(rows=rows, columns=columns, seed=seed)
+        epochs = (epochs,) if isinstance(epochs, int) else epochs
+        iterations = (iterations,) if isinstance(iterations, int) else iterations
         _check_at_least_1(every=every, epochs=epochs, iterations=iterations)
         self.directory = Path(directory)
         self.every = every
@@ -223,9 +229,29 @@ class HistoryCSV(EpochCounter):
         seconds = round(time.perf_counter() - self._began, 3)
         self._rows.append({"epoch": self.epoch, **(logs or {}), "seconds": seconds})
         with runs.replacing(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(self._rows[0]))
+            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in self._rows for key in row)))
             writer.writeheader()
             writer.writerows(self._rows)
+
+
+class StopOnNaN(EpochCounter):
+    """Ends training as soon as a loss is NaN or infinite, before the model is saved with it.
+
+    Keras' TerminateOnNaN reads only `loss`, which a GAN has not.
+
+    Raises:
+        FloatingPointError: from `fit`, naming the loss, the epoch and the step.
+
+    Example:
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[StopOnNaN()])
+    """
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        for name, value in sorted((logs or {}).items(), key=lambda item: "loss" not in item[0]):
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} is {float(value)} in epoch {self.epoch + 1}, step {self.model.step.numpy()}"
+                )
 
 
 def _check_at_least_1(**arguments: int | Collection[int] | None) -> None:

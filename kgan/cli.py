@@ -6,7 +6,9 @@ Heavy modules are imported inside the commands, so that `kgan --help` answers at
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,7 +45,7 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        typer.echo(f"kgan: {error}", err=True)
+        typer.echo(f"kgan: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(2) from None
 
 
@@ -94,41 +96,51 @@ def train(
         images = load(settings["data"], split=settings["split"], image_size=settings["image_size"], dtype="uint8")
         count, *shape = images.shape
         model = recipes.build(chosen, settings, shape)
-        batch_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
-        dataset = batches(images, batch_size, seed=settings["seed"])
+        of_a_step = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
+        dataset = batches(images, of_a_step, seed=settings["seed"])
         run = {"recipe": recipe, "paper": chosen.paper, "model": chosen.model, "settings": settings}
         run |= {"images": images.shape, "environment": runs.environment()}
-        runs.write_json(directory / "run.json", {**run, "status": "running"})
 
     device = run["environment"]["device"]
     typer.echo(f"{recipe}: {count:,} images of {' × '.join(map(str, shape))} from {settings['data']}, on {device}")
     if gpu := runs.unused_gpu():
-        typer.echo(f"warning: TensorFlow does not use this machine's {gpu}: pip install 'kgan[gpu]'", err=True)
+        typer.echo(
+            f"warning: TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'", err=True
+        )
 
-    gif, every = directory / "progress.gif", settings["sample_every"]
-    epochs, steps_per_epoch = settings["epochs"], count // batch_size
-    status, began = "failed", time.perf_counter()
-    try:
-        with _stop_between_steps() as stopper, _progress(epochs, steps_per_epoch) as progress:
-            pictures = [
-                callbacks.SampleGrid(directory / "samples", every=every),
-                callbacks.EpochGIF(gif, every=every),
-                callbacks.ChosenEpochs(directory / "epochs.png"),
-                callbacks.LossCurves(directory / "losses.png"),
-            ]
-            watchers = [callbacks.HistoryCSV(directory / "history.csv"), *pictures, progress, stopper]
-            model.fit(dataset, epochs=epochs, steps_per_epoch=steps_per_epoch, verbose=0, callbacks=watchers)
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-    finally:
-        seconds = time.perf_counter() - began
-        if status != "failed":
-            with runs.replacing(directory / "model.keras") as temporary:
-                model.save(temporary)
-        runs.write_json(directory / "run.json", {**run, "status": status, "seconds": round(seconds, 1)})
+    gif, every, steps = directory / "progress.gif", settings["sample_every"], count // of_a_step
+    status, began, finished = "failed", time.perf_counter(), callbacks.HistoryCSV(directory / "history.csv")
+    pictures = [
+        callbacks.SampleGrid(directory / "samples", every=every),
+        callbacks.EpochGIF(gif, every=every),
+        callbacks.ChosenEpochs(directory / "epochs.png"),
+        callbacks.LossCurves(directory / "losses.png"),
+    ]
+    with _stop_between_steps() as stopper:
+        with _one_sentence():
+            runs.write_json(directory / "run.json", {**run, "status": "running"})
+        try:
+            with _progress(settings["epochs"], steps) as progress:
+                watchers = [callbacks.StopOnNaN(), finished, *pictures, progress, stopper]
+                model.fit(dataset, epochs=settings["epochs"], steps_per_epoch=steps, verbose=0, callbacks=watchers)
+            status = "finished"
+        except KeyboardInterrupt:
+            status = "interrupted"
+        except FloatingPointError as error:
+            status = str(error)
+        finally:
+            stopper.saving = True
+            seconds = time.perf_counter() - began
+            if status in ("finished", "interrupted"):
+                with runs.replacing(directory / "model.keras") as temporary:
+                    model.save(temporary)
+            end = {"status": status, "epochs": finished.epoch, "seconds": round(seconds, 1)}
+            runs.write_json(directory / "run.json", {**run, **end})
 
-    typer.echo(f"{status} after {_clock(seconds)}; samples, curves and model are in {directory}")
+    if status not in ("finished", "interrupted"):
+        typer.echo(f"kgan: {status}; what was drawn before is in {directory}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{status} after {finished.epoch} epochs and {_clock(seconds)}; everything is in {directory}")
     if gif.exists():
         typer.echo(f"GIF: {gif}")
     if status == "interrupted":
@@ -153,9 +165,11 @@ def sample(
     from kgan import runs
 
     with _one_sentence():
-        target = Path(out) if out else run / f"sample-{count}-seed-{seed}.png"
-        as_folder = bool(out) and (out.endswith("/") or target.is_dir() or not target.suffix)
-        if not as_folder and target.suffix not in (".png", ".npy"):
+        directory = run.parent if run.is_file() else run
+        target = Path(out) if out else directory / f"sample-{count}-seed-{seed}.png"
+        suffix = target.suffix.lower()
+        as_folder = bool(out) and (out.endswith(("/", "\\")) or target.is_dir() or not suffix)
+        if not as_folder and suffix not in (".png", ".npy"):
             raise ValueError(f"--out is {out}: it must end in .png, .npy, or / for a folder")
         if as_folder and target.exists() and any(target.iterdir()):
             raise FileExistsError(f"{target} holds files already: name an empty or a new folder with --out")
@@ -174,7 +188,7 @@ def sample(
                     iio.imwrite(temporary, pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
         else:
             with runs.replacing(target) as temporary:
-                if target.suffix == ".npy":
+                if suffix == ".npy":
                     np.save(temporary, plots.to_uint8(images))
                 else:
                     plots.image_grid(images).save(temporary)
@@ -210,13 +224,16 @@ def _assignments(changes: Sequence[str]) -> dict[str, str]:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=10_000)  # in a file or a pipe nothing is cut or folded
+    console = Console() if _on_a_terminal() else Console(width=10_000, force_terminal=False)  # nothing cut or folded
     table = Table(*headings, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*row)
     console.print(table, soft_wrap=False)
+
+
+def _on_a_terminal() -> bool:
+    """Whether lines can be redrawn. Asked of the file itself, since FORCE_COLOR makes rich believe it of a pipe."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _clock(seconds: float) -> str:
@@ -226,7 +243,9 @@ def _clock(seconds: float) -> str:
 
 @contextlib.contextmanager
 def _stop_between_steps() -> Iterator[keras.callbacks.Callback]:
-    """A callback that ends training between two steps on Ctrl-C or SIGTERM; a second signal does not wait.
+    """A callback that ends training between two steps on Ctrl-C or SIGTERM.
+
+    A second signal does not wait for the step; none interrupts what is saved afterwards.
 
     Python's own KeyboardInterrupt can come in the middle of anything, and gets lost where TensorFlow calls Python.
     """
@@ -234,13 +253,14 @@ def _stop_between_steps() -> Iterator[keras.callbacks.Callback]:
 
     class Stopper(keras.callbacks.Callback):
         signal: int | None = None
+        saving = False
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if self.signal:
                 raise KeyboardInterrupt
 
     def note(number: int, frame: Any) -> None:
-        if stopper.signal:
+        if stopper.signal and not stopper.saving:
             raise KeyboardInterrupt
         stopper.signal = number
 
@@ -258,9 +278,8 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
     """A callback that shows one live line for the whole run on a terminal, and elsewhere a plain line an epoch."""
     from kgan.callbacks import EpochCounter
 
-    console = Console()
     columns = ("{task.description}", BarColumn(bar_width=20), TimeRemainingColumn(), "{task.fields[figures]}")
-    live = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    live = Progress(*columns, disable=not _on_a_terminal(), transient=True)
     line = live.add_task(f"epoch 1/{epochs}", total=epochs * steps_per_epoch, figures="")
 
     class ProgressLine(EpochCounter):
@@ -275,8 +294,15 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
             live.update(line, description=f"epoch {min(self.epoch + 1, epochs)}/{epochs}")
             if live.disable:
                 seconds = time.perf_counter() - self.began
-                epoch = f"{self.epoch:{len(str(epochs))}}/{epochs}"
-                print(f"epoch {epoch}  {self.figures(logs)}  {seconds:.1f} s", flush=True)
+                number = f"{self.epoch:{len(str(epochs))}}/{epochs}"
+                self.print(f"epoch {number}  {self.figures(logs)}  {seconds:.1f} s")
+
+        @staticmethod
+        def print(line: str) -> None:
+            try:
+                print(line, flush=True)
+            except BrokenPipeError:  # nobody reads on, as after `| head`: train on in silence
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
         @staticmethod
         def figures(logs: Any) -> str:

@@ -65,8 +65,8 @@ def load(
 def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
     """Shuffled batches without end; the batch of each step is a pure function of (seed, step).
 
-    An epoch is `len(images) // batch_size` batches, which is the `steps_per_epoch` to train with. It shows no image
-    twice; each has an order of its own and leaves out another remainder.
+    An epoch is `len(images) // batch_size` batches, which is the `steps_per_epoch` to train with. Counted from step
+    0 it shows no image twice; each has an order of its own and leaves out another remainder.
 
     Args:
         images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1].
@@ -113,10 +113,12 @@ def _digits() -> np.ndarray:
 def _array_file(path: Path) -> np.ndarray:
     try:
         images = np.load(path, allow_pickle=False)  # a pickle could run anything
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise ValueError(f"{path} is not an array of images: {error}") from None
-    if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
-        raise ValueError(f"{path} holds an array of shape {images.shape}: images are (count, height, width, channels)")
+    if not isinstance(images, np.ndarray) or images.dtype.kind not in "uif":
+        raise ValueError(f"{path} is not an array of images")
+    if images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise ValueError(f"{path} holds an array of shape {images.shape}: images are (count, height, width, 1 or 3)")
     if not len(images):
         raise ValueError(f"{path} holds no images")
     if images.dtype == np.uint8:
@@ -139,8 +141,11 @@ def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"
         raise ValueError(f"unknown data set {name!r}: {hint}")
-    builder = tfds.builder(name)
-    image_feature(builder, image_size)
+    try:
+        builder = tfds.builder(name)
+    except Exception as error:  # of many classes: an unknown version or configuration
+        raise ValueError(f"TensorFlow Datasets has no {name!r}: {_first_line(error)}") from None
+    _image_feature(builder, image_size)
     if not builder.is_prepared():
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()
@@ -148,9 +153,13 @@ def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
             _check_reachable(builder)
             builder.download_and_prepare()
         except Exception as error:  # of many classes: no network, a full disk, files to be fetched by hand
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = _first_line(error)
             raise OSError(f"cannot download {name} ({reason}): 'digits' is a data set that needs no network") from None
-    return images_of(builder, split, image_size)
+    return _images_of(builder, split, image_size)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _check_reachable(builder: Any) -> None:
@@ -166,7 +175,7 @@ def _check_reachable(builder: Any) -> None:
         break
 
 
-def image_feature(builder: Any, image_size: int | None) -> str:
+def _image_feature(builder: Any, image_size: int | None) -> str:
     """The name under which a `tfds` builder keeps its images."""
     import tensorflow_datasets as tfds
 
@@ -178,9 +187,9 @@ def image_feature(builder: Any, image_size: int | None) -> str:
     return names[0]
 
 
-def images_of(builder: Any, split: str = "train", image_size: int | None = None) -> np.ndarray:
+def _images_of(builder: Any, split: str = "train", image_size: int | None = None) -> np.ndarray:
     """All images of a split of a prepared `tfds` builder, uint8, in the data set's own order."""
-    name = image_feature(builder, image_size)
+    name = _image_feature(builder, image_size)
     try:
         images = builder.as_dataset(split=split, shuffle_files=False).map(lambda example: example[name])
     except ValueError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kgan import networks
@@ -46,14 +47,12 @@ class DCGAN(GAN):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            networks.dcgan_generator(image_shape, latent_dim, filters, kernel_size, seed=seed),
-            networks.dcgan_discriminator(image_shape, filters, kernel_size, seed=seed + 1),
-            reuse_fakes=reuse_fakes,
-            seed=seed,
-            **kwargs,
-        )
-        self.image_shape = tuple(image_shape)
+        image_shape = tuple(int(size) for size in image_shape)
+        with _policy(kwargs.get("dtype")):
+            generator = networks.dcgan_generator(image_shape, latent_dim, filters, kernel_size, seed=seed)
+            discriminator = networks.dcgan_discriminator(image_shape, filters, kernel_size, seed=seed + 1)
+        super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **kwargs)
+        self.image_shape = image_shape
         self.filters = filters
         self.kernel_size = kernel_size
 
@@ -71,3 +70,14 @@ class DCGAN(GAN):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DCGAN:
         return cls(**config)
+
+
+@contextlib.contextmanager
+def _policy(dtype: Any) -> Iterator[None]:
+    """A model that is loaded has the precision it was saved with, whatever the policy of the day is."""
+    of_the_day = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(of_the_day if dtype is None else keras.dtype_policies.get(dtype))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(of_the_day)

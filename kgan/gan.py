@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -36,6 +37,8 @@ class GAN(keras.Model):
             (cheaper: one generator pass less) or draws fresh codes, as Algorithm 1 does.
         prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
         seed: the codes of a step, and the order of arrays given to `fit`, are pure functions of (seed, step).
+            Layers that draw random numbers of their own, such as Dropout, are not: a run with them cannot be
+            resumed exactly.
 
     Raises:
         ValueError: where the two networks do not fit each other, or an argument is out of range.
@@ -76,7 +79,7 @@ class GAN(keras.Model):
         self.d_steps = d_steps
         self.reuse_fakes = reuse_fakes
         self.prior = prior
-        self.seed = seed
+        self.seed = int(seed)
         # A weight, so that it is saved: a model that is loaded again draws the codes it would have drawn.
         self.step = self.add_weight(name="step", shape=(), dtype="int64", initializer="zeros", trainable=False)
         self.d_loss_metric = keras.metrics.Mean(name="d_loss")
@@ -111,6 +114,11 @@ class GAN(keras.Model):
     def minibatches(self, data: Any) -> list[tf.Tensor]:
         """Split the batch that `fit` delivers into `d_steps` minibatches of real images; labels are left aside."""
         real_images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if self.d_steps > 1:
+            sentence = (
+                f"a batch cannot be split into {self.d_steps} minibatches (d_steps): batch with drop_remainder=True"
+            )
+            tf.debugging.assert_equal(tf.shape(real_images)[0] % self.d_steps, 0, sentence)
         return tf.split(real_images, self.d_steps)
 
     def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
@@ -173,11 +181,10 @@ class GAN(keras.Model):
         if np.ndim(codes) == 0:
             if codes < 1:
                 raise ValueError(f"cannot generate {codes} images: ask for 1 or more")
-            codes = latent.sample_codes(int(codes), self.latent_dim, self.prior, seed)
-        if np.ndim(codes) != 2 or np.shape(codes)[1] != self.latent_dim:
-            raise ValueError(
-                f"codes have shape {tuple(np.shape(codes))}: this generator takes (count, {self.latent_dim})"
-            )
+            codes = latent.sample_codes(operator.index(codes), self.latent_dim, self.prior, seed)
+        codes = np.asarray(codes, np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
+            raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.latent_dim})")
         return np.concatenate(
             [self(codes[i : i + batch_size], training=False).numpy() for i in range(0, len(codes), batch_size)]
         )
@@ -221,7 +228,17 @@ class GAN(keras.Model):
         self._compile_arguments = {"loss": loss, "label_smoothing": label_smoothing, **kwargs}
 
     def fit(
-        self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        *,
+        shuffle: bool = True,
+        steps_per_epoch: int | None = None,
+        **kwargs: Any,
     ) -> keras.callbacks.History:
         """Keras' `fit`, with the images checked first.
 
@@ -229,14 +246,15 @@ class GAN(keras.Model):
         dataset comes in its own order (`kgan.data.batches` makes one that is such a function too).
 
         Args:
-            x: real images, in [-1, 1]: an array, a `tf.data.Dataset` of batches, or whatever else Keras takes.
+            x: real images, float, in [-1, 1]: an array, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset`.
             y: labels, left aside, as are labels in a dataset.
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
-            **kwargs: Keras' own: epochs, callbacks, verbose, initial_epoch, steps_per_epoch, …
+            epochs, verbose, callbacks, shuffle, steps_per_epoch, **kwargs: Keras' own.
 
         Raises:
             ValueError: before training: images of another shape than the discriminator's or outside [-1, 1] (of
-                a dataset the first batch is checked), or a batch that `d_steps` does not divide.
+                a dataset the first batch is checked), a batch that `d_steps` does not divide, an endless dataset
+                without `steps_per_epoch`.
 
         Example:
             >>> history = model.fit(images, batch_size=64, epochs=2, verbose=0)
@@ -244,27 +262,45 @@ class GAN(keras.Model):
             ['d_fake', 'd_loss', 'd_real', 'g_loss']
         """
         self._assert_compile_called("fit")
+        if isinstance(x, list):
+            x = np.asarray(x)
         if isinstance(x, (np.ndarray, tf.Tensor)):
             batch_size = batch_size or 32
             self._check_batch(x, batch_size)
-            kwargs["steps_per_epoch"] = kwargs.get("steps_per_epoch") or len(x) // batch_size
-            x, y, batch_size = batches(x, batch_size, seed=self.seed, step=int(self.step)), None, None
+            if shuffle:
+                steps_per_epoch = steps_per_epoch or len(x) // batch_size
+                x = batches(tf.cast(x, tf.float32), batch_size, seed=self.seed, step=int(self.step))
+                y, batch_size = None, None
         elif isinstance(x, tf.data.Dataset):
+            if x.cardinality() == tf.data.INFINITE_CARDINALITY and not steps_per_epoch:
+                raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
             for batch in x.take(1):
-                first_images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-                self._check_batch(first_images, len(first_images))
+                self._check_first_batch(batch)
+        elif isinstance(x, keras.utils.PyDataset):
+            self._check_first_batch(x[0])
         if isinstance(x, tf.data.Dataset):
-            kwargs["shuffle"] = False  # or Keras warns that it cannot shuffle a dataset
+            shuffle = False  # or Keras warns that it cannot shuffle a dataset
         together = self.steps_per_execution
-        self._execute_together(self._most_steps_together(kwargs.get("steps_per_epoch"), kwargs.get("callbacks")))
+        self._execute_together(self._most_steps_together(steps_per_epoch, callbacks))
         try:
-            return super().fit(x, y, batch_size, **kwargs)
+            return super().fit(
+                x,
+                y,
+                batch_size,
+                epochs,
+                verbose,
+                callbacks,
+                shuffle=shuffle,
+                steps_per_epoch=steps_per_epoch,
+                **kwargs,
+            )
         finally:
             self._execute_together(together)
 
     def _most_steps_together(self, steps_per_epoch: int | None, callbacks: Any) -> int:
         """At most steps_per_execution, but so that no chosen iteration, nor the end of an epoch, is stepped over."""
-        if any(getattr(callback, "iterations", None) for callback in callbacks or ()):
+        each = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+        if any(getattr(callback, "iterations", None) for callback in each):
             return 1
         wanted = range(self.steps_per_execution, 0, -1)
         return next(steps for steps in wanted if not steps_per_epoch or steps_per_epoch % steps == 0)
@@ -272,6 +308,12 @@ class GAN(keras.Model):
     def _execute_together(self, steps: int) -> None:
         if steps != self.steps_per_execution:
             self.steps_per_execution, self.train_function = steps, None
+
+    def _check_first_batch(self, batch: Any) -> None:
+        images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        if not hasattr(images, "shape"):
+            raise ValueError(f"the dataset gives a {type(images).__name__}: it gives images, or (images, labels)")
+        self._check_batch(images, len(images))
 
     def _check_batch(self, images: np.ndarray | tf.Tensor, batch_size: int) -> None:
         expected, shape = self.discriminator.input_shape[1:], tuple(images.shape[1:])
@@ -299,7 +341,9 @@ class GAN(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> GAN:
         return cls(**_deserialized(config, "generator", "discriminator"))
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> dict[str, Any] | None:
+        if not self.compiled:
+            return None
         arguments = {"d_optimizer": self.d_optimizer, "g_optimizer": self.g_optimizer, **self._compile_arguments}
         return {name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()}
 

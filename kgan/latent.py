@@ -36,7 +36,8 @@ def sample_codes(
     first, *rest = seed if isinstance(seed, (tuple, list)) else (seed,)
     key = tf.stack([tf.cast(first, tf.int64), tf.constant(0, tf.int64)])
     for number in rest:
-        key = tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64))
-    if prior == "normal":
-        return tf.random.stateless_normal((count, latent_dim), key)
-    return tf.random.stateless_uniform((count, latent_dim), key, minval=-1.0, maxval=1.0)
+        key = tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64), alg="philox")
+    # From raw bits, since TensorFlow's own stateless_normal and stateless_uniform draw other numbers under XLA.
+    bits = tf.random.stateless_uniform((count, latent_dim), key, None, None, tf.int32, alg="philox")
+    uniform = (tf.cast(bits // 2**9, tf.float32) + 0.5) / 2**22  # 23 bits, so that ±1 itself is never reached
+    return uniform if prior == "uniform" else tf.math.sqrt(2.0) * tf.math.erfinv(uniform)

@@ -1,6 +1,6 @@
 """Pictures: arrays in, grids, GIFs and curves out. Knows no model, so students can plot without one.
 
-The only place where images in [-1, 1] become pixels from 0 to 255.
+Here images in [-1, 1] become pixels from 0 to 255.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ CAPTION_HEIGHT = 22  # pixels
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Map images from [-1, 1] to 0…255, rounded; what lies outside is cut off.
+    """Map images from [-1, 1] to 0…255, rounded; what lies outside is cut off, and NaN is grey.
 
     Example:
         >>> to_uint8(np.array([-1.0, 0.0, 1.0, 7.0]))
         array([  0, 128, 255, 255], dtype=uint8)
     """
-    return np.uint8(np.round(np.clip((np.asarray(images, np.float32) + 1) * 127.5, 0, 255)))
+    pixels = np.clip((np.nan_to_num(np.asarray(images, np.float32)) + 1) * 127.5, 0, 255)
+    return np.uint8(np.round(pixels))
 
 
 def image_grid(images: np.ndarray, columns: int | None = None, *, zoom: int | None = None) -> Image.Image:
@@ -43,7 +44,7 @@ def image_grid(images: np.ndarray, columns: int | None = None, *, zoom: int | No
         A picture, "L" or "RGB". A notebook shows it as it is; `save` writes it.
 
     Raises:
-        ValueError: for anything but images of 1 or 3 channels, or columns below 1.
+        ValueError: for anything but images of 1 or 3 channels, or columns or zoom below 1.
 
     Example:
         >>> image_grid(np.zeros((64, 28, 28, 1)), columns=8, zoom=1).size
@@ -53,10 +54,10 @@ def image_grid(images: np.ndarray, columns: int | None = None, *, zoom: int | No
     if images.ndim != 4 or images.shape[3] not in (1, 3) or not len(images):
         raise ValueError(f"images have shape {images.shape}: a grid shows (count, height, width, 1 or 3)")
     count, height, width, channels = images.shape
-    columns = columns or int(np.ceil(np.sqrt(count)))
-    if columns < 1:
-        raise ValueError(f"columns is {columns}: it is 1 or more")
-    zoom = zoom or max(1, 56 // max(height, width))
+    columns = int(np.ceil(np.sqrt(count))) if columns is None else columns
+    zoom = max(1, 56 // max(height, width)) if zoom is None else zoom
+    if columns < 1 or zoom < 1:
+        raise ValueError(f"columns is {columns} and zoom {zoom}: each is 1 or more")
     pixels = to_uint8(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
     height, width = height * zoom + MARGIN, width * zoom + MARGIN
     rows = -(-count // columns)
@@ -118,7 +119,7 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    epochs = epochs or range(1, len(history["d_loss"]) + 1)
+    epochs = range(1, len(history["d_loss"]) + 1) if epochs is None else epochs
     figure = Figure(figsize=(7, 6), layout="constrained")  # without pyplot, whose figures would pile up
     FigureCanvasAgg(figure)
     losses, probabilities = figure.subplots(2, 1, sharex=True)
@@ -170,20 +171,23 @@ class GIF:
         """Add a frame, or put it in the place of the last one (`instead`)."""
         frame = _quantized(frame)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.part")
-        with temporary.open("wb") as file:
-            if self._last is None:
-                file.write(_gif_header(frame))
-            else:
-                with self.path.open("rb") as written:
-                    file.write(written.read(self._end))
-                if not instead:
-                    file.write(_gif_frame(self._last, self.milliseconds))
-            self._end = file.tell()
-            file.write(_gif_frame(frame, self.hold))
-            file.write(b";")
-        os.replace(temporary, self.path)
-        self._last = frame
+        temporary = self.path.with_name(f".part-{self.path.name}")
+        try:
+            with temporary.open("wb") as file:
+                if self._last is None:
+                    file.write(_gif_header(frame))
+                else:
+                    with self.path.open("rb") as written:
+                        file.write(written.read(self._end))
+                    if not instead:
+                        file.write(_gif_frame(self._last, self.milliseconds))
+                end = file.tell()
+                file.write(_gif_frame(frame, self.hold))
+                file.write(b";")
+            os.replace(temporary, self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._last, self._end = frame, end
 
 
 def _quantized(frame: Image.Image) -> Image.Image:

@@ -51,18 +51,19 @@ def _one_of(*choices: str) -> Rule:
 
 _SEED = Rule("from 0 to 2147483647", lambda value: 0 <= value < 2**31)
 _AT_LEAST_1 = Rule("1 or more", lambda value: value >= 1)
+_SIZE = Rule("from 1 to 4096", lambda value: 1 <= value <= 4096)
 _RATE = Rule("above 0 and finite", lambda value: 0 < value < math.inf)
 _DECAY = Rule("from 0 up to, but not, 1", lambda value: 0 <= value < 1)
 
 RULES = {
-    "image_size": _AT_LEAST_1,
+    "image_size": _SIZE,
     "epochs": _AT_LEAST_1,
     "batch_size": _AT_LEAST_1,
-    "latent_dim": _AT_LEAST_1,
+    "latent_dim": _SIZE,
     "prior": _one_of("normal", "uniform"),
-    "hidden_units": _AT_LEAST_1,
-    "filters": _AT_LEAST_1,
-    "kernel_size": _AT_LEAST_1,
+    "hidden_units": _SIZE,
+    "filters": _SIZE,
+    "kernel_size": Rule("from 1 to 32", lambda value: 1 <= value <= 32),
     "loss": _one_of("minimax", "non_saturating"),
     "label_smoothing": Rule("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
     "d_steps": _AT_LEAST_1,
@@ -79,7 +80,7 @@ DING = "Ding, Shao, Ren: Image Generative Models by GANs and DCGANs"
 REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
 
 _ADAM = {
-    "d_learning_rate": Setting(2e-4, "Radford et al. 2016: Adam's 0.001 is too high for a GAN"),
+    "d_learning_rate": Setting(2e-4, "of Adam, where Algorithm 1 prints stochastic gradient; Radford et al. 2016"),
     "g_learning_rate": Setting(2e-4, "as the discriminator's"),
     "d_beta_1": Setting(0.5, "Radford et al. 2016: momentum of 0.9 makes training oscillate"),
     "g_beta_1": Setting(0.5, "as the discriminator's"),
@@ -266,7 +267,7 @@ def _parsed(name: str, value: Value | str, kind: type) -> Value:
             raise ValueError(f"{name} is {value!r}: it must be true or false")
         return spelled[str(value).lower()]
     try:
-        return kind(value)
+        return kind(str(value))
     except ValueError:
         wanted = {int: "a whole number", float: "a number"}[kind]
         raise ValueError(f"{name} is {value!r}: it must be {wanted}") from None

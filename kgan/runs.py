@@ -9,7 +9,6 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,21 +89,29 @@ def load_model(run: str | Path) -> GAN:
 
 def environment() -> dict[str, Any]:
     """Versions and hardware, for `run.json`."""
-    from kgan._backend import tf
+    import numpy as np
+
+    import kgan
+    from kgan._backend import keras, tf
 
     gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     return {
         "device": ", ".join(gpu.get("device_name", "GPU") for gpu in gpus) or f"CPU, {os.cpu_count()} cores",
         "machine": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in ("kgan", "keras", "tensorflow", "numpy")},
+        "kgan": kgan.__version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
     }
 
 
 def unused_gpu() -> str | None:
-    """The name of this machine's NVIDIA GPU where TensorFlow uses none."""
+    """The name of this machine's NVIDIA GPU where TensorFlow uses none, though nobody hides it on purpose."""
     from kgan._backend import tf
 
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return None
     if tf.config.list_physical_devices("GPU") or not shutil.which("nvidia-smi"):
         return None
     query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

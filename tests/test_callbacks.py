@@ -48,6 +48,7 @@ def fit(model, digits, epochs, *watchers):
         ({"every": 2}, [2, 4]),
         ({"epochs": (1, 4, 50)}, [1, 4]),
         ({"epochs": ()}, []),
+        ({"epochs": 3}, [3]),
     ],
 )
 def test_sample_grids_of_wished_epochs(arguments, expected, small_dcgan, digits, tmp_path):
@@ -99,7 +100,10 @@ def test_gif_in_colour(tmp_path):
     model.fit(images, batch_size=4, epochs=2, verbose=0, callbacks=[callbacks.EpochGIF(tmp_path / "a.gif")])
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 2
-        assert gif.convert("RGB").getextrema() != ((0, 0),) * 3
+        gif.seek(1)
+        drawn = np.asarray(gif.convert("RGB"), np.int32)
+    expected = plots.captioned(plots.image_grid(model.generate(40), 8), "epoch 2")
+    assert np.abs(drawn - np.asarray(expected)).mean() < 12  # 256 colours of its own
 
 
 # All of them
@@ -172,6 +176,34 @@ def test_they_draw_nothing_from_the_model_that_changes_training(small_dcgan, dig
     fit(alone, digits, 2)
     for weight, expected in zip(watched.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
+
+
+@pytest.mark.parametrize("how", [lambda watcher: watcher, lambda watcher: [[watcher]]], ids=["alone", "nested"])
+def test_every_way_to_give_a_callback(how, small_dcgan, digits, tmp_path):
+    watcher = callbacks.SampleGrid(tmp_path, epochs=(), iterations=3, rows=1, columns=1)
+    model = small_dcgan(steps_per_execution=4)
+    model.fit(digits, batch_size=32, verbose=0, callbacks=how(watcher))
+    assert [path.name for path in tmp_path.iterdir()] == ["iteration-000003.png"]
+
+
+@pytest.mark.parametrize("network", ["discriminator", "generator"])
+def test_a_loss_that_is_nan_ends_training(network, small_dcgan, digits):
+    model = small_dcgan(run_eagerly=True)
+    bias = getattr(model, network).trainable_weights[0]
+    with pytest.raises(FloatingPointError, match=r"_loss is nan in epoch 2, step 5"):
+        fit(model, digits, 4, callbacks.StopOnNaN(), Plants(bias))
+
+
+class Plants(keras.callbacks.Callback):
+    """NaN in a weight, as the second epoch begins."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.weight.assign(self.weight * np.nan)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import csv
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -64,7 +63,7 @@ def test_train_writes_down_how(trained):
     assert record["settings"] == {**recipes.resolve(recipe, {}), **changes}
     assert record["recipe"] == "dcgan-digits"
     assert record["images"] == [1797, 16, 16, 1]
-    assert record["status"] == "finished"
+    assert (record["status"], record["epochs"]) == ("finished", 3)
     assert record["seconds"] > 0
     assert record["environment"]["kgan"] == kgan.__version__
     assert record["environment"]["device"]
@@ -101,6 +100,7 @@ def test_batch_size_is_that_of_one_minibatch(kgan_command):
 
 
 def test_train_shows_one_live_line_on_a_terminal(tmp_path):
+    pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "kgan", "train", "--epochs", "2", *SMALL]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
@@ -145,10 +145,32 @@ def test_a_signal_ends_training_and_leaves_what_was_trained(number, tmp_path):
     assert len(list(run.glob("samples/*.png"))) == epochs
 
 
+def test_a_reader_that_goes_away_does_not_end_training(tmp_path):
+    command = f"{sys.executable} -m kgan train --epochs 3 {' '.join(SMALL)} | head -1"
+    subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, timeout=120)
+    record = tmp_path / "runs" / "dcgan-digits" / "run.json"
+    for _ in range(100):  # the shell may come back before kgan does
+        if json.loads(record.read_text())["status"] != "running":
+            break
+        time.sleep(0.2)
+    assert json.loads(record.read_text())["status"] == "finished"
+
+
+@pytest.mark.parametrize("network", ["d", "g"])
+def test_training_that_diverges_is_stopped_and_not_saved(network, kgan_command, tmp_path):
+    result = kgan_command("train", *SMALL, "--set", f"{network}_learning_rate=1e38", "--set", "loss=minimax")
+    assert result.exit_code == 1
+    assert "_loss is nan in epoch 1, step " in result.output or "_loss is inf in epoch 1, step " in result.output
+    assert "_loss is " in json.loads((tmp_path / "runs" / "dcgan-digits" / "run.json").read_text())["status"]
+    assert not (tmp_path / "runs" / "dcgan-digits" / "model.keras").exists()
+
+
 def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
     monkeypatch.setattr(runs, "unused_gpu", lambda: "NVIDIA T4")
     result = kgan_command("train", "--epochs", 1, *SMALL)
-    assert "warning: TensorFlow does not use this machine's NVIDIA T4: pip install 'kgan[gpu]'" in result.output
+    assert (
+        "warning: TensorFlow does not use this machine's NVIDIA T4: pip install 'tensorflow[and-cuda]'" in result.output
+    )
 
 
 # Mistakes: one sentence, exit code 2, nothing written
@@ -161,7 +183,7 @@ def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
         (["--set", "filtres=3"], "has no setting 'filtres': did you mean filters?"),
         (["--set", "filters"], "--set filters: write it as name=value"),
         (["--set", "filters=many"], "filters is 'many': it must be a whole number"),
-        (["--set", "latent_dim=-4"], "latent_dim is -4: it must be 1 or more"),
+        (["--set", "latent_dim=-4"], "latent_dim is -4: it must be from 1 to 4096"),
         (["--epochs", "0"], "epochs is 0: it must be 1 or more"),
         (["--epochs", "-3"], "epochs is -3: it must be 1 or more"),
         (["--seed", "99999999999"], "seed is 99999999999: it must be from 0 to 2147483647"),
@@ -287,7 +309,7 @@ def test_help_and_version(kgan_command):
     for command in ([], ["train"], ["sample"], ["recipes"]):
         result = kgan_command(*command, "--help")
         assert result.exit_code == 0
-        assert "Usage: kgan" in result.stdout or "Usage: " in result.stdout
+        assert "--help" in result.stdout
 
 
 # The recipes themselves

@@ -59,6 +59,8 @@ def test_array_files(dtype, tmp_path):
         (np.full((5, 8, 8, 1), 3.0), "holds float64 from 3 to 3"),
         (np.zeros((5, 8, 8, 1), "int64"), "holds int64"),
         (np.zeros((0, 8, 8, 1), "uint8"), "holds no images"),
+        (np.zeros((5, 8, 8, 4), "uint8"), r"\(5, 8, 8, 4\): images are \(count, height, width, 1 or 3\)"),
+        (np.full((5, 8, 8, 1), "text"), "is not an array of images"),
         (np.array([{"an": "object"}]), "is not an array of images"),
     ],
 )
@@ -66,6 +68,16 @@ def test_bad_array_files(content, message, tmp_path):
     np.save(tmp_path / "images.npy", content, allow_pickle=True)
     with pytest.raises(ValueError, match=message):
         data.load(tmp_path / "images.npy")
+
+
+def test_files_that_are_no_arrays(tmp_path):
+    np.savez(tmp_path / "archive.npz", np.zeros((5, 8, 8, 1)))
+    (tmp_path / "archive.npz").rename(tmp_path / "archive.npy")
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "text.npy").write_text("images")
+    for name in ("archive.npy", "empty.npy", "text.npy"):
+        with pytest.raises(ValueError, match=f"{name} is not an array of images"):
+            data.load(tmp_path / name)
 
 
 def test_bad_arguments():
@@ -119,6 +131,7 @@ def test_names_of_tensorflow_datasets(name, split, image_size, shape, monkeypatc
         ("digts", "did you mean digits"),
         ("qqqqqq", "unknown data set 'qqqqqq': try digits, mnist or cifar10"),
         ("glue", "glue holds no images"),
+        ("mnist:9.9.9", "TensorFlow Datasets has no 'mnist:9.9.9'"),
         ("oxford_flowers102", "oxford_flowers102 have many sizes: choose one with image_size"),
     ],
 )

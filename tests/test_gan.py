@@ -213,12 +213,14 @@ def test_steps_executed_together_end_with_the_epoch(small_dcgan, digits):
 
 @pytest.mark.parametrize("how", [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 3}], ids=str)
 def test_every_way_to_run_trains_alike(how, small_dcgan, digits):
-    plain, other = small_dcgan(d_steps=2), small_dcgan(d_steps=2, **how)
-    for model in (plain, other):
+    plain, other = small_dcgan(d_steps=2), small_dcgan(d_steps=2)
+    for model, way in ((plain, {}), (other, how)):
+        # Not Adam, whose first steps follow the signs of gradients, which rounding turns where they are about 0.
+        model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), **way)
         model.fit(digits, batch_size=32, epochs=1, verbose=0)
     assert int(other.step) == 4
-    # 4 Adam steps of 2e-4 on gradients that agree to rounding, whose signs may differ where they are about 0.
-    assert largest_difference(plain.generator.get_weights(), other.generator.get_weights()) < 2e-3
+    assert largest_difference(plain.discriminator.get_weights(), small_dcgan().discriminator.get_weights()) > 1e-2
+    assert largest_difference(plain.get_weights(), other.get_weights()) < 1e-6
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -230,8 +232,22 @@ def test_mixed_precision(policy, small_dcgan, digits, tmp_path):
     assert model.generate(2).dtype == "float32"
     assert (type(model.d_optimizer).__name__ == "LossScaleOptimizer") == (policy == "mixed_float16")
     model.save(tmp_path / "model.keras")
+    keras.config.set_dtype_policy("float32")  # as in another process
     loaded = kgan.runs.load_model(tmp_path / "model.keras")
+    assert keras.config.dtype_policy().name == "float32"
     assert largest_difference(everything(model), everything(loaded)) == 0
+    assert [layer.dtype_policy.name for layer in loaded.generator.layers] == [
+        layer.dtype_policy.name for layer in model.generator.layers
+    ]
+    np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
+
+
+def test_an_uncompiled_model_can_be_saved(vector_gan, tmp_path):
+    model = vector_gan()
+    model.save(tmp_path / "model.keras")
+    loaded = kgan.runs.load_model(tmp_path / "model.keras")
+    assert not loaded.compiled
+    np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
 
 
 def test_labels_are_left_aside(small_dcgan, digits):
@@ -257,6 +273,48 @@ def test_a_keras_dataset_passes_through(small_dcgan, digits):
     model = small_dcgan()
     model.fit(Batches(), epochs=1, verbose=0)
     assert int(model.step) == 4
+    other = kgan.DCGAN((8, 8, 1), filters=2)
+    other.compile()
+    with pytest.raises(ValueError, match="this discriminator takes"):
+        other.fit(Batches())
+
+
+def test_whole_numbers_are_not_taken_for_pixels(vector_gan, digits, small_dcgan):
+    """Only kgan.data maps uint8 to [-1, 1]; what `fit` is given is trained on as it is."""
+    binary = np.uint8(digits > 0)
+    models = [small_dcgan(), small_dcgan()]
+    for model, images in zip(models, (binary, np.float32(binary)), strict=True):
+        model.fit(images, batch_size=32, verbose=0)
+    assert largest_difference(everything(models[0]), everything(models[1])) == 0
+
+
+def test_an_endless_dataset_needs_the_length_of_an_epoch(small_dcgan, digits):
+    with pytest.raises(ValueError, match="the dataset is endless: say with steps_per_epoch"):
+        small_dcgan().fit(kgan.data.batches(digits, 32), verbose=0)
+
+
+def test_an_array_in_its_own_order(vector_gan, vectors):
+    models = [vector_gan(), vector_gan()]
+    for model in models:
+        model.compile()
+    models[0].fit(vectors, batch_size=32, shuffle=False, verbose=0)
+    models[1].fit(tf.data.Dataset.from_tensor_slices(vectors).batch(32), verbose=0)
+    assert largest_difference(everything(models[0]), everything(models[1])) < 1e-6
+
+
+def test_a_last_batch_that_cannot_be_split(vector_gan, vectors):
+    model = vector_gan(d_steps=2)
+    model.compile()
+    dataset = tf.data.Dataset.from_tensor_slices(vectors[:33]).batch(16)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="drop_remainder=True"):
+        model.fit(dataset, verbose=0)
+
+
+def test_a_dataset_of_something_else(vector_gan, vectors):
+    model = vector_gan()
+    model.compile()
+    with pytest.raises(ValueError, match="the dataset gives a dict"):
+        model.fit(tf.data.Dataset.from_tensor_slices({"x": vectors}).batch(32), verbose=0)
 
 
 # Bad input

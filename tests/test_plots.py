@@ -16,7 +16,7 @@ def frames(path):
 
 def test_pixels_by_hand():
     np.testing.assert_array_equal(plots.to_uint8([-1, -0.5, 0, 0.5, 1]), [0, 64, 128, 191, 255])
-    np.testing.assert_array_equal(plots.to_uint8([-9, 9]), [0, 255])
+    np.testing.assert_array_equal(plots.to_uint8([-9, 9, np.nan]), [0, 255, 128])
 
 
 @given(st.integers(0, 255))
@@ -46,6 +46,12 @@ def test_grids_are_square_and_grey_or_colour():
     assert plots.image_grid(np.zeros((64, 28, 28, 1))).size == (466, 466)  # zoomed to 56 pixels an image
     assert plots.image_grid(np.zeros((4, 8, 8, 1))).mode == "L"
     assert plots.image_grid(np.zeros((4, 8, 8, 3))).mode == "RGB"
+
+
+@pytest.mark.parametrize("arguments", [{"columns": 0}, {"zoom": -1}])
+def test_grid_refuses_sizes_below_1(arguments):
+    with pytest.raises(ValueError, match="each is 1 or more"):
+        plots.image_grid(np.zeros((4, 8, 8, 1)), **arguments)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (4, 28, 28), (4, 28, 28, 2), (0, 28, 28, 1)])
@@ -114,6 +120,19 @@ def test_a_gif_replaces_its_last_frame(tmp_path):
     for grey, instead in ((0, False), (36, False), (73, True), (109, True), (219, False)):
         gif.append(Image.new("L", (8, 8), grey), instead=instead)
     assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 109, 219]
+
+
+def test_a_gif_survives_a_frame_that_could_not_be_written(tmp_path, monkeypatch):
+    gif = plots.GIF(tmp_path / "progress.gif")
+    gif.append(Image.new("L", (8, 8), 0))
+    gif.append(Image.new("L", (8, 8), 73))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            gif.append(Image.new("L", (8, 8), 109))
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.gif"]
+    gif.append(Image.new("L", (8, 8), 219))
+    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 73, 219]
 
 
 def test_a_gif_loops_for_ever_and_is_small(tmp_path):

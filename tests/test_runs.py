@@ -4,7 +4,7 @@ import json
 import pytest
 
 from kgan import runs
-from kgan._backend import keras
+from kgan._backend import keras, tf
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
@@ -61,16 +61,17 @@ def test_models_that_cannot_be_loaded(tmp_path):
 def test_the_environment_can_be_written_down():
     environment = json.loads(json.dumps(runs.environment()))
     assert environment["keras"] == keras.__version__
-    assert "CPU" in environment["device"] or "GPU" in environment["device"] or environment["device"]
+    assert environment["device"].startswith("CPU, ") == (not tf.config.list_physical_devices("GPU"))
 
 
 @pytest.mark.parametrize(("script", "expected"), [("echo 'NVIDIA T4'", "NVIDIA T4"), ("exit 9", None), ("echo", None)])
 def test_a_gpu_that_tensorflow_does_not_use(script, expected, monkeypatch, tmp_path):
-    from kgan._backend import tf
-
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("TensorFlow uses this machine's GPU")
     (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert runs.unused_gpu() == expected
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert runs.unused_gpu() is None  # hidden on purpose
