@@ -41,7 +41,7 @@ def _stderr_held_back() -> Iterator[None]:
             os.close(stderr)
 
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later on: errors only
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # later on: what ends the process. Errors come as exceptions too
 with _stderr_held_back() if "tensorflow" not in sys.modules else contextlib.nullcontext():
     import keras
     import tensorflow as tf

@@ -220,7 +220,7 @@ def _assignments(changes: Sequence[str]) -> dict[str, str]:
     for change in changes:
         if "=" not in change:
             raise ValueError(f"--set {change}: write it as name=value")
-    return dict(change.split("=", 1) for change in changes)
+    return {name.strip(): value.strip() for name, value in (change.split("=", 1) for change in changes)}
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -287,7 +287,7 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
             self.began = time.perf_counter()
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            live.update(line, completed=self.epoch * steps_per_epoch + batch + 1, figures=self.figures(logs))
+            live.update(line, completed=self.epoch * steps_per_epoch + batch + 1, figures=self.losses(logs))
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             super().on_epoch_end(epoch, logs)
@@ -303,6 +303,10 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
                 print(line, flush=True)
             except BrokenPipeError:  # nobody reads on, as after `| head`: train on in silence
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+        @staticmethod
+        def losses(logs: Any) -> str:  # with all figures the line is wider than 80 columns
+            return "  ".join(f"{name} {float(value):.3f}" for name, value in logs.items() if "loss" in name)
 
         @staticmethod
         def figures(logs: Any) -> str:

@@ -113,8 +113,8 @@ def _digits() -> np.ndarray:
 def _array_file(path: Path) -> np.ndarray:
     try:
         images = np.load(path, allow_pickle=False)  # a pickle could run anything
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not an array of images: {error}") from None
+    except (ValueError, EOFError):
+        raise ValueError(f"{path} is not an array of images") from None
     if not isinstance(images, np.ndarray) or images.dtype.kind not in "uif":
         raise ValueError(f"{path} is not an array of images")
     if images.ndim != 4 or images.shape[3] not in (1, 3):
@@ -136,6 +136,8 @@ def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
     import tensorflow_datasets as tfds
 
     absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of folders it half made itself
+    if Path(name).exists():
+        raise ValueError(f"{name} is no .npy file: give one, or the name of a data set such as digits or mnist")
     known = tfds.list_builders(with_community_datasets=False)
     if re.split("[/:]", name)[0] not in known:
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -323,6 +324,8 @@ class GAN(keras.Model):
             low, high = float(np.min(images)), float(np.max(images))
             if not (low >= -1 and high <= 1):  # so put that NaN is caught as well
                 raise ValueError(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
+            if low >= 0:
+                warnings.warn(f"images range from {low:g} to {high:g}: black is -1, not 0", stacklevel=4)
         if batch_size % self.d_steps:
             raise ValueError(f"a batch of {batch_size} cannot be split into {self.d_steps} equal minibatches (d_steps)")
 

@@ -140,6 +140,11 @@ def test_bad_names(name, message):
         data.load(name)
 
 
+def test_a_path_that_is_no_array(tmp_path):
+    with pytest.raises(ValueError, match=r"is no \.npy file"):
+        data.load(tmp_path)
+
+
 def test_without_a_network(monkeypatch, tmp_path):
     import tensorflow_datasets as tfds
 
