@@ -115,12 +115,13 @@ class GAN(keras.Model):
     def minibatches(self, data: Any) -> list[tf.Tensor]:
         """Split the batch that `fit` delivers into `d_steps` minibatches of real images; labels are left aside."""
         real_images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if self.d_steps > 1:
-            sentence = (
-                f"a batch cannot be split into {self.d_steps} minibatches (d_steps): batch with drop_remainder=True"
-            )
-            tf.debugging.assert_equal(tf.shape(real_images)[0] % self.d_steps, 0, sentence)
-        return tf.split(real_images, self.d_steps)
+        whole = tf.debugging.assert_equal(
+            tf.shape(real_images)[0] % self.d_steps,
+            0,
+            f"a batch cannot be split into {self.d_steps} minibatches (d_steps): batch with drop_remainder=True",
+        )
+        with tf.control_dependencies([whole]):
+            return tf.split(real_images, self.d_steps)
 
     def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
         """Fresh codes, a function of (seed, step, draw), and what the generator makes of them."""
