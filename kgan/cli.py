@@ -118,6 +118,7 @@ def train(
     ]
     with _stop_between_steps() as stopper:
         with _one_sentence():
+            runs.claim(directory)
             runs.write_json(directory / "run.json", {**run, "status": "running"})
         try:
             with _progress(settings["epochs"], steps) as progress:

@@ -56,6 +56,23 @@ def check_free(directory: str | Path) -> None:
         )
 
 
+def claim(directory: str | Path) -> None:
+    """Make `directory` that of a new run; of two runs that claim it at the same moment one is refused.
+
+    Raises:
+        FileExistsError: see `check_free`.
+
+    Example:
+        >>> claim("runs/new")
+    """
+    check_free(directory)
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    try:
+        (Path(directory) / "run.json").open("x").close()
+    except FileExistsError:
+        raise FileExistsError(f"{directory} was taken by another run just now: name another with --out") from None
+
+
 def load_model(run: str | Path) -> GAN:
     """The model of a run, compiled, ready to generate or to go on training.
 
