@@ -288,7 +288,9 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
             self.began = time.perf_counter()
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            live.update(line, completed=self.epoch * steps_per_epoch + batch + 1, figures=self.losses(logs))
+            if not live.disable:
+                losses = {name: value for name, value in logs.items() if "loss" in name}  # all are over 80 columns
+                live.update(line, completed=self.epoch * steps_per_epoch + batch + 1, figures=self.figures(losses))
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             super().on_epoch_end(epoch, logs)
@@ -304,10 +306,6 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
                 print(line, flush=True)
             except BrokenPipeError:  # nobody reads on, as after `| head`: train on in silence
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-
-        @staticmethod
-        def losses(logs: Any) -> str:  # with all figures the line is wider than 80 columns
-            return "  ".join(f"{name} {float(value):.3f}" for name, value in logs.items() if "loss" in name)
 
         @staticmethod
         def figures(logs: Any) -> str:

@@ -7,6 +7,7 @@ function of it; without one they are drawn from Keras' global generator.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 
@@ -204,12 +205,9 @@ def _pyramid(image_shape: Sequence[int], filters: int) -> tuple[tuple[int, int],
 
 
 def _units(data_shape: Sequence[int]) -> int:
-    units = 1
-    for size in data_shape:
-        units *= size
     if not data_shape or min(data_shape) < 1:
         raise ValueError(f"data_shape is {tuple(data_shape)}: it holds one or more sizes, each 1 or more")
-    return units
+    return math.prod(data_shape)
 
 
 def _check_positive(**sizes: int) -> None:
