@@ -2,22 +2,27 @@
 
 Each leaves its files whole after every epoch, so a run that ends early, by Ctrl-C or by an exception, has the
 pictures and curves of all it trained. Epochs are counted from 1, and on through further calls of `fit` with the same
-callback. They work with any model that has `generate`, `compile` and `fit` like `kgan.GAN`.
+callback, and on again in another process with a `Checkpoint` that resumes. They work with any model that has
+`generate`, `compile` and `fit` like `kgan.GAN`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
+import operator
 import time
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from kgan import plots, runs
-from kgan._backend import keras
+from kgan._backend import keras, tf
 
 
 class EpochCounter(keras.callbacks.Callback):
@@ -29,6 +34,14 @@ class EpochCounter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.epoch = max(self.epoch, epoch) + 1
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this callback, by name: arrays, and whatever JSON can hold."""
+        return {"epoch": self.epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave."""
+        self.epoch = state["epoch"]
 
 
 class Samples(EpochCounter):
@@ -87,10 +100,12 @@ class SampleGrid(Samples):
         self.every = every
         self.epochs = epochs
         self.iterations = iterations
+        self._drawn = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self.iterations and (step := int(self.model.step)) in self.iterations:
+        if self.iterations and (step := int(self.model.step)) in self.iterations and step != self._drawn:
             self._save(f"iteration-{step:06}.png")
+            self._drawn = step
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
@@ -141,6 +156,14 @@ class EpochGIF(Samples):
         self.gif.append(frame, instead=not self._newest_stays)
         self._newest_stays = self.epoch == 1 or self.epoch % self.every == 0
 
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "newest_stays": self._newest_stays, **self.gif.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._newest_stays = state["newest_stays"]
+        self.gif.set_state(state)
+
 
 class ChosenEpochs(Samples):
     """Sets chosen epochs beside each other in one picture, as the report on GANs and DCGANs in TensorFlow does.
@@ -179,6 +202,14 @@ class ChosenEpochs(Samples):
         if self.epoch in self.epochs:
             self._chosen = shown
 
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), **{f"epoch {n}": np.asarray(each) for n, each in self._chosen.items()}}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        chosen = {name.split()[1]: each for name, each in state.items() if name.startswith("epoch ")}
+        self._chosen = {int(number): Image.fromarray(each) for number, each in chosen.items()}
+
 
 class LossCurves(EpochCounter):
     """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch; anew each epoch.
@@ -204,9 +235,16 @@ class LossCurves(EpochCounter):
         with runs.replacing(self.path) as temporary:
             plots.loss_curves(self._history, self._epochs).savefig(temporary, dpi=100)
 
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "epochs": self._epochs, "history": self._history}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._epochs, self._history = state["epochs"], state["history"]
+
 
 class HistoryCSV(EpochCounter):
-    """Writes a line an epoch: its number, the metrics, and its seconds.
+    """Writes a line an epoch: its number, the metrics, and its seconds (without those that a crash lost).
 
     Args:
         path: of the file.
@@ -220,27 +258,37 @@ class HistoryCSV(EpochCounter):
         self.path = Path(path)
         self._rows: list[dict[str, Any]] = []
         self._began = 0.0
+        self._elapsed = 0.0  # seconds of an epoch that was begun in another process
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() - self._elapsed
+        self._elapsed = 0.0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         seconds = round(time.perf_counter() - self._began, 3)
+        self._began = time.perf_counter()
         self._rows.append({"epoch": self.epoch, **(logs or {}), "seconds": seconds})
         with runs.replacing(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in self._rows for key in row)))
             writer.writeheader()
             writer.writerows(self._rows)
 
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "rows": self._rows, "elapsed": time.perf_counter() - self._began}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._rows, self._elapsed = state["rows"], state["elapsed"]
+
 
 class StopOnNaN(EpochCounter):
-    """Ends training as soon as a loss is NaN or infinite, before the model is saved with it.
+    """Ends training as soon as a loss is NaN or infinite, or a weight at the end of an epoch.
 
     Keras' TerminateOnNaN reads only `loss`, which a GAN has not.
 
     Raises:
-        FloatingPointError: from `fit`, naming the loss, the epoch and the step.
+        FloatingPointError: from `fit`, naming the loss or the weight, the epoch and the step.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[StopOnNaN()])
@@ -249,9 +297,238 @@ class StopOnNaN(EpochCounter):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         for name, value in sorted((logs or {}).items(), key=lambda item: "loss" not in item[0]):
             if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{name} is {float(value)} in epoch {self.epoch + 1}, step {self.model.step.numpy()}"
-                )
+                raise FloatingPointError(f"{name} is {float(value)} {self._moment()}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for weight in self.model.weights:  # a moving average can be NaN while no loss is
+            _check_finite(weight, weight.numpy(), self._moment())
+        super().on_epoch_end(epoch, logs)
+
+    def _moment(self) -> str:
+        return f"in epoch {self.epoch + 1}, step {self.model.step.numpy()}"
+
+
+class TakenUp(NamedTuple):
+    """Where `fit` begins: epochs that were finished, steps done of the one after, and the history of the former."""
+
+    epochs: int
+    steps: int
+    history: keras.callbacks.History
+
+
+class Checkpoint(EpochCounter):
+    """Keeps what it takes to go on after a crash as if there had been none, bit for bit on a CPU.
+
+    That is all the model's training state (see `GAN.training_state`), the history, and the states of kgan's own
+    callbacks beside it: GIF, curves, table. The last two checkpoints are kept, each with a checksum; where the newest
+    is damaged the one before is used, with a warning. Beside arrays and JSON there is nothing in them.
+
+    Exact are runs on arrays, on datasets of `kgan.data.batches`, and on others that give the same batches in the same
+    order each time. Keras' own callbacks, such as EarlyStopping, begin anew.
+
+    Args:
+        directory: where to; for checkpoints alone.
+        every: a checkpoint after every so many epochs.
+        minutes: and, in the middle of an epoch too, as soon as the last is so many minutes old. None: never.
+        resume: go on from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
+            from the beginning of the run, so that the same script, started again, ends where it would have ended.
+
+    Raises:
+        ValueError: from `fit`, before training: where the model, its optimizers or loss, the images or the batch
+            size are not those of the checkpoint, or all checkpoints are damaged.
+        FileExistsError: from `fit`: `directory` holds checkpoints of another run, and `resume` is not set.
+        BlockingIOError: from `fit`: another process is training in `directory`.
+        FloatingPointError: from `fit`: a weight is NaN or infinite; the last good checkpoint is kept.
+        OSError: from `fit`: a checkpoint cannot be written, as on a full disk; the one before is kept.
+
+    Example:
+        >>> watchers = [EpochGIF("progress.gif"), Checkpoint("checkpoint", resume=True)]
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=watchers)
+    """
+
+    def __init__(
+        self, directory: str | Path, *, every: int = 1, minutes: float | None = 10, resume: bool = False
+    ) -> None:
+        super().__init__()
+        _check_at_least_1(every=every)
+        if minutes is not None and not minutes > 0:
+            raise ValueError(f"minutes is {minutes}: it must be above 0, or None")
+        self.directory = Path(directory)
+        self.every = every
+        self.minutes = minutes
+        self.resume = resume
+        self.steps = 0  # done of the epoch at hand
+        self._run: dict[str, Any] = {}  # what is trained, as it was when it began
+        self._history: dict[str, list[float]] = {}
+        self._watchers: dict[str, EpochCounter] = {}
+        self._kept: list[int] = []  # numbers of the good checkpoints that are there, the newest last
+        self._up_to_date = False  # whether the model stands where the newest does
+        self._written = 0.0  # when the newest was
+        self._metrics: list[np.ndarray] = []  # sums of a half-done epoch that was taken up
+
+    @contextlib.contextmanager
+    def taken_up(
+        self, model: keras.Model, watchers: Sequence[keras.callbacks.Callback], data: Any, pace: dict[str, Any]
+    ) -> Iterator[TakenUp]:
+        """Keep the directory to this process while `fit` trains, and take up the run in it. For `GAN.fit` to call.
+
+        Args:
+            model: compiled.
+            watchers: all callbacks of this `fit`.
+            data: the real images.
+            pace: batch_size, steps_per_epoch and shuffle.
+        """
+        with runs.lock(self.directory):
+            runs.sweep(self.directory)
+            self.set_model(model)
+            self._watchers = _named(each for each in watchers if isinstance(each, EpochCounter) and each is not self)
+            run = {**runs.describe(model, data), **pace}
+            if not self.resume:
+                self.steps = 0
+                if not self._kept and runs.next_number(self.directory) > 1:
+                    raise FileExistsError(
+                        f"{self.directory} holds checkpoints: go on from them with resume=True, or name another"
+                    )
+            elif not self._up_to_date and not self._take_up(run):
+                self.steps = 0
+            self._run = self._run or run
+            self._up_to_date, self._written = False, time.monotonic()
+            history = keras.callbacks.History()
+            if self.resume:
+                history.history = {name: list(values) for name, values in self._history.items()}
+            yield TakenUp(self.epoch if self.resume else 0, self.steps, history)
+            if self.resume:
+                history.epoch = list(range(self.epoch))
+
+    # The moments to save are those at which all callbacks are done with what they have seen: an epoch is saved when
+    # the next begins, a step likewise.
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.steps:  # Keras has just set the sums to zero
+            for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
+                variable.assign(value)
+        elif self.epoch and self.epoch % self.every == 0:
+            self.save()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.minutes and batch >= self.steps > 0 and time.monotonic() - self._written > self.minutes * 60:
+            self.save()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.steps = max(self.steps, batch + 1)  # steps that were done before pass by again
+        self._up_to_date = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        self.steps, self._up_to_date = 0, False
+        for name, value in (logs or {}).items():
+            self._history.setdefault(name, []).append(value)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint now, between two steps, unless the newest is of this very step."""
+        if self._up_to_date:
+            return
+        arrays, states = {}, {}
+        for number, variable in enumerate(self.model.training_state):
+            arrays[f"{number:05}"] = value = variable.numpy()
+            _check_finite(variable, value, f"after step {self.model.step.numpy()}")
+        for name, watcher in self._watchers.items():
+            state = watcher.get_state()
+            arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
+            states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
+        state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "history": self._history}
+        state |= {"run": self._run, "callbacks": states, "versions": _versions()}
+        number = runs.next_number(self.directory)
+        runs.write_checkpoint(self.directory, number, arrays, state)
+        self._kept = [*self._kept[-1:], number]
+        runs.keep_checkpoints(self.directory, self._kept)
+        self._up_to_date, self._written = True, time.monotonic()
+
+    def restore(self) -> bool:
+        """Take the model, and it alone, back to the newest good checkpoint, as after weights that became NaN.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ValueError: where it is of another model, or all are damaged.
+        """
+        saved = runs.read_checkpoint(self.directory)
+        if saved:
+            for variable, value in zip(self.model.training_state, self._values(saved), strict=True):
+                variable.assign(value)
+            self.epoch, self._up_to_date = saved.state["epochs"], False
+        return saved is not None
+
+    def _take_up(self, run: dict[str, Any]) -> bool:
+        """Go on from the newest good checkpoint, if there is one: model, history and callbacks."""
+        saved = runs.read_checkpoint(self.directory)
+        if saved is None:
+            return False
+        state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be gone on with"
+        try:
+            if state["format"] != FORMAT:
+                raise ValueError(f"its format is {state['format']}, that of another version of kgan, not {FORMAT}")
+            runs.check_same(run, state["run"])
+            values = self._values(saved)
+            epochs, steps = operator.index(state["epochs"]), operator.index(state["steps"])
+            if min(epochs, steps) < 0:
+                raise ValueError(f"it has {epochs} epochs and {steps} steps")
+            for name, watcher in self._watchers.items():
+                arrays = {key.removeprefix(f"{name}/"): each for key, each in saved.arrays.items() if f"{name}/" in key}
+                watcher.set_state({"epoch": epochs, **state["callbacks"].get(name, {}), **arrays})
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+            raise ValueError(f"{where}: {error}") from None
+        if state["versions"] != _versions():
+            warnings.warn(f"{where} bit for bit: it was made with {state['versions']}", stacklevel=2)
+        for variable, value in zip(self.model.training_state, values, strict=True):
+            variable.assign(value)
+        self._metrics = [variable.numpy() for variable in self.model.metrics_variables]
+        self.epoch, self.steps, self._history, self._run = epochs, steps, state["history"], state["run"]
+        self._kept = [saved.number]
+        return True
+
+    def _values(self, saved: runs.Saved) -> list[np.ndarray]:
+        """The arrays of a checkpoint in the order of the model's variables, if they fit."""
+        variables = self.model.training_state
+        values = [value for name, value in sorted(saved.arrays.items()) if "/" not in name]
+        if len(values) != len(variables):
+            raise ValueError(f"it holds {len(values)} arrays for a model of {len(variables)}")
+        return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
+
+
+FORMAT = 1  # of checkpoints
+
+
+def _versions() -> dict[str, str]:
+    return {"keras": keras.__version__, "tensorflow": tf.__version__}
+
+
+def _named(watchers: Iterable[EpochCounter]) -> dict[str, EpochCounter]:
+    """By class, and where there are several of a class, by their order."""
+    named: dict[str, EpochCounter] = {}
+    for watcher in watchers:
+        name = type(watcher).__name__
+        count = sum(each.split()[0] == name for each in named)
+        named[f"{name} {count + 1}" if count else name] = watcher
+    return named
+
+
+def _as_dtype(value: np.ndarray, variable: keras.Variable) -> np.ndarray:
+    current = variable.numpy()
+    if value.dtype.kind == "V":  # how NumPy stores bfloat16
+        value = value.view(current.dtype)
+    if (value.shape, value.dtype) != (current.shape, current.dtype):
+        raise ValueError(f"it holds {value.dtype} {value.shape} for {variable.path}, {current.dtype} {current.shape}")
+    return value
+
+
+def _check_finite(variable: keras.Variable, value: np.ndarray, moment: str) -> None:
+    if value.dtype.kind in "fV" and not np.isfinite(value).all():
+        raise FloatingPointError(f"{variable.path} is not finite {moment}")
 
 
 def _check_at_least_1(**arguments: int | Collection[int] | None) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
@@ -22,7 +24,8 @@ from rich.table import Table
 from kgan import __version__, recipes
 
 if TYPE_CHECKING:
-    from kgan._backend import keras
+    from kgan._backend import keras, tf
+    from kgan.gan import GAN
 
 app = typer.Typer(
     help="Train GANs that leave pictures behind, and draw samples from them.",
@@ -36,6 +39,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the command `kgan`."""
+    warnings.showwarning = _warn  # one sentence, without the line of code it comes from
     app(prog_name="kgan")
 
 
@@ -45,8 +49,21 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        typer.echo(f"kgan: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(2) from None
+        raise _exit(error, 2) from None
+
+
+def _exit(message: str | Exception, code: int) -> typer.Exit:
+    """What to raise to end the command with this sentence."""
+    typer.echo(f"kgan: {_sentence(message)}", err=True)
+    return typer.Exit(code)
+
+
+def _sentence(message: str | Exception) -> str:
+    return " ".join(str(message).split())
+
+
+def _warn(message: str | Warning, *rest: Any) -> None:
+    typer.echo(f"warning: {_sentence(message)}", err=True)
 
 
 def _show_version(wanted: bool) -> None:
@@ -66,14 +83,19 @@ def _kgan(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="[RECIPE]", help="See `kgan recipes`.")] = "dcgan-digits",
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="See `kgan recipes`; dcgan-digits unless given.")
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="digits, a TensorFlow data set such as mnist, or a .npy file.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data, those before --resume included.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a minibatch.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same run.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory, runs/RECIPE unless given.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with the run in DIR, to its end or to other --epochs.")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the recipe: see `kgan recipes RECIPE`."),
@@ -84,68 +106,181 @@ def train(
 
     options = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed}
     given = {name: value for name, value in options.items() if value is not None}
-    with _one_sentence():
-        chosen = recipes.get(recipe)
-        settings = recipes.resolve(chosen, {**_assignments(changes or []), **given})
-        directory = out or Path("runs") / recipe
-        runs.check_free(directory)
+    with contextlib.ExitStack() as held:
+        with _one_sentence():
+            given |= _assignments(changes or [])
+            if resume:
+                runs.check_begun(resume)
+                held.enter_context(runs.lock(resume))
+                plan = _planned_before(resume, recipe, given, out)
+            else:
+                plan = _planned_now(recipe or "dcgan-digits", given, out)
+                runs.check_free(plan.directory)
+            if plan.is_done:
+                typer.echo(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
+                return
 
-        from kgan import callbacks
-        from kgan.data import batches, load
+            from kgan.data import batches, load
 
-        images = load(settings["data"], split=settings["split"], image_size=settings["image_size"], dtype="uint8")
-        count, *shape = images.shape
-        model = recipes.build(chosen, settings, shape)
-        of_a_step = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
-        dataset = batches(images, of_a_step, seed=settings["seed"])
-        run = {"recipe": recipe, "paper": chosen.paper, "model": chosen.model, "settings": settings}
-        run |= {"images": images.shape, "environment": runs.environment()}
+            settings = plan.settings
+            images = load(settings["data"], split=settings["split"], image_size=settings["image_size"], dtype="uint8")
+            count, *shape = images.shape
+            model = recipes.build(plan.recipe, settings, shape)
+            of_a_step = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
+            dataset = batches(images, of_a_step, seed=settings["seed"])
+            if not resume:
+                held.enter_context(runs.lock(plan.directory))
+                runs.check_free(plan.directory)  # another run may have come first
+            environment = runs.environment()
 
-    device = run["environment"]["device"]
-    typer.echo(f"{recipe}: {count:,} images of {' × '.join(map(str, shape))} from {settings['data']}, on {device}")
-    if gpu := runs.unused_gpu():
-        typer.echo(
-            f"warning: TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'", err=True
-        )
+        of_shape = " × ".join(map(str, shape))
+        where = environment["device"]
+        typer.echo(f"{plan.recipe.name}: {count:,} images of {of_shape} from {settings['data']}, on {where}")
+        if gpu := runs.unused_gpu():
+            _warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
+        _train(plan, model, dataset, count // of_a_step, {"images": images.shape, "environment": environment})
 
-    gif, every, steps = directory / "progress.gif", settings["sample_every"], count // of_a_step
-    status, began, finished = "failed", time.perf_counter(), callbacks.HistoryCSV(directory / "history.csv")
-    pictures = [
+
+class Plan(NamedTuple):
+    """A run as it is to be trained."""
+
+    recipe: recipes.Recipe
+    settings: dict[str, Any]
+    directory: Path
+    record: dict[str, Any]  # what its run.json says, where it was begun before
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.record.get("status") == "finished" and self.record.get("epochs") == self.settings["epochs"]
+
+
+def _planned_now(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
+    recipe = recipes.get(name)
+    return Plan(recipe, recipes.resolve(recipe, given), out or Path("runs") / name, {})
+
+
+def _planned_before(directory: Path, name: str | None, given: Mapping[str, Any], out: Path | None) -> Plan:
+    """The run in a directory as it was planned; of what is given beside, only the epochs may differ."""
+    from kgan import runs
+
+    runs.sweep(directory)
+    path = directory / "run.json"
+    record = runs.read_json(path)
+    if not isinstance(record.get("recipe"), str) or not isinstance(record.get("settings"), dict):
+        raise ValueError(f"{path} names no recipe, or no settings: the run cannot be gone on with")
+    try:
+        recipe = recipes.get(record["recipe"])
+        planned = recipes.resolve(recipe, record["settings"])
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be gone on with: {error}") from None
+    if out and out.resolve() != directory.resolve():
+        raise ValueError(f"--out is {out}: a run that is resumed stays in {directory}")
+    if name not in (None, recipe.name):
+        raise ValueError(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
+    settings = _findable(recipes.resolve(recipe, {**planned, **given}))
+    for setting, value in planned.items():
+        if setting != "epochs" and settings[setting] != value:
+            raise ValueError(
+                f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
+            )
+    if _as(int, record.get("epochs")) > settings["epochs"]:
+        raise ValueError(f"epochs is {settings['epochs']}, but the run in {directory} has {record['epochs']} already")
+    return Plan(recipe, settings, directory, record)
+
+
+def _findable(settings: dict[str, Any]) -> dict[str, Any]:
+    """With the path of a data file in full, so that a run can be resumed from wherever one is."""
+    return (
+        {**settings, "data": str(Path(settings["data"]).absolute())} if settings["data"].endswith(".npy") else settings
+    )
+
+
+def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: Mapping[str, Any]) -> None:
+    """Train, save, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
+    from kgan import callbacks, runs
+    from kgan._backend import keras
+
+    recipe, settings, directory, before = plan
+    gif, every, epochs = directory / "progress.gif", settings["sample_every"], settings["epochs"]
+    record = {"recipe": recipe.name, "paper": recipe.paper, "model": recipe.model, "settings": _findable(settings)}
+    record |= facts
+    resumed = [step for step in _as(list, before.get("resumed")) if isinstance(step, int)]
+    seconds_before, began, has_begun = _as(float, before.get("seconds")), time.perf_counter(), False
+    checkpoint = callbacks.Checkpoint(
+        directory / "checkpoint",
+        every=settings["checkpoint_every"],
+        minutes=settings["checkpoint_minutes"],
+        resume=True,
+    )
+
+    def write_record(status: str) -> None:
+        end = {"status": status, "epochs": checkpoint.epoch, "seconds": seconds(), "resumed": resumed}
+        runs.write_json(directory / "run.json", {**record, **end})
+
+    def seconds() -> float:
+        return round(seconds_before + time.perf_counter() - began, 1)
+
+    def begin(logs: Any) -> None:
+        nonlocal has_begun
+        if step := int(model.step):
+            resumed.append(step)
+        write_record("running")
+        has_begun = True
+
+    watchers = [
+        keras.callbacks.LambdaCallback(on_train_begin=begin),  # before all others: a run writes run.json first
+        callbacks.StopOnNaN(),
+        callbacks.HistoryCSV(directory / "history.csv"),
         callbacks.SampleGrid(directory / "samples", every=every),
         callbacks.EpochGIF(gif, every=every),
         callbacks.ChosenEpochs(directory / "epochs.png"),
         callbacks.LossCurves(directory / "losses.png"),
+        checkpoint,
     ]
     with _stop_between_steps() as stopper:
-        with _one_sentence():
-            runs.claim(directory)
-            runs.write_json(directory / "run.json", {**run, "status": "running"})
         try:
-            with _progress(settings["epochs"], steps) as progress:
-                watchers = [callbacks.StopOnNaN(), finished, *pictures, progress, stopper]
-                model.fit(dataset, epochs=settings["epochs"], steps_per_epoch=steps, verbose=0, callbacks=watchers)
-            status = "finished"
-        except KeyboardInterrupt:
-            status = "interrupted"
-        except FloatingPointError as error:
-            status = str(error)
-        finally:
-            stopper.saving = True
-            seconds = time.perf_counter() - began
-            if status in ("finished", "interrupted"):
+            try:
+                with _progress(epochs, steps) as progress:
+                    each = [*watchers, progress, stopper]
+                    model.fit(dataset, epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=each)
+                status, is_good = "finished", True
+            except _Stopped:
+                checkpoint.save()
+                status, is_good = "interrupted", True
+            except FloatingPointError as error:
+                status, is_good = str(error), checkpoint.restore()
+            if is_good:
                 with runs.replacing(directory / "model.keras") as temporary:
                     model.save(temporary)
-            end = {"status": status, "epochs": finished.epoch, "seconds": round(seconds, 1)}
-            runs.write_json(directory / "run.json", {**run, **end})
+            write_record(status)
+        except KeyboardInterrupt:  # a second signal: leave at once; the last checkpoint is whole
+            raise typer.Exit(128 + (stopper.signal or signal.SIGINT)) from None
+        except (ValueError, OSError) as error:
+            if not has_begun:
+                raise _exit(error, 2) from None
+            if isinstance(error, ValueError):  # no mistake of the user's
+                raise
+            raise _exit(f"{_sentence(error)}; {_go_on(directory)}", 1) from None
 
     if status not in ("finished", "interrupted"):
-        typer.echo(f"kgan: {status}; what was drawn before is in {directory}", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"{status} after {finished.epoch} epochs and {_clock(seconds)}; everything is in {directory}")
+        kept = f"model and checkpoint are of epoch {checkpoint.epoch}, before that" if is_good else "no model is saved"
+        raise _exit(f"{status}; what was drawn before is in {directory}, {kept}", 1)
+    typer.echo(f"{status} after {checkpoint.epoch} epochs and {_clock(seconds())}; everything is in {directory}")
     if gif.exists():
         typer.echo(f"GIF: {gif}")
     if status == "interrupted":
-        raise typer.Exit(128 + (stopper.signal or signal.SIGINT))
+        typer.echo(_go_on(directory))
+        raise typer.Exit(128 + stopper.signal)
+
+
+def _go_on(directory: Path) -> str:
+    return f"go on with: kgan train --resume {shlex.quote(str(directory))}"
+
+
+def _as(kind: type, value: Any) -> Any:
+    """The value, or where it is of another kind, an empty one: a file may say anything."""
+    return value if isinstance(value, kind) else kind()
 
 
 @app.command()
@@ -242,11 +377,13 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
+class _Stopped(Exception):
+    """Ctrl-C or SIGTERM came, and the step at hand is done."""
+
+
 @contextlib.contextmanager
 def _stop_between_steps() -> Iterator[keras.callbacks.Callback]:
-    """A callback that ends training between two steps on Ctrl-C or SIGTERM.
-
-    A second signal does not wait for the step; none interrupts what is saved afterwards.
+    """A callback that ends training between two steps on Ctrl-C or SIGTERM; a second signal does not wait.
 
     Python's own KeyboardInterrupt can come in the middle of anything, and gets lost where TensorFlow calls Python.
     """
@@ -254,14 +391,13 @@ def _stop_between_steps() -> Iterator[keras.callbacks.Callback]:
 
     class Stopper(keras.callbacks.Callback):
         signal: int | None = None
-        saving = False
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if self.signal:
-                raise KeyboardInterrupt
+                raise _Stopped
 
     def note(number: int, frame: Any) -> None:
-        if stopper.signal and not stopper.saving:
+        if stopper.signal:
             raise KeyboardInterrupt
         stopper.signal = number
 
@@ -284,6 +420,10 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
     line = live.add_task(f"epoch 1/{epochs}", total=epochs * steps_per_epoch, figures="")
 
     class ProgressLine(EpochCounter):
+        def on_train_begin(self, logs: Any = None) -> None:
+            if step := int(self.model.step):
+                self.print(f"going on after {self.epoch} epochs, at step {step:,}")
+
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             self.began = time.perf_counter()
 

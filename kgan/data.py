@@ -75,7 +75,7 @@ def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, s
         step: number of the first batch.
 
     Returns:
-        An endless dataset of float32 batches, (batch_size, …).
+        An endless dataset of float32 batches, (batch_size, …); its `skip` costs nothing.
 
     Raises:
         ValueError: for a batch larger than the data, or below 1.
@@ -97,7 +97,11 @@ def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, s
         scaled = tf.cast(chosen, tf.float32)
         return scaled / 127.5 - 1 if images.dtype == tf.uint8 else scaled
 
-    return tf.data.Dataset.counter(step).map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    dataset = tf.data.Dataset.counter(step).map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    # For a run that is resumed: the batches of later steps without drawing those before, and what they are drawn from.
+    dataset.skip = lambda count: batches(images, batch_size, seed=seed, step=step + count)
+    dataset.images = images
+    return dataset
 
 
 def _digits() -> np.ndarray:

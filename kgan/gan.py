@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,8 +39,8 @@ class GAN(keras.Model):
             (cheaper: one generator pass less) or draws fresh codes, as Algorithm 1 does.
         prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
         seed: the codes of a step, and the order of arrays given to `fit`, are pure functions of (seed, step).
-            Layers that draw random numbers of their own, such as Dropout, are not: a run with them cannot be
-            resumed exactly.
+            Layers that draw random numbers of their own, such as Dropout, go by a state of theirs, which a
+            checkpoint keeps and `save` does not.
 
     Raises:
         ValueError: where the two networks do not fit each other, or an argument is out of range.
@@ -98,6 +99,13 @@ class GAN(keras.Model):
     def latent_dim(self) -> int:
         """Units of a code."""
         return self.generator.input_shape[-1]
+
+    @property
+    def training_state(self) -> list[keras.Variable]:
+        """All that training changes: both networks, both optimizers, the step, the epoch's metrics, Dropout's seeds."""
+        optimizers = *self.d_optimizer.variables, *self.g_optimizer.variables
+        each = *self.variables, *self.metrics_variables, *optimizers
+        return list({id(variable): variable for variable in each}.values())
 
     # Algorithm 1
 
@@ -251,12 +259,14 @@ class GAN(keras.Model):
             x: real images, float, in [-1, 1]: an array, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset`.
             y: labels, left aside, as are labels in a dataset.
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
-            epochs, verbose, callbacks, shuffle, steps_per_epoch, **kwargs: Keras' own.
+            epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
+            callbacks: Keras' and kgan's own. At most one `Checkpoint` among them.
+            verbose, shuffle, steps_per_epoch, **kwargs: Keras' own.
 
         Raises:
             ValueError: before training: images of another shape than the discriminator's or outside [-1, 1] (of
                 a dataset the first batch is checked), a batch that `d_steps` does not divide, an endless dataset
-                without `steps_per_epoch`.
+                without `steps_per_epoch`, a checkpoint of another run.
 
         Example:
             >>> history = model.fit(images, batch_size=64, epochs=2, verbose=0)
@@ -266,13 +276,12 @@ class GAN(keras.Model):
         self._assert_compile_called("fit")
         if isinstance(x, list):
             x = np.asarray(x)
-        if isinstance(x, (np.ndarray, tf.Tensor)):
+        is_array = isinstance(x, (np.ndarray, tf.Tensor))
+        if is_array:
             batch_size = batch_size or 32
             self._check_batch(x, batch_size)
             if shuffle:
                 steps_per_epoch = steps_per_epoch or len(x) // batch_size
-                x = batches(tf.cast(x, tf.float32), batch_size, seed=self.seed, step=int(self.step))
-                y, batch_size = None, None
         elif isinstance(x, tf.data.Dataset):
             if x.cardinality() == tf.data.INFINITE_CARDINALITY and not steps_per_epoch:
                 raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
@@ -280,36 +289,81 @@ class GAN(keras.Model):
                 self._check_first_batch(batch)
         elif isinstance(x, keras.utils.PyDataset):
             self._check_first_batch(x[0])
-        if isinstance(x, tf.data.Dataset):
-            shuffle = False  # or Keras warns that it cannot shuffle a dataset
-        together = self.steps_per_execution
-        self._execute_together(self._most_steps_together(steps_per_epoch, callbacks))
-        try:
-            return super().fit(
-                x,
-                y,
-                batch_size,
-                epochs,
-                verbose,
-                callbacks,
-                shuffle=shuffle,
-                steps_per_epoch=steps_per_epoch,
-                **kwargs,
-            )
-        finally:
-            self._execute_together(together)
 
-    def _most_steps_together(self, steps_per_epoch: int | None, callbacks: Any) -> int:
+        watchers = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+        pace = {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch, "shuffle": shuffle}
+        checkpoint = next((each for each in watchers if hasattr(each, "taken_up")), None)
+        with checkpoint.taken_up(self, watchers, x, pace) if checkpoint else contextlib.nullcontext() as begun:
+            done = 0  # steps of the first epoch, when a checkpoint was taken up in the middle of it
+            if begun:
+                if begun.epochs > epochs:
+                    raise ValueError(f"epochs is {epochs}, but the run has {begun.epochs} already")
+                done, self.history = begun.steps, begun.history
+                callbacks = [*watchers, self.history]
+                kwargs["initial_epoch"] = begun.epochs or kwargs.get("initial_epoch", 0)
+            if is_array and shuffle:
+                x = batches(tf.cast(x, tf.float32), batch_size, seed=self.seed, step=int(self.step) - done)
+                y, batch_size = None, None
+            elif isinstance(x, tf.data.Dataset) and begun and begun.epochs and steps_per_epoch:
+                endless = x if x.cardinality() == tf.data.INFINITE_CARDINALITY else x.repeat()
+                x = endless.skip(begun.epochs * steps_per_epoch)
+            if isinstance(x, tf.data.Dataset):
+                shuffle = False  # or Keras warns that it cannot shuffle a dataset
+            together = self.steps_per_execution
+            self._execute_together(self._most_steps_together(steps_per_epoch, done, watchers))
+            try:
+                with self._left_out(done):
+                    return super().fit(
+                        x,
+                        y,
+                        batch_size,
+                        epochs,
+                        verbose,
+                        callbacks,
+                        shuffle=shuffle,
+                        steps_per_epoch=steps_per_epoch,
+                        **kwargs,
+                    )
+            finally:
+                self._execute_together(together)
+
+    def _most_steps_together(self, steps_per_epoch: int | None, done: int, callbacks: Any) -> int:
         """At most steps_per_execution, but so that no chosen iteration, nor the end of an epoch, is stepped over."""
-        each = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
-        if any(getattr(callback, "iterations", None) for callback in each):
+        if any(getattr(callback, "iterations", None) for callback in callbacks):
             return 1
         wanted = range(self.steps_per_execution, 0, -1)
-        return next(steps for steps in wanted if not steps_per_epoch or steps_per_epoch % steps == 0)
+        return next(steps for steps in wanted if (steps_per_epoch or 0) % steps == 0 and done % steps == 0)
 
     def _execute_together(self, steps: int) -> None:
         if steps != self.steps_per_execution:
             self.steps_per_execution, self.train_function = steps, None
+
+    @contextlib.contextmanager
+    def _left_out(self, done: int) -> Iterator[None]:
+        """Let `fit` pass over the steps of its first epoch that were done before it was taken up again.
+
+        Their batches are fetched and not trained on. So Keras' loop, its progress bar and all callbacks see a whole
+        epoch, and count right.
+        """
+        if not done:
+            yield
+            return
+        self.make_train_function()
+        train, together = self.train_function, self.steps_per_execution
+        left_out = iter(range(0, done, together))
+
+        def train_function(iterator: Any) -> dict[str, tf.Tensor]:
+            if next(left_out, None) is None:
+                return train(iterator)
+            for _ in range(together):
+                next(iterator)
+            return self.get_metrics_result()
+
+        self.train_function = train_function
+        try:
+            yield
+        finally:
+            self.train_function = train
 
     def _check_first_batch(self, batch: Any) -> None:
         images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import GifImagePlugin, Image, ImageDraw, ImageFont
@@ -145,9 +145,9 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
 class GIF:
     """An animation that grows a frame at a time, and is whole on disk after each.
 
-    Frames are written out as they come and not kept, but for the last one, which is shown longer and so has to be
-    written again once another follows it. The file is replaced, never changed: whoever looks at it while it grows,
-    or after a crash, finds an animation that ends with the last frame.
+    Frames are written out as they come and not kept. The last one is shown longer, until another follows it. The
+    file is replaced, never changed: whoever looks at it while it grows, or after a crash, finds an animation that
+    ends with the last frame.
 
     Args:
         path: of the file.
@@ -164,30 +164,40 @@ class GIF:
         self.path = Path(path)
         self.milliseconds = milliseconds
         self.hold = hold
-        self._last: Image.Image | None = None
         self._end = 0  # bytes of the file that no further frame will change
 
     def append(self, frame: Image.Image, *, instead: bool = False) -> None:
         """Add a frame, or put it in the place of the last one (`instead`)."""
         frame = _quantized(frame)
+        written = self._written()
+        begun = written[: self._end] or _gif_header(frame)
+        if written and not instead:
+            begun += _shown_for(written[self._end : -1], self.milliseconds)
+        self._write(begun + _gif_frame(frame, self.hold) + b";")
+        self._end = len(begun)
+
+    def get_state(self) -> dict[str, Any]:
+        """What it takes to go on in another process: the file so far, and where its last frame begins."""
+        return {"end": self._end, "gif": np.frombuffer(self._written(), np.uint8)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave; the file is again what it was then."""
+        self._end = state["end"]
+        if len(state["gif"]):
+            self._write(state["gif"].tobytes())
+
+    def _written(self) -> bytes:
+        return self.path.read_bytes() if self._end and self.path.exists() else b""
+
+    def _write(self, content: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f".part-{self.path.name}")
+        temporary.unlink(missing_ok=True)
         try:
-            with temporary.open("wb") as file:
-                if self._last is None:
-                    file.write(_gif_header(frame))
-                else:
-                    with self.path.open("rb") as written:
-                        file.write(written.read(self._end))
-                    if not instead:
-                        file.write(_gif_frame(self._last, self.milliseconds))
-                end = file.tell()
-                file.write(_gif_frame(frame, self.hold))
-                file.write(b";")
+            temporary.write_bytes(content)
             os.replace(temporary, self.path)
         finally:
             temporary.unlink(missing_ok=True)
-        self._last, self._end = frame, end
 
 
 def _quantized(frame: Image.Image) -> Image.Image:
@@ -204,3 +214,8 @@ def _gif_frame(frame: Image.Image, milliseconds: int) -> bytes:
     # Frames in colour have palettes of their own; grey ones share the header's.
     own_palette = frame.mode == "P"
     return b"".join(GifImagePlugin.getdata(frame, duration=milliseconds, include_color_table=own_palette))
+
+
+def _shown_for(frame: bytes, milliseconds: int) -> bytes:
+    """A frame's bytes with another duration: its hundredths of a second are bytes 4 and 5."""
+    return frame[:4] + (milliseconds // 10).to_bytes(2, "little") + frame[6:]

@@ -73,6 +73,8 @@ RULES = {
     "g_beta_1": _DECAY,
     "steps_per_execution": _AT_LEAST_1,
     "sample_every": _AT_LEAST_1,
+    "checkpoint_every": _AT_LEAST_1,
+    "checkpoint_minutes": _RATE,
     "seed": _SEED,
 }
 
@@ -93,6 +95,8 @@ _COMMON = {
 }
 _OUTPUT = {
     "sample_every": Setting(1, "a grid of samples after every epoch"),
+    "checkpoint_every": Setting(1, "epochs; what a crash can cost"),
+    "checkpoint_minutes": Setting(10.0, "in long epochs; a checkpoint takes a fraction of a second"),
     "seed": Setting(0, "of initial weights, codes and data order; the same seed gives the same run"),
 }
 _MNIST = {

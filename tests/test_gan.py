@@ -68,7 +68,9 @@ def test_each_step_leaves_the_other_network_alone(small_dcgan, digits):
 
 def test_dropout_is_on_in_training(vectors):
     half_silent = keras.layers.Dropout(0.5, seed=0)
-    discriminator = keras.Sequential([keras.Input((2,)), half_silent, keras.layers.Dense(1, "linear", False)])
+    discriminator = keras.Sequential(
+        [keras.Input((2,)), half_silent, keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")]
+    )
     model = kgan.GAN(kgan.networks.dense_generator((2,), 4, 8), discriminator)
     model.compile(keras.optimizers.SGD(0.0))
     model.fit(np.ones_like(vectors), batch_size=96, epochs=1, verbose=0)
