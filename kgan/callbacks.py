@@ -477,17 +477,22 @@ class Checkpoint(EpochCounter):
             epochs, steps = operator.index(state["epochs"]), operator.index(state["steps"])
             if min(epochs, steps) < 0:
                 raise ValueError(f"it has {epochs} epochs and {steps} steps")
+            history = {str(name): [float(value) for value in each] for name, each in state["history"].items()}
             for name, watcher in self._watchers.items():
                 arrays = {key.removeprefix(f"{name}/"): each for key, each in saved.arrays.items() if f"{name}/" in key}
-                watcher.set_state({"epoch": epochs, **state["callbacks"].get(name, {}), **arrays})
-        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+                if name in state["callbacks"]:
+                    watcher.set_state({**state["callbacks"][name], **arrays})
+                else:  # new to the run
+                    watcher.epoch = epochs
+            if state["versions"] != _versions():
+                made_with = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
+                warnings.warn(f"{where} bit for bit: it was made with {made_with}", stacklevel=4)
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError) as error:
             raise ValueError(f"{where}: {error}") from None
-        if state["versions"] != _versions():
-            warnings.warn(f"{where} bit for bit: it was made with {state['versions']}", stacklevel=2)
         for variable, value in zip(self.model.training_state, values, strict=True):
             variable.assign(value)
         self._metrics = [variable.numpy() for variable in self.model.metrics_variables]
-        self.epoch, self.steps, self._history, self._run = epochs, steps, state["history"], state["run"]
+        self.epoch, self.steps, self._history, self._run = epochs, steps, history, state["run"]
         self._kept = [saved.number]
         return True
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -322,8 +323,12 @@ def check_same(here: dict[str, Any], there: dict[str, Any]) -> None:
     """
     for name in dict.fromkeys([*here, *there]):
         if here.get(name) != there.get(name):
-            ours, theirs = (str(each.get(name, "not there"))[:80] for each in (here, there))
+            ours, theirs = (_short(each.get(name, "not there")) for each in (here, there))
             raise ValueError(f"{name} is {ours}, but in the checkpoint {theirs}: only the number of epochs may change")
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)[:80]
 
 
 def _numbered(config: Any) -> Any:
@@ -366,12 +371,14 @@ def _flat(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
 def load_model(run: str | Path) -> GAN:
     """The model of a run, compiled, ready to generate or to go on training.
 
+    Nothing in the file is executed: Keras' safe mode refuses Lambda layers and whatever else holds code.
+
     Args:
         run: a run directory, or a `.keras` file.
 
     Raises:
         FileNotFoundError: where there is no model.
-        ValueError: where the file is not one of kgan's models.
+        ValueError: where the file is not one of kgan's models, holds code, or describes networks larger than itself.
 
     Example:
         >>> images = load_model("runs/dcgan-digits").generate(64)
@@ -381,17 +388,36 @@ def load_model(run: str | Path) -> GAN:
         path = path / "model.keras"
     if not path.is_file():
         raise FileNotFoundError(f"there is no model at {path}: give the directory of a finished run, or a .keras file")
+    if path.suffix != ".keras":  # other formats are older, and less safe
+        raise ValueError(f"{path} is not a model that can be loaded: it must be a .keras file")
 
     import kgan.dcgan  # its classes register themselves with Keras
     from kgan._backend import keras
 
     try:
-        model = keras.saving.load_model(path)
+        _check_size(path)
+        model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises many kinds
-        raise ValueError(f"{path} is not a model that can be loaded: {str(error).splitlines()[0][:200]}") from None
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise ValueError(f"{path} is not a model that can be loaded: {reason}") from None
     if not isinstance(model, kgan.gan.GAN):
         raise ValueError(f"{path} holds a {type(model).__name__}: kgan loads a GAN or a DCGAN")
     return model
+
+
+def _check_size(path: Path) -> None:
+    """Raise ValueError where a `.keras` file asks for more than it holds: a few bytes can ask for terabytes."""
+    from kgan._backend import keras
+
+    with zipfile.ZipFile(path) as archive:
+        if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+            raise ValueError("it is compressed, as Keras writes none")
+        config = json.loads(archive.read("config.json"))
+    with keras.StatelessScope(initialize_variables=False):  # here no variable takes memory
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    weights = sum(math.prod(variable.shape) for variable in model.variables)
+    if weights > path.stat().st_size:  # of 2 or 4 bytes each
+        raise ValueError(f"it describes networks of {weights:,} weights, more than it holds")
 
 
 def environment() -> dict[str, Any]:

@@ -1,0 +1,450 @@
+"""Checkpoints: what is resumed is what was never interrupted, and a good one is always left."""
+
+import contextlib
+import csv
+import io
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan import callbacks, runs
+from kgan._backend import keras, tf
+from kgan.data import batches
+
+STEPS = 4  # of an epoch: 128 digits in batches of 32
+
+
+class Fails(keras.callbacks.Callback):
+    """Raises after a step of the run."""
+
+    def __init__(self, step, error=KeyboardInterrupt):
+        super().__init__()
+        self.step, self.error = step, error
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) == self.step:
+            raise self.error
+
+
+def digits_gan(dropout=False, hidden_units=8, loss="non_saturating", **arguments):
+    """Small dense GANs for the digits, all alike."""
+    generator = kgan.networks.dense_generator((16, 16, 1), 4, hidden_units, seed=1)
+    discriminator = kgan.networks.dense_discriminator((16, 16, 1), hidden_units, seed=2)
+    if dropout:
+        layers = keras.Input((16, 16, 1)), keras.layers.Dropout(0.5, seed=3), discriminator
+        discriminator = keras.Sequential(layers)
+    model = kgan.GAN(generator, discriminator, **arguments)
+    model.compile(loss=loss)
+    return model
+
+
+@pytest.fixture(scope="module")
+def straight(digits):
+    """A model after 3 epochs without a stop."""
+    model = digits_gan()
+    fit(model, digits, 3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def stopped(digits, tmp_path_factory):
+    """The directory of that run, stopped in its last epoch, with the checkpoints of the first two."""
+    directory = tmp_path_factory.mktemp("stopped")
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(digits_gan(), digits, 3, callbacks.Checkpoint(directory), Fails(10))
+    return directory
+
+
+@pytest.fixture
+def checkpoints(stopped, tmp_path):
+    """A copy of it, to be damaged."""
+    return shutil.copytree(stopped, tmp_path / "checkpoint")
+
+
+def watchers(directory, **checkpoint):
+    return [
+        callbacks.HistoryCSV(directory / "history.csv"),
+        callbacks.SampleGrid(directory / "samples", every=2, iterations=(3, 10), rows=2, columns=2),
+        callbacks.EpochGIF(directory / "progress.gif", every=2, rows=2, columns=2),
+        callbacks.ChosenEpochs(directory / "epochs.png", epochs=(1, 3), rows=2, columns=2),
+        callbacks.LossCurves(directory / "losses.png"),
+        callbacks.Checkpoint(directory / "checkpoint", **checkpoint),
+    ]
+
+
+def fit(model, images, epochs, *each, **arguments):
+    return model.fit(images, batch_size=32, epochs=epochs, verbose=0, callbacks=list(each), **arguments)
+
+
+def assert_same_state(model, other):
+    for one, two in zip(model.training_state, other.training_state, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def contents(directory):
+    return {path: path.read_bytes() for path in directory.iterdir()}
+
+
+def rows_of(directory):
+    with (directory / "history.csv").open() as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def files_of(directory):
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.suffix in (".png", ".gif")
+    }
+
+
+# Exact
+
+
+@pytest.mark.parametrize("stops", [(2,), (5, 6, 9), (1, 4, 8, 13, 15, 16, 19)])
+def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, digits, tmp_path):
+    """In the middle of epochs and at their ends; files and history included."""
+    straight, interrupted = tmp_path / "straight", tmp_path / "interrupted"
+    model = digits_gan()
+    expected = fit(model, digits, 5, *watchers(straight))
+    for stop in stops:
+        with contextlib.suppress(KeyboardInterrupt):
+            fit(digits_gan(), digits, 5, *watchers(interrupted, resume=True, minutes=1e-9), Fails(stop))
+    resumed = digits_gan()
+    history = fit(resumed, digits, 5, *watchers(interrupted, resume=True))
+    assert_same_state(resumed, model)
+    assert history.history == expected.history
+    assert history.epoch == expected.epoch
+    assert rows_of(interrupted) == rows_of(straight)
+    assert files_of(interrupted) == files_of(straight)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"dropout": True},
+        {"d_steps": 2, "loss": "minimax", "prior": "uniform", "reuse_fakes": True},
+        {"policy": "mixed_float16"},
+        {"policy": "bfloat16"},
+    ],
+)
+def test_it_is_exact_with_every_kind_of_model(arguments, digits, tmp_path):
+    keras.config.set_dtype_policy(arguments.pop("policy", "float32"))
+    model = digits_gan(**arguments)
+    fit(model, digits, 3)
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(digits_gan(**arguments), digits, 3, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(7))
+    resumed = digits_gan(**arguments)
+    fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
+    assert_same_state(resumed, model)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_it_is_exact_with_convolutions(policy, small_dcgan, digits, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    model = small_dcgan()
+    fit(model, digits, 2)
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(small_dcgan(), digits, 2, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(6))
+    resumed = small_dcgan()
+    fit(resumed, digits, 2, callbacks.Checkpoint(tmp_path, resume=True))
+    assert_same_state(resumed, model)
+
+
+@pytest.mark.parametrize("kind", ["batches", "finite", "finite, steps", "PyDataset", "unshuffled"])
+def test_it_is_exact_with_every_kind_of_data(kind, digits, tmp_path):
+    class Pictures(keras.utils.PyDataset):
+        def __len__(self):
+            return STEPS
+
+        def __getitem__(self, index):
+            return digits[32 * index : 32 * index + 32]
+
+    in_order = tf.data.Dataset.from_tensor_slices(digits).batch(32)
+    data, arguments = {
+        "batches": (batches(digits, 32, seed=5), {"steps_per_epoch": STEPS}),
+        "finite": (in_order, {}),
+        "finite, steps": (in_order, {"steps_per_epoch": 2}),
+        "PyDataset": (Pictures(), {"shuffle": False}),
+        "unshuffled": (digits, {"shuffle": False, "batch_size": 32}),
+    }[kind]
+    common = {"epochs": 5, "verbose": 0, **arguments}
+    model = digits_gan()
+    model.fit(data, **common)
+    for stop in (3, 6):
+        watcher = callbacks.Checkpoint(tmp_path, minutes=1e-9, resume=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            digits_gan().fit(data, callbacks=[watcher, Fails(stop)], **common)
+    resumed = digits_gan()
+    resumed.fit(data, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)], **common)
+    assert_same_state(resumed, model)
+
+
+def test_it_is_exact_where_several_steps_are_executed_together(digits, tmp_path):
+    def new():
+        model = digits_gan()
+        model.steps_per_execution = 2
+        return model
+
+    model = new()
+    fit(model, digits, 3)
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(new(), digits, 3, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(8))
+    resumed = new()
+    fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
+    assert_same_state(resumed, model)
+    assert resumed.steps_per_execution == 2
+
+
+def test_the_batches_of_later_steps_come_without_those_before(digits):
+    dataset = batches(digits, 32, seed=3)
+    expected = list(dataset.take(7).as_numpy_iterator())
+    skipped = list(dataset.skip(2).skip(3).take(2).as_numpy_iterator())
+    np.testing.assert_array_equal(skipped, expected[5:])
+
+
+# Counting
+
+
+def test_more_epochs_go_on(digits, tmp_path):
+    model = digits_gan()
+    expected = fit(model, digits, 4)
+    for epochs in (2, 2, 4):
+        resumed = digits_gan()
+        history = fit(resumed, digits, epochs, callbacks.Checkpoint(tmp_path, resume=True))
+        assert history.epoch == list(range(epochs))
+    assert_same_state(resumed, model)
+    assert history.history == expected.history
+    with pytest.raises(ValueError, match="epochs is 3, but the run has 4 already"):
+        fit(digits_gan(), digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
+
+
+def test_fit_called_twice_counts_on_in_one_process_and_in_two(small_dcgan, digits, tmp_path):
+    both = tmp_path / "one", tmp_path / "two"
+    model, each = small_dcgan(), watchers(both[0], resume=True)
+    fit(model, digits, 2, *each)
+    fit(model, digits, 5, *each)
+    fit(small_dcgan(), digits, 2, *watchers(both[1], resume=True))
+    again = small_dcgan()
+    fit(again, digits, 5, *watchers(both[1], resume=True))
+    assert_same_state(again, model)
+    assert [row["epoch"] for row in rows_of(both[1])] == ["1", "2", "3", "4", "5"]
+    assert rows_of(both[0]) == rows_of(both[1])
+    assert files_of(both[0]) == files_of(both[1])
+
+
+def test_without_resume_fit_adds_its_epochs(digits, tmp_path):
+    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path)
+    fit(model, digits, 2, watcher)
+    model.g_optimizer.learning_rate = 1e-5  # what is changed by hand between them stays changed
+    fit(model, digits, 1, watcher)
+    assert runs.read_checkpoint(tmp_path).state["epochs"] == 3
+    resumed = digits_gan()
+    fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
+    assert_same_state(resumed, model)
+
+
+def test_an_interrupted_fit_is_gone_on_with_by_the_same_objects(digits, tmp_path):
+    """As in a notebook, where the cell is stopped and run again."""
+    straight = digits_gan()
+    fit(straight, digits, 3)
+    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(model, digits, 3, watcher, Fails(6))
+    fit(model, digits, 3, watcher)
+    assert_same_state(model, straight)
+
+
+@pytest.mark.parametrize(("every", "minutes", "expected"), [(1, None, 3), (2, None, 2), (9, None, 1), (9, 1e-9, 10)])
+def test_how_often(every, minutes, expected, digits, tmp_path, monkeypatch):
+    """3 epochs of 4 steps: at the end in any case; where a minute is short, before every step but an epoch's first."""
+    numbers = []
+    write = runs.write_checkpoint
+    monkeypatch.setattr(runs, "write_checkpoint", lambda *all: (numbers.append(all[1]), write(*all)))
+    fit(digits_gan(), digits, 3, callbacks.Checkpoint(tmp_path, every=every, minutes=minutes))
+    assert len(numbers) == expected
+    assert len(list(tmp_path.glob("*.npz"))) == min(2, len(numbers))
+
+
+def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits, tmp_path):
+    fit(digits_gan(), digits, 2, callbacks.Checkpoint(tmp_path / "c", resume=True))
+    fit(digits_gan(), digits, 3, *watchers(tmp_path / "new")[:-1], callbacks.Checkpoint(tmp_path / "c", resume=True))
+    assert [row["epoch"] for row in rows_of(tmp_path / "new")] == ["3"]
+
+
+# Refused: what is not the same run
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "batch_size", "named"),
+    [
+        ({"hidden_units": 9}, {}, 32, r"layers\.\d+\.units is 9, but in the checkpoint 8"),
+        ({"seed": 1}, {}, 32, "seed is 1, but in the checkpoint 0"),
+        ({"d_steps": 2}, {}, 32, "d_steps is 2, but in the checkpoint 1"),
+        ({"loss": "minimax"}, {}, 32, "loss is minimax, but in the checkpoint non_saturating"),
+        ({}, {}, 64, "batch_size is 64, but in the checkpoint 32"),
+        ({}, {"count": 96}, 32, r"images.shape is \[96, 16, 16, 1\], but in the checkpoint \[128, 16, 16, 1\]"),
+        ({}, {"negative": True}, 32, "images.sha256 is "),
+    ],
+)
+def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits):
+    before = contents(checkpoints)
+    images = digits[: data.get("count", 128)] * (-1 if data.get("negative") else 1)
+    other, watcher = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
+    untouched = [variable.numpy() for variable in other.training_state]
+    with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be gone on with: .*{named}.*: only the number"):
+        other.fit(images, batch_size=batch_size, epochs=4, verbose=0, callbacks=[watcher])
+    assert contents(checkpoints) == before
+    for variable, value in zip(other.training_state, untouched, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_another_image_size_is_refused(small_dcgan, digits, tmp_path):
+    fit(small_dcgan(), digits, 1, callbacks.Checkpoint(tmp_path))
+    model = kgan.DCGAN((8, 8, 1), latent_dim=8, filters=8)
+    model.compile()
+    with pytest.raises(ValueError, match=r"images.shape is \[128, 8, 8, 1\], but in the checkpoint \[128, 16, 16, 1\]"):
+        fit(model, digits[:, ::2, ::2], 2, callbacks.Checkpoint(tmp_path, resume=True))
+
+
+def test_another_optimizer_is_refused(checkpoints, digits):
+    model = digits_gan()
+    model.compile(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
+    with pytest.raises(ValueError, match=r"g_optimizer.learning_rate is 0.001, but in the checkpoint 0.0002"):
+        fit(model, digits, 4, callbacks.Checkpoint(checkpoints, resume=True))
+
+
+def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits):
+    with pytest.raises(FileExistsError, match="holds checkpoints: go on from them with resume=True"):
+        fit(digits_gan(), digits, 1, callbacks.Checkpoint(checkpoints))
+
+
+def test_bad_arguments(tmp_path):
+    with pytest.raises(ValueError, match="every is 0"):
+        callbacks.Checkpoint(tmp_path, every=0)
+    with pytest.raises(ValueError, match="minutes is -1: it must be above 0, or None"):
+        callbacks.Checkpoint(tmp_path, minutes=-1)
+
+
+def test_versions_that_differ_are_told(checkpoints, digits, monkeypatch):
+    monkeypatch.setattr(callbacks, "_versions", lambda: {"keras": "9.9"})
+    with pytest.warns(UserWarning, match=f"bit for bit: it was made with keras {keras.__version__}"):
+        fit(digits_gan(), digits, 3, callbacks.Checkpoint(checkpoints, resume=True))
+
+
+# Damaged
+
+
+DAMAGES = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "bit flipped": lambda path: path.write_bytes(flipped(path.read_bytes())),
+    "emptied": lambda path: path.write_bytes(b""),
+    "deleted": lambda path: path.unlink(),
+}
+
+
+def flipped(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_checkpoint_before_a_damaged_one_is_used(damage, suffix, checkpoints, straight, digits):
+    DAMAGES[damage]((checkpoints / "checkpoint-000002").with_suffix(suffix))
+    resumed, watcher = digits_gan(), callbacks.Checkpoint(checkpoints, resume=True)
+    silent = (damage, suffix) == ("deleted", ".json")  # it might never have been finished
+    with contextlib.nullcontext() if silent else pytest.warns(UserWarning, match="damaged: checkpoint-000002 .*before"):
+        fit(resumed, digits, 3, watcher)
+    assert_same_state(resumed, straight)
+    names = sorted(path.name for path in checkpoints.glob("*.npz"))
+    assert names == ["checkpoint-000004.npz", "checkpoint-000005.npz"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_where_all_are_damaged_nothing_is_touched(damage, suffix, checkpoints, digits):
+    for name in ("checkpoint-000001", "checkpoint-000002"):
+        DAMAGES[damage]((checkpoints / name).with_suffix(suffix))
+    before = contents(checkpoints)
+    with pytest.raises(ValueError, match=r"no checkpoint in .* can be used: .*\. Nothing was changed"):
+        fit(digits_gan(), digits, 3, callbacks.Checkpoint(checkpoints, resume=True))
+    assert contents(checkpoints) == before
+
+
+# Interrupted while it is written
+
+
+class Interruption(Exception):
+    pass
+
+
+def system_calls(monkeypatch, fails_at):
+    """Count what a save asks of the system, and raise at one of these calls; returns the calls so far."""
+    calls = []
+
+    def counted(name, call):
+        def counting(*arguments, **keywords):
+            calls.append(name)
+            if len(calls) == fails_at:
+                raise Interruption(name)
+            return call(*arguments, **keywords)
+
+        return counting
+
+    class File:
+        def __init__(self, file):
+            self.file = file
+            self.write = counted("write", file.write)
+            self.flush = counted("flush", file.flush)
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+    def opening(path, mode="r", *arguments, **keywords):
+        if not set(mode) & set("wax+"):
+            return opened(path, mode, *arguments, **keywords)
+        return File(counted("open", opened)(path, mode, *arguments, **keywords))
+
+    opened = io.open
+    monkeypatch.setattr(io, "open", opening)  # through which zipfile and pathlib open
+    for name in ("replace", "fsync", "unlink"):
+        monkeypatch.setattr(os, name, counted(name, getattr(os, name)))
+    return calls
+
+
+def test_a_save_that_is_interrupted_anywhere_leaves_a_good_checkpoint(stopped, tmp_path, monkeypatch):
+    seen, finished, number = set(), False, 0
+    while not finished:
+        number += 1
+        directory = shutil.copytree(stopped, tmp_path / str(number))
+        saved = runs.read_checkpoint(directory)
+        with monkeypatch.context() as patch:
+            calls = system_calls(patch, fails_at=number)
+            try:
+                runs.write_checkpoint(directory, 3, saved.arrays, {"epochs": 3})
+                runs.keep_checkpoints(directory, (2, 3))
+                finished = True
+            except Interruption:
+                assert not list(directory.glob(".part-*")) or calls[-1] == "unlink"
+        seen |= set(calls)
+        found = runs.read_checkpoint(directory)
+        assert found.state["epochs"] in (2, 3), calls[-1]
+        for name, value in saved.arrays.items():
+            np.testing.assert_array_equal(found.arrays[name], value)
+    assert found.number == 3
+    assert sorted(path.name for path in directory.glob("*.json")) == [
+        "checkpoint-000002.json",
+        "checkpoint-000003.json",
+    ]
+    assert seen == {"open", "write", "flush", "fsync", "replace", "unlink"}
+    assert number > 40
