@@ -261,7 +261,8 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
                 raise _exit(error, 2) from None
             if isinstance(error, ValueError):  # no mistake of the user's
                 raise
-            raise _exit(f"{_sentence(error)}; {_go_on(directory)}", 1) from None
+            reason = getattr(error, "strerror", None) or error
+            raise _exit(f"{directory} cannot be written to: {reason}; once it can, {_go_on(directory)}", 1) from None
 
     if status not in ("finished", "interrupted"):
         kept = f"model and checkpoint are of epoch {checkpoint.epoch}, before that" if is_good else "no model is saved"

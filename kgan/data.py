@@ -90,6 +90,7 @@ def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, s
     images = tf.convert_to_tensor(images)
     steps_per_epoch = count // batch_size
 
+    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it would write a temporary file
     def batch(step: tf.Tensor) -> tf.Tensor:
         positions = step % steps_per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
         key = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), step // steps_per_epoch)

@@ -10,6 +10,7 @@ import math
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import warnings
@@ -114,9 +115,9 @@ def check_free(directory: str | Path) -> None:
         raise FileExistsError(f"{directory} is a file: name a directory with --out")
     taken = [name for name in FILES if (directory / name).exists()]
     if "run.json" in taken and not _is_finished(directory):
+        go_on = f"kgan train --resume {shlex.quote(str(directory))}"
         raise FileExistsError(
-            f"{directory} holds a run that is not finished: go on with it by `kgan train --resume {directory}`, "
-            "or name another with --out"
+            f"{directory} holds a run that is not finished: go on with it by `{go_on}`, or name another with --out"
         )
     if taken:
         raise FileExistsError(
@@ -413,6 +414,7 @@ def _check_size(path: Path) -> None:
         if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
             raise ValueError("it is compressed, as Keras writes none")
         config = json.loads(archive.read("config.json"))
+    config.pop("compile_config", None)  # optimizers are as large as the networks allow
     with keras.StatelessScope(initialize_variables=False):  # here no variable takes memory
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     weights = sum(math.prod(variable.shape) for variable in model.variables)

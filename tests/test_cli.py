@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 import kgan
 from kgan import plots, recipes, runs
+from kgan._backend import tf
 from kgan.cli import app
 
 # 7 steps an epoch on 16 × 16 digits
@@ -124,27 +126,53 @@ def test_train_shows_one_live_line_on_a_terminal(tmp_path):
     assert not any("d_loss" in line for line in still_there)
 
 
+def started(directory, *arguments, until, **keywords):
+    """A `kgan train` in a process of its own that has just printed a line beginning with `until`."""
+    command = [sys.executable, "-m", "kgan", "train", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=directory, **pipes, **keywords)
+    for line in process.stdout:
+        if line.startswith(until):
+            break
+    return process
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_training_and_leaves_what_was_trained(number, tmp_path):
-    command = [sys.executable, "-m", "kgan", "train", "--epochs", "5000", *SMALL]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if line.startswith("epoch    2/5000"):
-                break
-        time.sleep(0.3)
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=60)
+    process = started(tmp_path, "--epochs", "5000", *SMALL, until="epoch    2/5000")
+    time.sleep(0.3)
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert errors == ""
     assert "interrupted after" in rest
+    assert rest.endswith("go on with: kgan train --resume runs/dcgan-digits\n")
     run = tmp_path / "runs" / "dcgan-digits"
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
-    assert int(runs.load_model(run).step) >= 14
+    step = int(runs.load_model(run).step)
+    assert step >= 14
+    saved = runs.read_checkpoint(run / "checkpoint").state
+    assert saved["epochs"] * 7 + saved["steps"] == step
     with (run / "history.csv").open() as file:
         epochs = len(list(csv.DictReader(file)))
-    assert epochs >= 2
+    assert epochs == saved["epochs"] >= 2
     assert iio.improps(run / "progress.gif", plugin="pillow").n_images == epochs
     assert len(list(run.glob("samples/*.png"))) == epochs
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_the_checkpoint_is_good(tmp_path, kgan_command):
+    process = started(tmp_path, "--epochs", "5000", *SMALL, until="epoch    2/5000")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    run = tmp_path / "runs" / "dcgan-digits"
+    step = runs.read_checkpoint(run / "checkpoint").state["epochs"]
+    assert step >= 1
+    result = kgan_command("train", "--resume", run, "--epochs", step + 1)
+    assert result.exit_code == 0, result.output
 
 
 def test_a_reader_that_goes_away_does_not_end_training(tmp_path):
@@ -163,8 +191,38 @@ def test_training_that_diverges_is_stopped_and_not_saved(network, kgan_command, 
     result = kgan_command("train", *SMALL, "--set", f"{network}_learning_rate=1e38", "--set", "loss=minimax")
     assert result.exit_code == 1
     assert "_loss is nan in epoch 1, step " in result.output or "_loss is inf in epoch 1, step " in result.output
+    assert result.output.splitlines()[-1].endswith("no model is saved")
     assert "_loss is " in json.loads((tmp_path / "runs" / "dcgan-digits" / "run.json").read_text())["status"]
     assert not (tmp_path / "runs" / "dcgan-digits" / "model.keras").exists()
+    assert runs.read_checkpoint(tmp_path / "runs" / "dcgan-digits" / "checkpoint") is None
+
+
+@pytest.mark.parametrize("network", ["discriminator", "generator"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_the_last_good_checkpoint_is_kept_when_a_loss_is_nan(network, value, kgan_command, tmp_path, monkeypatch):
+    """Planted in step 17, which is of the third epoch."""
+    build = recipes.build
+
+    def with_a_bug(*arguments):
+        model = build(*arguments)
+        loss = getattr(model, f"{network}_loss")
+        bug = lambda *logits: loss(*logits) * tf.where(model.step == 16, float(value), 1.0)  # noqa: E731
+        setattr(model, f"{network}_loss", bug)
+        return model
+
+    monkeypatch.setattr(recipes, "build", with_a_bug)
+    result = kgan_command("train", *SMALL)
+    run, name = tmp_path / "runs" / "dcgan-digits", f"{network[0]}_loss"
+    assert result.exit_code == 1
+    assert f"kgan: {name} is {value} in epoch 3, step 17; what was drawn before is in " in result.output
+    assert result.output.endswith("model and checkpoint are of epoch 2, before that\n")
+    assert json.loads((run / "run.json").read_text())["status"] == f"{name} is {value} in epoch 3, step 17"
+    monkeypatch.setattr(recipes, "build", build)
+    straight = kgan_command("train", *SMALL, "--epochs", 2, "--out", "straight")
+    assert straight.exit_code == 0, straight.output
+    for good in (runs.load_model(run), runs.load_model("straight")):
+        np.testing.assert_array_equal(good.generate(4), runs.load_model("straight").generate(4))
+    assert runs.read_checkpoint(run / "checkpoint").state["epochs"] == 2
 
 
 def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
@@ -221,6 +279,104 @@ def test_a_run_is_not_overwritten(trained, kgan_command):
     assert "already holds a run" in result.output
     assert "name another with --out" in result.output
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_a_run_is_resumed(trained, kgan_command, tmp_path):
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    result = kgan_command("train", "--resume", run)
+    assert (result.exit_code, result.output) == (0, f"{run} has all its 3 epochs: --epochs trains it further\n")
+    result = kgan_command("train", "dcgan-digits", "--resume", run, "--epochs", 5, *SMALL, "--out", run)
+    assert result.exit_code == 0, result.output
+    assert "going on after 3 epochs, at step 21\nepoch 4/5" in result.output
+    result = kgan_command("train", "--epochs", 5, *SMALL, "--out", "straight")
+    np.testing.assert_array_equal(runs.load_model(run).generate(4), runs.load_model("straight").generate(4))
+    record, straight = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("run", "straight"))
+    for name in ("settings", "status", "epochs"):
+        assert record[name] == straight[name]
+    assert (record["resumed"], straight["resumed"]) == ([21], [])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["gan-digits"], "the recipe is gan-digits, but that of "),
+        (["--batch-size", "128"], "batch_size is 128, but in "),
+        (["--data", "mnist"], "data is mnist, but in "),
+        (["--set", "image_size=28"], "image_size is 28, but in "),
+        (["--set", "filters=5"], "filters is 5, but in "),
+        (["--seed", "1"], "seed is 1, but in "),
+        (["--epochs", "2"], "epochs is 2, but the run in "),
+        (["--out", "elsewhere"], "--out is elsewhere: a run that is resumed stays in "),
+    ],
+)
+def test_another_run_is_not_resumed(options, sentence, trained, kgan_command):
+    run, _ = trained
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    result = kgan_command("train", "--resume", run, *options)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"kgan: {sentence}")
+    assert result.output.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_what_is_no_run_is_not_resumed(kgan_command, tmp_path):
+    result = kgan_command("train", "--resume", "nowhere")
+    assert (result.exit_code, result.output) == (2, "kgan: there is no run in nowhere: it has no run.json\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unfinished_run_tells_how_to_resume_it(kgan_command, tmp_path):
+    """Killed before its first checkpoint it starts over."""
+    process = started(tmp_path, "--epochs", "2", *SMALL, "--out", "a run", until="dcgan-digits: ")
+    while not (tmp_path / "a run" / "run.json").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    result = kgan_command("train", "--epochs", 2, *SMALL, "--out", "a run")
+    assert result.exit_code == 2
+    assert "holds a run that is not finished: go on with it by `kgan train --resume 'a run'`" in result.output
+    result = kgan_command("train", "--resume", "a run")
+    assert result.exit_code == 0, result.output
+    assert "going on" not in result.output
+    assert "epoch 1/2" in result.output
+
+
+def test_of_two_runs_in_a_directory_one_is_refused(tmp_path):
+    command = [sys.executable, "-m", "kgan", "train", "--epochs", "3", *SMALL, "--out", "run"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, cwd=tmp_path, **pipes) for _ in range(2)]
+    outputs = [process.communicate(timeout=120) for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    refused = next(errors for process, (_, errors) in zip(both, outputs, strict=True) if process.returncode)
+    assert "another run is training in run" in refused or "holds a run" in refused
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_run_that_trains_is_not_resumed_beside(tmp_path, kgan_command):
+    process = started(tmp_path, "--epochs", "5000", *SMALL, until="epoch    1/5000")
+    result = kgan_command("train", "--resume", "runs/dcgan-digits")
+    process.kill()
+    process.communicate()
+    assert result.exit_code == 2
+    assert result.output.startswith("kgan: another run is training in runs/dcgan-digits now")
+    assert kgan_command("train", "--resume", "runs/dcgan-digits", "--epochs", 1, "--seed", 9).exit_code == 2  # unlocked
+
+
+@pytest.mark.parametrize("bytes_left", [100, 20_000])
+def test_a_full_disk_ends_training_with_a_sentence(bytes_left, trained, kgan_command, tmp_path):
+    """By a limit on the size of files: in the first, nothing can be written; in the second, no whole checkpoint."""
+    resource = pytest.importorskip("resource")
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, bytes_left))  # noqa: E731
+    command = [sys.executable, "-m", "kgan", "train", "--resume", "run", "--epochs", "6"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=limit)
+    assert result.returncode in (1, 2)
+    assert "File too large" in result.stderr
+    assert result.stderr.startswith("kgan: ")
+    assert result.stderr.count("\n") == 1
+    assert runs.read_checkpoint(run / "checkpoint").state["epochs"] == 3
+    assert not list(run.rglob(".part-*"))
+    assert kgan_command("train", "--resume", "run", "--epochs", 4).exit_code == 0
 
 
 def test_another_backend_gets_one_sentence(tmp_path):

@@ -1,0 +1,293 @@
+"""Files from strangers: refused in one sentence, with nothing executed and nothing written."""
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+import zipfile
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import kgan
+from kgan import callbacks, runs
+from kgan._backend import keras
+from kgan.cli import app
+
+SMALL = ["--batch-size", "256", "--set", "image_size=8", "--set", "filters=2", "--set", "latent_dim=4"]
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+OFTEN = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The directory of a small run, and what is in its files."""
+    directory = tmp_path_factory.mktemp("runs") / "run"
+    result = CliRunner().invoke(app, ["train", *SMALL, "--epochs", "2", "--out", str(directory)])
+    assert result.exit_code == 0, result.output
+    return directory, contents(directory)
+
+
+def contents(directory):
+    return {path: path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
+
+
+def restore(files, directory):
+    shutil.rmtree(directory)
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+class Resumed(BaseException):
+    """Instead of training."""
+
+
+@pytest.fixture
+def without_training(monkeypatch):
+    """`fit` does all that comes before training."""
+
+    def instead(model, *arguments, **keywords):
+        raise Resumed(int(model.step))
+
+    monkeypatch.setattr(keras.Model, "fit", instead)
+
+
+def resume(directory):
+    """Resume with one more epoch: the step it goes on from, or None where it is refused as it should be."""
+    try:
+        result = CliRunner().invoke(app, ["train", "--resume", str(directory), "--epochs", "3"])
+    except Resumed as resumed:
+        return resumed.args[0]
+    assert isinstance(result.exception, (SystemExit, type(None))), result.exception
+    assert result.exit_code == 2, result.output
+    sentences = [line for line in result.output.splitlines() if line.startswith("kgan: ")]
+    assert len(sentences) == 1
+    assert "Traceback" not in result.output
+    return None
+
+
+# run.json and the checkpoints, changed at random
+
+
+@OFTEN
+@given(data=st.data())
+def test_a_changed_run_json_is_refused_or_resumed_as_it_was(data, run, without_training):
+    directory, files = run
+    record = json.loads((directory / "run.json").read_text())
+    place = data.draw(st.sampled_from([record, record["settings"]]))
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(ANY_JSON)
+    try:
+        (directory / "run.json").write_text(json.dumps(record))
+        assert resume(directory) in (None, 14)
+        kept = {path: content for path, content in contents(directory).items() if path.name != "run.json"}
+        assert kept == {path: content for path, content in files.items() if path.name != "run.json"}
+    finally:
+        restore(files, directory)
+
+
+@OFTEN
+@given(data=st.data())
+def test_damaged_files_are_refused_or_the_checkpoint_before_is_used(data, run, without_training):
+    directory, files = run
+    names = st.sampled_from([path for path in files if path.suffix in (".json", ".npz")])
+    try:
+        for path in data.draw(st.lists(names, min_size=1, max_size=3, unique=True)):
+            content = bytearray(files[path])
+            begin = data.draw(st.integers(0, len(content)))
+            content[begin : begin + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
+            path.write_bytes(content)
+        assert resume(directory) in (None, 7, 14)
+    finally:
+        restore(files, directory)
+
+
+@OFTEN
+@given(data=st.data())
+def test_a_state_that_anybody_may_have_written(data, run, without_training):
+    """With a checksum that is right."""
+    directory, files = run
+    saved = runs.read_checkpoint(directory / "checkpoint")
+    state = saved.state
+    place = data.draw(st.sampled_from([state, state["callbacks"], *state["callbacks"].values(), state["run"]]))
+    place[data.draw(st.sampled_from(sorted(place)))] = data.draw(ANY_JSON)
+    try:
+        runs.write_checkpoint(directory / "checkpoint", 3, saved.arrays, state)
+        assert resume(directory) in (None, 14)
+    finally:
+        restore(files, directory)
+
+
+# Paths that lead elsewhere
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": "../../elsewhere"},
+        {"recipe": ["dcgan-digits"]},
+        {"settings": None},
+        {"settings": {"data": "../../../etc/passwd"}},
+        {"settings": {"filters": 10**30}},
+        {"settings": {"latent_dim": -4}},
+        {"settings": {"__class__": "x"}},
+    ],
+)
+def test_a_hostile_run_json(change, run, tmp_path, without_training):
+    directory = shutil.copytree(run[0], tmp_path / "run")
+    record = json.loads((directory / "run.json").read_text())
+    (directory / "run.json").write_text(json.dumps({**record, **change}))
+    before = contents(tmp_path)
+    assert resume(directory) is None
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["samples", "checkpoint", "progress.gif", "run.json", "model.keras"])
+def test_links_that_lead_out_of_a_run_are_not_followed(name, run, tmp_path, without_training):
+    directory, elsewhere = shutil.copytree(run[0], tmp_path / "run"), tmp_path / "elsewhere"
+    shutil.move(directory / name, elsewhere)
+    (directory / name).symlink_to(elsewhere)
+    before = contents(tmp_path)
+    assert resume(directory) is None
+    assert contents(tmp_path) == before
+
+
+def test_half_written_files_that_are_links_are_not_written_through(tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / ".part-a.json").symlink_to(tmp_path / "precious")
+    runs.write_json(tmp_path / "a.json", {})
+    (tmp_path / ".part-a.gif").symlink_to(tmp_path / "precious")
+    kgan.plots.GIF(tmp_path / "a.gif").append(kgan.plots.image_grid(np.zeros((1, 8, 8, 1))))
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "a.json").is_symlink()
+
+
+def test_a_checkpoint_is_a_plain_file(run, tmp_path):
+    directory = shutil.copytree(run[0] / "checkpoint", tmp_path / "checkpoint")
+    for path in directory.glob("*.npz"):
+        path.unlink()
+        path.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match="is not a plain file"):
+        runs.read_checkpoint(directory)
+
+
+# Code
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.system, (f"touch {Path.cwd() / 'exploded'}",)
+
+
+@pytest.fixture
+def _watch_for_explosions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.usefixtures("_watch_for_explosions")
+def test_pickles_are_not_opened(tmp_path, digits):
+    payload = np.empty(1, object)
+    payload[0] = Bomb()
+    np.save("images.npy", payload, allow_pickle=True)
+    with pytest.raises(ValueError, match=r"images\.npy is not an array of images"):
+        kgan.data.load("images.npy")
+    Path("model.keras").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match="is not a model that can be loaded"):
+        runs.load_model("model.keras")
+    np.savez("checkpoint.npz", payload=payload)
+    for number in (1, 2):
+        directory = Path("checkpoint")
+        runs.write_checkpoint(directory, number, {}, {})
+        shutil.copy("checkpoint.npz", directory / f"checkpoint-00000{number}.npz")
+        digest = hashlib.sha256(Path("checkpoint.npz").read_bytes()).hexdigest()
+        runs.write_json(directory / f"checkpoint-00000{number}.json", {"sha256": digest})
+    with pytest.raises(ValueError, match=r"no checkpoint in checkpoint can be used: .*allow_pickle"):
+        runs.read_checkpoint("checkpoint")
+
+
+@pytest.mark.usefixtures("_watch_for_explosions")
+def test_lambda_layers_are_not_run():
+    command = f"__import__('os').system('touch {Path.cwd() / 'exploded'}')"
+    evil = keras.layers.Lambda(eval(f"lambda codes: (codes, {command})[0]"), output_shape=(4,))
+    inputs = keras.Input((4,))
+    networks = kgan.networks.dense_generator((2,), 4, 8), kgan.networks.dense_discriminator((2,), 8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "system", lambda command: 0)  # building it runs it once
+        model = kgan.GAN(keras.Model(inputs, networks[0](evil(inputs))), networks[1])
+        model.compile()
+        model.save("model.keras")
+    with pytest.raises(ValueError, match=r"is not a model that can be loaded: .*[Ll]ambda"):
+        runs.load_model("model.keras")
+
+
+def with_config(source, target, change):
+    """A copy of a model with another config.json."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for each in old.infolist():
+            content = old.read(each)
+            if each.filename == "config.json":
+                config = json.loads(content)
+                change(config["config"])
+                content = json.dumps(config)
+            new.writestr(each.filename, content)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"filters": -3}, "filters"),
+        ({"filters": 10**4}, r"it describes networks of [\d,]+ weights, more than it holds"),
+        ({"latent_dim": 10**12}, r"it describes networks of [\d,]+ weights, more than it holds"),
+        ({"latent_dim": 0}, "latent_dim"),
+        ({"image_shape": [8, 8, -1]}, "."),
+        ({"image_shape": [2**30, 2**30, 1]}, "."),
+        ({"image_shape": "8, 8, 1"}, "."),
+        ({"kernel_size": 10**5}, r"it describes networks of [\d,]+ weights, more than it holds"),
+        ({"kernel_size": -1}, "kernel_size"),
+        ({"seed": "x"}, "."),
+        ({"prior": "cauchy"}, "unknown prior 'cauchy'"),
+    ],
+)
+def test_a_hostile_model_config(change, reason, run, tmp_path):
+    target = tmp_path / "model.keras"
+    with_config(run[0] / "model.keras", target, lambda config: config.update(change))
+    with pytest.raises(ValueError, match=f"is not a model that can be loaded: .*{reason}") if reason else nullcontext():
+        runs.load_model(target)
+
+
+def test_a_model_that_unpacks_to_terabytes(run, tmp_path):
+    with zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("config.json", b"0" * 10**7)
+    with pytest.raises(ValueError, match="it is compressed"):
+        runs.load_model(tmp_path / "model.keras")
+
+
+def test_a_checkpoint_that_unpacks_to_terabytes(tmp_path):
+    runs.write_checkpoint(tmp_path, 1, {}, {})
+    packed = io.BytesIO()
+    np.savez_compressed(packed, state=np.zeros(10**7, np.uint8))
+    (tmp_path / "checkpoint-000001.npz").write_bytes(packed.getvalue())
+    digest = hashlib.sha256(packed.getvalue()).hexdigest()
+    runs.write_json(tmp_path / "checkpoint-000001.json", {"sha256": digest})
+    with pytest.raises(ValueError, match="it is compressed"):
+        runs.read_checkpoint(tmp_path)
+
+
+def test_the_example_of_a_checkpoint_in_use_is_not_hostile(run, without_training):
+    """What all of these tests lean on: the same directory, unchanged, is resumed."""
+    assert resume(run[0]) == 14
+    assert callbacks.FORMAT == 1
