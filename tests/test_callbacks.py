@@ -194,6 +194,20 @@ def test_a_loss_that_is_nan_ends_training(network, small_dcgan, digits):
         fit(model, digits, 4, callbacks.StopOnNaN(), Plants(bias))
 
 
+@pytest.mark.parametrize(
+    ("watcher", "moment"), [(callbacks.StopOnNaN(), "in epoch 2, step 8"), (callbacks.EpochCounter(), "after step 8")]
+)
+def test_a_moving_average_that_is_nan_ends_training_though_no_loss_is(watcher, moment, small_dcgan, digits, tmp_path):
+    """And is not saved, whoever notices."""
+    model, checkpoint = small_dcgan(), callbacks.Checkpoint(tmp_path)
+    average = next(each for each in model.discriminator.weights if "moving_variance" in each.path)
+    with pytest.raises(FloatingPointError, match=f"moving_variance is not finite {moment}"):
+        fit(model, digits, 4, watcher, checkpoint, Plants(average))
+    assert checkpoint.restore()
+    assert (checkpoint.epoch, int(model.step)) == (1, 4)
+    assert np.isfinite(average.numpy()).all()
+
+
 class Plants(keras.callbacks.Callback):
     """NaN in a weight, as the second epoch begins."""
 

@@ -197,8 +197,7 @@ def test_training_that_diverges_is_stopped_and_not_saved(network, kgan_command, 
     assert runs.read_checkpoint(tmp_path / "runs" / "dcgan-digits" / "checkpoint") is None
 
 
-@pytest.mark.parametrize("network", ["discriminator", "generator"])
-@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize(("network", "value"), [("discriminator", "nan"), ("generator", "inf")])
 def test_the_last_good_checkpoint_is_kept_when_a_loss_is_nan(network, value, kgan_command, tmp_path, monkeypatch):
     """Planted in step 17, which is of the third epoch."""
     build = recipes.build
@@ -362,7 +361,7 @@ def test_a_run_that_trains_is_not_resumed_beside(tmp_path, kgan_command):
     assert kgan_command("train", "--resume", "runs/dcgan-digits", "--epochs", 1, "--seed", 9).exit_code == 2  # unlocked
 
 
-@pytest.mark.parametrize("bytes_left", [100, 20_000])
+@pytest.mark.parametrize("bytes_left", [100, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_a_full_disk_ends_training_with_a_sentence(bytes_left, trained, kgan_command, tmp_path):
     """By a limit on the size of files: in the first, nothing can be written; in the second, no whole checkpoint."""
     resource = pytest.importorskip("resource")
