@@ -146,6 +146,7 @@ class EpochGIF(Samples):
     ) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
         _check_at_least_1(every=every, milliseconds=milliseconds, hold=hold)
+        self.path = Path(path)
         self.every = every
         self.gif = plots.GIF(path, milliseconds=milliseconds, hold=hold)
         self._newest_stays = True
@@ -157,12 +158,14 @@ class EpochGIF(Samples):
         self._newest_stays = self.epoch == 1 or self.epoch % self.every == 0
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "newest_stays": self._newest_stays, **self.gif.get_state()}
+        of_gif = {"grid": [self.rows, self.columns], **self.gif.get_state()}
+        return {**super().get_state(), "newest_stays": self._newest_stays, **of_gif}
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
-        self._newest_stays = state["newest_stays"]
-        self.gif.set_state(state)
+        if state["grid"] == [self.rows, self.columns]:  # frames of another size begin a GIF of their own
+            self._newest_stays = state["newest_stays"]
+            self.gif.set_state(state)
 
 
 class ChosenEpochs(Samples):
@@ -231,7 +234,10 @@ class LossCurves(EpochCounter):
         super().on_epoch_end(epoch, logs)
         self._epochs.append(self.epoch)
         for key, value in (logs or {}).items():
-            self._history.setdefault(key, []).append(value)
+            self._history.setdefault(key, []).append(float(value))
+        self._draw()
+
+    def _draw(self) -> None:
         with runs.replacing(self.path) as temporary:
             plots.loss_curves(self._history, self._epochs).savefig(temporary, dpi=100)
 
@@ -241,6 +247,8 @@ class LossCurves(EpochCounter):
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self._epochs, self._history = state["epochs"], state["history"]
+        if self._epochs:  # the file may be of an epoch that was lost
+            self._draw()
 
 
 class HistoryCSV(EpochCounter):
@@ -268,7 +276,11 @@ class HistoryCSV(EpochCounter):
         super().on_epoch_end(epoch, logs)
         seconds = round(time.perf_counter() - self._began, 3)
         self._began = time.perf_counter()
-        self._rows.append({"epoch": self.epoch, **(logs or {}), "seconds": seconds})
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self._rows.append({"epoch": self.epoch, **figures, "seconds": seconds})
+        self._write()
+
+    def _write(self) -> None:
         with runs.replacing(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in self._rows for key in row)))
             writer.writeheader()
@@ -280,6 +292,8 @@ class HistoryCSV(EpochCounter):
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self._rows, self._elapsed = state["rows"], state["elapsed"]
+        if self._rows:  # the file may have an epoch that was lost
+            self._write()
 
 
 class StopOnNaN(EpochCounter):
@@ -309,10 +323,11 @@ class StopOnNaN(EpochCounter):
 
 
 class TakenUp(NamedTuple):
-    """Where `fit` begins: epochs that were finished, steps done of the one after, and the history of the former."""
+    """Where `fit` begins."""
 
-    epochs: int
-    steps: int
+    epochs: int  # finished
+    steps: int  # done of the one after
+    of_data: int  # epochs since the data set was at its beginning
     history: keras.callbacks.History
 
 
@@ -358,7 +373,9 @@ class Checkpoint(EpochCounter):
         self.minutes = minutes
         self.resume = resume
         self.steps = 0  # done of the epoch at hand
-        self._run: dict[str, Any] = {}  # what is trained, as it was when it began
+        self._began = 0  # the epoch after which the data set was at its beginning
+        self._run: dict[str, Any] = {}  # what is trained
+        self._described: tuple[keras.Model, dict[str, Any]] | None = None  # a model, as it was when first seen
         self._history: dict[str, list[float]] = {}
         self._watchers: dict[str, EpochCounter] = {}
         self._kept: list[int] = []  # numbers of the good checkpoints that are there, the newest last
@@ -368,7 +385,12 @@ class Checkpoint(EpochCounter):
 
     @contextlib.contextmanager
     def taken_up(
-        self, model: keras.Model, watchers: Sequence[keras.callbacks.Callback], data: Any, pace: dict[str, Any]
+        self,
+        model: keras.Model,
+        watchers: Sequence[keras.callbacks.Callback],
+        data: Any,
+        pace: dict[str, Any],
+        epochs: int,
     ) -> Iterator[TakenUp]:
         """Keep the directory to this process while `fit` trains, and take up the run in it. For `GAN.fit` to call.
 
@@ -377,26 +399,33 @@ class Checkpoint(EpochCounter):
             watchers: all callbacks of this `fit`.
             data: the real images.
             pace: batch_size, steps_per_epoch and shuffle.
+            epochs: that `fit` is to train.
         """
         with runs.lock(self.directory):
             runs.sweep(self.directory)
+            if self._described is None or self._described[0] is not model:
+                self._described, self._up_to_date = (model, runs.describe_model(model)), False
             self.set_model(model)
             self._watchers = _named(each for each in watchers if isinstance(each, EpochCounter) and each is not self)
-            run = {**runs.describe(model, data), **pace}
+            run = {**runs.describe_data(data), **pace, **self._described[1]}
             if not self.resume:
-                self.steps = 0
                 if not self._kept and runs.next_number(self.directory) > 1:
                     raise FileExistsError(
                         f"{self.directory} holds checkpoints: go on from them with resume=True, or name another"
                     )
-            elif not self._up_to_date and not self._take_up(run):
-                self.steps = 0
-            self._run = self._run or run
+                self.steps, self._began, self._run = 0, self.epoch, run
+            elif self._up_to_date:  # `fit` again: what was changed by hand since stays so
+                runs.check_same(run, self._run)
+                _check_epochs(self.epoch, self.steps, epochs)
+            elif not self._take_up(run, epochs):
+                self._run = run
+                self.save()  # at its very beginning, so that there always is one
+            self._metrics = [variable.numpy() for variable in model.metrics_variables]
             self._up_to_date, self._written = False, time.monotonic()
             history = keras.callbacks.History()
             if self.resume:
                 history.history = {name: list(values) for name, values in self._history.items()}
-            yield TakenUp(self.epoch if self.resume else 0, self.steps, history)
+            yield TakenUp(self.epoch if self.resume else 0, self.steps, self.epoch - self._began, history)
             if self.resume:
                 history.epoch = list(range(self.epoch))
 
@@ -422,7 +451,7 @@ class Checkpoint(EpochCounter):
         super().on_epoch_end(epoch, logs)
         self.steps, self._up_to_date = 0, False
         for name, value in (logs or {}).items():
-            self._history.setdefault(name, []).append(value)
+            self._history.setdefault(name, []).append(float(value))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.save()
@@ -440,33 +469,41 @@ class Checkpoint(EpochCounter):
             arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
             states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
         state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "history": self._history}
-        state |= {"run": self._run, "callbacks": states, "versions": _versions()}
+        state |= {"began": self._began, "run": self._run, "callbacks": states, "versions": _versions()}
         number = runs.next_number(self.directory)
         runs.write_checkpoint(self.directory, number, arrays, state)
         self._kept = [*self._kept[-1:], number]
         runs.keep_checkpoints(self.directory, self._kept)
         self._up_to_date, self._written = True, time.monotonic()
 
-    def restore(self) -> bool:
-        """Take the model, and it alone, back to the newest good checkpoint, as after weights that became NaN.
+    def restore(self, model: keras.Model | None = None) -> bool:
+        """Take a model, and it alone, back to the newest good checkpoint, as after weights that became NaN.
+
+        Args:
+            model: compiled; by default that of the last `fit`.
 
         Returns:
-            Whether there was one.
+            Whether there was a checkpoint.
 
         Raises:
             ValueError: where it is of another model, or all are damaged.
         """
+        if model is not None:
+            self.set_model(model)
+        if self.model is None:
+            raise ValueError("there is no model to restore: name one")
         saved = runs.read_checkpoint(self.directory)
         if saved:
             for variable, value in zip(self.model.training_state, self._values(saved), strict=True):
                 variable.assign(value)
-            self.epoch, self._up_to_date = saved.state["epochs"], False
+            self.epoch, self.steps, self._up_to_date = saved.state["epochs"], saved.state["steps"], False
         return saved is not None
 
-    def _take_up(self, run: dict[str, Any]) -> bool:
+    def _take_up(self, run: dict[str, Any], wanted: int) -> bool:
         """Go on from the newest good checkpoint, if there is one: model, history and callbacks."""
         saved = runs.read_checkpoint(self.directory)
         if saved is None:
+            runs.keep_checkpoints(self.directory, ())  # half of one, at most
             return False
         state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be gone on with"
         try:
@@ -474,12 +511,17 @@ class Checkpoint(EpochCounter):
                 raise ValueError(f"its format is {state['format']}, that of another version of kgan, not {FORMAT}")
             runs.check_same(run, state["run"])
             values = self._values(saved)
-            epochs, steps = operator.index(state["epochs"]), operator.index(state["steps"])
-            if min(epochs, steps) < 0:
-                raise ValueError(f"it has {epochs} epochs and {steps} steps")
+            epochs, steps, began = (operator.index(state[name]) for name in ("epochs", "steps", "began"))
+            if min(epochs, steps, began) < 0 or began > epochs:
+                raise ValueError(f"it has {epochs} epochs since {began}, and {steps} steps")
+            _check_epochs(epochs, steps, wanted)
             history = {str(name): [float(value) for value in each] for name, each in state["history"].items()}
             for name, watcher in self._watchers.items():
-                arrays = {key.removeprefix(f"{name}/"): each for key, each in saved.arrays.items() if f"{name}/" in key}
+                arrays = {
+                    key.removeprefix(f"{name}/"): each
+                    for key, each in saved.arrays.items()
+                    if key.startswith(f"{name}/")
+                }
                 if name in state["callbacks"]:
                     watcher.set_state({**state["callbacks"][name], **arrays})
                 else:  # new to the run
@@ -491,8 +533,8 @@ class Checkpoint(EpochCounter):
             raise ValueError(f"{where}: {error}") from None
         for variable, value in zip(self.model.training_state, values, strict=True):
             variable.assign(value)
-        self._metrics = [variable.numpy() for variable in self.model.metrics_variables]
-        self.epoch, self.steps, self._history, self._run = epochs, steps, history, state["run"]
+        self.epoch, self.steps, self._began = epochs, steps, began
+        self._history, self._run = history, state["run"]
         self._kept = [saved.number]
         return True
 
@@ -512,13 +554,20 @@ def _versions() -> dict[str, str]:
     return {"keras": keras.__version__, "tensorflow": tf.__version__}
 
 
+def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
+    if epochs + bool(steps) > wanted:
+        has = f"is in epoch {epochs + 1}" if steps else f"has {epochs}"
+        raise ValueError(f"epochs is {wanted}, but the run {has} already")
+
+
 def _named(watchers: Iterable[EpochCounter]) -> dict[str, EpochCounter]:
-    """By class, and where there are several of a class, by their order."""
+    """By class and file, which are the same in the process that goes on."""
     named: dict[str, EpochCounter] = {}
     for watcher in watchers:
-        name = type(watcher).__name__
-        count = sum(each.split()[0] == name for each in named)
-        named[f"{name} {count + 1}" if count else name] = watcher
+        target = getattr(watcher, "path", getattr(watcher, "directory", None))
+        name = type(watcher).__name__ + (f" {target.name}" if isinstance(target, Path) else "")
+        count = sum(each.split("#")[0] == name for each in named)
+        named[f"{name}#{count + 1}" if count else name] = watcher
     return named
 
 

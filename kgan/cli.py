@@ -180,10 +180,14 @@ def _planned_before(directory: Path, name: str | None, given: Mapping[str, Any],
         raise ValueError(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
     settings = _findable(recipes.resolve(recipe, {**planned, **given}))
     for setting, value in planned.items():
-        if setting != "epochs" and settings[setting] != value:
+        may_change = setting in ("epochs", "checkpoint_every", "checkpoint_minutes")
+        if settings[setting] != value and not may_change:
             raise ValueError(
                 f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
             )
+    trained = any((directory / name).exists() for name in ("history.csv", "model.keras"))
+    if trained and runs.next_number(directory / "checkpoint") == 1:
+        raise ValueError(f"{directory} cannot be gone on with: there is no checkpoint in it. Nothing was changed")
     if _as(int, record.get("epochs")) > settings["epochs"]:
         raise ValueError(f"epochs is {settings['epochs']}, but the run in {directory} has {record['epochs']} already")
     return Plan(recipe, settings, directory, record)
@@ -229,7 +233,7 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
         has_begun = True
 
     watchers = [
-        keras.callbacks.LambdaCallback(on_train_begin=begin),  # before all others: a run writes run.json first
+        keras.callbacks.LambdaCallback(on_train_begin=begin),
         callbacks.StopOnNaN(),
         callbacks.HistoryCSV(directory / "history.csv"),
         callbacks.SampleGrid(directory / "samples", every=every),
@@ -237,19 +241,29 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
         callbacks.ChosenEpochs(directory / "epochs.png"),
         callbacks.LossCurves(directory / "losses.png"),
         checkpoint,
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: write_record("running")),
     ]
-    with _stop_between_steps() as stopper:
-        try:
+
+    def fit() -> str:
+        with _progress(epochs, steps) as progress:
+            each = [*watchers, progress, stopper]
             try:
-                with _progress(epochs, steps) as progress:
-                    each = [*watchers, progress, stopper]
-                    model.fit(dataset, epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=each)
-                status, is_good = "finished", True
+                model.fit(dataset, epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=each)
             except _Stopped:
                 checkpoint.save()
-                status, is_good = "interrupted", True
+                return "interrupted"
+        return "finished"
+
+    with _stop_between_steps() as stopper:
+        try:
+            if not before:
+                write_record("running")  # first of all, so that what follows can be gone on with
+            try:
+                status, is_good = fit(), True
             except FloatingPointError as error:
-                status, is_good = str(error), checkpoint.restore()
+                status, is_good = str(error), False
+                with contextlib.suppress(ValueError):  # all checkpoints are damaged
+                    is_good = checkpoint.restore() and int(model.step) > 0
             if is_good:
                 with runs.replacing(directory / "model.keras") as temporary:
                     model.save(temporary)
@@ -379,12 +393,12 @@ def _clock(seconds: float) -> str:
 
 
 class _Stopped(Exception):
-    """Ctrl-C or SIGTERM came, and the step at hand is done."""
+    """A signal to end came, and the step at hand is done."""
 
 
 @contextlib.contextmanager
 def _stop_between_steps() -> Iterator[keras.callbacks.Callback]:
-    """A callback that ends training between two steps on Ctrl-C or SIGTERM; a second signal does not wait.
+    """A callback that ends training between two steps on Ctrl-C, SIGTERM or SIGHUP; a second signal does not wait.
 
     Python's own KeyboardInterrupt can come in the middle of anything, and gets lost where TensorFlow calls Python.
     """
@@ -403,7 +417,10 @@ def _stop_between_steps() -> Iterator[keras.callbacks.Callback]:
         stopper.signal = number
 
     stopper = Stopper()
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        wanted.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in wanted}
     try:
         yield stopper
     finally:

@@ -101,7 +101,7 @@ def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, s
     dataset = tf.data.Dataset.counter(step).map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
     # For a run that is resumed: the batches of later steps without drawing those before, and what they are drawn from.
     dataset.skip = lambda count: batches(images, batch_size, seed=seed, step=step + count)
-    dataset.images = images
+    dataset.images, dataset.batch_size, dataset.seed = images, batch_size, seed
     return dataset
 
 

@@ -292,21 +292,23 @@ class GAN(keras.Model):
 
         watchers = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
         pace = {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch, "shuffle": shuffle}
-        checkpoint = next((each for each in watchers if hasattr(each, "taken_up")), None)
-        with checkpoint.taken_up(self, watchers, x, pace) if checkpoint else contextlib.nullcontext() as begun:
+        checkpoint, *others = [each for each in watchers if hasattr(each, "taken_up")] or [None]
+        if others:
+            raise ValueError("there are several checkpoints among the callbacks: a run has one")
+        with checkpoint.taken_up(self, watchers, x, pace, epochs) if checkpoint else contextlib.nullcontext() as begun:
             done = 0  # steps of the first epoch, when a checkpoint was taken up in the middle of it
             if begun:
-                if begun.epochs > epochs:
-                    raise ValueError(f"epochs is {epochs}, but the run has {begun.epochs} already")
                 done, self.history = begun.steps, begun.history
                 callbacks = [*watchers, self.history]
                 kwargs["initial_epoch"] = begun.epochs or kwargs.get("initial_epoch", 0)
-            if is_array and shuffle:
+            if is_array and shuffle:  # by seed and step: it need not be told where to go on
                 x = batches(tf.cast(x, tf.float32), batch_size, seed=self.seed, step=int(self.step) - done)
                 y, batch_size = None, None
-            elif isinstance(x, tf.data.Dataset) and begun and begun.epochs and steps_per_epoch:
-                endless = x if x.cardinality() == tf.data.INFINITE_CARDINALITY else x.repeat()
-                x = endless.skip(begun.epochs * steps_per_epoch)
+            elif is_array:
+                x = tf.data.Dataset.from_tensor_slices(tf.cast(x, tf.float32)).batch(batch_size)
+                y, batch_size = None, None
+            if begun and steps_per_epoch and isinstance(x, tf.data.Dataset) and not (is_array and shuffle):
+                x = _from_epoch(begun.of_data, x, steps_per_epoch)
             if isinstance(x, tf.data.Dataset):
                 shuffle = False  # or Keras warns that it cannot shuffle a dataset
             together = self.steps_per_execution
@@ -407,6 +409,16 @@ class GAN(keras.Model):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**_deserialized(config, *config))
+
+
+def _from_epoch(epoch: int, dataset: tf.data.Dataset, steps_per_epoch: int) -> tf.data.Dataset:
+    """The data set as it goes on after so many epochs, by which Keras' iterator would have moved on."""
+    count = int(dataset.cardinality())
+    if count > 0 and count % steps_per_epoch:
+        raise ValueError(
+            f"a data set of {count} batches cannot be resumed in epochs of {steps_per_epoch} steps: repeat() it"
+        )
+    return (dataset if count == tf.data.INFINITE_CARDINALITY else dataset.repeat()).skip(epoch * steps_per_epoch)
 
 
 def _deserialized(config: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -213,9 +213,10 @@ def _gif_header(frame: Image.Image) -> bytes:
 def _gif_frame(frame: Image.Image, milliseconds: int) -> bytes:
     # Frames in colour have palettes of their own; grey ones share the header's.
     own_palette = frame.mode == "P"
+    milliseconds = max(10, int(milliseconds))  # at 0 the bytes that _shown_for changes would be left out
     return b"".join(GifImagePlugin.getdata(frame, duration=milliseconds, include_color_table=own_palette))
 
 
 def _shown_for(frame: bytes, milliseconds: int) -> bytes:
     """A frame's bytes with another duration: its hundredths of a second are bytes 4 and 5."""
-    return frame[:4] + (milliseconds // 10).to_bytes(2, "little") + frame[6:]
+    return frame[:4] + (max(10, int(milliseconds)) // 10).to_bytes(2, "little") + frame[6:]

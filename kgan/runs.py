@@ -91,11 +91,15 @@ def lock(directory: str | Path) -> Iterator[None]:
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    if (directory / ".lock").is_symlink():
+        raise ValueError(f"{directory / '.lock'} is a link: take it away")
     of_the_system = filelock.FileLock(directory / ".lock", timeout=0, is_singleton=True)
     try:
         of_the_system.acquire()
     except filelock.Timeout:
-        raise BlockingIOError(f"another run is training in {directory} now: name another directory") from None
+        raise BlockingIOError(
+            f"another run is training in {directory} now: wait for it, or name another directory"
+        ) from None
     try:
         yield
     finally:
@@ -236,6 +240,10 @@ def read_checkpoint(directory: str | Path) -> Saved | None:
     for number in numbers:
         try:
             saved = _read_checkpoint(directory, number)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                raise  # a disk or a permission is at fault: perhaps it can be read another time
+            damaged.append(f"{_checkpoint(directory, number).name} ({error})")
         except Exception as error:  # of many kinds: in a damaged file there may be anything
             damaged.append(f"{_checkpoint(directory, number).name} ({error})")
         else:
@@ -287,31 +295,44 @@ def _read_checkpoint(directory: Path, number: int) -> Saved:
 # What a run is: compared before it is resumed
 
 
-def describe(model: GAN, data: Any) -> dict[str, Any]:
-    """What decides the numbers of a training run: networks, optimizers, loss, seed and real images; as flat JSON.
+def describe_model(model: GAN) -> dict[str, Any]:
+    """What decides, with the data, the numbers of a training run: networks, optimizers, loss, seed; as flat JSON.
 
     Args:
-        model: compiled.
-        data: what `fit` is given: of arrays the content counts, of datasets the shapes.
+        model: compiled. What cannot be serialized, such as a `functools.partial` for a loss, is not compared.
 
     Example:
-        >>> describe(model, images)["filters"]
+        >>> describe_model(model)["filters"]
         4
     """
-    compiled = model.get_compile_config()
+    config: dict[str, Any] = {"class": type(model).__name__}
+    for name, serialize in (("model", model.get_config), ("compile", model.get_compile_config)):
+        with contextlib.suppress(TypeError, ValueError, NotImplementedError):
+            config[name] = json.loads(json.dumps(serialize(), default=str))
     for name in ("jit_compile", "run_eagerly", "steps_per_execution"):  # how fast, not what
-        compiled.pop(name, None)
-    config = {"class": type(model).__name__, "model": model.get_config(), "compile": compiled}
-    config = _numbered(json.loads(json.dumps(config, default=str)))
-    data = getattr(data, "images", data)
-    if hasattr(data, "element_spec"):
-        real = {"dataset": str(data.element_spec)}
-    elif hasattr(data, "shape"):
-        array = np.ascontiguousarray(data)
+        config.get("compile", {}).pop(name, None)
+    return dict(_flat(_numbered(config)))
+
+
+def describe_data(data: Any) -> dict[str, Any]:
+    """What `fit` is given to train on: of arrays and `kgan.data.batches` the content counts, of others the shapes.
+
+    Example:
+        >>> describe_data(images)["images.shape"]
+        [128, 28, 28, 1]
+    """
+    of_batches = {name: getattr(data, name) for name in ("batch_size", "seed") if hasattr(data, "images")}
+    images = getattr(data, "images", data)
+    if hasattr(images, "shape"):
+        array = np.ascontiguousarray(images)
         real = {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": hashlib.sha256(array).hexdigest()}
+    elif hasattr(images, "element_spec"):
+        first = next(iter(images.take(1)), None)
+        shapes = [list(each.shape) for each in (first if isinstance(first, tuple) else (first,))]
+        real = {"batches": int(images.cardinality()), "batch": shapes}
     else:
-        real = {"kind": type(data).__name__}
-    return dict(_flat({"images": real, **config}))
+        real = {"kind": type(images).__name__, "batches": len(images) if hasattr(images, "__len__") else None}
+    return dict(_flat({"images": {**real, **of_batches}}))
 
 
 def check_same(here: dict[str, Any], there: dict[str, Any]) -> None:
@@ -320,12 +341,14 @@ def check_same(here: dict[str, Any], there: dict[str, Any]) -> None:
     Example:
         >>> check_same({"filters": 64}, {"filters": 32})
         Traceback (most recent call last):
-        ValueError: filters is 64, but in the checkpoint 32: only the number of epochs may change
+        ValueError: filters is 64, but in the checkpoint 32: only epochs may change
     """
     for name in dict.fromkeys([*here, *there]):
         if here.get(name) != there.get(name):
+            if name == "images.sha256":
+                raise ValueError("the images are others than those of the checkpoint: only epochs may change")
             ours, theirs = (_short(each.get(name, "not there")) for each in (here, there))
-            raise ValueError(f"{name} is {ours}, but in the checkpoint {theirs}: only the number of epochs may change")
+            raise ValueError(f"{name} is {ours}, but in the checkpoint {theirs}: only epochs may change")
 
 
 def _short(value: Any) -> str:
@@ -387,6 +410,9 @@ def load_model(run: str | Path) -> GAN:
     path = Path(run)
     if path.is_dir():
         path = path / "model.keras"
+    if (path.parent / "run.json").exists() and not path.exists():
+        go_on = f"kgan train --resume {shlex.quote(str(path.parent))}"
+        raise FileNotFoundError(f"the run in {path.parent} has left no model: go on with it by `{go_on}`")
     if not path.is_file():
         raise FileNotFoundError(f"there is no model at {path}: give the directory of a finished run, or a .keras file")
     if path.suffix != ".keras":  # other formats are older, and less safe

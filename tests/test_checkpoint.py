@@ -154,7 +154,7 @@ def test_it_is_exact_with_convolutions(policy, small_dcgan, digits, tmp_path):
     assert_same_state(resumed, model)
 
 
-@pytest.mark.parametrize("kind", ["batches", "finite", "finite, steps", "PyDataset", "unshuffled"])
+@pytest.mark.parametrize("kind", ["batches", "finite", "finite, steps", "PyDataset", "unshuffled", "unshuffled, steps"])
 def test_it_is_exact_with_every_kind_of_data(kind, digits, tmp_path):
     class Pictures(keras.utils.PyDataset):
         def __len__(self):
@@ -170,6 +170,7 @@ def test_it_is_exact_with_every_kind_of_data(kind, digits, tmp_path):
         "finite, steps": (in_order, {"steps_per_epoch": 2}),
         "PyDataset": (Pictures(), {"shuffle": False}),
         "unshuffled": (digits, {"shuffle": False, "batch_size": 32}),
+        "unshuffled, steps": (digits, {"shuffle": False, "batch_size": 32, "steps_per_epoch": 2}),
     }[kind]
     common = {"epochs": 5, "verbose": 0, **arguments}
     model = digits_gan()
@@ -247,6 +248,56 @@ def test_without_resume_fit_adds_its_epochs(digits, tmp_path):
     assert_same_state(resumed, model)
 
 
+@pytest.mark.parametrize("stop", [2, 7])
+def test_an_interrupted_fit_before_the_first_epoch_to_be_saved_starts_over(stop, straight, digits, tmp_path):
+    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, every=5, resume=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(model, digits, 3, watcher, Fails(stop))
+    fit(model, digits, 3, watcher)
+    assert_same_state(model, straight)
+
+
+def test_a_save_by_hand_after_an_interruption_is_gone_on_from(straight, digits, tmp_path):
+    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(model, digits, 3, watcher, Fails(6))
+    watcher.save()
+    fit(model, digits, 3, watcher)
+    assert_same_state(model, straight)
+
+
+def test_a_learning_rate_that_a_callback_changes_is_gone_on_with(digits, tmp_path):
+    class Halves(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.g_optimizer.learning_rate = 1e-4
+
+    straight, model, watcher = digits_gan(), digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
+    fit(straight, digits, 3, Halves())
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(model, digits, 3, watcher, Halves(), Fails(10))
+    fit(model, digits, 3, watcher, Halves())
+    assert_same_state(model, straight)
+
+
+def test_what_other_callbacks_add_to_the_logs_is_kept(digits, tmp_path):
+    class Adds(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["quality"] = np.float32(3)
+
+    fit(digits_gan(), digits, 2, Adds(), *watchers(tmp_path))
+    assert [row["quality"] for row in rows_of(tmp_path)] == ["3.0", "3.0"]
+    assert runs.read_checkpoint(tmp_path / "checkpoint").state["history"]["quality"] == [3, 3]
+
+
+def test_restoring_a_model_by_hand(stopped, digits):
+    with pytest.raises(ValueError, match="there is no model to restore"):
+        callbacks.Checkpoint(stopped).restore()
+    model = digits_gan()
+    assert callbacks.Checkpoint(stopped).restore(model)
+    assert int(model.step) == 8
+    assert not callbacks.Checkpoint(stopped / "nowhere").restore(model)
+
+
 def test_an_interrupted_fit_is_gone_on_with_by_the_same_objects(digits, tmp_path):
     """As in a notebook, where the cell is stopped and run again."""
     straight = digits_gan()
@@ -287,7 +338,7 @@ def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits, tmp_pat
         ({"loss": "minimax"}, {}, 32, "loss is minimax, but in the checkpoint non_saturating"),
         ({}, {}, 64, "batch_size is 64, but in the checkpoint 32"),
         ({}, {"count": 96}, 32, r"images.shape is \[96, 16, 16, 1\], but in the checkpoint \[128, 16, 16, 1\]"),
-        ({}, {"negative": True}, 32, "images.sha256 is "),
+        ({}, {"negative": True}, 32, "the images are others than those of the checkpoint"),
     ],
 )
 def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits):
@@ -295,7 +346,7 @@ def test_another_run_is_refused(model, data, batch_size, named, checkpoints, dig
     images = digits[: data.get("count", 128)] * (-1 if data.get("negative") else 1)
     other, watcher = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
     untouched = [variable.numpy() for variable in other.training_state]
-    with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be gone on with: .*{named}.*: only the number"):
+    with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be gone on with: .*{named}.*: only epochs may"):
         other.fit(images, batch_size=batch_size, epochs=4, verbose=0, callbacks=[watcher])
     assert contents(checkpoints) == before
     for variable, value in zip(other.training_state, untouched, strict=True):
@@ -315,6 +366,59 @@ def test_another_optimizer_is_refused(checkpoints, digits):
     model.compile(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
     with pytest.raises(ValueError, match=r"g_optimizer.learning_rate is 0.001, but in the checkpoint 0.0002"):
         fit(model, digits, 4, callbacks.Checkpoint(checkpoints, resume=True))
+
+
+def test_another_model_is_refused_by_the_same_checkpoint(digits, tmp_path):
+    """As in a notebook, where the cell of the model is changed and run again."""
+    watcher = callbacks.Checkpoint(tmp_path, resume=True)
+    fit(digits_gan(), digits, 1, watcher)
+    with pytest.raises(ValueError, match="seed is 1, but in the checkpoint 0"):
+        fit(digits_gan(seed=1), digits, 2, watcher)
+    model = digits_gan()
+    fit(model, digits, 2, watcher)
+    assert int(model.step) == 8
+    with pytest.raises(ValueError, match="the images are others"):
+        fit(model, -digits, 3, watcher)
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (lambda digits: batches(digits, 64), "images.batch_size is 64, but in the checkpoint 32"),
+        (lambda digits: batches(digits, 32, seed=6), "images.seed is 6, but in the checkpoint 0"),
+        (lambda digits: batches(-digits, 32), "the images are others than those of the checkpoint"),
+        (lambda digits: tf.data.Dataset.from_tensor_slices(digits).batch(32), "images.batches is 4"),
+    ],
+)
+def test_another_data_set_is_refused(other, named, digits, tmp_path):
+    common = {"steps_per_epoch": 2, "verbose": 0}
+    digits_gan().fit(batches(digits, 32), epochs=1, callbacks=[callbacks.Checkpoint(tmp_path)], **common)
+    watcher = callbacks.Checkpoint(tmp_path, resume=True)
+    with pytest.raises(ValueError, match=named):
+        digits_gan().fit(other(digits), epochs=2, callbacks=[watcher], **common)
+
+
+def test_two_checkpoints_in_one_run_are_refused(checkpoints, digits, tmp_path):
+    both = callbacks.Checkpoint(tmp_path / "new"), callbacks.Checkpoint(checkpoints)
+    before = contents(checkpoints)
+    with pytest.raises(ValueError, match="there are several checkpoints among the callbacks"):
+        fit(digits_gan(), digits, 1, *both)
+    assert contents(checkpoints) == before
+
+
+def test_fewer_epochs_than_were_begun_are_refused_and_nothing_is_changed(digits, tmp_path):
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(digits_gan(), digits, 3, *watchers(tmp_path, minutes=1e-9), Fails(7))
+    before = files_of(tmp_path)
+    with pytest.raises(ValueError, match="epochs is 1, but the run is in epoch 2 already"):
+        fit(digits_gan(), digits, 1, *watchers(tmp_path, resume=True))
+    assert files_of(tmp_path) == before
+
+
+def test_a_data_set_that_does_not_fit_its_epochs_is_refused(digits, tmp_path):
+    data = tf.data.Dataset.from_tensor_slices(digits).batch(32)
+    with pytest.raises(ValueError, match="a data set of 4 batches cannot be resumed in epochs of 3 steps"):
+        digits_gan().fit(data, steps_per_epoch=3, verbose=0, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)])
 
 
 def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits):

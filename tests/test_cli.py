@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import kgan
 from kgan import plots, recipes, runs
-from kgan._backend import tf
+from kgan._backend import keras, tf
 from kgan.cli import app
 
 # 7 steps an epoch on 16 × 16 digits
@@ -48,7 +48,7 @@ def trained(tmp_path_factory):
 def test_train_leaves_its_files(trained):
     run, _ = trained
     files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
-    checkpoints = {f"checkpoint/checkpoint-00000{n}.{suffix}" for n in (2, 3) for suffix in ("json", "npz")}
+    checkpoints = {f"checkpoint/checkpoint-00000{n}.{suffix}" for n in (3, 4) for suffix in ("json", "npz")}
     pictures = {f"samples/epoch-{epoch:04}.png" for epoch in (1, 2, 3)}
     others = {"run.json", "history.csv", "progress.gif", "losses.png", "epochs.png", "model.keras"}
     assert files == pictures | checkpoints | others
@@ -137,7 +137,7 @@ def started(directory, *arguments, until, **keywords):
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_training_and_leaves_what_was_trained(number, tmp_path):
     process = started(tmp_path, "--epochs", "5000", *SMALL, until="epoch    2/5000")
     time.sleep(0.3)
@@ -194,7 +194,7 @@ def test_training_that_diverges_is_stopped_and_not_saved(network, kgan_command, 
     assert result.output.splitlines()[-1].endswith("no model is saved")
     assert "_loss is " in json.loads((tmp_path / "runs" / "dcgan-digits" / "run.json").read_text())["status"]
     assert not (tmp_path / "runs" / "dcgan-digits" / "model.keras").exists()
-    assert runs.read_checkpoint(tmp_path / "runs" / "dcgan-digits" / "checkpoint") is None
+    assert runs.read_checkpoint(tmp_path / "runs" / "dcgan-digits" / "checkpoint").state["epochs"] == 0
 
 
 @pytest.mark.parametrize(("network", "value"), [("discriminator", "nan"), ("generator", "inf")])
@@ -222,6 +222,21 @@ def test_the_last_good_checkpoint_is_kept_when_a_loss_is_nan(network, value, kga
     for good in (runs.load_model(run), runs.load_model("straight")):
         np.testing.assert_array_equal(good.generate(4), runs.load_model("straight").generate(4))
     assert runs.read_checkpoint(run / "checkpoint").state["epochs"] == 2
+
+
+def test_a_stop_while_a_weight_is_nan_ends_with_a_sentence(kgan_command, tmp_path, monkeypatch):
+    class Stops(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step) == 9:
+                average = next(each for each in self.model.weights if "moving_mean" in each.path)
+                average.assign(average * np.nan)
+                os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(kgan.callbacks, "HistoryCSV", lambda path: Stops())
+    result = kgan_command("train", *SMALL)
+    assert result.exit_code == 1
+    assert "moving_mean is not finite after step 9" in result.output
+    assert int(runs.load_model(tmp_path / "runs" / "dcgan-digits").step) == 7
 
 
 def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
@@ -318,6 +333,16 @@ def test_another_run_is_not_resumed(options, sentence, trained, kgan_command):
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
+def test_a_run_whose_checkpoints_are_gone_is_not_trained_anew(trained, kgan_command, tmp_path):
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    shutil.rmtree(run / "checkpoint")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    result = kgan_command("train", "--resume", run, "--epochs", 5)
+    assert result.exit_code == 2
+    assert "run cannot be gone on with: there is no checkpoint in it. Nothing was changed" in result.output
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
 def test_what_is_no_run_is_not_resumed(kgan_command, tmp_path):
     result = kgan_command("train", "--resume", "nowhere")
     assert (result.exit_code, result.output) == (2, "kgan: there is no run in nowhere: it has no run.json\n")
@@ -331,6 +356,9 @@ def test_an_unfinished_run_tells_how_to_resume_it(kgan_command, tmp_path):
         time.sleep(0.01)
     process.kill()
     process.communicate()
+    result = kgan_command("sample", "a run")
+    assert result.exit_code == 2
+    assert "has left no model: go on with it by `kgan train --resume 'a run'`" in result.output
     result = kgan_command("train", "--epochs", 2, *SMALL, "--out", "a run")
     assert result.exit_code == 2
     assert "holds a run that is not finished: go on with it by `kgan train --resume 'a run'`" in result.output

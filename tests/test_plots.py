@@ -143,3 +143,12 @@ def test_a_gif_loops_for_ever_and_is_small(tmp_path):
     with Image.open(gif.path) as written:
         assert written.info["loop"] == 0
     assert gif.path.stat().st_size < 10 * 466 * 466 * 0.3  # noise, the worst there is, at 2.4 bits a pixel
+
+
+@pytest.mark.parametrize("milliseconds", [0, 5, 125.0])
+def test_gif_with_odd_durations(milliseconds, tmp_path):
+    gif = plots.GIF(tmp_path / "a.gif", milliseconds=milliseconds, hold=milliseconds)
+    for grey in range(3):
+        gif.append(Image.new("L", (20, 20), 120 * grey))
+    with Image.open(tmp_path / "a.gif") as written:
+        assert [np.asarray(frame.convert("L"))[0, 0] // 100 for frame in ImageSequence.Iterator(written)] == [0, 1, 2]
