@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kgan import callbacks, data, latent, losses, networks, plots, recipes, runs
+    from kgan import callbacks, data, folders, latent, losses, networks, plots, recipes, runs
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
     from kgan.runs import load_model
@@ -27,6 +27,7 @@ __all__ = [
     "GAN",
     "callbacks",
     "data",
+    "folders",
     "latent",
     "load_model",
     "losses",

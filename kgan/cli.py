@@ -24,6 +24,8 @@ from rich.table import Table
 from kgan import __version__, recipes
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kgan._backend import keras, tf
     from kgan.gan import GAN
 
@@ -87,8 +89,10 @@ def train(
         str | None, typer.Argument(metavar="[RECIPE]", help="See `kgan recipes`; dcgan-digits unless given.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="digits, a TensorFlow data set such as mnist, or a .npy file.")
+        str | None,
+        typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, a .npy file."),
     ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Height and width in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, those before --resume included.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a minibatch.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same run.")] = None,
@@ -104,7 +108,7 @@ def train(
     """Train a recipe; its GIF, pictures, curves and model go into a run directory."""
     from kgan import runs
 
-    options = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed}
+    options = {"data": data, "image_size": image_size, "epochs": epochs, "batch_size": batch_size, "seed": seed}
     given = {name: value for name, value in options.items() if value is not None}
     with contextlib.ExitStack() as held:
         with _one_sentence():
@@ -120,10 +124,10 @@ def train(
                 typer.echo(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
                 return
 
-            from kgan.data import batches, load
+            from kgan.data import batches
 
             settings = plan.settings
-            images = load(settings["data"], split=settings["split"], image_size=settings["image_size"], dtype="uint8")
+            images, facts = _images(settings)
             count, *shape = images.shape
             model = recipes.build(plan.recipe, settings, shape)
             of_a_step = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
@@ -131,14 +135,28 @@ def train(
             if not resume:
                 held.enter_context(runs.lock(plan.directory))
                 runs.check_free(plan.directory)  # another run may have come first
-            environment = runs.environment()
+            facts |= {"environment": runs.environment()}
 
-        of_shape = " × ".join(map(str, shape))
-        where = environment["device"]
+        of_shape, where = " × ".join(map(str, shape)), facts["environment"]["device"]
         typer.echo(f"{plan.recipe.name}: {count:,} images of {of_shape} from {settings['data']}, on {where}")
+        if skipped := facts.get("skipped"):
+            name, reason = next(iter(skipped.items()))
+            _warn(f"{len(skipped)} image files were skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
             _warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
-        _train(plan, model, dataset, count // of_a_step, {"images": images.shape, "environment": environment})
+        _train(plan, model, dataset, count // of_a_step, facts)
+
+
+def _images(settings: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+    """The real images, uint8, and what run.json says of them."""
+    from kgan import data, folders
+
+    source, size = settings["data"], settings["image_size"]
+    if data.is_folder(source):
+        folder = folders.load(source, size, crop=settings["crop"], background=settings["background"])
+        return folder.images, {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
+    images = data.load(source, split=settings["split"], image_size=size, dtype="uint8")
+    return images, {"images": images.shape}
 
 
 class Plan(NamedTuple):
@@ -194,10 +212,11 @@ def _planned_before(directory: Path, name: str | None, given: Mapping[str, Any],
 
 
 def _findable(settings: dict[str, Any]) -> dict[str, Any]:
-    """With the path of a data file in full, so that a run can be resumed from wherever one is."""
-    return (
-        {**settings, "data": str(Path(settings["data"]).absolute())} if settings["data"].endswith(".npy") else settings
-    )
+    """With the path of a data file or folder in full, so that a run can be resumed from wherever one is."""
+    from kgan.data import is_folder
+
+    is_path = settings["data"].endswith(".npy") or is_folder(settings["data"])
+    return {**settings, "data": str(Path(settings["data"]).absolute())} if is_path else settings
 
 
 def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: Mapping[str, Any]) -> None:

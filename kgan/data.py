@@ -1,4 +1,4 @@
-"""Real images: the embedded digits, any image data set of TensorFlow Datasets, arrays; and their batches.
+"""Real images: the embedded digits, image data sets of TensorFlow Datasets, folders, arrays; and their batches.
 
 Nothing random here depends on what was drawn before: the batch of a step is a pure function of (seed, step), so a
 run that is resumed at step 1,234 sees the batch that it would have seen.
@@ -15,21 +15,30 @@ from typing import Any
 
 import numpy as np
 
+from kgan import folders
 from kgan._backend import tf
 
 
 def load(
-    source: str | Path = "digits", *, split: str = "train", image_size: int | None = None, dtype: str = "float32"
+    source: str | Path = "digits",
+    *,
+    split: str = "train",
+    image_size: int | None = None,
+    crop: str = "centre",
+    background: str = "white",
+    dtype: str = "float32",
 ) -> np.ndarray:
     """Load real images.
 
     Args:
         source: "digits", scikit-learn's 1,797 real handwritten digits, which needs no network; a `.npy` file with
-            images of shape (count, height, width, channels), uint8 or float32 in [-1, 1]; or the name of a data
-            set of TensorFlow Datasets: "mnist", "fashion_mnist", "cifar10", "stl10", "oxford_flowers102", …
+            images of shape (count, height, width, channels), uint8 or float32 in [-1, 1]; a folder of image files
+            (see `kgan.folders.load`); or the name of a data set of TensorFlow Datasets: "mnist", "fashion_mnist",
+            "cifar10", "stl10", "oxford_flowers102", …
         split: of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
         image_size: height and width wanted; images are cut to their central square and resized. None leaves
-            them as they are.
+            them as they are; a folder must have one.
+        crop, background: of images in a folder: see `kgan.folders.load`.
         dtype: "float32" for images in [-1, 1]; "uint8" for 0 to 255, a quarter of the memory, which `batches`
             takes as well.
 
@@ -37,8 +46,9 @@ def load(
         Images of shape (count, height, width, channels).
 
     Raises:
-        ValueError: for an unknown data set, split or file content, or images of mixed sizes without `image_size`.
-        OSError: for a data set that cannot be downloaded, or a file that cannot be read.
+        ValueError: for an unknown data set, split or file content, images of mixed sizes without `image_size`, or a
+            folder without images.
+        OSError: for a data set that cannot be downloaded, or a file or folder that cannot be read.
 
     Example:
         >>> load("digits").shape
@@ -50,6 +60,10 @@ def load(
         images = _digits()
     elif str(source).endswith(".npy"):
         images = _array_file(Path(source))
+    elif is_folder(source):
+        if image_size is None:
+            raise ValueError(f"the images in {source} may have many sizes: choose one with image_size")
+        images = folders.load(source, image_size, crop=crop, background=background).images
     else:
         images = _tfds(str(source), split, image_size)
     if image_size is not None and images.shape[1:3] != (image_size, image_size):
@@ -62,6 +76,21 @@ def load(
     raise ValueError(f"dtype is {dtype!r}: choose float32 or uint8")
 
 
+def is_folder(source: str | Path) -> bool:
+    """Whether `load` takes `source` for a folder of images: a path, or a folder that no data set is named like.
+
+    Example:
+        >>> is_folder("digits"), is_folder("./digits")
+        (False, True)
+    """
+    name = str(source)
+    if name == "digits" or name.endswith(".npy"):
+        return False
+    if isinstance(source, Path) or "/" in name or "\\" in name:
+        return Path(name).is_dir() or not _is_tfds(name)  # "mnist/3.0.1" is a data set
+    return Path(name).is_dir() and not _is_tfds(name)
+
+
 def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
     """Shuffled batches without end; the batch of each step is a pure function of (seed, step).
 
@@ -69,7 +98,8 @@ def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, s
     0 it shows no image twice; each has an order of its own and leaves out another remainder.
 
     Args:
-        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1].
+        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. A
+            `numpy.memmap` stays on disk.
         batch_size: of every batch.
         seed: of the order.
         step: number of the first batch.
@@ -87,16 +117,26 @@ def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, s
     count = len(images)
     if not 1 <= batch_size <= count:
         raise ValueError(f"a batch of {batch_size} cannot be drawn from {count} images: take from 1 to {count}")
-    images = tf.convert_to_tensor(images)
+    on_disk = isinstance(images, np.memmap)
+    dtype = tf.as_dtype(images.dtype)
+    shape = images.shape[1:]
+    if not on_disk:
+        images = tf.convert_to_tensor(images)
     steps_per_epoch = count // batch_size
+
+    def chosen(rows: tf.Tensor) -> tf.Tensor:
+        if not on_disk:
+            return tf.gather(images, rows)
+        read = tf.numpy_function(lambda numbers: np.ascontiguousarray(images[numbers]), [rows], dtype)
+        return tf.ensure_shape(read, (batch_size, *shape))
 
     @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it would write a temporary file
     def batch(step: tf.Tensor) -> tf.Tensor:
         positions = step % steps_per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
         key = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), step // steps_per_epoch)
-        chosen = tf.gather(images, tf.random.experimental.index_shuffle(positions, key, max_index=count - 1))
-        scaled = tf.cast(chosen, tf.float32)
-        return scaled / 127.5 - 1 if images.dtype == tf.uint8 else scaled
+        rows = tf.random.experimental.index_shuffle(positions, key, max_index=count - 1)
+        scaled = tf.cast(chosen(rows), tf.float32)
+        return scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
 
     dataset = tf.data.Dataset.counter(step).map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
     # For a run that is resumed: the batches of later steps without drawing those before, and what they are drawn from.
@@ -142,9 +182,11 @@ def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
 
     absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of folders it half made itself
     if Path(name).exists():
-        raise ValueError(f"{name} is no .npy file: give one, or the name of a data set such as digits or mnist")
-    known = tfds.list_builders(with_community_datasets=False)
-    if re.split("[/:]", name)[0] not in known:
+        raise ValueError(
+            f"{name} is no .npy file and no folder: give one, or the name of a data set such as digits or mnist"
+        )
+    if not _is_tfds(name):
+        known = tfds.list_builders(with_community_datasets=False)
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"
         raise ValueError(f"unknown data set {name!r}: {hint}")
@@ -163,6 +205,12 @@ def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
             reason = _first_line(error)
             raise OSError(f"cannot download {name} ({reason}): 'digits' is a data set that needs no network") from None
     return _images_of(builder, split, image_size)
+
+
+def _is_tfds(name: str) -> bool:
+    import tensorflow_datasets as tfds
+
+    return re.split("[/:]", name)[0] in tfds.list_builders(with_community_datasets=False)
 
 
 def _first_line(error: Exception) -> str:

@@ -57,6 +57,7 @@ _DECAY = Rule("from 0 up to, but not, 1", lambda value: 0 <= value < 1)
 
 RULES = {
     "image_size": _SIZE,
+    "crop": _one_of("centre", "letterbox"),
     "epochs": _AT_LEAST_1,
     "batch_size": _AT_LEAST_1,
     "latent_dim": _SIZE,
@@ -99,15 +100,21 @@ _OUTPUT = {
     "checkpoint_minutes": Setting(10.0, "in long epochs; a checkpoint takes a fraction of a second"),
     "seed": Setting(0, "of initial weights, codes and data order; the same seed gives the same run"),
 }
+_FOLDER = {
+    "crop": Setting("centre", "where --data is a folder: the central square; letterbox keeps all of an image"),
+    "background": Setting("white", "where --data is a folder: under transparent images, and beside letterboxes"),
+}
 _MNIST = {
     "data": Setting("mnist", "printed"),
     "split": Setting("train", "MNIST's 60,000 training images"),
     "image_size": Setting(28, "as MNIST comes"),
+    **_FOLDER,
 }
 _DIGITS = {
     "data": Setting("digits", "scikit-learn's 1,797 real digits, which need no network"),
     "split": Setting("train", "there is one"),
     "image_size": Setting(28, "as MNIST: 8 × 8 digits scaled to 20 × 20, with a margin of 4"),
+    **_FOLDER,
 }
 _GAN = {
     **_COMMON,
@@ -174,6 +181,21 @@ RECIPES = {
                 "epochs": Setting(50, "printed by Ding, Shao, Ren; the report trains 100"),
                 "batch_size": Setting(128, "not printed; Radford's"),
                 **_DCGAN,
+            },
+        ),
+        Recipe(
+            "dcgan-folder",
+            "DCGAN",
+            "Radford et al.: Unsupervised Representation Learning with DCGANs; for images of your own",
+            {
+                "data": Setting("./pictures", "a folder of image files: name yours with --data"),
+                "split": Setting("train", "there is one"),
+                "image_size": Setting(64, "Radford's; 32 takes a quarter of the time"),
+                **_FOLDER,
+                "epochs": Setting(200, "for about a thousand images; with more of them fewer will do"),
+                "batch_size": Setting(32, "small: a folder of one's own makes few steps an epoch"),
+                **_DCGAN,
+                "sample_every": Setting(5, "many epochs, larger pictures"),
             },
         ),
     )

@@ -324,8 +324,10 @@ def describe_data(data: Any) -> dict[str, Any]:
     of_batches = {name: getattr(data, name) for name in ("batch_size", "seed") if hasattr(data, "images")}
     images = getattr(data, "images", data)
     if hasattr(images, "shape"):
-        array = np.ascontiguousarray(images)
-        real = {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": hashlib.sha256(array).hexdigest()}
+        digest = hashlib.sha256()
+        for begin in range(0, len(images), 4096):  # not all at once: they may be on disk
+            digest.update(np.ascontiguousarray(images[begin : begin + 4096]))
+        real = {"shape": list(images.shape), "dtype": images.dtype.name, "sha256": digest.hexdigest()}
     elif hasattr(images, "element_spec"):
         first = next(iter(images.take(1)), None)
         shapes = [list(each.shape) for each in (first if isinstance(first, tuple) else (first,))]

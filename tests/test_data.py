@@ -140,9 +140,13 @@ def test_bad_names(name, message):
         data.load(name)
 
 
-def test_a_path_that_is_no_array(tmp_path):
-    with pytest.raises(ValueError, match=r"is no \.npy file"):
-        data.load(tmp_path)
+def test_a_path_that_is_no_array(tmp_path, monkeypatch):
+    (tmp_path / "a.png").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"a.png is no \.npy file and no folder"):
+        data.load("a.png")
+    with pytest.raises(NotADirectoryError, match=r"a.png is no folder"):
+        data.load("./a.png", image_size=8)
 
 
 def test_without_a_network(monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ import kgan
 from kgan._backend import keras, tf
 
 README = Path(__file__).parent.parent / "README.md"
-MODULES = ("callbacks", "data", "dcgan", "gan", "latent", "losses", "networks", "plots", "recipes", "runs")
+MODULES = ("callbacks", "data", "dcgan", "folders", "gan", "latent", "losses", "networks", "plots", "recipes", "runs")
 
 
 def examples():
@@ -32,6 +32,10 @@ def names(tmp_path, monkeypatch):
     model = kgan.DCGAN((28, 28, 1), filters=4)
     model.compile()
     (tmp_path / "runs" / "dcgan-digits").mkdir(parents=True)
+    (tmp_path / "pictures").mkdir()
+    for name in ("one.png", "two.png"):
+        Image.new("RGB", (40, 30), "red").save(tmp_path / "pictures" / name)
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "cache"))
     model.save(tmp_path / "runs" / "dcgan-digits" / "model.keras")
     figure = kgan.plots.loss_curves({key: [0.5] for key in ("d_loss", "g_loss", "d_real", "d_fake")})
     images = kgan.data.load("digits")[:128]

@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "_backend": set(),
     "losses": set(),
     "networks": set(),
-    "data": set(),
+    "folders": set(),
+    "data": {"folders"},
     "latent": set(),
     "plots": set(),
     "runs": {"gan", "dcgan"},  # to load a model
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "dcgan": {"gan", "networks", "losses"},
     "callbacks": {"plots", "latent", "runs"},
     "recipes": {"gan", "dcgan", "losses", "networks", "data"},
-    "cli": {"recipes", "callbacks", "data", "latent", "plots", "runs"},
+    "cli": {"recipes", "callbacks", "data", "folders", "latent", "plots", "runs"},
     "__main__": {"cli"},
 }
 

@@ -6,7 +6,7 @@ from kgan import recipes
 @pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
 def test_every_recipe_is_complete_and_builds(recipe):
     settings = recipes.resolve(recipe, {})
-    assert set(recipes.RULES) | {"data", "split", "reuse_fakes"} >= set(settings)
+    assert set(recipes.RULES) | {"data", "split", "background", "reuse_fakes"} >= set(settings)
     assert all(setting.why for setting in recipe.settings.values())
     for name, value in settings.items():
         if name in recipes.RULES:

@@ -1,0 +1,257 @@
+"""Folders of images as people have them: any mix of formats, sizes and colour modes, with broken files among them.
+
+Every file is checked and decoded once; the result is remembered, by path, size and time of change, in a cache
+directory (`KGAN_CACHE`, by default that of the system), so that the next run starts at once.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import secrets
+import stat
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import platformdirs
+from PIL import Image, ImageColor, ImageOps
+
+CROPS = ("centre", "letterbox")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # these decoders and no others see a file
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib"}
+MOST_PIXELS = 10**8  # of an image, 300 MB when decoded: a few bytes can ask for more than there is memory
+MOST_BROKEN = 0.25  # of a folder's image files
+IN_MEMORY = 2**28  # bytes of decoded images, of which training takes three copies; more stay on disk
+NO_IMAGE = "no image"
+
+
+class Folder(NamedTuple):
+    """What was found in a folder.
+
+    Attributes:
+        images: uint8, (count, image_size, image_size, 3), or 1 channel where all images are grey; in the order of
+            their paths. More than 256 MB of them stay on disk (a `numpy.memmap`).
+        skipped: the reason by path, for each image file that could not be used.
+        others: how many files are no images and do not claim to be.
+    """
+
+    images: np.ndarray
+    skipped: dict[str, str]
+    others: int
+
+
+def load(folder: str | Path, image_size: int, *, crop: str = "centre", background: str = "white") -> Folder:
+    """Read all images of a folder and its sub-folders, as squares of one size.
+
+    PNG, JPEG, WEBP, GIF (the first frame) and BMP, whatever their names say; palettes, grey, 16 bits, CMYK and
+    rotation by EXIF are understood, transparency is composed over a colour. Hidden files are left aside.
+
+    Args:
+        folder: with images, in it or in sub-folders.
+        image_size: height and width wanted.
+        crop: "centre" cuts the central square; "letterbox" keeps all of an image and fills up with `background`.
+        background: a colour, by name or as #rrggbb.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, PermissionError: where there is no such folder, or no reading it.
+        ValueError: without images, with more than a quarter of them broken, or for an unknown crop or colour.
+
+    Example:
+        >>> load("pictures", image_size=32).images.shape
+        (2, 32, 32, 3)
+    """
+    folder = Path(folder).absolute()
+    if crop not in CROPS:
+        raise ValueError(f"crop is {crop!r}: choose one of {', '.join(CROPS)}")
+    try:
+        colour = ImageColor.getrgb(background)[:3]
+    except ValueError:
+        raise ValueError(f"background is {background!r}: take a colour such as white, black or #808080") from None
+    found, skipped = _files(folder)
+    key = hashlib.sha256(json.dumps([str(folder), image_size, crop, colour]).encode()).hexdigest()[:20]
+    cache = _cache() / "folders" / key
+    known = _known(cache, image_size)
+    if known is None or known.files != found:
+        known = _read(found, folder, known, cache, lambda path: _decode(path, image_size, crop, colour), image_size)
+    skipped |= {name: what for name, what in known.what.items() if what not in ("image", "grey image", NO_IMAGE)}
+    return _checked(folder, known, skipped)
+
+
+class _Known(NamedTuple):
+    """What is remembered of a folder: (size, time of change) of each file, what it is, and the decoded images."""
+
+    files: dict[str, list[int]]
+    what: dict[str, str]
+    images: np.ndarray
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Where in `images` a file's image is."""
+        names = (name for name, what in self.what.items() if what in ("image", "grey image"))
+        return {name: row for row, name in enumerate(names)}
+
+
+def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
+    """All files under a folder with size and time of change, and those that are not to be opened."""
+    if not folder.exists():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder")
+    found, refused = {}, {}
+    inside = folder.resolve()
+
+    def unreadable(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise PermissionError(f"{folder} cannot be read: permission denied") from None
+        refused[os.path.relpath(error.filename, folder)] = "permission denied"
+
+    for directory, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(directory, name)
+            relative = path.relative_to(folder).as_posix()
+            if name.startswith("."):
+                continue
+            try:
+                if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                    refused[relative] = "a link that leads out of the folder"
+                    continue
+                facts = path.stat()
+            except OSError as error:  # a link to nowhere, or in circles
+                refused[relative] = (error.strerror or str(error)).lower()
+                continue
+            if stat.S_ISREG(facts.st_mode):  # no pipes and devices, which might never end
+                found[relative] = [facts.st_size, facts.st_mtime_ns]
+    return dict(sorted(found.items())), refused
+
+
+def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> tuple[str, np.ndarray | None]:
+    """What a file is ("image", "grey image", or what is wrong with it), and its pixels."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of odd metadata
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise Image.DecompressionBombError
+                image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
+                image.load()
+                is_grey = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+                is_grey &= len(set(colour)) == 1 or not image.has_transparency_data
+                pixels = _square(_opaque(ImageOps.exif_transpose(image), colour), image_size, crop, colour)
+    except Image.UnidentifiedImageError:
+        return (NO_IMAGE if path.suffix.lower() not in SUFFIXES else "it is not an image"), None
+    except Image.DecompressionBombError:
+        return "it has too many pixels", None
+    except Exception as error:  # of many classes: a broken file can break a decoder anywhere
+        return (str(error).strip() or type(error).__name__).splitlines()[0][:200].replace(str(path), path.name), None
+    return "grey image" if is_grey else "image", np.asarray(pixels)
+
+
+def _opaque(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
+    """The image in RGB, 8 bits a channel, composed over a colour where it is transparent."""
+    if image.mode.startswith(("I", "F")):  # 16 bits, or more
+        values = np.asarray(image, np.float64)
+        image = Image.fromarray(np.uint8(np.clip(values / (257 if values.max() > 255 else 1), 0, 255).round()))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        below = Image.new("RGBA", image.size, (*colour, 255))
+        image = Image.alpha_composite(below, image)
+    return image.convert("RGB")
+
+
+def _square(image: Image.Image, image_size: int, crop: str, colour: tuple[int, ...]) -> Image.Image:
+    size = (image_size, image_size)
+    if crop == "letterbox":
+        return ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=colour)
+    return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def _read(
+    found: dict[str, list[int]], folder: Path, known: _Known | None, cache: Path, decode: Any, image_size: int
+) -> _Known:
+    """Decode what is not known yet, in parallel, into a file of the cache, so that memory stays bounded."""
+    from rich.console import Console
+    from rich.progress import track
+
+    cache.mkdir(parents=True, exist_ok=True)
+    remembered = known.rows if known else {}
+
+    def one(name: str) -> tuple[str, np.ndarray | None]:
+        if known and known.files.get(name) == found[name]:
+            row = remembered.get(name)
+            return known.what[name], None if row is None else known.images[row]
+        return decode(folder / name)
+
+    # A new name each time: the index, replaced last, says which file it speaks of, and other runs may read the old one.
+    path = cache / f"images-{secrets.token_hex(4)}.npy"
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, (max(1, len(found)), image_size, image_size, 3))
+    what, row = {}, 0
+    try:
+        with concurrent.futures.ThreadPoolExecutor() as pool:  # Pillow decodes without Python's lock
+            results = itertools.chain.from_iterable(pool.map(one, chunk) for chunk in _chunks(list(found), 512))
+            shown = {"console": Console(stderr=True), "disable": not sys.stderr.isatty(), "transient": True}
+            results = track(results, f"checking {len(found):,} files", len(found), **shown)
+            for name, (kind, pixels) in zip(found, results, strict=True):
+                what[name] = kind
+                if pixels is not None:
+                    images[row] = pixels
+                    row += 1
+        images.flush()
+        index = cache / f".part-{path.stem}.json"
+        index.write_text(json.dumps({"images": path.name, "files": found, "what": what}), encoding="utf-8")
+        os.replace(index, cache / "index.json")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    for old in cache.glob("images-*.npy"):
+        if old != path:
+            with contextlib.suppress(OSError):  # Windows keeps what another run has open
+                old.unlink()
+    return _Known(found, what, images)
+
+
+def _known(cache: Path, image_size: int) -> _Known | None:
+    """What an earlier run remembered; None where it is not whole."""
+    try:
+        index = json.loads((cache / "index.json").read_bytes())
+        images = np.load(cache / Path(index["images"]).name, mmap_mode="r", allow_pickle=False)
+        known = _Known(index["files"], index["what"], images)
+        whole = known.files.keys() == known.what.keys() and images.dtype == np.uint8
+        fits = images.shape[1:] == (image_size, image_size, 3) and len(known.rows) <= len(images)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return known if whole and fits else None
+
+
+def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
+    """The images, if there are enough good ones; in memory where they fit."""
+    count = len(known.rows)
+    others = sum(what == NO_IMAGE for what in known.what.values())
+    if not count:
+        raise ValueError(f"there are no images in {folder} ({len(known.files)} files were looked at)")
+    broken = [f"{name} ({reason})" for name, reason in skipped.items()]
+    if len(broken) > MOST_BROKEN * (count + len(broken)):
+        raise ValueError(
+            f"{len(broken)} of {count + len(broken)} image files in {folder} cannot be used, such as {broken[0]}: "
+            "take the broken ones away first"
+        )
+    images = known.images[:count]
+    if all(what != "image" for what in known.what.values()):
+        images = images[..., :1]
+    return Folder(images if images.nbytes > IN_MEMORY else np.array(images), skipped, others)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("KGAN_CACHE") or platformdirs.user_cache_dir("kgan", appauthor=False))
+
+
+def _chunks(names: list[str], size: int) -> Iterator[list[str]]:
+    return (names[begin : begin + size] for begin in range(0, len(names), size))

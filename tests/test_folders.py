@@ -1,0 +1,340 @@
+import io
+import json
+import os
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from typer.testing import CliRunner
+
+from kgan import data, folders
+from kgan.cli import app
+
+NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A function that saves pictures by name, and gives the folder."""
+
+    def make(**pictures):
+        for name, picture in pictures.items():
+            path = tmp_path / "pictures" / name.replace("__", "/").replace("_", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path) if isinstance(picture, Image.Image) else path.write_bytes(picture)
+        return tmp_path / "pictures"
+
+    return make
+
+
+def plain(colour, size=(10, 10), mode="RGB"):
+    return Image.new(mode, size, colour)
+
+
+def encoded(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def colours(found):
+    """The middle pixel of each image."""
+    return [tuple(int(value) for value in image[4, 4]) for image in found.images]
+
+
+# What is read
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "JPEG"])
+def test_formats_whatever_the_name_says(kind, folder):
+    found = folders.load(folder(a_png=encoded(plain(RED), kind), b=encoded(plain(RED), kind)), 8)
+    assert found.images.shape == (2, 8, 8, 3)
+    assert np.abs(np.int32(colours(found)) - RED).max() <= 2
+    assert (found.skipped, found.others) == ({}, 0)
+
+
+def transparent(mode):
+    picture = plain(RED, mode="RGBA")
+    picture.putalpha(0)
+    return picture if mode == "RGBA" else picture.convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (plain(RED).convert("P"), RED),
+        (plain(128, mode="L"), (128,)),
+        (plain(1, mode="1"), (255,)),
+        (plain((128, 255), mode="LA"), (128,)),
+        (plain((0, 0), mode="LA"), (0, 0, 255)),
+        (transparent("RGBA"), BLUE),
+        (plain((0, 255, 255, 0), mode="CMYK"), (254, 0, 0)),
+        (Image.fromarray(np.full((10, 10), 0x8080, np.uint16)), (128,)),
+    ],
+)
+def test_colour_modes(picture, expected, folder):
+    kind = "JPEG" if picture.mode == "CMYK" else "PNG"
+    found = folders.load(folder(a_png=encoded(picture, kind)), 8, background="blue")
+    if len(expected) == 1 or picture.mode == "LA":
+        expected = expected if found.images.shape[-1] == len(expected) else expected[-1:]
+    assert np.abs(np.int32(colours(found)[0]) - expected).max() <= 2
+
+
+def test_grey_images_have_one_channel_only_among_themselves(folder):
+    directory = folder(a_png=plain(7, mode="L"), b_png=plain(9, mode="L"))
+    assert folders.load(directory, 8).images.shape == (2, 8, 8, 1)
+    folder(c_png=plain(RED))
+    assert colours(folders.load(directory, 8)) == [(7, 7, 7), (9, 9, 9), RED]
+
+
+def test_the_order_is_that_of_the_paths(folder):
+    directory = folder(b_png=plain(RED), a__z_png=plain(GREEN), a__b__c_png=plain(BLUE))
+    assert colours(folders.load(directory, 8)) == [BLUE, GREEN, RED]
+
+
+def test_the_camera_was_held_sideways(folder):
+    picture = Image.fromarray(np.uint8([[RED] * 10] * 5 + [[GREEN] * 10] * 5))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90° clockwise
+    found = folders.load(folder(a_png=encoded(picture, "PNG", exif=exif)), 8)
+    assert tuple(found.images[0, 4, 7]) == RED
+    assert tuple(found.images[0, 4, 0]) == GREEN
+
+
+def test_crops(folder):
+    directory = folder(a_png=plain(RED, (30, 10)))
+    assert (folders.load(directory, 9).images == RED).all()
+    boxed = folders.load(directory, 9, crop="letterbox", background="#0000ff").images[0]
+    assert (boxed[:3] == BLUE).all()
+    assert (boxed[3:6] == RED).all()
+    assert (boxed[6:] == BLUE).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (3000, 20)])
+def test_odd_sizes(size, folder):
+    assert (folders.load(folder(a_png=plain(RED, size)), 8).images == RED).all()
+
+
+# What is skipped
+
+
+def good(count):
+    return {f"good{number}_png": plain(RED) for number in range(count)}
+
+
+def test_what_is_broken_is_skipped_with_its_reason(folder, tmp_path):
+    whole = encoded(NOISE.resize((64, 64)), "PNG")
+    bomb = encoded(plain(0, (20_000, 20_000), "1"), "PNG")
+    directory = folder(
+        **good(30),
+        cut_png=whole[: len(whole) // 2],
+        empty_png=b"",
+        text_jpg=b"hello",
+        bomb_png=bomb,
+        notes_txt=b"hello",
+    )
+    (tmp_path / "secret.png").write_bytes(whole)
+    (directory / "out.png").symlink_to(tmp_path / "secret.png")
+    (directory / "nowhere.png").symlink_to(tmp_path / "nowhere.png")
+    (directory / ".hidden.png").write_bytes(b"hello")
+    os.mkfifo(directory / "pipe.png")
+    found = folders.load(directory, 8)
+    assert len(found.images) == 30
+    assert found.others == 1
+    assert set(found.skipped) == {"cut.png", "empty.png", "text.jpg", "bomb.png", "out.png", "nowhere.png"}
+    assert found.skipped["text.jpg"] == "it is not an image"
+    assert found.skipped["bomb.png"] == "it has too many pixels"
+    assert found.skipped["out.png"] == "a link that leads out of the folder"
+    assert all(found.skipped.values())
+
+
+def test_too_many_broken_files_stop_the_run(folder):
+    directory = folder(**good(2), bad_png=b"hello")
+    with pytest.raises(ValueError, match=r"1 of 3 image files in .* cannot be used, such as bad.png \(it is not an im"):
+        folders.load(directory, 8)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(change=st.data())
+def test_any_file_is_read_or_counted(change, tmp_path):
+    """Valid images with random bytes changed, cut and renamed."""
+    directory = tmp_path / "pictures"
+    directory.mkdir(exist_ok=True)
+    for number in range(20):
+        plain(RED).save(directory / f"{number:02}.png")
+    kind = change.draw(st.sampled_from(["PNG", "WEBP", "GIF", "BMP", "JPEG"]))
+    content = bytearray(encoded(NOISE, kind))
+    for place in change.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):
+        content[place] = change.draw(st.integers(0, 255))
+    name = "x" + change.draw(st.sampled_from([".png", ".jpg", ".webp", ".txt", "", ".gif.png"]))
+    (directory / name).write_bytes(content[: change.draw(st.integers(0, len(content)))])
+    found = folders.load(directory, 8)
+    assert len(found.images) + len(found.skipped) + found.others == 21
+    assert len(found.images) >= 20
+    (directory / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda path: path.mkdir(), r"there are no images in .* \(0 files were looked at\)"),
+        (lambda path: (path.mkdir(), (path / "a.txt").write_text("x")), r"there are no images .* \(1 files"),
+        (lambda path: path.write_text("x"), "is no folder"),
+        (lambda path: None, "there is no folder"),
+    ],
+)
+def test_folders_that_cannot_be_used(prepare, message, tmp_path):
+    prepare(tmp_path / "pictures")
+    with pytest.raises((ValueError, OSError), match=message):
+        folders.load(tmp_path / "pictures", 8)
+
+
+def test_bad_arguments(folder):
+    directory = folder(a_png=plain(RED))
+    with pytest.raises(ValueError, match="crop is 'left': choose one of centre, letterbox"):
+        folders.load(directory, 8, crop="left")
+    with pytest.raises(ValueError, match="background is 'whitish': take a colour such as white"):
+        folders.load(directory, 8, background="whitish")
+
+
+# What is remembered
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files that were decoded."""
+    names, decode = [], folders._decode
+    monkeypatch.setattr(folders, "_decode", lambda path, *rest: (names.append(path.name), decode(path, *rest))[1])
+    return names
+
+
+def test_only_what_changed_is_checked_again(folder, decoded):
+    directory = folder(a_png=plain(RED), b_png=plain(GREEN), c_txt=b"hello")
+    first = folders.load(directory, 8)
+    assert sorted(decoded) == ["a.png", "b.png", "c.txt"]
+    decoded.clear()
+    np.testing.assert_array_equal(folders.load(directory, 8).images, first.images)
+    assert decoded == []
+    time.sleep(0.01)
+    folder(aa_png=plain(BLUE), b_png=plain(BLUE))
+    assert colours(folders.load(directory, 8)) == [RED, BLUE, BLUE]
+    assert sorted(decoded) == ["aa.png", "b.png"]
+    decoded.clear()
+    (directory / "a.png").unlink()
+    assert colours(folders.load(directory, 8)) == [BLUE, BLUE]
+    folders.load(directory, 9)  # another size is another matter
+    assert sorted(decoded) == ["aa.png", "b.png", "c.txt"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"images": "../../x", "files": {}, "what": {}}', b"[1"])
+def test_a_damaged_cache_is_made_anew(damage, folder):
+    directory = folder(a_png=plain(RED))
+    folders.load(directory, 8)
+    for index in folders._cache().rglob("index.json"):
+        index.write_bytes(damage)
+    assert colours(folders.load(directory, 8)) == [RED]
+    for images in folders._cache().rglob("*.npy"):
+        images.write_bytes(damage)
+    assert colours(folders.load(directory, 8)) == [RED]
+
+
+def test_what_does_not_fit_into_memory_stays_on_disk(folder, monkeypatch):
+    monkeypatch.setattr(folders, "IN_MEMORY", 100)
+    found = folders.load(folder(a_png=plain(RED), b_png=plain(GREEN), c_png=plain(BLUE)), 8)
+    assert isinstance(found.images, np.memmap)
+    on_disk = list(data.batches(found.images, 2, seed=1).take(3).as_numpy_iterator())
+    in_memory = list(data.batches(np.array(found.images), 2, seed=1).take(3).as_numpy_iterator())
+    np.testing.assert_array_equal(on_disk, in_memory)
+
+
+# With the rest
+
+
+def test_load_takes_folders(folder, monkeypatch):
+    directory = folder(a_png=plain(RED))
+    np.testing.assert_array_equal(data.load(directory, image_size=8), np.float32([[[[1, -1, -1]] * 8] * 8]))
+    with pytest.raises(ValueError, match="may have many sizes: choose one with image_size"):
+        data.load(directory)
+    monkeypatch.chdir(directory.parent)
+    assert data.is_folder("pictures")
+    os.rename("pictures", "mnist")
+    assert not data.is_folder("mnist")  # a data set of that name is meant
+    assert data.is_folder("./mnist")
+    assert not data.is_folder("mnist/3.0.1")
+    assert data.is_folder("no/such/folder")
+
+
+def test_train_on_a_folder(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture = NOISE.convert("RGB")
+    folder(**{f"good{number}_png": picture for number in range(8)}, bad_png=b"hello")
+    small = ["--image-size", "8", "--epochs", "1", "--batch-size", "4", "--set", "filters=2", "--set", "crop=letterbox"]
+    result = CliRunner().invoke(app, ["train", "dcgan-folder", "--data", "pictures", *small])
+    assert result.exit_code == 0, result.output
+    assert "dcgan-folder: 8 images of 8 × 8 × 3 from pictures" in result.output
+    assert "warning: 1 image files were skipped, such as bad.png (it is not an image); run.json" in result.output
+    record = json.loads((tmp_path / "runs" / "dcgan-folder" / "run.json").read_text())
+    assert record["skipped"] == {"bad.png": "it is not an image"}
+    monkeypatch.chdir("/")
+    run = str(tmp_path / "runs" / "dcgan-folder")
+    result = CliRunner().invoke(app, ["train", "--resume", run, "--epochs", "2"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nowhere/at/all", "there is no folder"),
+        ("empty", "there are no images in"),
+        ("one", "a batch of 32 cannot be drawn from 1 images"),
+        pytest.param(
+            "closed",
+            "closed cannot be read: permission denied",
+            marks=pytest.mark.skipif(
+                sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything, Windows asks otherwise"
+            ),
+        ),
+    ],
+)
+def test_mistakes_get_one_sentence(name, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for directory in ("empty", "one", "closed"):
+        (tmp_path / directory).mkdir()
+    plain(RED).save(tmp_path / "one" / "a.png")
+    (tmp_path / "closed").chmod(0)
+    result = CliRunner().invoke(app, ["train", "dcgan-folder", "--data", name])
+    (tmp_path / "closed").chmod(0o755)
+    assert result.exit_code == 2
+    assert result.output.startswith("kgan: ")
+    assert sentence in result.output
+    assert result.output.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "count"), [("monsters", 772), ("cats", 1000), ("dirty-cats", 100), ("stl10", 246), ("flowers", 4317)]
+)
+def test_real_folders(name, count, tmp_path):
+    import tarfile
+
+    archives = os.environ.get("KGAN_TEST_DATA")
+    if not archives:
+        pytest.skip("KGAN_TEST_DATA names no directory with real images")
+    with tarfile.open(os.path.join(archives, f"{name}.tar")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (directory,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    found = folders.load(directory, 32)
+    assert found.images.shape == (count, 32, 32, 3)
+    assert found.skipped == {}
+    assert 40 < found.images.mean() < 220
