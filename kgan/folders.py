@@ -115,6 +115,8 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
 
     for directory, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        linked = [Path(directory, name) for name in folders if Path(directory, name).is_symlink()]  # not walked into
+        refused |= {path.relative_to(folder).as_posix(): "a link to a folder" for path in linked}
         for name in sorted(names):
             path = Path(directory, name)
             relative = path.relative_to(folder).as_posix()
@@ -125,8 +127,8 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
                     refused[relative] = "a link that leads out of the folder"
                     continue
                 facts = path.stat()
-            except OSError as error:  # a link to nowhere, or in circles
-                refused[relative] = (error.strerror or str(error)).lower()
+            except (OSError, RuntimeError) as error:  # a link to nowhere, or in circles
+                refused[relative] = (getattr(error, "strerror", None) or "a link in circles").lower()
                 continue
             if stat.S_ISREG(facts.st_mode):  # no pipes and devices, which might never end
                 found[relative] = [facts.st_size, facts.st_mtime_ns]
@@ -144,7 +146,7 @@ def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> 
                 image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
                 image.load()
                 is_grey = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
-                is_grey &= len(set(colour)) == 1 or not image.has_transparency_data
+                is_grey &= len(set(colour)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
                 pixels = _square(_opaque(ImageOps.exif_transpose(image), colour), image_size, crop, colour)
     except Image.UnidentifiedImageError:
         return (NO_IMAGE if path.suffix.lower() not in SUFFIXES else "it is not an image"), None

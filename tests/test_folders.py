@@ -90,6 +90,12 @@ def test_colour_modes(picture, expected, folder):
     assert np.abs(np.int32(colours(found)[0]) - expected).max() <= 2
 
 
+def test_grey_images_beside_a_coloured_letterbox(folder):
+    boxed = folders.load(folder(a_png=plain(7, (30, 10), "L")), 9, crop="letterbox", background="blue").images[0]
+    assert (boxed[0] == BLUE).all()
+    assert (boxed[4] == 7).all()
+
+
 def test_grey_images_have_one_channel_only_among_themselves(folder):
     directory = folder(a_png=plain(7, mode="L"), b_png=plain(9, mode="L"))
     assert folders.load(directory, 8).images.shape == (2, 8, 8, 1)
@@ -146,12 +152,20 @@ def test_what_is_broken_is_skipped_with_its_reason(folder, tmp_path):
     (tmp_path / "secret.png").write_bytes(whole)
     (directory / "out.png").symlink_to(tmp_path / "secret.png")
     (directory / "nowhere.png").symlink_to(tmp_path / "nowhere.png")
+    (directory / "round.png").symlink_to(directory / "about.png")
+    (directory / "about.png").symlink_to(directory / "round.png")
+    (directory / "elsewhere").symlink_to(tmp_path)
     (directory / ".hidden.png").write_bytes(b"hello")
     os.mkfifo(directory / "pipe.png")
     found = folders.load(directory, 8)
     assert len(found.images) == 30
     assert found.others == 1
-    assert set(found.skipped) == {"cut.png", "empty.png", "text.jpg", "bomb.png", "out.png", "nowhere.png"}
+    broken, links = (
+        {"cut.png", "empty.png", "text.jpg", "bomb.png"},
+        {"out.png", "nowhere.png", "round.png", "about.png"},
+    )
+    assert set(found.skipped) == broken | links | {"elsewhere"}
+    assert found.skipped["elsewhere"] == "a link to a folder"
     assert found.skipped["text.jpg"] == "it is not an image"
     assert found.skipped["bomb.png"] == "it has too many pixels"
     assert found.skipped["out.png"] == "a link that leads out of the folder"
