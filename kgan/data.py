@@ -10,6 +10,7 @@ import difflib
 import re
 import sys
 import urllib.parse
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def is_folder(source: str | Path) -> bool:
         (False, True)
     """
     name = str(source)
-    if name == "digits" or name.endswith(".npy"):
+    if name in ("", "digits") or name.endswith(".npy"):
         return False
     if isinstance(source, Path) or "/" in name or "\\" in name:
         return Path(name).is_dir() or not _is_tfds(name)  # "mnist/3.0.1" is a data set
@@ -181,15 +182,17 @@ def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
     import tensorflow_datasets as tfds
 
     absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of folders it half made itself
-    if Path(name).exists():
-        raise ValueError(
-            f"{name} is no .npy file and no folder: give one, or the name of a data set such as digits or mnist"
-        )
     if not _is_tfds(name):
+        if not name or Path(name).exists():
+            raise ValueError(
+                f"{name!r} is no .npy file and no folder: give one, or the name of a data set such as digits or mnist"
+            )
         known = tfds.list_builders(with_community_datasets=False)
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"
         raise ValueError(f"unknown data set {name!r}: {hint}")
+    if Path(name).is_dir():
+        warnings.warn(f"{name} is taken for the data set of that name: write ./{name} for the folder", stacklevel=3)
     try:
         builder = tfds.builder(name)
     except Exception as error:  # of many classes: an unknown version or configuration

@@ -15,22 +15,29 @@ import os
 import secrets
 import stat
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import filelock
 import numpy as np
 import platformdirs
 from PIL import Image, ImageColor, ImageOps
 
-CROPS = ("centre", "letterbox")
+CROPS = ("centre", "letterbox", "head")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # these decoders and no others see a file
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib"}
 MOST_PIXELS = 10**8  # of an image, 300 MB when decoded: a few bytes can ask for more than there is memory
+LARGE = 10**7  # pixels: images above are decoded one at a time
+HEAD = 1.4  # side of a head's square, in extents of the nine points, which end at the tips of the ears and the mouth
 MOST_BROKEN = 0.25  # of a folder's image files
 IN_MEMORY = 2**28  # bytes of decoded images, of which training takes three copies; more stay on disk
 NO_IMAGE = "no image"
+FORMAT = 2  # of the cache: another number, and nothing remembered by earlier versions is used
+
+_one_large = threading.Lock()
 
 
 class Folder(NamedTuple):
@@ -54,15 +61,20 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
     PNG, JPEG, WEBP, GIF (the first frame) and BMP, whatever their names say; palettes, grey, 16 bits, CMYK and
     rotation by EXIF are understood, transparency is composed over a colour. Hidden files are left aside.
 
+    With crop="head" an image that has a file of landmarks beside it (`cat.jpg.cat`, as in the CAT data set: the number
+    9 and the x and y of the eyes, the mouth and three points of each ear) is cut to the head; others to the centre.
+
     Args:
         folder: with images, in it or in sub-folders.
         image_size: height and width wanted.
-        crop: "centre" cuts the central square; "letterbox" keeps all of an image and fills up with `background`.
+        crop: "centre" cuts the central square; "letterbox" keeps all of an image and fills up with `background`;
+            "head" cuts the square around a cat's head.
         background: a colour, by name or as #rrggbb.
 
     Raises:
         FileNotFoundError, NotADirectoryError, PermissionError: where there is no such folder, or no reading it.
         ValueError: without images, with more than a quarter of them broken, or for an unknown crop or colour.
+        OSError: where the cache cannot be written, as on a full disk.
 
     Example:
         >>> load("pictures", image_size=32).images.shape
@@ -72,21 +84,40 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
     if crop not in CROPS:
         raise ValueError(f"crop is {crop!r}: choose one of {', '.join(CROPS)}")
     try:
-        colour = ImageColor.getrgb(background)[:3]
+        colour = ImageColor.getrgb(str(background))[:3]
     except ValueError:
         raise ValueError(f"background is {background!r}: take a colour such as white, black or #808080") from None
     found, skipped = _files(folder)
-    key = hashlib.sha256(json.dumps([str(folder), image_size, crop, colour]).encode()).hexdigest()[:20]
+    landmarks = {name for name in found if f"{name}.cat" in found} if crop == "head" else set()
+    points = {f"{name}.cat" for name in landmarks}
+    found = {
+        name: facts + (found[f"{name}.cat"] if name in landmarks else [])
+        for name, facts in found.items()
+        if name not in points
+    }
+
+    def decode(name: str) -> _Decoded:
+        return _decode(
+            folder / name, image_size, "centre" if crop == "head" and name not in landmarks else crop, colour
+        )
+
+    key = hashlib.sha256(json.dumps([FORMAT, str(folder), image_size, crop, colour]).encode()).hexdigest()[:20]
     cache = _cache() / "folders" / key
-    known = _known(cache, image_size)
-    if known is None or known.files != found:
-        known = _read(found, folder, known, cache, lambda path: _decode(path, image_size, crop, colour), image_size)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(cache / ".lock"):  # of runs that begin together one checks, the others wait for it
+            known = _known(cache, image_size)
+            if known is None or known.files != found:
+                known = _read(found, known, cache, decode, image_size)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"{cache} cannot be written to: {reason}; KGAN_CACHE names another directory") from None
     skipped |= {name: what for name, what in known.what.items() if what not in ("image", "grey image", NO_IMAGE)}
-    return _checked(folder, known, skipped)
+    return _checked(folder, known, {_readable(name): reason for name, reason in sorted(skipped.items())})
 
 
 class _Known(NamedTuple):
-    """What is remembered of a folder: (size, time of change) of each file, what it is, and the decoded images."""
+    """What is remembered of a folder: size and times of change of each file, what it is, and the decoded images."""
 
     files: dict[str, list[int]]
     what: dict[str, str]
@@ -99,8 +130,16 @@ class _Known(NamedTuple):
         return {name: row for row, name in enumerate(names)}
 
 
+class _Decoded(NamedTuple):
+    """What a file is ("image", "grey image", or what is wrong with it), its pixels, and whether that will last."""
+
+    what: str
+    pixels: np.ndarray | None = None
+    lasts: bool = True
+
+
 def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
-    """All files under a folder with size and time of change, and those that are not to be opened."""
+    """All files under a folder with size and times of change, and those that are not to be opened."""
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     if not folder.is_dir():
@@ -131,37 +170,72 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
                 refused[relative] = (getattr(error, "strerror", None) or "a link in circles").lower()
                 continue
             if stat.S_ISREG(facts.st_mode):  # no pipes and devices, which might never end
-                found[relative] = [facts.st_size, facts.st_mtime_ns]
+                # Not the time of its content alone, which copying and unpacking may set back.
+                found[relative] = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
     return dict(sorted(found.items())), refused
 
 
-def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> tuple[str, np.ndarray | None]:
-    """What a file is ("image", "grey image", or what is wrong with it), and its pixels."""
+def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> _Decoded:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, of odd metadata
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise Image.DecompressionBombError
-                image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
-                image.load()
-                is_grey = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
-                is_grey &= len(set(colour)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
-                pixels = _square(_opaque(ImageOps.exif_transpose(image), colour), image_size, crop, colour)
-    except Image.UnidentifiedImageError:
-        return (NO_IMAGE if path.suffix.lower() not in SUFFIXES else "it is not an image"), None
+        image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError:
-        return "it has too many pixels", None
+        return _Decoded("it has too many pixels")
     except Exception as error:  # of many classes: a broken file can break a decoder anywhere
-        return (str(error).strip() or type(error).__name__).splitlines()[0][:200].replace(str(path), path.name), None
-    return "grey image" if is_grey else "image", np.asarray(pixels)
+        if not _lasts(error):
+            return _Decoded(_reason(error, path), lasts=False)
+        if path.suffix.lower() not in SUFFIXES:
+            return _Decoded(NO_IMAGE)
+        is_known = not isinstance(error, Image.UnidentifiedImageError)
+        return _Decoded(_reason(error, path) if is_known else "it is not an image")
+    try:
+        with image, _one_large if image.width * image.height > LARGE else contextlib.nullcontext():
+            if image.width * image.height > MOST_PIXELS:
+                return _Decoded("it has too many pixels")
+            is_grey = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+            is_grey &= len(set(colour)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
+            if crop == "head":
+                image = image.crop(_head(Path(f"{path}.cat"), image.size))
+            else:
+                image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
+            pixels = _square(_opaque(ImageOps.exif_transpose(image), colour), image_size, crop, colour)
+    except Exception as error:
+        return _Decoded(_reason(error, path), lasts=_lasts(error))
+    return _Decoded("grey image" if is_grey else "image", np.asarray(pixels))
+
+
+def _lasts(error: Exception) -> bool:
+    """Whether it is the file's own fault: not that of a disk or of memory, which may be well again tomorrow."""
+    return not (isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None))
+
+
+def _reason(error: Exception, path: Path) -> str:
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200].replace(str(path), path.name)
+
+
+def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The square around nine points, moved or made smaller to lie within an image of that size (as it is stored)."""
+    try:
+        count, *places = (int(number) for number in landmarks.read_bytes()[:1000].split()[:19])
+        (left, *_, right), (top, *_, bottom) = sorted(places[::2]), sorted(places[1::2])
+    except ValueError:
+        count, places = 0, []
+    if count != 9 or len(places) != 18 or max(map(abs, places)) > 10**5:
+        raise ValueError(f"{landmarks.name} does not hold nine points")
+    side = min(*size, max(8, round(HEAD * max(right - left, bottom - top))))
+    x = min(max(0, (left + right - side) // 2), size[0] - side)
+    y = min(max(0, (top + bottom - side) // 2), size[1] - side)
+    return x, y, x + side, y + side
 
 
 def _opaque(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
     """The image in RGB, 8 bits a channel, composed over a colour where it is transparent."""
-    if image.mode.startswith(("I", "F")):  # 16 bits, or more
-        values = np.asarray(image, np.float64)
-        image = Image.fromarray(np.uint8(np.clip(values / (257 if values.max() > 255 else 1), 0, 255).round()))
+    if image.mode.startswith("I"):  # grey of 16 bits
+        values = np.asarray(image)
+        transparent = image.info.get("transparency")
+        image = Image.fromarray(np.uint8((np.clip(values, 0, 65535).astype(np.uint32) + 128) // 257))
+        if isinstance(transparent, int):
+            image.putalpha(Image.fromarray(np.uint8(values != transparent) * np.uint8(255)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         below = Image.new("RGBA", image.size, (*colour, 255))
@@ -177,60 +251,75 @@ def _square(image: Image.Image, image_size: int, crop: str, colour: tuple[int, .
 
 
 def _read(
-    found: dict[str, list[int]], folder: Path, known: _Known | None, cache: Path, decode: Any, image_size: int
+    found: dict[str, list[int]],
+    known: _Known | None,
+    cache: Path,
+    decode: Callable[[str], _Decoded],
+    image_size: int,
 ) -> _Known:
     """Decode what is not known yet, in parallel, into a file of the cache, so that memory stays bounded."""
     from rich.console import Console
     from rich.progress import track
 
-    cache.mkdir(parents=True, exist_ok=True)
     remembered = known.rows if known else {}
 
-    def one(name: str) -> tuple[str, np.ndarray | None]:
+    def one(name: str) -> _Decoded:
         if known and known.files.get(name) == found[name]:
             row = remembered.get(name)
-            return known.what[name], None if row is None else known.images[row]
-        return decode(folder / name)
+            return _Decoded(known.what[name], None if row is None else known.images[row])
+        return decode(name)
 
     # A new name each time: the index, replaced last, says which file it speaks of, and other runs may read the old one.
-    path = cache / f"images-{secrets.token_hex(4)}.npy"
-    images = np.lib.format.open_memmap(path, "w+", np.uint8, (max(1, len(found)), image_size, image_size, 3))
-    what, row = {}, 0
+    path = cache / f"images-{secrets.token_hex(4)}"
+    what, unsettled = {}, set()
     try:
-        with concurrent.futures.ThreadPoolExecutor() as pool:  # Pillow decodes without Python's lock
+        with (
+            # Written as any file: in a memory map, a full disk would be a deadly signal and no error.
+            path.open("wb") as images,
+            concurrent.futures.ThreadPoolExecutor() as pool,  # Pillow decodes without Python's lock
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # Pillow's, of odd metadata
             results = itertools.chain.from_iterable(pool.map(one, chunk) for chunk in _chunks(list(found), 512))
             shown = {"console": Console(stderr=True), "disable": not sys.stderr.isatty(), "transient": True}
             results = track(results, f"checking {len(found):,} files", len(found), **shown)
-            for name, (kind, pixels) in zip(found, results, strict=True):
+            for name, (kind, pixels, lasts) in zip(found, results, strict=True):
                 what[name] = kind
                 if pixels is not None:
-                    images[row] = pixels
-                    row += 1
-        images.flush()
-        index = cache / f".part-{path.stem}.json"
-        index.write_text(json.dumps({"images": path.name, "files": found, "what": what}), encoding="utf-8")
+                    images.write(pixels.tobytes())
+                if not lasts:
+                    unsettled.add(name)
+        settled = {name: facts for name, facts in found.items() if name not in unsettled}
+        files = {**settled, **dict.fromkeys(unsettled)}  # None: to be looked at again
+        index = cache / f".part-{path.name}.json"
+        index.write_text(json.dumps({"images": path.name, "files": files, "what": what}), encoding="utf-8")
         os.replace(index, cache / "index.json")
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    for old in cache.glob("images-*.npy"):
+    for old in cache.glob("images-*"):
         if old != path:
             with contextlib.suppress(OSError):  # Windows keeps what another run has open
                 old.unlink()
-    return _Known(found, what, images)
+    return _Known(files, what, _mapped(path, image_size))
+
+
+def _mapped(path: Path, image_size: int) -> np.ndarray:
+    shape = (-1, image_size, image_size, 3)
+    if not path.stat().st_size:
+        return np.zeros((0, *shape[1:]), np.uint8)
+    return np.memmap(path, np.uint8, "r").reshape(shape)
 
 
 def _known(cache: Path, image_size: int) -> _Known | None:
     """What an earlier run remembered; None where it is not whole."""
     try:
         index = json.loads((cache / "index.json").read_bytes())
-        images = np.load(cache / Path(index["images"]).name, mmap_mode="r", allow_pickle=False)
-        known = _Known(index["files"], index["what"], images)
-        whole = known.files.keys() == known.what.keys() and images.dtype == np.uint8
-        fits = images.shape[1:] == (image_size, image_size, 3) and len(known.rows) <= len(images)
+        known = _Known(index["files"], index["what"], _mapped(cache / Path(index["images"]).name, image_size))
+        whole = known.files.keys() == known.what.keys() and len(known.rows) == len(known.images)
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return known if whole and fits else None
+    return known if whole else None
 
 
 def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
@@ -249,6 +338,11 @@ def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
     if all(what != "image" for what in known.what.values()):
         images = images[..., :1]
     return Folder(images if images.nbytes > IN_MEMORY else np.array(images), skipped, others)
+
+
+def _readable(name: str) -> str:
+    """A file's name as text, whatever bytes it is made of."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _cache() -> Path:

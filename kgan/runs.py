@@ -70,7 +70,8 @@ def _flush(path: Path) -> None:
 def write_json(path: str | Path, content: Any) -> None:
     """Write JSON that a person can read."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names may be any bytes
 
 
 # A run directory

@@ -143,7 +143,7 @@ def test_bad_names(name, message):
 def test_a_path_that_is_no_array(tmp_path, monkeypatch):
     (tmp_path / "a.png").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"a.png is no \.npy file and no folder"):
+    with pytest.raises(ValueError, match=r"'a.png' is no \.npy file and no folder"):
         data.load("a.png")
     with pytest.raises(NotADirectoryError, match=r"a.png is no folder"):
         data.load("./a.png", image_size=8)

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
-from kgan import data, folders
+from kgan import data, folders, runs
 from kgan.cli import app
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))
@@ -126,6 +127,37 @@ def test_crops(folder):
     assert (boxed[6:] == BLUE).all()
 
 
+def nine(*points):
+    return " ".join(map(str, [9, *(number for point in points for number in point)])).encode()
+
+
+def test_heads_are_cut_out_by_their_nine_points(folder):
+    picture = plain(GREEN, (200, 100))
+    picture.paste(RED, (20, 30, 70, 80))
+    # The points' extent is 30 × 24 around (45, 55); 1.4 times 30 is 42, all of it red.
+    points = nine((30, 43), (60, 67), *[(45, 55)] * 7)
+    directory = folder(a_png=picture, a_png_cat=points, b_png=picture)
+    found = folders.load(directory, 8, crop="head")
+    assert (found.images[0] == RED).all()
+    assert (found.images[1] == GREEN).mean() > 0.5  # the centre, where there are no points
+    assert (found.skipped, found.others) == ({}, 0)
+    assert folders.load(directory, 8).others == 1
+
+
+def test_heads_at_the_edge_and_points_beyond_it(folder):
+    picture = plain(RED, (20, 20))
+    directory = folder(
+        a_png=picture, a_png_cat=nine(*[(0, 0)] * 9), b_png=picture, b_png_cat=nine((-900, 5), *[(9000, 9000)] * 8)
+    )
+    assert (folders.load(directory, 8, crop="head").images == RED).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"9 1 2", b"8 " + b"1 " * 18, b"9 " + b"x " * 18, b"9 " + b"9" * 99, b"\xff"])
+def test_landmarks_that_are_none(content, folder):
+    found = folders.load(folder(a_png=plain(RED), a_png_cat=content, **good(5)), 8, crop="head")
+    assert found.skipped == {"a.png": "a.png.cat does not hold nine points"}
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3000, 20)])
 def test_odd_sizes(size, folder):
     assert (folders.load(folder(a_png=plain(RED, size)), 8).images == RED).all()
@@ -172,6 +204,21 @@ def test_what_is_broken_is_skipped_with_its_reason(folder, tmp_path):
     assert all(found.skipped.values())
 
 
+def test_a_text_that_begins_like_a_bitmap_is_no_image(folder):
+    found = folders.load(folder(a_png=plain(RED), notes_txt=b"BMW and others", b_bmp=b"BMW and others", **good(9)), 8)
+    assert (list(found.skipped), found.others) == (["b.bmp"], 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
+def test_names_that_are_no_text(folder, tmp_path):
+    directory = folder(**good(9))
+    (directory / os.fsdecode(b"bad\xff.png")).write_bytes(b"hello")
+    found = folders.load(directory, 8)
+    assert list(found.skipped) == ["bad\\xff.png"]
+    runs.write_json(tmp_path / "run.json", {"data": os.fsdecode(b"bad\xff.png"), **found._asdict(), "images": 9})
+    assert runs.read_json(tmp_path / "run.json")["data"] == os.fsdecode(b"bad\xff.png")
+
+
 def test_too_many_broken_files_stop_the_run(folder):
     directory = folder(**good(2), bad_png=b"hello")
     with pytest.raises(ValueError, match=r"1 of 3 image files in .* cannot be used, such as bad.png \(it is not an im"):
@@ -215,8 +262,10 @@ def test_folders_that_cannot_be_used(prepare, message, tmp_path):
 
 def test_bad_arguments(folder):
     directory = folder(a_png=plain(RED))
-    with pytest.raises(ValueError, match="crop is 'left': choose one of centre, letterbox"):
+    with pytest.raises(ValueError, match="crop is 'left': choose one of centre, letterbox, head"):
         folders.load(directory, 8, crop="left")
+    with pytest.raises(ValueError, match="background is 5: take a colour"):
+        folders.load(directory, 8, background=5)
     with pytest.raises(ValueError, match="background is 'whitish': take a colour such as white"):
         folders.load(directory, 8, background="whitish")
 
@@ -250,6 +299,59 @@ def test_only_what_changed_is_checked_again(folder, decoded):
     assert sorted(decoded) == ["aa.png", "b.png", "c.txt"]
 
 
+def test_a_changed_landmark_file_is_a_change(folder, decoded):
+    points = {"a_png_cat": nine(*[(5, 5)] * 9)}
+    directory = folder(a_png=plain(RED), **points)
+    folders.load(directory, 8, crop="head")
+    folders.load(directory, 8, crop="head")
+    assert decoded == ["a.png"]
+    time.sleep(0.01)
+    folders.load(folder(**points), 8, crop="head")
+    assert decoded == ["a.png"] * 2
+
+
+def test_a_file_that_is_set_back_in_time_is_checked_again(folder, decoded):
+    directory = folder(a_png=plain(RED, (9, 9)))
+    folders.load(directory, 8)
+    path, time_of_change = directory / "a.png", (directory / "a.png").stat().st_mtime_ns
+    content = bytearray(path.read_bytes())
+    time.sleep(0.01)
+    path.write_bytes(content)
+    os.utime(path, ns=(time_of_change, time_of_change))
+    folders.load(directory, 8)
+    assert decoded == ["a.png"] * 2
+
+
+def test_what_may_pass_is_not_remembered(folder, monkeypatch, decoded):
+    directory, opened = folder(a_png=plain(RED), **good(5)), Image.open
+
+    def fail(path, *rest, **options):
+        if os.path.basename(path) == "a.png":
+            raise OSError(5, "Input/output error")
+        return opened(path, *rest, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr(Image, "open", fail)
+        assert folders.load(directory, 8).skipped == {"a.png": "Input/output error"}
+    decoded.clear()
+    assert folders.load(directory, 8).skipped == {}
+    assert decoded == ["a.png"]
+    assert folders.load(directory, 8).skipped == {}
+    assert decoded == ["a.png"]
+
+
+def test_a_full_disk_is_one_sentence(folder, tmp_path):
+    code = "import resource, signal, sys; from kgan import folders; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); folders.load(sys.argv[1], 64)"
+    directory = folder(**good(20))
+    result = subprocess.run([sys.executable, "-c", code, directory], capture_output=True, text=True)
+    assert result.stderr.splitlines()[-1].endswith(
+        "cannot be written to: File too large; KGAN_CACHE names another directory"
+    )
+    assert not list(folders._cache().rglob("images-*"))
+    assert len(folders.load(directory, 64).images) == 20
+
+
 @pytest.mark.parametrize("damage", [b"", b"{}", b'{"images": "../../x", "files": {}, "what": {}}', b"[1"])
 def test_a_damaged_cache_is_made_anew(damage, folder):
     directory = folder(a_png=plain(RED))
@@ -257,7 +359,7 @@ def test_a_damaged_cache_is_made_anew(damage, folder):
     for index in folders._cache().rglob("index.json"):
         index.write_bytes(damage)
     assert colours(folders.load(directory, 8)) == [RED]
-    for images in folders._cache().rglob("*.npy"):
+    for images in folders._cache().rglob("images-*"):
         images.write_bytes(damage)
     assert colours(folders.load(directory, 8)) == [RED]
 
@@ -284,6 +386,7 @@ def test_load_takes_folders(folder, monkeypatch):
     os.rename("pictures", "mnist")
     assert not data.is_folder("mnist")  # a data set of that name is meant
     assert data.is_folder("./mnist")
+    assert not data.is_folder("")
     assert not data.is_folder("mnist/3.0.1")
     assert data.is_folder("no/such/folder")
 
