@@ -20,13 +20,14 @@ class DCGAN(GAN):
         latent_dim: units of a code.
         filters: width of the networks (see `kgan.networks.dcgan_generator`).
         kernel_size: of all convolutions.
+        depth, upsampling, activation, norm: of the networks, likewise.
         reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step
             uses the fakes made for the discriminator: a generator pass is what a step pays most for.
         seed: of the initial weights, the codes and the data order.
         **kwargs: those of `GAN`: d_steps, prior, name.
 
     Raises:
-        ValueError: for an image size that the networks cannot make, with the nearest ones.
+        ValueError: for an image size that the networks cannot make, with the nearest ones, or an unknown choice.
 
     Example:
         >>> model = kgan.DCGAN(image_shape=(28, 28, 1))
@@ -43,18 +44,38 @@ class DCGAN(GAN):
         filters: int = 64,
         kernel_size: int = 4,
         *,
+        depth: int | None = None,
+        upsampling: str = "transposed",
+        activation: str = "relu",
+        norm: str = "batch",
         reuse_fakes: bool = True,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
         image_shape = tuple(int(size) for size in image_shape)
         with _policy(kwargs.get("dtype")):
-            generator = networks.dcgan_generator(image_shape, latent_dim, filters, kernel_size, seed=seed)
-            discriminator = networks.dcgan_discriminator(image_shape, filters, kernel_size, seed=seed + 1)
+            generator = networks.dcgan_generator(
+                image_shape,
+                latent_dim,
+                filters,
+                kernel_size,
+                depth=depth,
+                upsampling=upsampling,
+                activation=activation,
+                norm=norm,
+                seed=seed,
+            )
+            discriminator = networks.dcgan_discriminator(
+                image_shape, filters, kernel_size, depth=depth, norm=norm, seed=seed + 1
+            )
         super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **kwargs)
         self.image_shape = image_shape
         self.filters = filters
         self.kernel_size = kernel_size
+        self.depth = depth
+        self.upsampling = upsampling
+        self.activation = activation
+        self.norm = norm
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -65,6 +86,10 @@ class DCGAN(GAN):
             "latent_dim": self.latent_dim,
             "filters": self.filters,
             "kernel_size": self.kernel_size,
+            "depth": self.depth,
+            "upsampling": self.upsampling,
+            "activation": self.activation,
+            "norm": self.norm,
         }
 
     @classmethod

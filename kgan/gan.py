@@ -13,6 +13,7 @@ import numpy as np
 from kgan import latent, losses
 from kgan._backend import keras, tf
 from kgan.data import batches
+from kgan.reference import ReferenceBatch
 
 
 class Fakes(NamedTuple):
@@ -289,6 +290,7 @@ class GAN(keras.Model):
                 self._check_first_batch(batch)
         elif isinstance(x, keras.utils.PyDataset):
             self._check_first_batch(x[0])
+        self._choose_references(x)
 
         watchers = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
         pace = {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch, "shuffle": shuffle}
@@ -367,6 +369,18 @@ class GAN(keras.Model):
         finally:
             self.train_function = train
 
+    def _choose_references(self, x: Any) -> None:
+        """Reference and virtual batch normalisation go by one batch of real images, or of codes, chosen once."""
+        for network in (self.discriminator, self.generator):
+            for layer in network.layers:
+                if isinstance(layer, ReferenceBatch) and not int(layer.chosen):
+                    if network is self.generator:
+                        never = np.iinfo(np.int64).max  # the number of a step that will not come
+                        codes = latent.sample_codes(layer.size, self.latent_dim, self.prior, seed=(self.seed, never))
+                        layer.adapt(codes)
+                    else:
+                        layer.adapt(_some_images(x, layer.size, self.seed))
+
     def _check_first_batch(self, batch: Any) -> None:
         images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         if not hasattr(images, "shape"):
@@ -419,6 +433,25 @@ def _from_epoch(epoch: int, dataset: tf.data.Dataset, steps_per_epoch: int) -> t
             f"a data set of {count} batches cannot be resumed in epochs of {steps_per_epoch} steps: repeat() it"
         )
     return (dataset if count == tf.data.INFINITE_CARDINALITY else dataset.repeat()).skip(epoch * steps_per_epoch)
+
+
+def _some_images(x: Any, count: int, seed: int) -> tf.Tensor:
+    """Real images for a reference batch: of an array any, of a dataset the first."""
+    if isinstance(x, (np.ndarray, tf.Tensor)) and len(x) >= count:
+        return next(iter(batches(tf.cast(x, tf.float32), count, seed=seed)))
+    if isinstance(x, keras.utils.PyDataset):
+        x = (x[i] for i in range(x.num_batches or 0))
+    elif not isinstance(x, tf.data.Dataset):
+        x = ()
+    images, found = [], 0
+    for batch in x:
+        images.append(tf.cast(keras.utils.unpack_x_y_sample_weight(batch)[0], tf.float32))
+        found += len(images[-1])
+        if found >= count:
+            return tf.concat(images, axis=0)[:count]
+    raise ValueError(
+        f"reference and virtual batch normalisation need {count} images to go by, in an array or a dataset"
+    )
 
 
 def _deserialized(config: dict[str, Any], *names: str) -> dict[str, Any]:

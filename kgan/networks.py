@@ -10,10 +10,16 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from kgan._backend import keras
+from kgan.reference import ReferenceBatch, ReferenceNormalization, WithoutReference
 
 layers = keras.layers
+
+NORMS = ("batch", "reference", "virtual", "layer", "none")
+UPSAMPLINGS = ("transposed", "nearest")
+ACTIVATIONS = ("relu", "leaky_relu")
 
 
 def dense_generator(
@@ -22,6 +28,7 @@ def dense_generator(
     hidden_units: int = 128,
     *,
     activation: str = "tanh",
+    norm: str = "none",
     seed: int | None = None,
 ) -> keras.Model:
     """A multilayer perceptron from codes to images or vectors (Goodfellow et al. 2014, section 5).
@@ -33,10 +40,11 @@ def dense_generator(
         latent_dim: units of a code.
         hidden_units: units of the hidden layer.
         activation: of the output: "tanh" for images in [-1, 1], "linear" for vectors of any range.
+        norm: of the hidden layer: see `dcgan_generator`.
         seed: of the initial weights.
 
     Raises:
-        ValueError: for a size below 1.
+        ValueError: for a size below 1, or an unknown norm.
 
     Example:
         >>> dense_generator((28, 28, 1)).output_shape
@@ -44,29 +52,30 @@ def dense_generator(
     """
     _check_positive(latent_dim=latent_dim, hidden_units=hidden_units)
     units, seeds = _units(data_shape), _seeds(seed)
-    return keras.Sequential(
-        [
-            keras.Input((latent_dim,)),
-            layers.Dense(hidden_units, kernel_initializer=_glorot(seeds)),
-            layers.ReLU(),
-            layers.Dense(units, kernel_initializer=_glorot(seeds)),
-            layers.Reshape(tuple(data_shape)),
-            layers.Activation(activation, dtype="float32"),
-        ],
-        name="generator",
-    )
+    network = [
+        layers.Dense(hidden_units, kernel_initializer=_glorot(seeds)),
+        *_normalized(norm),
+        layers.ReLU(),
+        layers.Dense(units, kernel_initializer=_glorot(seeds)),
+        layers.Reshape(tuple(data_shape)),
+        layers.Activation(activation, dtype="float32"),
+    ]
+    return _model("generator", (latent_dim,), network, norm, seeds)
 
 
-def dense_discriminator(data_shape: Sequence[int], hidden_units: int = 128, *, seed: int | None = None) -> keras.Model:
+def dense_discriminator(
+    data_shape: Sequence[int], hidden_units: int = 128, *, norm: str = "none", seed: int | None = None
+) -> keras.Model:
     """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`.
 
     Args:
         data_shape: shape of one image or vector.
         hidden_units: units of the hidden layer.
+        norm: of the hidden layer: see `dcgan_generator`.
         seed: of the initial weights.
 
     Raises:
-        ValueError: for a size below 1.
+        ValueError: for a size below 1, or an unknown norm.
 
     Example:
         >>> dense_discriminator((28, 28, 1)).output_shape
@@ -75,16 +84,14 @@ def dense_discriminator(data_shape: Sequence[int], hidden_units: int = 128, *, s
     _check_positive(hidden_units=hidden_units)
     _units(data_shape)
     seeds = _seeds(seed)
-    return keras.Sequential(
-        [
-            keras.Input(tuple(data_shape)),
-            layers.Flatten(),
-            layers.Dense(hidden_units, kernel_initializer=_glorot(seeds)),
-            layers.LeakyReLU(0.2),
-            layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"),
-        ],
-        name="discriminator",
-    )
+    network = [
+        layers.Flatten(),
+        layers.Dense(hidden_units, kernel_initializer=_glorot(seeds)),
+        *_normalized(norm),
+        layers.LeakyReLU(0.2),
+        layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"),
+    ]
+    return _model("discriminator", data_shape, network, norm, seeds)
 
 
 def dcgan_generator(
@@ -93,96 +100,212 @@ def dcgan_generator(
     filters: int = 64,
     kernel_size: int = 4,
     *,
+    depth: int | None = None,
+    upsampling: str = "transposed",
+    activation: str = "relu",
+    norm: str = "batch",
     seed: int | None = None,
 ) -> keras.Model:
     """Radford et al. (2016), figure 1: a dense layer, then transposed convolutions of stride 2.
 
-    BatchNormalization and ReLU after every layer but the last, which ends in tanh; weights from N(0, 0.02).
+    Normalised and activated after every layer but the last, which ends in tanh; weights from N(0, 0.02). With
+    upsampling="nearest" and activation="leaky_relu" it is the generator of Stiff, von Keyserlingk and Stuart, *Image
+    Generation Using Deep Convolutional Generative Adversarial Networks*, figure 4.
 
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
         latent_dim: units of a code.
         filters: of the layer before the image; doubled in each layer further back, to at most 8 times as many.
         kernel_size: 4 divides by the stride, which spares the checkerboard of the paper's 5 and is quicker.
+        depth: how many layers double the size; by default as many as lead to 4 pixels, or to 5 or 7.
+        upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, then comes a convolution.
+        activation: "relu" or "leaky_relu" (0.2).
+        norm: "batch", "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch
+            normalisation by one fixed batch (`kgan.reference`).
         seed: of the initial weights.
 
     Raises:
-        ValueError: for a size that the layers cannot make, with the nearest ones.
+        ValueError: for a size that the layers cannot make, with the nearest ones; a depth that the size does not
+            allow; an unknown upsampling, activation or norm.
 
     Example:
         >>> dcgan_generator((28, 28, 1)).output_shape
         (None, 28, 28, 1)
     """
     _check_positive(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size)
-    (height, width), widths = _pyramid(image_shape, filters)
-    seeds = _seeds(seed)
+    _check_choice("activation", activation, ACTIVATIONS)
+    (height, width), widths = _pyramid(image_shape, filters, depth)
+    seeds, use_bias = _seeds(seed), norm == "none"  # a normalisation has a shift of its own
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
     network = [
-        keras.Input((latent_dim,)),
-        layers.Dense(height * width * widths[-1], use_bias=False, kernel_initializer=_normal(seeds)),
+        layers.Dense(height * width * widths[-1], use_bias=use_bias, kernel_initializer=_normal(seeds)),
         layers.Reshape((height, width, widths[-1])),  # 7 × 7 × 128
-        _batch_norm(),
-        layers.ReLU(),
+        *_normalized(norm),
+        _activated(activation),
     ]
     for width in reversed(widths[:-1]):
         network += [
-            layers.Conv2DTranspose(
-                width, kernel_size, strides=2, padding="same", use_bias=False, kernel_initializer=_normal(seeds)
-            ),  # 14 × 14 × 64
-            _batch_norm(),
-            layers.ReLU(),
+            *_doubled(width, kernel_size, upsampling, use_bias, seeds),  # 14 × 14 × 64
+            *_normalized(norm),
+            _activated(activation),
         ]
     network += [
-        layers.Conv2DTranspose(
-            image_shape[2], kernel_size, strides=2, padding="same", kernel_initializer=_normal(seeds)
-        ),  # 28 × 28 × 1
+        *_doubled(image_shape[2], kernel_size, upsampling, True, seeds),  # 28 × 28 × 1
         layers.Activation("tanh", dtype="float32"),
     ]
-    return keras.Sequential(network, name="generator")
+    return _model("generator", (latent_dim,), network, norm, seeds)
 
 
 def dcgan_discriminator(
-    image_shape: Sequence[int], filters: int = 64, kernel_size: int = 4, *, seed: int | None = None
+    image_shape: Sequence[int],
+    filters: int = 64,
+    kernel_size: int = 4,
+    *,
+    depth: int | None = None,
+    norm: str = "batch",
+    seed: int | None = None,
 ) -> keras.Model:
     """Radford et al. (2016), section 3: convolutions of stride 2 with LeakyReLU, the generator in reverse.
 
-    BatchNormalization after every convolution but the first, which sees the image; weights from N(0, 0.02).
+    Normalised after every convolution but the first, which sees the image; weights from N(0, 0.02).
 
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
         filters: of the first layer; doubled in each further one, to at most 8 times as many.
         kernel_size: of the convolutions.
+        depth: how many layers halve the size; by default as many as lead to 4 pixels, or to 5 or 7.
+        norm: see `dcgan_generator`.
         seed: of the initial weights.
 
     Raises:
-        ValueError: for a size that the layers cannot take, with the nearest ones.
+        ValueError: for a size that the layers cannot take, with the nearest ones; a depth that the size does not
+            allow; an unknown norm.
 
     Example:
         >>> dcgan_discriminator((28, 28, 1)).output_shape
         (None, 1)
     """
     _check_positive(filters=filters, kernel_size=kernel_size)
-    _, widths = _pyramid(image_shape, filters)
+    _, widths = _pyramid(image_shape, filters, depth)
     seeds = _seeds(seed)
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
     network = [
-        keras.Input(tuple(image_shape)),
         layers.Conv2D(widths[0], kernel_size, strides=2, padding="same", kernel_initializer=_normal(seeds)),
         layers.LeakyReLU(0.2),  # 14 × 14 × 64
     ]
     for width in widths[1:]:
         network += [
             layers.Conv2D(
-                width, kernel_size, strides=2, padding="same", use_bias=False, kernel_initializer=_normal(seeds)
+                width,
+                kernel_size,
+                strides=2,
+                padding="same",
+                use_bias=norm == "none",
+                kernel_initializer=_normal(seeds),
             ),  # 7 × 7 × 128
-            _batch_norm(),
+            *_normalized(norm),
             layers.LeakyReLU(0.2),
         ]
     network += [layers.Flatten(), layers.Dense(1, kernel_initializer=_normal(seeds), dtype="float32")]
-    return keras.Sequential(network, name="discriminator")
+    return _model("discriminator", image_shape, network, norm, seeds)
 
 
-def _pyramid(image_shape: Sequence[int], filters: int) -> tuple[tuple[int, int], list[int]]:
+class Row(NamedTuple):
+    """A layer with the normalisation and activation after it, as a paper's diagram shows them."""
+
+    layer: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+def rows(network: keras.Model) -> list[Row]:
+    """A network layer by layer: what each does, the shape it gives (without the batch), its parameters.
+
+    Example:
+        >>> for row in rows(dense_discriminator((28, 28, 1))):
+        ...     print(*row, sep=" | ")
+        flatten | (784,) | 0
+        dense · leaky ReLU 0.2 | (128,) | 100480
+        dense | (1,) | 129
+    """
+    found: list[Row] = []
+    for layer in network.layers:
+        shape, parameters = tuple(layer.output.shape[1:]), layer.count_params()
+        of_one_tensor = found and (found[-1].shape == shape or isinstance(layer, layers.Reshape))
+        if of_one_tensor and not isinstance(layer, (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)):
+            before = found.pop()
+            found.append(Row(f"{before.layer} · {_described(layer)}", shape, before.parameters + parameters))
+        else:
+            found.append(Row(_described(layer), shape, parameters))
+    return found
+
+
+def _described(layer: keras.layers.Layer) -> str:
+    match layer:
+        case layers.Conv2DTranspose():
+            return f"{_window(layer)} transposed convolution, stride {layer.strides[0]}"
+        case layers.Conv2D():
+            return f"{_window(layer)} convolution, stride {layer.strides[0]}"
+        case layers.UpSampling2D():
+            return f"upsampling × {layer.size[0]}"
+        case layers.BatchNormalization():
+            return "batch norm"
+        case layers.GroupNormalization():
+            return "layer norm"
+        case ReferenceNormalization():
+            return "virtual batch norm" if layer.virtual else "reference batch norm"
+        case layers.ReLU():
+            return "ReLU"
+        case layers.LeakyReLU():
+            return f"leaky ReLU {layer.negative_slope:.2g}"
+        case layers.Activation():
+            return layer.activation.__name__
+        case layers.Dense() | layers.Reshape() | layers.Flatten():
+            return type(layer).__name__.lower()
+    return layer.name.replace("_", " ")
+
+
+def _window(layer: keras.layers.Layer) -> str:
+    return " × ".join(str(size) for size in layer.kernel_size)
+
+
+def _model(
+    name: str, input_shape: Sequence[int], network: list[keras.layers.Layer], norm: str, seeds: Iterator[int | None]
+) -> keras.Model:
+    if norm in ("reference", "virtual"):
+        network = [ReferenceBatch(seed=next(seeds)), *network, WithoutReference(dtype="float32")]
+    return keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name)
+
+
+def _doubled(
+    filters: int, kernel_size: int, upsampling: str, use_bias: bool, seeds: Iterator[int | None]
+) -> list[keras.layers.Layer]:
+    """Layers that double height and width."""
+    _check_choice("upsampling", upsampling, UPSAMPLINGS)
+    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds)}
+    if upsampling == "transposed":
+        return [layers.Conv2DTranspose(filters, kernel_size, strides=2, **common)]
+    return [layers.UpSampling2D(2), layers.Conv2D(filters, kernel_size, **common)]
+
+
+def _activated(activation: str) -> keras.layers.Layer:
+    return layers.ReLU() if activation == "relu" else layers.LeakyReLU(0.2)
+
+
+def _normalized(norm: str) -> list[keras.layers.Layer]:
+    _check_choice("norm", norm, NORMS)
+    match norm:
+        case "batch":
+            # With PyTorch's momentum: at Keras' 0.99 the averages that `generate` uses lag behind by hundreds of steps.
+            return [layers.BatchNormalization(momentum=0.9)]
+        case "layer":
+            return [layers.GroupNormalization(groups=1)]  # one group: over all channels
+        case "none":
+            return []
+    return [ReferenceNormalization(virtual=norm == "virtual")]
+
+
+def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None) -> tuple[tuple[int, int], list[int]]:
     """How often an image can be halved, down to 4 pixels at the least: the smallest size, and filters from the top.
 
     28 → 14 → 7 takes two layers of stride 2, 64 → 32 → 16 → 8 → 4 takes four.
@@ -196,11 +319,16 @@ def _pyramid(image_shape: Sequence[int], filters: int) -> tuple[tuple[int, int],
                 f"images of {image_shape[0]} × {image_shape[1]} cannot be made by doubling: "
                 f"take 8 or a multiple of 4 from 16 up, such as {nearest[0]} or {nearest[1]}"
             )
+    if depth is not None:
+        _check_positive(depth=depth)
     height, width, _ = image_shape
     widths = []
-    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8:
+    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8 and len(widths) != depth:
         height, width = height // 2, width // 2
         widths.append(filters * min(2 ** len(widths), 8))
+    if depth not in (None, len(widths)):
+        size = f"{image_shape[0]} × {image_shape[1]}"
+        raise ValueError(f"depth is {depth}: images of {size} can be halved from 1 to {len(widths)} times")
     return (height, width), widths
 
 
@@ -223,9 +351,9 @@ def _seeds(seed: int | None) -> Iterator[int | None]:
         yield None if seed is None else numbers.randrange(2**31)
 
 
-def _batch_norm() -> keras.layers.Layer:
-    """With PyTorch's momentum: at Keras' 0.99 the averages that `generate` uses lag behind by several hundred steps."""
-    return layers.BatchNormalization(momentum=0.9)
+def _check_choice(name: str, choice: str, choices: Sequence[str]) -> None:
+    if choice not in choices:
+        raise ValueError(f"unknown {name} {choice!r}: choose one of {', '.join(choices)}")
 
 
 def _normal(seeds: Iterator[int | None]) -> keras.initializers.Initializer:

@@ -13,7 +13,20 @@ import kgan
 from kgan._backend import keras, tf
 
 README = Path(__file__).parent.parent / "README.md"
-MODULES = ("callbacks", "data", "dcgan", "folders", "gan", "latent", "losses", "networks", "plots", "recipes", "runs")
+MODULES = (
+    "callbacks",
+    "data",
+    "dcgan",
+    "folders",
+    "gan",
+    "latent",
+    "losses",
+    "networks",
+    "plots",
+    "recipes",
+    "reference",
+    "runs",
+)
 
 
 def examples():

@@ -15,13 +15,19 @@ PACKAGE = Path(kgan.__file__).parent
 MAY_IMPORT = {
     "_backend": set(),
     "losses": set(),
-    "networks": set(),
+    "reference": set(),
+    "networks": {"reference"},
     "folders": set(),
     "data": {"folders"},
     "latent": set(),
     "plots": set(),
     "runs": {"gan", "dcgan"},  # to load a model
-    "gan": {"losses", "latent", "data"},  # data: arrays given to `fit` are shuffled as a function of (seed, step)
+    "gan": {
+        "losses",
+        "latent",
+        "data",
+        "reference",
+    },  # data: arrays given to `fit` are shuffled as a function of (seed, step)
     "dcgan": {"gan", "networks", "losses"},
     "callbacks": {"plots", "latent", "runs"},
     "recipes": {"gan", "dcgan", "losses", "networks", "data"},

@@ -1,0 +1,150 @@
+"""Reference and virtual batch normalisation: Salimans et al. (2016), *Improved Techniques for Training GANs*, 3.4.
+
+Batch normalisation makes what a network says of an example depend on the others in its minibatch. Here all examples
+are normalised by the statistics of one batch, which is chosen once and passes through the network beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kgan._backend import keras, tf
+
+SIZE = 32  # examples of the reference batch; each costs as much as one more example in every minibatch
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class ReferenceBatch(keras.layers.Layer):
+    """Puts the reference batch before a minibatch: (batch, …) → (size + batch, …).
+
+    A network begins with it, has `ReferenceNormalization` where it would have BatchNormalization, and ends with
+    `WithoutReference`. `GAN.fit` chooses the examples, once: real images for a discriminator, codes for a generator.
+    They are weights, so that they are saved. Until then they are noise.
+
+    Args:
+        size: examples of the reference batch, the same in all layers of a network.
+        seed: of the noise.
+
+    Example:
+        >>> layer = ReferenceBatch(size=4)
+        >>> layer(np.zeros((10, 28, 28, 1))).shape
+        TensorShape([14, 28, 28, 1])
+    """
+
+    def __init__(self, size: int = SIZE, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+        self.seed = seed
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        noise = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
+        shape = (self.size, *input_shape[1:])
+        self.examples = self.add_weight(name="examples", shape=shape, initializer=noise, trainable=False)
+        self.chosen = self.add_weight(name="chosen", shape=(), dtype="int32", initializer="zeros", trainable=False)
+
+    def adapt(self, examples: np.ndarray | tf.Tensor) -> None:
+        """Choose the reference batch: `size` examples.
+
+        Raises:
+            ValueError: for another number of them, or another shape.
+
+        Example:
+            >>> layer = ReferenceBatch(size=4)
+            >>> layer.build((None, 28, 28, 1))
+            >>> layer.adapt(images[:4])
+        """
+        if tuple(examples.shape) != tuple(self.examples.shape):
+            raise ValueError(f"a reference batch has shape {tuple(self.examples.shape)}, not {tuple(examples.shape)}")
+        self.examples.assign(examples)
+        self.chosen.assign(1)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.concat([tf.cast(self.examples, inputs.dtype), inputs], axis=0)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (None, *input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class ReferenceNormalization(keras.layers.Layer):
+    """Normalises each channel by the mean and variance that it has in the reference batch.
+
+    Args:
+        size: of the reference batch, which are the first examples (see `ReferenceBatch`).
+        virtual: virtual batch normalisation: each example is normalised by the reference batch and itself, with
+            weights size / (size + 1) and 1 / (size + 1).
+        epsilon: added to the variance, as in Keras' BatchNormalization.
+
+    Example:
+        >>> layer = ReferenceNormalization(size=4, virtual=True)
+        >>> layer(np.zeros((14, 7, 7, 8))).shape
+        TensorShape([14, 7, 7, 8])
+    """
+
+    def __init__(self, size: int = SIZE, virtual: bool = False, epsilon: float = 1e-3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+        self.virtual = virtual
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.gamma = self.add_weight(name="gamma", shape=input_shape[-1:], initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        values = tf.cast(inputs, tf.float32)  # sums of squares would overflow half precision
+        reference, examples = values[: self.size], values[self.size :]
+        mean, square = _moments(reference, over_examples=True)
+        normalized = [self._normalize(reference, mean, square)]
+        if self.virtual:
+            own_mean, own_square = _moments(examples, over_examples=False)
+            share = 1 / (self.size + 1)
+            mean = share * own_mean + (1 - share) * mean
+            square = share * own_square + (1 - share) * square
+        normalized.append(self._normalize(examples, mean, square))
+        scaled = tf.concat(normalized, axis=0) * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32)
+        return tf.cast(scaled, inputs.dtype)
+
+    def _normalize(self, values: tf.Tensor, mean: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
+        variance = tf.maximum(square - mean**2, 0.0)
+        return (values - mean) * tf.math.rsqrt(variance + self.epsilon)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "virtual": self.virtual, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class WithoutReference(keras.layers.Layer):
+    """Takes the reference batch away again: (size + batch, …) → (batch, …).
+
+    Example:
+        >>> WithoutReference(size=4)(np.zeros((14, 1))).shape
+        TensorShape([10, 1])
+    """
+
+    def __init__(self, size: int = SIZE, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return inputs[self.size :]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (None, *input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+def _moments(values: tf.Tensor, *, over_examples: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean of each channel and of its square: of all examples together, or of each by itself."""
+    axes = list(range(0 if over_examples else 1, len(values.shape) - 1))
+    return tf.reduce_mean(values, axes, keepdims=True), tf.reduce_mean(values**2, axes, keepdims=True)
