@@ -1,7 +1,4 @@
-"""The command line: `kgan train`, `kgan sample`, `kgan recipes`.
-
-Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
-"""
+"""`kgan train`: a recipe, its data and its callbacks, from the first step to the last or from where a run stopped."""
 
 from __future__ import annotations
 
@@ -11,17 +8,15 @@ import shlex
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
-from rich.table import Table
 
-from kgan import __version__, recipes
+from kgan import recipes
+from kgan.cli.console import exit_with, on_a_terminal, one_sentence, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,61 +24,7 @@ if TYPE_CHECKING:
     from kgan._backend import keras, tf
     from kgan.gan import GAN
 
-app = typer.Typer(
-    help="Train GANs that leave pictures behind, and draw samples from them.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-
-def main() -> None:
-    """Entry point of the command `kgan`."""
-    warnings.showwarning = _warn  # one sentence, without the line of code it comes from
-    app(prog_name="kgan")
-
-
-@contextlib.contextmanager
-def _one_sentence() -> Iterator[None]:
-    """A user's mistake ends the command with one sentence and exit code 2, and no traceback."""
-    try:
-        yield
-    except (ValueError, OSError, ImportError) as error:
-        raise _exit(error, 2) from None
-
-
-def _exit(message: str | Exception, code: int) -> typer.Exit:
-    """What to raise to end the command with this sentence."""
-    typer.echo(f"kgan: {_sentence(message)}", err=True)
-    return typer.Exit(code)
-
-
-def _sentence(message: str | Exception) -> str:
-    return " ".join(str(message).split())
-
-
-def _warn(message: str | Warning, *rest: Any) -> None:
-    typer.echo(f"warning: {_sentence(message)}", err=True)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"kgan {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _kgan(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    pass
-
-
-@app.command()
 def train(
     recipe: Annotated[
         str | None, typer.Argument(metavar="[RECIPE]", help="See `kgan recipes`; dcgan-digits unless given.")
@@ -111,7 +52,7 @@ def train(
     options = {"data": data, "image_size": image_size, "epochs": epochs, "batch_size": batch_size, "seed": seed}
     given = {name: value for name, value in options.items() if value is not None}
     with contextlib.ExitStack() as held:
-        with _one_sentence():
+        with one_sentence():
             given |= _assignments(changes or [])
             if resume:
                 runs.check_begun(resume)
@@ -141,9 +82,9 @@ def train(
         typer.echo(f"{plan.recipe.name}: {count:,} images of {of_shape} from {settings['data']}, on {where}")
         if skipped := facts.get("skipped"):
             name, reason = next(iter(skipped.items()))
-            _warn(f"{len(skipped)} image files were skipped, such as {name} ({reason}); run.json lists them")
+            warn(f"{len(skipped)} image files were skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
-            _warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
+            warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
         _train(plan, model, dataset, count // of_a_step, facts)
 
 
@@ -291,15 +232,17 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
             raise typer.Exit(128 + (stopper.signal or signal.SIGINT)) from None
         except (ValueError, OSError) as error:
             if not has_begun:
-                raise _exit(error, 2) from None
+                raise exit_with(error, 2) from None
             if isinstance(error, ValueError):  # no mistake of the user's
                 raise
             reason = getattr(error, "strerror", None) or error
-            raise _exit(f"{directory} cannot be written to: {reason}; once it can, {_go_on(directory)}", 1) from None
+            raise exit_with(
+                f"{directory} cannot be written to: {reason}; once it can, {_go_on(directory)}", 1
+            ) from None
 
     if status not in ("finished", "interrupted"):
         kept = f"model and checkpoint are of epoch {checkpoint.epoch}, before that" if is_good else "no model is saved"
-        raise _exit(f"{status}; what was drawn before is in {directory}, {kept}", 1)
+        raise exit_with(f"{status}; what was drawn before is in {directory}, {kept}", 1)
     typer.echo(f"{status} after {checkpoint.epoch} epochs and {_clock(seconds())}; everything is in {directory}")
     if gif.exists():
         typer.echo(f"GIF: {gif}")
@@ -317,93 +260,12 @@ def _as(kind: type, value: Any) -> Any:
     return value if isinstance(value, kind) else kind()
 
 
-@app.command()
-def sample(
-    run: Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-digits.")],
-    count: Annotated[int, typer.Option(min=1, help="Images to draw.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same images.")] = 0,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.png|FILE.npy|DIR/",
-            help="A grid; an array (uint8, count × height × width × channels); or a folder of one PNG an image. "
-            "A grid in the run directory unless given.",
-        ),
-    ] = None,
-) -> None:
-    """Draw samples from a trained run."""
-    from kgan import runs
-
-    with _one_sentence():
-        directory = run.parent if run.is_file() else run
-        target = Path(out) if out else directory / f"sample-{count}-seed-{seed}.png"
-        suffix = target.suffix.lower()
-        as_folder = bool(out) and (out.endswith(("/", "\\")) or target.is_dir() or not suffix)
-        if not as_folder and suffix not in (".png", ".npy"):
-            raise ValueError(f"--out is {out}: it must end in .png, .npy, or / for a folder")
-        if as_folder and target.exists() and any(target.iterdir()):
-            raise FileExistsError(f"{target} holds files already: name an empty or a new folder with --out")
-        model = runs.load_model(run)
-
-        import imageio.v3 as iio
-        import numpy as np
-
-        from kgan import plots
-
-        images = model.generate(count, seed=seed)
-        if as_folder:
-            digits = max(4, len(str(count)))
-            for number, pixels in enumerate(plots.to_uint8(images), start=1):
-                with runs.replacing(target / f"{number:0{digits}}.png") as temporary:
-                    iio.imwrite(temporary, pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
-        else:
-            with runs.replacing(target) as temporary:
-                if suffix == ".npy":
-                    np.save(temporary, plots.to_uint8(images))
-                else:
-                    plots.image_grid(images).save(temporary)
-    typer.echo(target)
-
-
-@app.command(name="recipes")
-def list_recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show every setting of this recipe.")] = None,
-) -> None:
-    """List the recipes, or show every setting of one with its reason."""
-    with _one_sentence():
-        if name:
-            recipe = recipes.get(name)
-            typer.echo(f"{recipe.name}: a {recipe.model}\n{recipe.paper}\n")
-            _table(
-                ("setting", "value", "reason"),
-                [(key, str(setting.value), setting.why) for key, setting in recipe.settings.items()],
-            )
-        else:
-            _table(
-                ("recipe", "data set", "epochs", "paper"),
-                [(each.name, each["data"], str(each["epochs"]), each.paper) for each in recipes.RECIPES.values()],
-            )
-
-
 def _assignments(changes: Sequence[str]) -> dict[str, str]:
     """["filters=32"] → {"filters": "32"}"""
     for change in changes:
         if "=" not in change:
             raise ValueError(f"--set {change}: write it as name=value")
     return {name.strip(): value.strip() for name, value in (change.split("=", 1) for change in changes)}
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    console = Console() if _on_a_terminal() else Console(width=10_000, force_terminal=False)  # nothing cut or folded
-    table = Table(*headings, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(*row)
-    console.print(table, soft_wrap=False)
-
-
-def _on_a_terminal() -> bool:
-    """Whether lines can be redrawn. Asked of the file itself, since FORCE_COLOR makes rich believe it of a pipe."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _clock(seconds: float) -> str:
@@ -453,7 +315,7 @@ def _progress(epochs: int, steps_per_epoch: int) -> Iterator[keras.callbacks.Cal
     from kgan.callbacks import EpochCounter
 
     columns = ("{task.description}", BarColumn(bar_width=20), TimeRemainingColumn(), "{task.fields[figures]}")
-    live = Progress(*columns, disable=not _on_a_terminal(), transient=True)
+    live = Progress(*columns, disable=not on_a_terminal(), transient=True)
     line = live.add_task(f"epoch 1/{epochs}", total=epochs * steps_per_epoch, figures="")
 
     class ProgressLine(EpochCounter):

@@ -1,0 +1,48 @@
+"""The command line: `kgan train`, `kgan sample`, `kgan recipes`.
+
+Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Annotated
+
+import typer
+
+from kgan import __version__
+from kgan.cli import draw, show, train
+from kgan.cli.console import warn
+
+app = typer.Typer(
+    help="Train GANs that leave pictures behind, and draw samples from them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train.train)
+app.command()(draw.sample)
+app.command(name="recipes")(show.list_recipes)
+
+
+def main() -> None:
+    """Entry point of the command `kgan`."""
+    warnings.showwarning = warn  # one sentence, without the line of code it comes from
+    app(prog_name="kgan")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kgan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _kgan(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,49 @@
+"""What all commands say, and how: one sentence for a mistake, tables, warnings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+@contextlib.contextmanager
+def one_sentence() -> Iterator[None]:
+    """A user's mistake ends the command with one sentence and exit code 2, and no traceback."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        raise exit_with(error, 2) from None
+
+
+def exit_with(message: str | Exception, code: int) -> typer.Exit:
+    """What to raise to end the command with this sentence."""
+    typer.echo(f"kgan: {sentence(message)}", err=True)
+    return typer.Exit(code)
+
+
+def sentence(message: str | Exception) -> str:
+    return " ".join(str(message).split())
+
+
+def warn(message: str | Warning, *rest: Any) -> None:
+    typer.echo(f"warning: {sentence(message)}", err=True)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    console = Console() if on_a_terminal() else Console(width=10_000, force_terminal=False)  # nothing cut or folded
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, soft_wrap=False)
+
+
+def on_a_terminal() -> bool:
+    """Whether lines can be redrawn. Asked of the file itself, since FORCE_COLOR makes rich believe it of a pipe."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
