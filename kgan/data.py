@@ -34,8 +34,9 @@ def load(
     Args:
         source: "digits", scikit-learn's 1,797 real handwritten digits, which needs no network; a `.npy` file with
             images of shape (count, height, width, channels), uint8 or float32 in [-1, 1]; a folder of image files
-            (see `kgan.folders.load`); or the name of a data set of TensorFlow Datasets: "mnist", "fashion_mnist",
-            "cifar10", "stl10", "oxford_flowers102", …
+            (see `kgan.folders.load`); "cat-dataset", the CAT photographs on Kaggle, which take `kagglehub`; or the
+            name of a data set of TensorFlow Datasets: "mnist", "fashion_mnist", "cifar10", "stl10",
+            "oxford_flowers102", …
         split: of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
         image_size: height and width wanted; images are cut to their central square and resized. None leaves
             them as they are; a folder must have one.
@@ -50,6 +51,7 @@ def load(
         ValueError: for an unknown data set, split or file content, images of mixed sizes without `image_size`, or a
             folder without images.
         OSError: for a data set that cannot be downloaded, or a file or folder that cannot be read.
+        ImportError: for "cat-dataset" without `kagglehub`.
 
     Example:
         >>> load("digits").shape
@@ -61,10 +63,10 @@ def load(
         images = _digits()
     elif str(source).endswith(".npy"):
         images = _array_file(Path(source))
-    elif is_folder(source):
+    elif path := folder(source):
         if image_size is None:
             raise ValueError(f"the images in {source} may have many sizes: choose one with image_size")
-        images = folders.load(source, image_size, crop=crop, background=background).images
+        images = folders.load(path, image_size, crop=crop, background=background).images
     else:
         images = _tfds(str(source), split, image_size)
     if image_size is not None and images.shape[1:3] != (image_size, image_size):
@@ -90,6 +92,21 @@ def is_folder(source: str | Path) -> bool:
     if isinstance(source, Path) or "/" in name or "\\" in name:
         return Path(name).is_dir() or not _is_tfds(name)  # "mnist/3.0.1" is a data set
     return Path(name).is_dir() and not _is_tfds(name)
+
+
+def folder(source: str | Path) -> Path | None:
+    """The folder of images that `source` means, fetched first where it is the CAT data set; None for all else.
+
+    Raises:
+        ImportError, OSError: where the CAT data set cannot be fetched.
+
+    Example:
+        >>> folder("./pictures")
+        PosixPath('pictures')
+    """
+    if is_folder(source):
+        return Path(source)
+    return _cats() if str(source) == "cat-dataset" else None
 
 
 def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
@@ -154,6 +171,23 @@ def _digits() -> np.ndarray:
     small = np.uint8(np.round(load_digits().images * (255 / 16)))
     scaled = [np.asarray(Image.fromarray(digit).resize((20, 20), Image.Resampling.BICUBIC)) for digit in small]
     return np.pad(np.stack(scaled), ((0, 0), (4, 4), (4, 4)))[..., np.newaxis]
+
+
+def _cats() -> Path:
+    """Crawford's copy of the CAT data set (Zhang, Sun, Tang 2008): photographs, each with its `.cat` file."""
+    page = "https://www.kaggle.com/datasets/crawford/cat-dataset"
+    try:
+        import kagglehub
+    except ImportError:
+        raise ImportError(
+            "the CAT data set is on Kaggle: pip install 'kgan[cats]' to have it fetched, or get it from "
+            f"{page}, unpack it, and give its folder as data"
+        ) from None
+    try:
+        path = Path(kagglehub.dataset_download("crawford/cat-dataset"))
+    except Exception as error:  # of many classes: no network, no such page, a full disk
+        raise OSError(f"cannot download the CAT data set ({_first_line(error)}): get it from {page}") from None
+    return path / "cats" if (path / "cats").is_dir() else path  # its folders are in it twice
 
 
 def _array_file(path: Path) -> np.ndarray:

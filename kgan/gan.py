@@ -200,6 +200,24 @@ class GAN(keras.Model):
             [self(codes[i : i + batch_size], training=False).numpy() for i in range(0, len(codes), batch_size)]
         )
 
+    def score(self, images: np.ndarray | tf.Tensor, *, batch_size: int = 256) -> np.ndarray:
+        """The probability of being real that the discriminator gives to each image, in inference mode.
+
+        Args:
+            images: (count, …), in [-1, 1].
+            batch_size: how many go through the discriminator at a time.
+
+        Returns:
+            Probabilities of shape (count,), float32.
+
+        Example:
+            >>> model.score(model.generate(3)).shape
+            (3,)
+        """
+        each = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+        logits = [self.discriminator(batch, training=False) for batch in each]
+        return tf.sigmoid(tf.concat(logits, axis=0)).numpy()[:, 0]
+
     # Keras: compile, fit, save
 
     def compile(

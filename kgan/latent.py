@@ -1,12 +1,15 @@
-"""Codes: the points of the latent space, which the papers call z, drawn from a prior."""
+"""Codes: the points of the latent space, which the papers call z: drawn from a prior, and walks between them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from kgan._backend import tf
 
 PRIORS = ("normal", "uniform")
+PATHS = ("linear", "spherical")
 
 
 def sample_codes(
@@ -41,3 +44,79 @@ def sample_codes(
     bits = tf.random.stateless_uniform((count, latent_dim), key, None, None, tf.int32, alg="philox")
     uniform = (tf.cast(bits // 2**9, tf.float32) + 0.5) / 2**22  # 23 bits, so that ±1 itself is never reached
     return uniform if prior == "uniform" else tf.math.sqrt(2.0) * tf.math.erfinv(uniform)
+
+
+def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical") -> np.ndarray:
+    """Codes on the way from one to another; the first and the last are exactly the two.
+
+    On the straight line between two codes of N(0, 1) the norm dips, to 0.7 of theirs in the middle: codes that the
+    generator has hardly ever seen. On the spherical path (White 2016, *Sampling Generative Networks*) the direction
+    turns evenly and the norm goes evenly from the one's to the other's.
+
+    Args:
+        start, end: codes, (…, latent_dim), of one shape.
+        steps: how many codes, 2 or more.
+        path: "linear" or "spherical".
+
+    Returns:
+        Codes of shape (…, steps, latent_dim), float32.
+
+    Raises:
+        ValueError: for an unknown path, fewer than 2 steps, codes of different shapes.
+
+    Example:
+        >>> start, end = sample_codes(2, 100, seed=1)
+        >>> interpolate(start, end, steps=9).shape
+        (9, 100)
+    """
+    start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
+    if path not in PATHS:
+        raise ValueError(f"unknown path {path!r}: choose one of {', '.join(PATHS)}")
+    if steps < 2:
+        raise ValueError(f"steps is {steps}: a path has 2 or more")
+    if start.shape != end.shape or not start.ndim:
+        raise ValueError(f"codes have shapes {start.shape} and {end.shape}: a path goes between codes of one shape")
+    share = np.linspace(0, 1, steps)[:, np.newaxis]
+    start, end = start[..., np.newaxis, :], end[..., np.newaxis, :]
+    codes = (1 - share) * start + share * end
+    if path == "spherical":
+        length, of_end = (np.linalg.norm(code, axis=-1, keepdims=True) for code in (start, end))
+        direction = start / np.where(length, length, 1)
+        along = (direction * end).sum(-1, keepdims=True)
+        across = end - along * direction
+        aside = np.linalg.norm(across, axis=-1, keepdims=True)
+        angle = share * np.arctan2(aside, along)  # not arccos, which is coarse where directions almost agree
+        turned = np.cos(angle) * direction + np.sin(angle) * across / np.where(aside, aside, 1)
+        # Opposite directions, and the origin, have no path of their own: there it is straight.
+        turns = (aside > 1e-9 * of_end) & (length > 0)
+        codes = np.where(turns, ((1 - share) * length + share * of_end) * turned, codes)
+    codes[..., :1, :], codes[..., -1:, :] = start, end
+    return np.float32(codes)
+
+
+def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) -> np.ndarray:
+    """One code with one unit changed at a time (Stiff, von Keyserlingk, Stuart, figures 6 and 9).
+
+    Args:
+        code: (latent_dim,).
+        units: which, counted from 0.
+        values: that each of them takes in turn.
+
+    Returns:
+        Codes of shape (units, values, latent_dim), float32.
+
+    Raises:
+        ValueError: for a unit that the code has not.
+
+    Example:
+        >>> traverse(np.zeros(100), units=[3, 7], values=[-1, 0, 1]).shape
+        (2, 3, 100)
+    """
+    code = np.asarray(code, np.float32)
+    for unit in units:
+        if not 0 <= unit < len(code):
+            raise ValueError(f"unit is {unit}: this code has units 0 to {len(code) - 1}")
+    codes = np.tile(code, (len(units), len(values), 1))
+    for row, unit in enumerate(units):
+        codes[row, :, unit] = values
+    return codes

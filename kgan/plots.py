@@ -32,13 +32,16 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.uint8(np.round(pixels))
 
 
-def image_grid(images: np.ndarray, columns: int | None = None, *, zoom: int | None = None) -> Image.Image:
+def image_grid(
+    images: np.ndarray, columns: int | None = None, *, zoom: int | None = None, margin: int = MARGIN
+) -> Image.Image:
     """Lay images out in rows, the first at the top left, with a white margin around each.
 
     Args:
         images: (count, height, width, channels) in [-1, 1], with 1 channel (grey) or 3 (colour).
         columns: images in a row; by default as many as make the grid square.
         zoom: each pixel becomes zoom × zoom; by default small images are brought to about 56 pixels.
+        margin: in pixels; 0 sets the images edge to edge.
 
     Returns:
         A picture, "L" or "RGB". A notebook shows it as it is; `save` writes it.
@@ -59,12 +62,12 @@ def image_grid(images: np.ndarray, columns: int | None = None, *, zoom: int | No
     if columns < 1 or zoom < 1:
         raise ValueError(f"columns is {columns} and zoom {zoom}: each is 1 or more")
     pixels = to_uint8(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
-    height, width = height * zoom + MARGIN, width * zoom + MARGIN
+    height, width = height * zoom + margin, width * zoom + margin
     rows = -(-count // columns)
-    grid = np.full((rows * height + MARGIN, columns * width + MARGIN, channels), PAPER, np.uint8)
+    grid = np.full((rows * height + margin, columns * width + margin, channels), PAPER, np.uint8)
     for i, image in enumerate(pixels):
-        top, left = MARGIN + i // columns * height, MARGIN + i % columns * width
-        grid[top : top + height - MARGIN, left : left + width - MARGIN] = image
+        top, left = margin + i // columns * height, margin + i % columns * width
+        grid[top : top + height - margin, left : left + width - margin] = image
     return Image.fromarray(grid.squeeze(2) if channels == 1 else grid)
 
 
@@ -90,7 +93,7 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
         (424, 122)
     """
     panels = [captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
-    gap = 4 * MARGIN
+    gap = 4 * MARGIN  # a white line
     width = sum(panel.width for panel in panels) + gap * (len(panels) - 1)
     row = Image.new(panels[0].mode, (width, panels[0].height), "white")
     left = 0
@@ -98,6 +101,38 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
         row.paste(panel, (left, 0))
         left += panel.width + gap
     return row
+
+
+def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures under each other, on white.
+
+    Example:
+        >>> stacked([Image.new("L", (100, 100)), Image.new("L", (90, 20))]).size
+        (100, 120)
+    """
+    size = max(picture.width for picture in pictures), sum(picture.height for picture in pictures)
+    column, top = Image.new(pictures[0].mode, size, "white"), 0
+    for picture in pictures:
+        column.paste(picture, (0, top))
+        top += picture.height
+    return column
+
+
+def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
+    """A grid with a label to the left of each row.
+
+    Example:
+        >>> with_row_labels(Image.new("L", (100, 100)), ["3", "7"]).size
+        (140, 100)
+    """
+    width = 40
+    labelled = Image.new(grid.mode, (grid.width + width, grid.height), "white")
+    labelled.paste(grid, (width, 0))
+    font, row = ImageFont.load_default(size=15), grid.height / len(labels)
+    for number, label in enumerate(labels):
+        place = (width - 6, (number + 0.5) * row)
+        ImageDraw.Draw(labelled).text(place, label, fill="black", font=font, anchor="rm")
+    return labelled
 
 
 def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None) -> Figure:

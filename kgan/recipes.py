@@ -55,9 +55,14 @@ _SIZE = Rule("from 1 to 4096", lambda value: 1 <= value <= 4096)
 _RATE = Rule("above 0 and finite", lambda value: 0 < value < math.inf)
 _DECAY = Rule("from 0 up to, but not, 1", lambda value: 0 <= value < 1)
 
+
+def _are_epochs(text: str) -> bool:
+    return all(number.strip().isdecimal() and int(number) for number in text.split(","))
+
+
 RULES = {
     "image_size": _SIZE,
-    "crop": _one_of("centre", "letterbox"),
+    "crop": _one_of("centre", "letterbox", "head"),
     "epochs": _AT_LEAST_1,
     "batch_size": _AT_LEAST_1,
     "latent_dim": _SIZE,
@@ -65,6 +70,10 @@ RULES = {
     "hidden_units": _SIZE,
     "filters": _SIZE,
     "kernel_size": Rule("from 1 to 32", lambda value: 1 <= value <= 32),
+    "depth": Rule("from 0 to 10", lambda value: 0 <= value <= 10),
+    "upsampling": _one_of("transposed", "nearest"),
+    "activation": _one_of("relu", "leaky_relu"),
+    "norm": _one_of("batch", "reference", "virtual", "layer", "none"),
     "loss": _one_of("minimax", "non_saturating"),
     "label_smoothing": Rule("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
     "d_steps": _AT_LEAST_1,
@@ -74,6 +83,7 @@ RULES = {
     "g_beta_1": _DECAY,
     "steps_per_execution": _AT_LEAST_1,
     "sample_every": _AT_LEAST_1,
+    "chosen_epochs": Rule("whole numbers from 1 up with commas between them", _are_epochs),
     "checkpoint_every": _AT_LEAST_1,
     "checkpoint_minutes": _RATE,
     "seed": _SEED,
@@ -81,6 +91,8 @@ RULES = {
 
 DING = "Ding, Shao, Ren: Image Generative Models by GANs and DCGANs"
 REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
+ANONYMOUS = "Generating Images Using a DCGAN"
+STIFF = "Stiff, von Keyserlingk, Stuart: Image Generation Using Deep Convolutional Generative Adversarial Networks"
 
 _ADAM = {
     "d_learning_rate": Setting(2e-4, "of Adam, where Algorithm 1 prints stochastic gradient; Radford et al. 2016"),
@@ -96,12 +108,15 @@ _COMMON = {
 }
 _OUTPUT = {
     "sample_every": Setting(1, "a grid of samples after every epoch"),
+    "chosen_epochs": Setting("1,10,50,100", "set beside each other in epochs.png; those of the laboratory report"),
     "checkpoint_every": Setting(1, "epochs; what a crash can cost"),
     "checkpoint_minutes": Setting(10.0, "in long epochs; a checkpoint takes a fraction of a second"),
     "seed": Setting(0, "of initial weights, codes and data order; the same seed gives the same run"),
 }
 _FOLDER = {
-    "crop": Setting("centre", "where --data is a folder: the central square; letterbox keeps all of an image"),
+    "crop": Setting(
+        "centre", "where --data is a folder: the central square; letterbox keeps all; head: see dcgan-cats"
+    ),
     "background": Setting("white", "where --data is a folder: under transparent images, and beside letterboxes"),
 }
 _MNIST = {
@@ -119,6 +134,7 @@ _DIGITS = {
 _GAN = {
     **_COMMON,
     "hidden_units": Setting(256, "one hidden dense layer is printed (laboratory report), its width is not"),
+    "norm": Setting("none", "none is printed"),
     "loss": Setting("minimax", "printed; a dense discriminator is never so sure that it vanishes"),
     "reuse_fakes": Setting(False, "fresh codes for the generator's step, as Algorithm 1 prints"),
     **_ADAM,
@@ -129,11 +145,53 @@ _DCGAN = {
     **_COMMON,
     "filters": Setting(64, "not printed; half of Radford's, for images of half their size"),
     "kernel_size": Setting(4, "not printed; Radford's 5 leaves a checkerboard, and takes twice as long"),
+    "depth": Setting(0, "layers that double the size; 0: as many as lead from 4 pixels, or 5 or 7"),
+    "upsampling": Setting("transposed", "convolutions, as Radford et al. 2016; nearest repeats pixels instead"),
+    "activation": Setting("relu", "of the generator, as Radford et al. 2016"),
+    "norm": Setting("batch", "batch normalisation, as Radford et al. 2016"),
     "loss": Setting("non_saturating", "minimax is printed; its generator stands still while D is sure of the fakes"),
     "reuse_fakes": Setting(True, "saves a generator pass a step; Algorithm 1 prints fresh codes"),
     **_ADAM,
     "steps_per_execution": Setting(1, "more gains nothing where a step is long"),
     **_OUTPUT,
+}
+
+_RADFORD = {
+    "epochs": Setting(1000, 'printed, as "e.g. 1000"'),
+    "batch_size": Setting(128, "printed"),
+    **_DCGAN,
+    "latent_dim": Setting(100, "of Radford's figure 1, which the paper shows as its own"),
+    "prior": Setting("normal", "printed"),
+    "filters": Setting(128, "of Radford's figure 1: 1024, 512, 256, 128; not printed for the discriminator: the same"),
+    "kernel_size": Setting(5, "of Radford's figure 1"),
+    "loss": Setting(
+        "non_saturating",
+        "log(1 - D(G(z))) is printed; the code that the paper refers to maximises log D(G(z)). Its step 5, log D of "
+        "real images, has no gradient for the generator",
+    ),
+    "reuse_fakes": Setting(True, "printed: the generator's step uses the fakes made for the discriminator"),
+    "d_learning_rate": Setting(2e-4, "of Adam; printed"),
+    "g_learning_rate": Setting(2e-4, "of Adam; printed"),
+    "d_beta_1": Setting(0.5, "0.05 is printed, as Radford's; his is 0.5"),
+    "sample_every": Setting(10, "a thousand epochs"),
+}
+_UPSAMPLING = {
+    **_DCGAN,
+    "prior": Setting("uniform", "printed: U(-1, 1)"),
+    "latent_dim": Setting(100, "printed"),
+    "kernel_size": Setting(5, "printed"),
+    "upsampling": Setting("nearest", "printed: upsampling, then a convolution"),
+    "activation": Setting("leaky_relu", "printed: LeakyReLU between all layers"),
+    "loss": Setting("non_saturating", "1 - D(G(z)) is printed; it stands still while D is sure of the fakes"),
+    "reuse_fakes": Setting(False, "printed: the generator is trained on a batch of its own"),
+    "d_learning_rate": Setting(2e-4, "of Adam, which is printed; the rate is not: Radford's"),
+}
+_STIFF_128 = {
+    "image_size": Setting(128, "printed"),
+    "batch_size": Setting(64, "not printed; half of Radford's, for 8,000 to 10,000 images"),
+    **_UPSAMPLING,
+    "filters": Setting(16, "read: 8 × 8 × 128 is printed, halved by each doubling: 64, 32, 16, and then the image's 3"),
+    "depth": Setting(4, "printed: four convolutions from 8 × 8; for D three are, but 128 to 8 takes four"),
 }
 
 RECIPES = {
@@ -181,6 +239,70 @@ RECIPES = {
                 "epochs": Setting(50, "printed by Ding, Shao, Ren; the report trains 100"),
                 "batch_size": Setting(128, "not printed; Radford's"),
                 **_DCGAN,
+            },
+        ),
+        Recipe(
+            "dcgan-mnist-upsampling",
+            "DCGAN",
+            STIFF,
+            {
+                **_MNIST,
+                "epochs": Setting(25, "printed"),
+                "batch_size": Setting(128, "not printed; Radford's"),
+                **_UPSAMPLING,
+                "filters": Setting(64, "read: layers are removed beyond the two that 28 needs, from 7 × 7 × 128"),
+            },
+        ),
+        Recipe(
+            "dcgan-cifar10",
+            "DCGAN",
+            ANONYMOUS,
+            {
+                "data": Setting("cifar10", "printed"),
+                "split": Setting("train", "not printed; 50,000 images"),
+                "image_size": Setting(64, "printed, for images of 32 × 32"),
+                **_FOLDER,
+                **_RADFORD,
+            },
+        ),
+        Recipe(
+            "dcgan-stl10",
+            "DCGAN",
+            ANONYMOUS,
+            {
+                "data": Setting("stl10", "printed"),
+                "split": Setting("train", "5,000 images; more may help, it says: unlabelled has 100,000"),
+                "image_size": Setting(64, "printed, for images of 96 × 96"),
+                **_FOLDER,
+                **_RADFORD,
+            },
+        ),
+        Recipe(
+            "dcgan-flowers",
+            "DCGAN",
+            STIFF,
+            {
+                "data": Setting("oxford_flowers102", "printed"),
+                "split": Setting("train+validation+test", "8,189 images, of which 8,100 are printed"),
+                **_FOLDER,
+                "epochs": Setting(40, "printed"),
+                **_STIFF_128,
+            },
+        ),
+        Recipe(
+            "dcgan-cats",
+            "DCGAN",
+            STIFF,
+            {
+                "data": Setting(
+                    "cat-dataset", "printed; of Kaggle: pip install 'kgan[cats]', or name a folder with --data"
+                ),
+                "split": Setting("train", "there is one"),
+                **_FOLDER,
+                "crop": Setting("head", "by .cat files where there are any: the paper's wish; it trained on centre"),
+                "epochs": Setting(60, "55 and 60 are printed; by 60 its run had collapsed"),
+                **_STIFF_128,
+                "chosen_epochs": Setting("55,60", "printed: figures 11 and 12"),
             },
         ),
         Recipe(
@@ -253,7 +375,7 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
         image_shape: (height, width, channels).
 
     Raises:
-        ValueError: for an image size that the networks cannot make.
+        ValueError: for an image size, or a depth, that the networks cannot have.
 
     Example:
         >>> recipe = get("dcgan-digits")
@@ -266,13 +388,14 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
 
     common = {name: settings[name] for name in ("d_steps", "reuse_fakes", "prior", "seed")}
     if recipe.model == "DCGAN":
-        sizes = {name: settings[name] for name in ("latent_dim", "filters", "kernel_size")}
-        model = DCGAN(image_shape, **sizes, **common)
+        names = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm")
+        of_networks = {name: settings[name] for name in names}
+        model = DCGAN(image_shape, depth=settings["depth"] or None, **of_networks, **common)
     else:
-        hidden_units, seed = settings["hidden_units"], settings["seed"]
+        hidden_units, norm, seed = settings["hidden_units"], settings["norm"], settings["seed"]
         model = GAN(
-            networks.dense_generator(image_shape, settings["latent_dim"], hidden_units, seed=seed),
-            networks.dense_discriminator(image_shape, hidden_units, seed=seed + 1),
+            networks.dense_generator(image_shape, settings["latent_dim"], hidden_units, norm=norm, seed=seed),
+            networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed + 1),
             **common,
         )
     model.compile(

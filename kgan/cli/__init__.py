@@ -1,4 +1,4 @@
-"""The command line: `kgan train`, `kgan sample`, `kgan recipes`.
+"""The command line: `kgan train`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan recipes`.
 
 Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
 """
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 app.command()(train.train)
 app.command()(draw.sample)
+app.command()(draw.interpolate)
+app.command()(draw.traverse)
 app.command(name="recipes")(show.list_recipes)
 
 

@@ -36,9 +36,11 @@ def warn(message: str | Warning, *rest: Any) -> None:
     typer.echo(f"warning: {sentence(message)}", err=True)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], to_the_right: Sequence[str] = ()) -> None:
     console = Console() if on_a_terminal() else Console(width=10_000, force_terminal=False)  # nothing cut or folded
-    table = Table(*headings, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in to_the_right else "left")
     for row in rows:
         table.add_row(*row)
     console.print(table, soft_wrap=False)

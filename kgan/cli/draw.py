@@ -1,19 +1,33 @@
-"""`kgan sample`: pictures of a trained run."""
+"""`kgan sample`, `kgan interpolate`, `kgan traverse`: pictures of a trained run."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kgan.cli.console import one_sentence
 
+if TYPE_CHECKING:
+    import numpy as np
+
+CANDIDATES = 8  # for each image of the best
+
+Run = Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-digits.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same picture.")]
+Picture = Annotated[Path | None, typer.Option("--out", metavar="FILE.png", help="In the run directory unless given.")]
+
 
 def sample(
-    run: Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-digits.")],
-    count: Annotated[int, typer.Option(min=1, help="Images to draw.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same images.")] = 0,
+    run: Run,
+    count: Annotated[int, typer.Option(min=1, max=10**6, help="Images to draw.")] = 64,
+    seed: Seed = 0,
+    best: Annotated[
+        bool,
+        typer.Option(help=f"The best of {CANDIDATES} times as many, by the discriminator, best first: cherry-picked."),
+    ] = False,
+    beside_real: Annotated[bool, typer.Option(help="A grid, with as many real images to the right of it.")] = False,
     out: Annotated[
         str | None,
         typer.Option(
@@ -27,31 +41,140 @@ def sample(
     from kgan import runs
 
     with one_sentence():
-        directory = run.parent if run.is_file() else run
-        target = Path(out) if out else directory / f"sample-{count}-seed-{seed}.png"
+        of_how_many = f"-best-of-{count * CANDIDATES}" if best else ""
+        name = f"sample-{count}{of_how_many}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
+        target = Path(out) if out else _directory(run) / name
         suffix = target.suffix.lower()
         as_folder = bool(out) and (out.endswith(("/", "\\")) or target.is_dir() or not suffix)
         if not as_folder and suffix not in (".png", ".npy"):
             raise ValueError(f"--out is {out}: it must end in .png, .npy, or / for a folder")
         if as_folder and target.exists() and any(target.iterdir()):
             raise FileExistsError(f"{target} holds files already: name an empty or a new folder with --out")
+        if beside_real and (as_folder or suffix != ".png"):
+            raise ValueError(f"--out is {out}: beside real images samples make a grid, which ends in .png")
         model = runs.load_model(run)
+        real_images = _real_images(run, count, seed) if beside_real else None
 
         import imageio.v3 as iio
         import numpy as np
 
         from kgan import plots
 
-        images = model.generate(count, seed=seed)
+        images, caption = model.generate(count * CANDIDATES if best else count, seed=seed), "generated"
+        if best:
+            images = images[np.argsort(-model.score(images), kind="stable")[:count]]
+            caption = f"the best {count} of {count * CANDIDATES} by the discriminator"
         if as_folder:
             digits = max(4, len(str(count)))
             for number, pixels in enumerate(plots.to_uint8(images), start=1):
-                with runs.replacing(target / f"{number:0{digits}}.png") as temporary:
+                file = f"{'best-' if best else ''}{number:0{digits}}.png"
+                with runs.replacing(target / file) as temporary:
                     iio.imwrite(temporary, pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
         else:
             with runs.replacing(target) as temporary:
                 if suffix == ".npy":
                     np.save(temporary, plots.to_uint8(images))
+                elif real_images is not None:
+                    grids = [plots.image_grid(each, margin=0) for each in (images, real_images)]
+                    plots.side_by_side(grids, [caption, "real"]).save(temporary)
                 else:
-                    plots.image_grid(images).save(temporary)
+                    grid = plots.image_grid(images)
+                    (plots.captioned(grid, caption) if best else grid).save(temporary)
     typer.echo(target)
+
+
+def interpolate(
+    run: Run,
+    pairs: Annotated[int, typer.Option(min=1, max=64, help="Pairs of codes, one a row.")] = 6,
+    steps: Annotated[int, typer.Option(min=2, max=64, help="Images from one code to the other.")] = 9,
+    seed: Seed = 0,
+    out: Picture = None,
+) -> None:
+    """Walk between pairs of codes, on straight and on spherical paths: a PNG, and beside it a GIF that loops."""
+    from kgan import runs
+
+    with one_sentence():
+        target = _png(out, run, f"interpolate-seed-{seed}.png")
+        model = runs.load_model(run)
+
+        from kgan import latent, plots
+
+        codes = latent.sample_codes(2 * pairs, model.latent_dim, model.prior, seed).numpy()
+        start, end = codes[::2], codes[1::2]
+        grids = []
+        for path in latent.PATHS:
+            walks = latent.interpolate(start, end, steps, path).reshape(-1, model.latent_dim)
+            grids.append(plots.captioned(plots.image_grid(model.generate(walks), steps), f"{path} interpolation"))
+        with runs.replacing(target) as temporary:
+            plots.stacked(grids).save(temporary)
+
+        fine = latent.interpolate(start, end, 24).swapaxes(0, 1)
+        gif = target.with_suffix(".gif")
+        with runs.replacing(gif) as temporary:
+            animation = plots.GIF(temporary, milliseconds=80, hold=80)
+            for moment in (*fine, *fine[-2:0:-1]):  # there and back
+                animation.append(plots.image_grid(model.generate(moment)))
+    typer.echo(f"{target}\n{gif}")
+
+
+def traverse(
+    run: Run,
+    units: Annotated[
+        str, typer.Option(metavar="0,1,…", help="Units of the code, counted from 0; one a row.")
+    ] = "0,1,2,3,4,5,6,7",
+    steps: Annotated[int, typer.Option(min=2, max=64, help="Images in a row.")] = 9,
+    seed: Seed = 0,
+    out: Picture = None,
+) -> None:
+    """Change one unit of a code at a time, over the range of its prior, and see what it does."""
+    from kgan import runs
+
+    with one_sentence():
+        target = _png(out, run, f"traverse-seed-{seed}.png")
+        try:
+            rows = [int(unit) for unit in units.split(",")]
+        except ValueError:
+            raise ValueError(f"--units is {units}: write whole numbers with commas between them") from None
+        model = runs.load_model(run)
+
+        import numpy as np
+
+        from kgan import latent, plots
+
+        end = 1.0 if model.prior == "uniform" else 2.0  # of N(0, 1), 95 % lie within 2
+        code = latent.sample_codes(1, model.latent_dim, model.prior, seed).numpy()[0]
+        codes = latent.traverse(code, rows, np.linspace(-end, end, steps))
+        grid = plots.image_grid(model.generate(codes.reshape(-1, model.latent_dim)), steps)
+        with runs.replacing(target) as temporary:
+            labelled = plots.with_row_labels(grid, [str(unit) for unit in rows])
+            plots.captioned(labelled, f"one unit a row, from {-end:g} to {end:g}").save(temporary)
+    typer.echo(target)
+
+
+def _directory(run: Path) -> Path:
+    return run.parent if run.is_file() else run
+
+
+def _png(out: Path | None, run: Path, name: str) -> Path:
+    if out and out.suffix.lower() != ".png":
+        raise ValueError(f"--out is {out}: it must end in .png")
+    return out or _directory(run) / name
+
+
+def _real_images(run: Path, count: int, seed: int) -> np.ndarray:
+    """As many of the images that a run was trained on, drawn by the seed."""
+    import numpy as np
+
+    from kgan import data, recipes, runs
+
+    record = runs.read_json(_directory(run) / "run.json")
+    try:
+        settings = recipes.resolve(recipes.get(record["recipe"]), record["settings"])
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"{_directory(run) / 'run.json'} does not say what the run was trained on") from None
+    options = {name: settings[name] for name in ("split", "image_size", "crop", "background")}
+    images = data.load(settings["data"], dtype="uint8", **options)
+    if count > len(images):
+        raise ValueError(f"--count is {count}: there are only {len(images)} real images to show beside them")
+    chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
+    return np.float32(images[chosen]) / np.float32(127.5) - 1

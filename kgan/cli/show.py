@@ -1,4 +1,4 @@
-"""`kgan recipes`: what can be trained, with every setting and its reason."""
+"""`kgan recipes`: what can be trained, with every setting and its reason, and the networks layer by layer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from kgan.cli.console import one_sentence, table
 
 
 def list_recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show every setting of this recipe.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Show every setting of this recipe, and its networks.")
+    ] = None,
 ) -> None:
-    """List the recipes, or show every setting of one with its reason."""
+    """List the recipes, or show every setting of one with its reason, and its networks."""
     with one_sentence():
         if name:
             recipe = recipes.get(name)
@@ -22,8 +24,26 @@ def list_recipes(
                 ("setting", "value", "reason"),
                 [(key, str(setting.value), setting.why) for key, setting in recipe.settings.items()],
             )
+            _draw_networks(recipe)
         else:
             table(
                 ("recipe", "data set", "epochs", "paper"),
                 [(each.name, each["data"], str(each["epochs"]), each.paper) for each in recipes.RECIPES.values()],
             )
+
+
+def _draw_networks(recipe: recipes.Recipe) -> None:
+    from kgan import networks
+
+    channels = 1 if recipe["data"] in ("digits", "mnist") else 3
+    model = recipes.build(recipe, recipes.resolve(recipe, {}), (recipe["image_size"], recipe["image_size"], channels))
+    for network in (model.generator, model.discriminator):
+        rows = [("codes" if network is model.generator else "images", _shape(network.input_shape[1:]), "")]
+        rows += [(layer, _shape(shape), f"{count:,}") for layer, shape, count in networks.rows(network)]
+        rows.append(("", "", f"{network.count_params():,}"))
+        typer.echo()
+        table((network.name, "shape", "parameters"), rows, to_the_right=("shape", "parameters"))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " × ".join(str(size) for size in shape)

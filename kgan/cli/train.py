@@ -93,8 +93,8 @@ def _images(settings: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     from kgan import data, folders
 
     source, size = settings["data"], settings["image_size"]
-    if data.is_folder(source):
-        folder = folders.load(source, size, crop=settings["crop"], background=settings["background"])
+    if path := data.folder(source):
+        folder = folders.load(path, size, crop=settings["crop"], background=settings["background"])
         return folder.images, {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
     images = data.load(source, split=settings["split"], image_size=size, dtype="uint8")
     return images, {"images": images.shape}
@@ -198,7 +198,7 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
         callbacks.HistoryCSV(directory / "history.csv"),
         callbacks.SampleGrid(directory / "samples", every=every),
         callbacks.EpochGIF(gif, every=every),
-        callbacks.ChosenEpochs(directory / "epochs.png"),
+        callbacks.ChosenEpochs(directory / "epochs.png", [int(n) for n in settings["chosen_epochs"].split(",")]),
         callbacks.LossCurves(directory / "losses.png"),
         checkpoint,
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: write_record("running")),
