@@ -389,15 +389,12 @@ class GAN(keras.Model):
 
     def _choose_references(self, x: Any) -> None:
         """Reference and virtual batch normalisation go by one batch of real images, or of codes, chosen once."""
-        for network in (self.discriminator, self.generator):
-            for layer in network.layers:
-                if isinstance(layer, ReferenceBatch) and not int(layer.chosen):
-                    if network is self.generator:
-                        never = np.iinfo(np.int64).max  # the number of a step that will not come
-                        codes = latent.sample_codes(layer.size, self.latent_dim, self.prior, seed=(self.seed, never))
-                        layer.adapt(codes)
-                    else:
-                        layer.adapt(_some_images(x, layer.size, self.seed))
+        for layer in _references(self.discriminator):
+            layer.adapt(_some_images(x, layer.size, self.seed))
+        for layer in _references(self.generator):
+            never = np.iinfo(np.int64).max  # the number of a step that will not come
+            codes = latent.sample_codes(layer.size, self.latent_dim, self.prior, seed=(self.seed, never))
+            layer.adapt(codes)
 
     def _check_first_batch(self, batch: Any) -> None:
         images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
@@ -451,6 +448,15 @@ def _from_epoch(epoch: int, dataset: tf.data.Dataset, steps_per_epoch: int) -> t
             f"a data set of {count} batches cannot be resumed in epochs of {steps_per_epoch} steps: repeat() it"
         )
     return (dataset if count == tf.data.INFINITE_CARDINALITY else dataset.repeat()).skip(epoch * steps_per_epoch)
+
+
+def _references(network: keras.Model) -> Iterator[ReferenceBatch]:
+    """The reference batches of a network that are not chosen yet."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _references(layer)
+        elif isinstance(layer, ReferenceBatch) and not int(layer.chosen):
+            yield layer
 
 
 def _some_images(x: Any, count: int, seed: int) -> tf.Tensor:

@@ -1,12 +1,19 @@
 """Small real images and small models, so that every test is a matter of moments."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import kgan
 from kgan._backend import keras
+from kgan.cli import app
+
+# 7 steps an epoch on 16 × 16 digits
+SMALL = ["--batch-size", "256", "--set", "image_size=16", "--set", "filters=4", "--set", "latent_dim=8"]
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +68,24 @@ def mnist_dir():
     if not directory or not os.path.isdir(os.path.join(directory, "mnist")):
         pytest.skip("TFDS_DATA_DIR names no directory with MNIST")
     return directory
+
+
+@pytest.fixture
+def kgan_command(tmp_path, monkeypatch):
+    """Run the command in an empty directory, in this process."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The directory of a small run, trained in a process of its own, and what that printed."""
+    directory = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "kgan", "train", "--epochs", "3", *SMALL]
+    result = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return directory / "runs" / "dcgan-digits", result

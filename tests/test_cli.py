@@ -10,37 +10,11 @@ import time
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from conftest import SMALL
 
 import kgan
-from kgan import plots, recipes, runs
+from kgan import recipes, runs
 from kgan._backend import keras, tf
-from kgan.cli import app
-
-# 7 steps an epoch on 16 × 16 digits
-SMALL = ["--batch-size", "256", "--set", "image_size=16", "--set", "filters=4", "--set", "latent_dim=8"]
-
-
-@pytest.fixture
-def kgan_command(tmp_path, monkeypatch):
-    """Run the command in an empty directory, in this process."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """The directory of a small run, trained in a process of its own, and what that printed."""
-    directory = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "kgan", "train", "--epochs", "3", *SMALL]
-    result = subprocess.run(command, cwd=directory, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return directory / "runs" / "dcgan-digits", result
-
 
 # kgan train
 
@@ -415,57 +389,6 @@ def test_another_backend_gets_one_sentence(tmp_path):
     assert result.stderr.count("\n") == 1
 
 
-# kgan sample
-
-
-def test_sample_makes_a_grid_in_the_run_directory(trained, kgan_command):
-    run, _ = trained
-    result = kgan_command("sample", run, "--count", 9, "--seed", 5)
-    assert result.stdout.strip() == str(run / "sample-9-seed-5.png")
-    expected = plots.image_grid(runs.load_model(run).generate(9, seed=5))
-    np.testing.assert_array_equal(iio.imread(run / "sample-9-seed-5.png"), np.asarray(expected))
-
-
-def test_sample_into_an_array_and_a_folder(trained, kgan_command, tmp_path):
-    run, _ = trained
-    expected = plots.to_uint8(runs.load_model(run).generate(5, seed=2))
-    for out in ("a.npy", "folder/", "plain"):
-        result = kgan_command("sample", run, "--count", 5, "--seed", 2, "--out", out)
-        assert result.exit_code == 0, result.output
-    array = np.load("a.npy", allow_pickle=False)
-    assert (array.dtype, array.shape) == (np.uint8, (5, 16, 16, 1))
-    np.testing.assert_array_equal(array, expected)
-    for folder in ("folder", "plain"):
-        names = sorted(path.name for path in (tmp_path / folder).iterdir())
-        assert names == [f"{number:04}.png" for number in range(1, 6)]
-        pictures = [iio.imread(tmp_path / folder / name) for name in names]
-        np.testing.assert_array_equal(np.stack(pictures)[..., None], expected)
-
-
-def test_samples_train_another_model(trained, kgan_command):
-    """What `kgan sample` writes, `kgan train --data` reads."""
-    run, _ = trained
-    kgan_command("sample", run, "--count", 40, "--out", "a.npy")
-    result = kgan_command("train", "gan-digits", "--data", "a.npy", "--set", "image_size=16", "--epochs", 1)
-    assert result.exit_code == 0, result.output
-
-
-def test_sample_refuses(trained, kgan_command, tmp_path):
-    run, _ = trained
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "a.png").touch()
-    for arguments, sentence in (
-        ([run, "--out", "a.jpg"], "--out is a.jpg: it must end in .png, .npy, or / for a folder"),
-        ([run, "--out", "full"], "full holds files already"),
-        ([run, "--count", 0], "Invalid value for '--count'"),
-        (["nowhere"], "there is no model at nowhere"),
-    ):
-        result = kgan_command("sample", *arguments)
-        assert result.exit_code == 2
-        assert sentence in result.output
-    assert [path.name for path in (tmp_path / "full").iterdir()] == ["a.png"]
-
-
 # kgan recipes
 
 
@@ -489,9 +412,21 @@ def test_recipes_name_shows_every_setting_with_its_reason(kgan_command):
     assert kgan_command("recipes", "nosuch").exit_code == 2
 
 
+def test_recipes_name_draws_the_networks(kgan_command):
+    lines = [line.split() for line in kgan_command("recipes", "dcgan-cats").stdout.splitlines()]
+    # generator: 100 · 8192 + 4 · 128, the last convolution 25 · 16 · 3 + 3; discriminator: 25 · 3 · 16 + 16
+    for row in (
+        "dense · reshape · batch norm · leaky ReLU 0.2 8 × 8 × 128 819,712",
+        "5 × 5 convolution, stride 1 · tanh 128 × 128 × 3 1,203",
+        "5 × 5 convolution, stride 2 · leaky ReLU 0.2 64 × 64 × 16 1,216",
+    ):
+        assert row.split() in lines
+    assert [line for line in lines if len(line) == 1][-2:] == [["1,090,163"], ["279,105"]]
+
+
 def test_help_and_version(kgan_command):
     assert kgan_command("--version").stdout == f"kgan {kgan.__version__}\n"
-    for command in ([], ["train"], ["sample"], ["recipes"]):
+    for command in ([], ["train"], ["sample"], ["interpolate"], ["traverse"], ["recipes"]):
         result = kgan_command(*command, "--help")
         assert result.exit_code == 0
         assert "--help" in result.stdout

@@ -3,6 +3,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from kgan import latent
 from kgan._backend import tf
@@ -54,3 +55,63 @@ def test_fewer_codes_are_the_first_of_more():
 def test_unknown_prior():
     with pytest.raises(ValueError, match="unknown prior 'cauchy': choose one of normal, uniform"):
         latent.sample_codes(3, 4, "cauchy")
+
+
+# Walks
+
+CODES = hnp.arrays(np.float32, (3, 7), elements=st.floats(-4, 4, width=32))
+
+
+@settings(max_examples=100, deadline=None)
+@given(CODES, CODES, st.integers(2, 20), st.sampled_from(latent.PATHS))
+def test_walks_begin_and_end_exactly_at_their_codes(start, end, steps, path):
+    codes = latent.interpolate(start, end, steps, path)
+    assert codes.shape == (3, steps, 7)
+    np.testing.assert_array_equal(codes[:, 0], start)
+    np.testing.assert_array_equal(codes[:, -1], end)
+    assert np.isfinite(codes).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 100), st.integers(3, 20))
+def test_spherical_walks_turn_evenly_and_their_norm_goes_evenly(seed, units, steps):
+    start, end = np.random.default_rng(seed).normal(size=(2, units))
+    codes = np.float64(latent.interpolate(start, end, steps))
+    norms = np.linalg.norm(codes, axis=1)
+    np.testing.assert_allclose(norms, np.linspace(norms[0], norms[-1], steps), rtol=1e-5)
+    directions = codes / norms[:, np.newaxis]
+    cosines = (directions[1:] * directions[:-1]).sum(axis=1)
+    assert np.ptp(np.arccos(np.clip(cosines, -1, 1))) < 1e-3
+
+
+def test_walks_by_hand():
+    start, end = np.array([1.0, 0.0]), np.array([0.0, 3.0])
+    np.testing.assert_allclose(latent.interpolate(start, end, 3, "linear"), [[1, 0], [0.5, 1.5], [0, 3]])
+    # A quarter turn, half of it 45°; the norm goes from 1 over 2 to 3.
+    np.testing.assert_allclose(latent.interpolate(start, end, 3), [[1, 0], [2**0.5, 2**0.5], [0, 3]], rtol=1e-6)
+    # Opposite directions lie on no one circle: straight.
+    np.testing.assert_allclose(latent.interpolate(start, -start, 3), [[1, 0], [0, 0], [-1, 0]], atol=1e-7)
+
+
+def test_traversal_changes_one_unit_only():
+    code = np.arange(5, dtype=np.float32)
+    codes = latent.traverse(code, units=[1, 4], values=[-2, 0, 2])
+    assert codes.shape == (2, 3, 5)
+    for row, unit in enumerate([1, 4]):
+        np.testing.assert_array_equal(codes[row, :, unit], [-2, 0, 2])
+        others = np.arange(5) != unit
+        np.testing.assert_array_equal(codes[row][:, others], np.tile(code[others], (3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("walk", "message"),
+    [
+        (lambda: latent.interpolate(np.ones(3), np.ones(3), 1), "steps is 1: a path has 2 or more"),
+        (lambda: latent.interpolate(np.ones(3), np.ones(4), 2), r"shapes \(3,\) and \(4,\)"),
+        (lambda: latent.interpolate(np.ones(3), np.ones(3), 2, "round"), "unknown path 'round': choose one of linear"),
+        (lambda: latent.traverse(np.ones(3), [-1], [0]), "unit is -1: this code has units 0 to 2"),
+    ],
+)
+def test_walks_that_there_are_not(walk, message):
+    with pytest.raises(ValueError, match=message):
+        walk()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgan import networks
+from kgan import networks, recipes
 from kgan._backend import keras
 
 
@@ -22,6 +22,83 @@ def test_dcgan_parameters_by_hand():
     assert networks.dcgan_discriminator((28, 28, 1)).count_params() == discriminator
 
 
+def parameters(recipe, image_shape):
+    model = recipes.build(recipes.get(recipe), recipes.resolve(recipes.get(recipe), {}), image_shape)
+    return model.generator.count_params(), model.discriminator.count_params()
+
+
+def shapes(network):
+    """Of the tensors that a paper draws: those before and after each convolution."""
+    return list(dict.fromkeys(layer.output.shape[1:] for layer in network.layers if len(layer.output.shape) == 4))
+
+
+def test_radfords_networks_by_hand():
+    # 100 → 4·4·1024, then 5×5 to 512, 256, 128 (each with BatchNormalization), to 3 with a bias
+    generator = (
+        100 * 16384 + 4 * 1024 + 25 * (1024 * 512 + 512 * 256 + 256 * 128) + 4 * (512 + 256 + 128) + 25 * 128 * 3 + 3
+    )
+    # 5×5 to 128 with biases, to 256, 512, 1024 (each with BatchNormalization), 4·4·1024 → 1 with a bias
+    discriminator = 25 * 3 * 128 + 128 + 25 * (128 * 256 + 256 * 512 + 512 * 1024) + 4 * (256 + 512 + 1024) + 16384 + 1
+    assert parameters("dcgan-cifar10", (64, 64, 3)) == (generator, discriminator)
+    assert parameters("dcgan-stl10", (64, 64, 3)) == (generator, discriminator)
+    built = networks.dcgan_generator((64, 64, 3), filters=128, kernel_size=5)
+    assert shapes(built) == [(4, 4, 1024), (8, 8, 512), (16, 16, 256), (32, 32, 128), (64, 64, 3)]
+    built = networks.dcgan_discriminator((64, 64, 3), filters=128, kernel_size=5)
+    assert shapes(built) == [(32, 32, 128), (16, 16, 256), (8, 8, 512), (4, 4, 1024)]
+
+
+def test_upsampling_networks_by_hand():
+    # 100 → 8·8·128, then 5×5 to 64, 32, 16 (each with BatchNormalization), to 3 with a bias
+    generator = 100 * 8192 + 4 * 128 + 25 * (128 * 64 + 64 * 32 + 32 * 16) + 4 * (64 + 32 + 16) + 25 * 16 * 3 + 3
+    # 5×5 to 16 with biases, to 32, 64, 128 (each with BatchNormalization), 8·8·128 → 1 with a bias
+    discriminator = 25 * 3 * 16 + 16 + 25 * (16 * 32 + 32 * 64 + 64 * 128) + 4 * (32 + 64 + 128) + 8192 + 1
+    assert parameters("dcgan-flowers", (128, 128, 3)) == (generator, discriminator)
+    assert parameters("dcgan-cats", (128, 128, 3)) == (generator, discriminator)
+    settings = {"filters": 16, "kernel_size": 5, "depth": 4}
+    built = networks.dcgan_generator((128, 128, 3), upsampling="nearest", activation="leaky_relu", **settings)
+    enlarged = [(size, size, channels) for size, channels in ((16, 128), (32, 64), (64, 32), (128, 16))]
+    convolved = [(16, 16, 64), (32, 32, 32), (64, 64, 16), (128, 128, 3)]
+    assert shapes(built) == [(8, 8, 128), *(shape for pair in zip(enlarged, convolved, strict=True) for shape in pair)]
+    assert not any(isinstance(layer, keras.layers.ReLU) for layer in built.layers)
+    built = networks.dcgan_discriminator((128, 128, 3), **settings)
+    assert shapes(built) == [(64, 64, 16), (32, 32, 32), (16, 16, 64), (8, 8, 128)]
+
+
+def test_upsampling_networks_of_mnist_by_hand():
+    # 100 → 7·7·128, 5×5 to 64 with BatchNormalization, to 1 with a bias; and back
+    generator = 100 * 6272 + 4 * 128 + 25 * 128 * 64 + 4 * 64 + 25 * 64 + 1
+    discriminator = 25 * 64 + 64 + 25 * 64 * 128 + 4 * 128 + 6272 + 1
+    assert parameters("dcgan-mnist-upsampling", (28, 28, 1)) == (generator, discriminator)
+
+
+def test_depth_says_how_often_the_size_is_doubled():
+    assert networks.dcgan_generator((64, 64, 3), filters=4, depth=2).layers[1].output.shape == (None, 16, 16, 8)
+    assert networks.dcgan_discriminator((64, 64, 3), filters=4, depth=3).layers[-2].output.shape == (None, 8 * 8 * 16)
+
+
+@pytest.mark.parametrize("norm", networks.NORMS)
+def test_norms(norm):
+    generator = networks.dcgan_generator((16, 16, 1), 4, 2, norm=norm)
+    discriminator = networks.dcgan_discriminator((16, 16, 1), 2, norm=norm)
+    assert generator.output_shape == (None, 16, 16, 1)
+    assert generator(np.ones((3, 4), "float32")).shape == (3, 16, 16, 1)
+    assert discriminator(np.ones((3, 16, 16, 1), "float32")).shape == (3, 1)
+    kinds = {"batch": "BatchNormalization", "layer": "GroupNormalization", "none": None}
+    expected = kinds.get(norm, "ReferenceNormalization")
+    found = [type(layer).__name__ for layer in generator.layers if "Normalization" in type(layer).__name__]
+    assert found == [expected] * (2 if expected else 0)
+    # What is shifted by a normalisation needs no bias of its own, and what is not does.
+    assert [layer.use_bias for layer in generator.layers if hasattr(layer, "use_bias")] == [norm == "none"] * 2 + [True]
+
+
+def test_layer_norm_is_over_height_width_and_channels():
+    images = np.random.default_rng(0).normal(3, 2, (2, 5, 5, 4)).astype("float32")
+    (layer,) = networks._normalized("layer")
+    normalized = np.asarray(layer(images))
+    np.testing.assert_allclose(normalized.mean((1, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(normalized.std((1, 2, 3)), 1, atol=1e-3)
+
+
 @pytest.mark.parametrize("size", [8, 16, 20, 28, 32, 44, 64, 96, 128])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_dcgan_networks_for_every_size(size, channels):
@@ -30,12 +107,6 @@ def test_dcgan_networks_for_every_size(size, channels):
     images = generator(np.ones((2, 5), "float32"))
     assert images.shape == (2, size, size, channels)
     assert discriminator(images).shape == (2, 1)
-
-
-def test_layers_of_64_pixels_are_radfords():
-    generator = networks.dcgan_generator((64, 64, 3), filters=128)
-    shapes = [layer.output.shape[1:] for layer in generator.layers if "conv" in layer.name or "reshape" in layer.name]
-    assert shapes == [(4, 4, 1024), (8, 8, 512), (16, 16, 256), (32, 32, 128), (64, 64, 3)]
 
 
 def test_images_need_not_be_square():
@@ -62,6 +133,15 @@ def test_a_size_works_or_names_the_nearest(size):
         (lambda: networks.dcgan_generator((28, 28, 1), latent_dim=-4), "latent_dim is -4"),
         (lambda: networks.dcgan_generator((28, 28)), "image_shape is"),
         (lambda: networks.dcgan_discriminator((28, 28, 1), filters=0), "filters is 0"),
+        (
+            lambda: networks.dcgan_generator((28, 28, 1), depth=3),
+            "depth is 3: images of 28 × 28 can be halved from 1 to 2",
+        ),
+        (lambda: networks.dcgan_discriminator((28, 28, 1), depth=0), "depth is 0"),
+        (lambda: networks.dcgan_generator((28, 28, 1), norm="bach"), "unknown norm 'bach': choose one of batch, refer"),
+        (lambda: networks.dense_generator((28,), norm="bach"), "unknown norm 'bach'"),
+        (lambda: networks.dcgan_generator((28, 28, 1), upsampling="x"), "unknown upsampling 'x': choose one of trans"),
+        (lambda: networks.dcgan_generator((28, 28, 1), activation="x"), "unknown activation 'x': choose one of relu"),
         (lambda: networks.dense_generator((0,)), "data_shape is"),
         (lambda: networks.dense_generator(()), "data_shape is"),
         (lambda: networks.dense_discriminator((2,), hidden_units=0), "hidden_units is 0"),

@@ -21,18 +21,39 @@ def test_numbers_that_the_papers_print():
     assert recipes.get("gan-mnist")["epochs"] == 100
     assert recipes.get("gan-mnist")["loss"] == "minimax"
     assert recipes.get("dcgan-mnist")["epochs"] == 50
-    for name in ("gan-mnist", "dcgan-mnist"):
+    for name in ("gan-mnist", "dcgan-mnist", "dcgan-mnist-upsampling"):
         assert recipes.get(name)["data"] == "mnist"
+    for name in ("dcgan-cifar10", "dcgan-stl10"):
+        recipe = recipes.get(name)
+        printed = {"epochs": 1000, "batch_size": 128, "image_size": 64, "latent_dim": 100, "prior": "normal"}
+        printed |= {"d_learning_rate": 2e-4, "g_learning_rate": 2e-4, "reuse_fakes": True}
+        assert {setting: recipe[setting] for setting in printed} == printed
+    for name, epochs in (("dcgan-mnist-upsampling", 25), ("dcgan-flowers", 40), ("dcgan-cats", 60)):
+        recipe = recipes.get(name)
+        printed = {"epochs": epochs, "latent_dim": 100, "prior": "uniform", "kernel_size": 5, "upsampling": "nearest"}
+        assert {setting: recipe[setting] for setting in printed} == printed
+    assert recipes.get("dcgan-cats")["chosen_epochs"] == "55,60"
+    assert recipes.get("dcgan-flowers")["image_size"] == recipes.get("dcgan-cats")["image_size"] == 128
 
 
 def test_settings_reach_the_model():
     recipe = recipes.get("dcgan-digits")
     changes = {"d_learning_rate": 1e-4, "g_beta_1": "0.25", "loss": "minimax", "d_steps": "2", "reuse_fakes": "no"}
+    changes |= {"norm": "virtual", "depth": "1", "upsampling": "nearest", "activation": "leaky_relu"}
     model = recipes.build(recipe, recipes.resolve(recipe, {**changes, "filters": 4, "prior": "uniform"}), (16, 16, 1))
     assert float(model.d_optimizer.learning_rate) == pytest.approx(1e-4)
     assert (model.d_optimizer.beta_1, model.g_optimizer.beta_1) == (0.5, 0.25)
     assert model.generator_loss.__name__ == "minimax"
     assert (model.d_steps, model.reuse_fakes, model.prior, model.filters) == (2, False, "uniform", 4)
+    assert (model.norm, model.depth, model.upsampling, model.activation) == ("virtual", 1, "nearest", "leaky_relu")
+
+
+def test_every_recipe_takes_every_norm():
+    for name in ("gan-digits", "dcgan-digits"):
+        for norm in ("batch", "reference", "virtual", "layer", "none"):
+            recipe = recipes.get(name)
+            small = {"norm": norm, "hidden_units": 4} if name == "gan-digits" else {"norm": norm, "filters": 2}
+            recipes.build(recipe, recipes.resolve(recipe, small), (16, 16, 1))
 
 
 def test_changes_are_parsed_by_type():
@@ -61,6 +82,10 @@ def test_changes_are_parsed_by_type():
         ({"d_learning_rate": "inf"}, "d_learning_rate is inf: it must be above 0 and finite"),
         ({"g_beta_1": 1}, "g_beta_1 is 1.0: it must be from 0 up to"),
         ({"loss": "hinge"}, "loss is hinge: it must be one of minimax, non_saturating"),
+        ({"norm": "bach"}, "norm is bach: it must be one of batch, reference, virtual, layer, none"),
+        ({"depth": -1}, "depth is -1: it must be from 0 to 10"),
+        ({"chosen_epochs": "1;2"}, "chosen_epochs is 1;2: it must be whole numbers from 1 up with commas"),
+        ({"chosen_epochs": "0,2"}, "chosen_epochs is 0,2"),
         ({"label_smoothing": 0.7}, "label_smoothing is 0.7"),
         ({"seed": 2**31}, "seed is 2147483648"),
     ],

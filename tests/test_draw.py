@@ -1,0 +1,147 @@
+import shutil
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+from kgan import data, latent, plots, runs
+
+
+@pytest.fixture
+def run(trained, tmp_path_factory):
+    """A copy of a small run, to draw into."""
+    return shutil.copytree(trained[0], tmp_path_factory.mktemp("run") / "digits")
+
+
+# kgan sample
+
+
+def test_sample_makes_a_grid_in_the_run_directory(run, kgan_command):
+    result = kgan_command("sample", run, "--count", 9, "--seed", 5)
+    assert result.stdout.strip() == str(run / "sample-9-seed-5.png")
+    expected = plots.image_grid(runs.load_model(run).generate(9, seed=5))
+    np.testing.assert_array_equal(iio.imread(run / "sample-9-seed-5.png"), np.asarray(expected))
+
+
+def test_sample_into_an_array_and_a_folder(run, kgan_command, tmp_path):
+    expected = plots.to_uint8(runs.load_model(run).generate(5, seed=2))
+    for out in ("a.npy", "folder/", "plain"):
+        result = kgan_command("sample", run, "--count", 5, "--seed", 2, "--out", out)
+        assert result.exit_code == 0, result.output
+    array = np.load("a.npy", allow_pickle=False)
+    assert (array.dtype, array.shape) == (np.uint8, (5, 16, 16, 1))
+    np.testing.assert_array_equal(array, expected)
+    for folder in ("folder", "plain"):
+        names = sorted(path.name for path in (tmp_path / folder).iterdir())
+        assert names == [f"{number:04}.png" for number in range(1, 6)]
+        pictures = [iio.imread(tmp_path / folder / name) for name in names]
+        np.testing.assert_array_equal(np.stack(pictures)[..., None], expected)
+
+
+def test_samples_train_another_model(run, kgan_command):
+    """What `kgan sample` writes, `kgan train --data` reads."""
+    kgan_command("sample", run, "--count", 40, "--out", "a.npy")
+    result = kgan_command("train", "gan-digits", "--data", "a.npy", "--set", "image_size=16", "--epochs", 1)
+    assert result.exit_code == 0, result.output
+
+
+def test_sample_refuses(run, kgan_command, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.png").touch()
+    for arguments, sentence in (
+        ([run, "--out", "a.jpg"], "--out is a.jpg: it must end in .png, .npy, or / for a folder"),
+        ([run, "--out", "full"], "full holds files already"),
+        ([run, "--count", 0], "Invalid value for '--count'"),
+        (["nowhere"], "there is no model at nowhere"),
+    ):
+        result = kgan_command("sample", *arguments)
+        assert result.exit_code == 2
+        assert sentence in result.output
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["a.png"]
+
+
+# Ranked, and beside real images
+
+
+def test_the_best_are_those_that_the_discriminator_ranks_first(run, kgan_command, tmp_path):
+    result = kgan_command("sample", run, "--count", 4, "--seed", 5, "--best")
+    assert result.stdout.strip() == str(run / "sample-4-best-of-32-seed-5.png")
+    model = runs.load_model(run)
+    images = model.generate(32, seed=5)
+    logits = model.discriminator(images, training=False).numpy()[:, 0]
+    best = plots.image_grid(images[np.argsort(logits)[::-1][:4]])
+    expected = plots.captioned(best, "the best 4 of 32 by the discriminator")
+    np.testing.assert_array_equal(iio.imread(run / "sample-4-best-of-32-seed-5.png"), np.asarray(expected))
+    kgan_command("sample", run, "--count", 2, "--best", "--out", "chosen/")
+    assert sorted(path.name for path in (tmp_path / "chosen").iterdir()) == ["best-0001.png", "best-0002.png"]
+
+
+def test_real_images_stand_to_the_right_of_a_white_line(run, kgan_command):
+    result = kgan_command("sample", run, "--count", 4, "--beside-real")
+    picture = iio.imread(result.stdout.strip())
+    generated = np.asarray(plots.image_grid(runs.load_model(run).generate(4), margin=0))
+    side = len(generated)
+    assert picture.shape == (plots.CAPTION_HEIGHT + side, 2 * side + 8)
+    np.testing.assert_array_equal(picture[plots.CAPTION_HEIGHT :, :side], generated)
+    assert (picture[:, side : side + 8] == 255).all()
+    right = picture[plots.CAPTION_HEIGHT :, side + 8 :]
+    digits = plots.to_uint8(data.load("digits", image_size=16))
+    zoom = side // 32
+    shown = [right[::zoom, ::zoom][top : top + 16, left : left + 16] for top in (0, 16) for left in (0, 16)]
+    rows = [{int(row) for row in np.flatnonzero((digits[..., 0] == image).all((1, 2)))} for image in shown]
+    assert all(rows)
+
+
+# Walks
+
+
+def test_interpolate_begins_and_ends_at_its_codes(run, kgan_command):
+    result = kgan_command("interpolate", run, "--pairs", 2, "--steps", 3, "--seed", 4)
+    assert result.stdout.split() == [str(run / f"interpolate-seed-4.{kind}") for kind in ("png", "gif")]
+    model = runs.load_model(run)
+    codes = latent.sample_codes(4, model.latent_dim, seed=4).numpy()
+    ends = np.asarray(plots.image_grid(model.generate(codes), 2))
+    picture = iio.imread(run / "interpolate-seed-4.png")
+    of_an_image = ends.shape[1] // 2
+    height = len(ends) + plots.CAPTION_HEIGHT
+    for top in (plots.CAPTION_HEIGHT, height + plots.CAPTION_HEIGHT):  # linear, spherical
+        grid = picture[top : top + len(ends)]
+        np.testing.assert_array_equal(grid[:, :of_an_image], ends[:, :of_an_image])
+        np.testing.assert_array_equal(grid[:, -of_an_image:], ends[:, -of_an_image:])
+    with Image.open(run / "interpolate-seed-4.gif") as gif:
+        assert (gif.n_frames, gif.info["loop"]) == (46, 0)
+        moments = []
+        for frame in (1, 22, 24, 45):
+            gif.seek(frame)
+            moments.append(np.asarray(gif.convert("L")))
+    np.testing.assert_array_equal(moments[0], moments[3])  # there and back
+    np.testing.assert_array_equal(moments[1], moments[2])
+
+
+def test_traverse_changes_one_unit_a_row(run, kgan_command):
+    first = kgan_command("traverse", run, "--units", "0,5", "--steps", 3, "--seed", 2).stdout.strip()
+    assert first == str(run / "traverse-seed-2.png")
+    model = runs.load_model(run)
+    codes = np.tile(latent.sample_codes(1, model.latent_dim, seed=2).numpy(), (6, 1))
+    codes[:3, 0] = codes[3:, 5] = [-2, 0, 2]
+    grid = np.asarray(plots.image_grid(model.generate(codes), 3))
+    np.testing.assert_array_equal(iio.imread(first)[plots.CAPTION_HEIGHT :, -grid.shape[1] :], grid)
+    kgan_command("traverse", run, "--units", "0,5", "--steps", 3, "--seed", 2, "--out", "again.png")
+    np.testing.assert_array_equal(iio.imread(first), iio.imread("again.png"))
+
+
+def test_what_cannot_be_drawn_is_one_sentence(run, kgan_command, tmp_path):
+    for arguments, sentence in (
+        (["traverse", run, "--units", "0,x"], "--units is 0,x: write whole numbers with commas between them"),
+        (["traverse", run, "--units", "8"], "unit is 8: this code has units 0 to 7"),
+        (["traverse", run, "--out", "a.gif"], "--out is a.gif: it must end in .png"),
+        (["interpolate", "nowhere"], "there is no model at nowhere"),
+        (["sample", run, "--beside-real", "--out", "a.npy"], "--out is a.npy: beside real images samples make a grid"),
+        (["sample", run, "--beside-real", "--count", "2000"], "--count is 2000: there are only 1797 real images"),
+    ):
+        result = kgan_command(*arguments)
+        assert result.exit_code == 2, result.output
+        assert result.output.startswith("kgan: ")
+        assert sentence in result.output
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,119 @@
+"""Reference and virtual batch normalisation: against numbers by hand, in training, saved and resumed."""
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan import callbacks, networks, runs
+from kgan._backend import keras
+from kgan.reference import ReferenceBatch, ReferenceNormalization
+
+
+def layer(**arguments):
+    built = ReferenceNormalization(size=2, epsilon=0.0, **arguments)
+    built.build((None, 1))
+    return built
+
+
+def test_statistics_are_those_of_the_reference_batch():
+    # Of 1 and 5 the mean is 3 and the variance 4.
+    np.testing.assert_allclose(layer()(np.float32([[1], [5], [3], [7]])), [[-1], [1], [0], [2]])
+
+
+def test_virtual_normalisation_counts_the_example_itself_in():
+    # Of 1, 5 and 6 the mean is 4 and the variance 14 / 3; of 1, 5 and 3 they are 3 and 8 / 3.
+    expected = [[-1], [1], [2 / np.sqrt(14 / 3)], [0]]
+    np.testing.assert_allclose(layer(virtual=True)(np.float32([[1], [5], [6], [3]])), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_images_are_normalised_by_channel_over_all_their_pixels():
+    images = np.random.default_rng(0).normal(size=(5, 3, 4, 2)).astype("float32")
+    normalized = ReferenceNormalization(size=3, epsilon=0.1)(images)
+    mean, variance = images[:3].mean((0, 1, 2)), images[:3].var((0, 1, 2))
+    np.testing.assert_allclose(normalized, (images - mean) / np.sqrt(variance + 0.1), rtol=1e-5, atol=1e-5)
+    virtual = ReferenceNormalization(size=3, epsilon=0.1, virtual=True)(images)
+    together = images[[0, 1, 2, 4]]
+    mean, variance = together.mean((0, 1, 2)), together.var((0, 1, 2))
+    np.testing.assert_allclose(virtual[4], (images[4] - mean) / np.sqrt(variance + 0.1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["reference", "virtual"])
+@pytest.mark.parametrize("training", [True, False])
+def test_an_example_is_seen_alike_in_any_minibatch(norm, training):
+    discriminator = networks.dcgan_discriminator((16, 16, 1), filters=8, norm=norm, seed=0)
+    images = np.random.default_rng(0).normal(size=(6, 16, 16, 1)).astype("float32")
+    together = discriminator(images, training=training)
+    assert together.shape == (6, 1)
+    alone = np.concatenate([discriminator(images[i : i + 1], training=training) for i in range(6)])
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+    assert np.std(alone) > 0
+
+
+def references(model):
+    return [network.layers[0] for network in (model.discriminator, model.generator)]
+
+
+def test_fit_chooses_the_batches_once(small_dcgan, digits):
+    model = small_dcgan(norm="virtual")
+    of_images, of_codes = references(model)
+    assert isinstance(of_images, ReferenceBatch)
+    before = of_codes.examples.numpy()
+    model.fit(digits, batch_size=32, epochs=1, verbose=0)
+    chosen, codes = of_images.examples.numpy(), of_codes.examples.numpy()
+    assert all((digits == image).all((1, 2, 3)).any() for image in chosen)
+    assert len({image.tobytes() for image in chosen}) == 32
+    assert np.abs(codes - before).max() > 0.1
+    model.fit(-digits, batch_size=32, epochs=1, verbose=0)
+    np.testing.assert_array_equal(of_images.examples, chosen)
+    np.testing.assert_array_equal(of_codes.examples, codes)
+
+
+def test_codes_are_of_the_prior(vector_gan, vectors):
+    model = kgan.GAN(
+        networks.dense_generator((2,), 4, 8, activation="linear", norm="reference"),
+        keras.Sequential([keras.Input((2,)), networks.dense_discriminator((2,), 8, norm="virtual")]),
+        prior="uniform",
+    )
+    model.compile()
+    model.fit(vectors, batch_size=32, verbose=0)
+    assert np.abs(model.generator.layers[0].examples).max() < 1
+    of_vectors = model.discriminator.layers[0].layers[0]  # in a network within the network
+    assert all((vectors == vector).all(1).any() for vector in of_vectors.examples.numpy())
+
+
+def test_too_few_images_are_one_sentence(small_dcgan, digits):
+    with pytest.raises(ValueError, match="virtual batch normalisation need 32 images to go by"):
+        small_dcgan(norm="reference").fit(digits[:20], batch_size=4, verbose=0)
+
+
+@pytest.mark.parametrize("norm", networks.NORMS)
+def test_every_norm_saves_loads_and_resumes_exactly(norm, small_dcgan, digits, tmp_path):
+    def fit(model, epochs, **arguments):
+        model.fit(digits, batch_size=32, epochs=epochs, verbose=0, **arguments)
+
+    straight = small_dcgan(norm=norm)
+    fit(straight, 2)
+    model = small_dcgan(norm=norm)
+    fit(model, 1, callbacks=[callbacks.Checkpoint(tmp_path / "checkpoint")])
+    model.save(tmp_path / "model.keras")
+    loaded = runs.load_model(tmp_path / "model.keras")
+    fit(loaded, 1)
+    resumed = small_dcgan(norm=norm)
+    fit(resumed, 2, callbacks=[callbacks.Checkpoint(tmp_path / "checkpoint", resume=True)])
+    for other in (loaded, resumed):
+        for one, same in zip(straight.training_state, other.training_state, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
+def test_half_precision(small_dcgan, digits):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = small_dcgan(norm="virtual")
+    model.fit(digits, batch_size=32, verbose=0)
+    assert np.isfinite(model.generate(4)).all()
+
+
+def test_a_batch_of_another_shape_is_refused():
+    built = ReferenceBatch(size=4)
+    built.build((None, 3))
+    with pytest.raises(ValueError, match=r"a reference batch has shape \(4, 3\), not \(5, 3\)"):
+        built.adapt(np.zeros((5, 3)))
