@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kgan import callbacks, data, folders, latent, losses, networks, plots, recipes, runs
+    from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
     from kgan.runs import load_model
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DCGAN",
     "GAN",
+    "CodeGAN",
     "callbacks",
     "data",
     "folders",
@@ -37,7 +39,7 @@ __all__ = [
     "runs",
 ]
 
-_HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "load_model": "kgan.runs"}
+_HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}
 
 
 def __getattr__(name: str) -> object:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from kgan import plots, runs
+from kgan import latent, losses, plots, runs
 from kgan._backend import keras, tf
 
 
@@ -249,6 +249,71 @@ class LossCurves(EpochCounter):
         self._epochs, self._history = state["epochs"], state["history"]
         if self._epochs:  # the file may be of an epoch that was lost
             self._draw()
+
+
+class CodeCurves(LossCurves):
+    """Draws the loss of real images and the difference of codes of a `CodeGAN`, by iteration; anew each epoch.
+
+    Args:
+        path: of the picture, a PNG.
+
+    Example:
+        >>> watcher = CodeCurves("codes.png")
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._history.setdefault("iterations", []).append(int(self.model.step))
+        super().on_epoch_end(epoch, logs)
+
+    def _draw(self) -> None:
+        guessing = losses.code_loss_of_guessing(self.model.latent_dim, self.model.prior, self.model.code_loss)
+        with runs.replacing(self.path) as temporary:
+            figure = plots.code_curves(self._history, self._history["iterations"], guessing)
+            figure.savefig(temporary, dpi=100)
+
+
+class CodeColumns(Samples):
+    """Draws what a `CodeGAN` makes of codes, after each epoch: figure 6 of Shao, Li and Jiang.
+
+    In columns: the code, as a small image; what is generated from it; the code that is read from that; what is
+    generated from the code that was read; and what from the code read once more.
+
+    Args:
+        path: of the picture, a PNG.
+        rows: how many codes.
+        seed: which codes.
+
+    Example:
+        >>> watcher = CodeColumns("reconstructions.png")
+    """
+
+    def __init__(self, path: str | Path, *, rows: int = 8, seed: int = 0) -> None:
+        super().__init__(rows=rows, columns=1, seed=seed)
+        self.path = Path(path)
+
+    def draw(self) -> Image.Image:
+        model = self.model
+        codes = latent.sample_codes(self.rows, model.latent_dim, model.prior, self.seed)
+        generated = model.generate(codes)
+        read = model.encode(generated)
+        rebuilt = model.generate(read)
+        again = model.reconstruct(rebuilt)
+        shape = generated.shape[1:]
+        columns = {
+            "code": plots.code_images(codes, *shape),
+            "generated": generated,
+            "code read": plots.code_images(read, *shape),
+            "rebuilt": rebuilt,
+            "once more": again,
+        }
+        zoom = -(-80 // shape[1])  # wide enough for the captions
+        grids = [plots.image_grid(images, 1, zoom=zoom) for images in columns.values()]
+        return plots.side_by_side(grids, list(columns))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        with runs.replacing(self.path) as temporary:
+            self.draw().save(temporary)
 
 
 class HistoryCSV(EpochCounter):

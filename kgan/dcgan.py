@@ -20,7 +20,7 @@ class DCGAN(GAN):
         latent_dim: units of a code.
         filters: width of the networks (see `kgan.networks.dcgan_generator`).
         kernel_size: of all convolutions.
-        depth, upsampling, activation, norm: of the networks, likewise.
+        depth, upsampling, activation, norm, stddev: of the networks, likewise.
         reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step
             uses the fakes made for the discriminator: a generator pass is what a step pays most for.
         seed: of the initial weights, the codes and the data order.
@@ -37,6 +37,8 @@ class DCGAN(GAN):
         (16, 28, 28, 1)
     """
 
+    reads_codes = False  # whether the discriminator has a second head (`kgan.CodeGAN`)
+
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
@@ -48,6 +50,7 @@ class DCGAN(GAN):
         upsampling: str = "transposed",
         activation: str = "relu",
         norm: str = "batch",
+        stddev: float = 0.02,
         reuse_fakes: bool = True,
         seed: int = 0,
         **kwargs: Any,
@@ -63,10 +66,18 @@ class DCGAN(GAN):
                 upsampling=upsampling,
                 activation=activation,
                 norm=norm,
+                stddev=stddev,
                 seed=seed,
             )
             discriminator = networks.dcgan_discriminator(
-                image_shape, filters, kernel_size, depth=depth, norm=norm, seed=seed + 1
+                image_shape,
+                filters,
+                kernel_size,
+                depth=depth,
+                norm=norm,
+                stddev=stddev,
+                code_units=latent_dim if self.reads_codes else None,
+                seed=seed + 1,
             )
         super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **kwargs)
         self.image_shape = image_shape
@@ -76,6 +87,7 @@ class DCGAN(GAN):
         self.upsampling = upsampling
         self.activation = activation
         self.norm = norm
+        self.stddev = stddev
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -90,6 +102,7 @@ class DCGAN(GAN):
             "upsampling": self.upsampling,
             "activation": self.activation,
             "norm": self.norm,
+            "stddev": self.stddev,
         }
 
     @classmethod

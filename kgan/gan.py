@@ -24,6 +24,13 @@ class Fakes(NamedTuple):
     tape: tf.GradientTape
 
 
+class Judgement(NamedTuple):
+    """What the discriminator says of a minibatch."""
+
+    logits: tf.Tensor
+    codes: tf.Tensor | None = None  # read from the images, by a discriminator that can (`kgan.CodeGAN`)
+
+
 @keras.saving.register_keras_serializable(package="kgan")
 class GAN(keras.Model):
     """A generator and a discriminator, trained against each other by `fit`.
@@ -72,7 +79,7 @@ class GAN(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        _check_networks(generator, discriminator)
+        self.check_networks(generator, discriminator)
         if d_steps < 1:
             raise ValueError(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
         if prior not in latent.PRIORS:
@@ -143,27 +150,46 @@ class GAN(keras.Model):
         """Ascend log D(x) + log(1 - D(G(z))) by the discriminator's weights alone."""
         with tf.GradientTape() as tape:
             # In two passes: BatchNormalization over a mixture would tell real from fake by itself.
-            real_logits = self.discriminator(real_images, training=True)
-            fake_logits = self.discriminator(fakes.images, training=True)
-            d_loss = self.discriminator_loss(real_logits, fake_logits)
+            real, fake = self.judge(real_images), self.judge(fakes.images)
+            d_loss = self.discriminator_objective(real, fake, fakes.codes)
             scaled_loss = self.d_optimizer.scale_loss(d_loss)
         weights = self.discriminator.trainable_weights
         self.d_optimizer.apply(tape.gradient(scaled_loss, weights), weights)
         self.d_loss_metric.update_state(d_loss, sample_weight=tf.shape(real_images)[0])
-        self.d_real_metric.update_state(tf.sigmoid(real_logits))
-        self.d_fake_metric.update_state(tf.sigmoid(fake_logits))
+        self.d_real_metric.update_state(tf.sigmoid(real.logits))
+        self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
 
     def generator_step(self, fakes: Fakes) -> None:
         """Descend the generator's loss by the generator's weights alone."""
         # The fakes' tape goes on where it stopped. The scope keeps the discriminator's moving averages, which
         # training=True would change, as its own steps left them.
         with fakes.tape, keras.StatelessScope():
-            fake_logits = self.discriminator(fakes.images, training=True)
-            g_loss = self.generator_loss(fake_logits)
+            g_loss = self.generator_objective(self.judge(fakes.images), fakes.codes)
             scaled_loss = self.g_optimizer.scale_loss(g_loss)
         weights = self.generator.trainable_weights
         self.g_optimizer.apply(fakes.tape.gradient(scaled_loss, weights), weights)
         self.g_loss_metric.update_state(g_loss, sample_weight=tf.shape(fakes.codes)[0])
+
+    # What a variant of the GAN changes
+
+    def judge(self, images: tf.Tensor, training: bool = True) -> Judgement:
+        """What the discriminator says of these images."""
+        return Judgement(self.discriminator(images, training=training))
+
+    def discriminator_objective(self, real: Judgement, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
+        """What the discriminator descends; `codes` are those that the fakes were drawn from."""
+        return self.discriminator_loss(real.logits, fake.logits)
+
+    def generator_objective(self, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
+        """What the generator descends."""
+        return self.generator_loss(fake.logits)
+
+    def check_networks(self, generator: keras.Model, discriminator: keras.Model) -> None:
+        """Raise ValueError where the two networks do not fit each other."""
+        _check_shapes(generator, discriminator)
+        if discriminator.output_shape[1:] != (1,):
+            shape = discriminator.output_shape
+            raise ValueError(f"the discriminator's output has shape {shape}: it is logits, (batch, 1)")
 
     # Generating
 
@@ -215,7 +241,7 @@ class GAN(keras.Model):
             (3,)
         """
         each = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-        logits = [self.discriminator(batch, training=False) for batch in each]
+        logits = [self.judge(batch, training=False).logits for batch in each]
         return tf.sigmoid(tf.concat(logits, axis=0)).numpy()[:, 0]
 
     # Keras: compile, fit, save
@@ -493,7 +519,7 @@ def _built_optimizer(
     return optimizer
 
 
-def _check_networks(generator: keras.Model, discriminator: keras.Model) -> None:
+def _check_shapes(generator: keras.Model, discriminator: keras.Model) -> None:
     if len(generator.input_shape) != 2:
         raise ValueError(f"the generator takes inputs of shape {generator.input_shape}: codes are (batch, latent_dim)")
     if generator.output_shape[1:] != discriminator.input_shape[1:]:
@@ -501,5 +527,3 @@ def _check_networks(generator: keras.Model, discriminator: keras.Model) -> None:
             f"the generator makes images of shape {generator.output_shape[1:]}, "
             f"but the discriminator takes {discriminator.input_shape[1:]}"
         )
-    if discriminator.output_shape[1:] != (1,):
-        raise ValueError(f"the discriminator's output has shape {discriminator.output_shape}: it is logits, (batch, 1)")

@@ -17,7 +17,8 @@ from kgan.reference import ReferenceBatch, ReferenceNormalization, WithoutRefere
 
 layers = keras.layers
 
-NORMS = ("batch", "reference", "virtual", "layer", "none")
+REFERENCE_NORMS = ("reference", "virtual")
+NORMS = ("batch", *REFERENCE_NORMS, "layer", "none")
 UPSAMPLINGS = ("transposed", "nearest")
 ACTIVATIONS = ("relu", "leaky_relu")
 
@@ -104,6 +105,7 @@ def dcgan_generator(
     upsampling: str = "transposed",
     activation: str = "relu",
     norm: str = "batch",
+    stddev: float = 0.02,
     seed: int | None = None,
 ) -> keras.Model:
     """Radford et al. (2016), figure 1: a dense layer, then transposed convolutions of stride 2.
@@ -122,6 +124,7 @@ def dcgan_generator(
         activation: "relu" or "leaky_relu" (0.2).
         norm: "batch", "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch
             normalisation by one fixed batch (`kgan.reference`).
+        stddev: of the initial weights.
         seed: of the initial weights.
 
     Raises:
@@ -138,19 +141,19 @@ def dcgan_generator(
     seeds, use_bias = _seeds(seed), norm == "none"  # a normalisation has a shift of its own
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
     network = [
-        layers.Dense(height * width * widths[-1], use_bias=use_bias, kernel_initializer=_normal(seeds)),
+        layers.Dense(height * width * widths[-1], use_bias=use_bias, kernel_initializer=_normal(seeds, stddev)),
         layers.Reshape((height, width, widths[-1])),  # 7 × 7 × 128
         *_normalized(norm),
         _activated(activation),
     ]
     for width in reversed(widths[:-1]):
         network += [
-            *_doubled(width, kernel_size, upsampling, use_bias, seeds),  # 14 × 14 × 64
+            *_doubled(width, kernel_size, upsampling, use_bias, seeds, stddev),  # 14 × 14 × 64
             *_normalized(norm),
             _activated(activation),
         ]
     network += [
-        *_doubled(image_shape[2], kernel_size, upsampling, True, seeds),  # 28 × 28 × 1
+        *_doubled(image_shape[2], kernel_size, upsampling, True, seeds, stddev),  # 28 × 28 × 1
         layers.Activation("tanh", dtype="float32"),
     ]
     return _model("generator", (latent_dim,), network, norm, seeds)
@@ -163,6 +166,8 @@ def dcgan_discriminator(
     *,
     depth: int | None = None,
     norm: str = "batch",
+    stddev: float = 0.02,
+    code_units: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
     """Radford et al. (2016), section 3: convolutions of stride 2 with LeakyReLU, the generator in reverse.
@@ -174,7 +179,10 @@ def dcgan_discriminator(
         filters: of the first layer; doubled in each further one, to at most 8 times as many.
         kernel_size: of the convolutions.
         depth: how many layers halve the size; by default as many as lead to 4 pixels, or to 5 or 7.
-        norm: see `dcgan_generator`.
+        norm, stddev: see `dcgan_generator`.
+        code_units: with a second head that reads a code of so many units from the image: the network then has two
+            outputs, [logits, codes] (Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image
+            Generation*).
         seed: of the initial weights.
 
     Raises:
@@ -190,7 +198,7 @@ def dcgan_discriminator(
     seeds = _seeds(seed)
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
     network = [
-        layers.Conv2D(widths[0], kernel_size, strides=2, padding="same", kernel_initializer=_normal(seeds)),
+        layers.Conv2D(widths[0], kernel_size, strides=2, padding="same", kernel_initializer=_normal(seeds, stddev)),
         layers.LeakyReLU(0.2),  # 14 × 14 × 64
     ]
     for width in widths[1:]:
@@ -201,13 +209,22 @@ def dcgan_discriminator(
                 strides=2,
                 padding="same",
                 use_bias=norm == "none",
-                kernel_initializer=_normal(seeds),
+                kernel_initializer=_normal(seeds, stddev),
             ),  # 7 × 7 × 128
             *_normalized(norm),
             layers.LeakyReLU(0.2),
         ]
-    network += [layers.Flatten(), layers.Dense(1, kernel_initializer=_normal(seeds), dtype="float32")]
-    return _model("discriminator", image_shape, network, norm, seeds)
+    network += [layers.Flatten(), layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32")]
+    model = _model("discriminator", image_shape, network, norm, seeds)
+    if code_units is None:
+        return model
+    _check_positive(code_units=code_units)
+    read = layers.Dense(code_units, kernel_initializer=_normal(seeds, stddev), dtype="float32", name="code")
+    *_, flattened, _ = (layer for layer in model.layers if not isinstance(layer, WithoutReference))
+    codes = read(flattened.output)
+    if norm in REFERENCE_NORMS:
+        codes = WithoutReference(dtype="float32")(codes)
+    return keras.Model(model.inputs[0], [*model.outputs, codes], name="discriminator")
 
 
 class Row(NamedTuple):
@@ -230,6 +247,8 @@ def rows(network: keras.Model) -> list[Row]:
     """
     found: list[Row] = []
     for layer in network.layers:
+        if isinstance(layer, layers.InputLayer):
+            continue
         shape, parameters = tuple(layer.output.shape[1:]), layer.count_params()
         of_one_tensor = found and (found[-1].shape == shape or isinstance(layer, layers.Reshape))
         if of_one_tensor and not isinstance(layer, (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)):
@@ -272,17 +291,17 @@ def _window(layer: keras.layers.Layer) -> str:
 def _model(
     name: str, input_shape: Sequence[int], network: list[keras.layers.Layer], norm: str, seeds: Iterator[int | None]
 ) -> keras.Model:
-    if norm in ("reference", "virtual"):
+    if norm in REFERENCE_NORMS:
         network = [ReferenceBatch(seed=next(seeds)), *network, WithoutReference(dtype="float32")]
     return keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name)
 
 
 def _doubled(
-    filters: int, kernel_size: int, upsampling: str, use_bias: bool, seeds: Iterator[int | None]
+    filters: int, kernel_size: int, upsampling: str, use_bias: bool, seeds: Iterator[int | None], stddev: float
 ) -> list[keras.layers.Layer]:
     """Layers that double height and width."""
     _check_choice("upsampling", upsampling, UPSAMPLINGS)
-    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds)}
+    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds, stddev)}
     if upsampling == "transposed":
         return [layers.Conv2DTranspose(filters, kernel_size, strides=2, **common)]
     return [layers.UpSampling2D(2), layers.Conv2D(filters, kernel_size, **common)]
@@ -356,9 +375,9 @@ def _check_choice(name: str, choice: str, choices: Sequence[str]) -> None:
         raise ValueError(f"unknown {name} {choice!r}: choose one of {', '.join(choices)}")
 
 
-def _normal(seeds: Iterator[int | None]) -> keras.initializers.Initializer:
-    """N(0, 0.02): Radford et al. (2016), section 4."""
-    return keras.initializers.RandomNormal(stddev=0.02, seed=next(seeds))
+def _normal(seeds: Iterator[int | None], stddev: float) -> keras.initializers.Initializer:
+    """N(0, 0.02) in Radford et al. (2016), section 4."""
+    return keras.initializers.RandomNormal(stddev=stddev, seed=next(seeds))
 
 
 def _glorot(seeds: Iterator[int | None]) -> keras.initializers.Initializer:

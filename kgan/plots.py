@@ -125,14 +125,67 @@ def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
         >>> with_row_labels(Image.new("L", (100, 100)), ["3", "7"]).size
         (140, 100)
     """
-    width = 40
+    font, row = ImageFont.load_default(size=15), grid.height / len(labels)
+    width = max(24, *(int(font.getlength(label)) for label in labels)) + 16
     labelled = Image.new(grid.mode, (grid.width + width, grid.height), "white")
     labelled.paste(grid, (width, 0))
-    font, row = ImageFont.load_default(size=15), grid.height / len(labels)
     for number, label in enumerate(labels):
-        place = (width - 6, (number + 0.5) * row)
+        place = (width - 8, (number + 0.5) * row)
         ImageDraw.Draw(labelled).text(place, label, fill="black", font=font, anchor="rm")
     return labelled
+
+
+def code_images(codes: np.ndarray, height: int, width: int, channels: int = 1) -> np.ndarray:
+    """Codes drawn as small images: a grey square for each unit, from -2 (black) to 2 (white).
+
+    Args:
+        codes: (count, latent_dim).
+        height, width, channels: of the images wanted.
+
+    Returns:
+        Images of shape (count, height, width, channels), in [-1, 1].
+
+    Example:
+        >>> code_images(np.zeros((3, 100)), 28, 28).shape
+        (3, 28, 28, 1)
+    """
+    codes = np.clip(np.asarray(codes, np.float32) / 2, -1, 1)
+    side = int(np.ceil(np.sqrt(codes.shape[1])))
+    squares = np.pad(codes, ((0, 0), (0, side**2 - codes.shape[1])), constant_values=1).reshape(-1, side, side)
+    rows, columns = np.arange(height) * side // height, np.arange(width) * side // width
+    return np.repeat(squares[:, rows][:, :, columns, np.newaxis], channels, axis=3)
+
+
+def code_curves(history: Mapping[str, Sequence[float]], iterations: Sequence[int], guessing: float) -> Figure:
+    """The loss of real images and the difference of codes by iteration: figure 4 of Shao, Li and Jiang.
+
+    Args:
+        history: real_loss and code_loss.
+        iterations: at which.
+        guessing: the code loss of one who always guesses the prior's mean, a dashed line.
+
+    Returns:
+        A matplotlib figure.
+
+    Example:
+        >>> figure = code_curves({"real_loss": [0.6, 0.5], "code_loss": [90, 70]}, [100, 200], guessing=100)
+        >>> [axis.get_ylabel() for axis in figure.axes]
+        ['loss of real images', 'difference of codes']
+    """
+    figure = _figure()
+    of_real, of_codes = figure.subplots(2, 1, sharex=True)
+    marker = "o" if len(iterations) == 1 else None
+    of_real.plot(iterations, history["real_loss"], color="tab:blue", marker=marker)
+    of_real.set_ylabel("loss of real images")
+    of_codes.plot(iterations, history["code_loss"], color="tab:orange", marker=marker, label="read from fake images")
+    of_codes.axhline(guessing, color="black", linewidth=1, linestyle="--", label=f"guessing the mean ({guessing:.3g})")
+    of_codes.set_ylabel("difference of codes")
+    of_codes.set_xlabel("iteration")
+    of_codes.set_ylim(bottom=0)
+    of_codes.legend()
+    for axis in (of_real, of_codes):
+        axis.grid(alpha=0.3)
+    return figure
 
 
 def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None) -> Figure:
@@ -150,13 +203,10 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
         >>> [axis.get_ylabel() for axis in figure.axes]
         ['loss', 'probability of being real']
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     epochs = range(1, len(history["d_loss"]) + 1) if epochs is None else epochs
-    figure = Figure(figsize=(7, 6), layout="constrained")  # without pyplot, whose figures would pile up
-    FigureCanvasAgg(figure)
+    figure = _figure()
     losses, probabilities = figure.subplots(2, 1, sharex=True)
     marker = "o" if len(epochs) == 1 else None  # one epoch makes no line
     for axis, curves in (
@@ -174,6 +224,16 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     probabilities.set_ylim(-0.02, 1.02)
     probabilities.xaxis.set_major_locator(MaxNLocator(integer=True))
     probabilities.legend()
+    return figure
+
+
+def _figure() -> Figure:
+    """Without pyplot, whose figures would pile up."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    FigureCanvasAgg(figure)
     return figure
 
 

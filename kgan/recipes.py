@@ -30,7 +30,7 @@ class Recipe:
     """A model, the paper it comes from, and its settings by name."""
 
     name: str
-    model: str  # GAN or DCGAN
+    model: str  # GAN, DCGAN or CodeGAN
     paper: str
     settings: Mapping[str, Setting]
 
@@ -81,6 +81,15 @@ RULES = {
     "g_learning_rate": _RATE,
     "d_beta_1": _DECAY,
     "g_beta_1": _DECAY,
+    "stddev": _RATE,
+    "epsilon": _RATE,
+    "weight_decay": Rule("0 or more, and finite", lambda value: 0 <= value < math.inf),
+    "code_weight": Rule("from 0 to 1", lambda value: 0 <= value <= 1),
+    "code_loss": _one_of("l1", "l2"),
+    "noise": Rule("0 or more, and finite", lambda value: 0 <= value < math.inf),
+    "stages": Rule("from 1 to 10", lambda value: 1 <= value <= 10),
+    "steps_per_epoch": Rule("0 or more", lambda value: value >= 0),
+    "chosen_iterations": Rule("whole numbers from 1 up with commas between them", _are_epochs),
     "steps_per_execution": _AT_LEAST_1,
     "sample_every": _AT_LEAST_1,
     "chosen_epochs": Rule("whole numbers from 1 up with commas between them", _are_epochs),
@@ -92,6 +101,7 @@ RULES = {
 DING = "Ding, Shao, Ren: Image Generative Models by GANs and DCGANs"
 REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
 ANONYMOUS = "Generating Images Using a DCGAN"
+SHAO = "Shao, Li, Jiang: A Survey of DCGAN based Unsupervised Decoding and Image Generation"
 STIFF = "Stiff, von Keyserlingk, Stuart: Image Generation Using Deep Convolutional Generative Adversarial Networks"
 
 _ADAM = {
@@ -192,6 +202,26 @@ _STIFF_128 = {
     **_UPSAMPLING,
     "filters": Setting(16, "read: 8 × 8 × 128 is printed, halved by each doubling: 64, 32, 16, and then the image's 3"),
     "depth": Setting(4, "printed: four convolutions from 8 × 8; for D three are, but 128 to 8 takes four"),
+}
+_CODE = {
+    **_DCGAN,
+    "prior": Setting("normal", "printed: Gaussian"),
+    "filters": Setting(32, "not printed; small, so that a laptop's CPU trains it in minutes"),
+    "norm": Setting("batch", "printed, in every layer; not in D's first and G's last, as Radford et al. 2016"),
+    "stddev": Setting(0.00282, "of initial weights; printed"),
+    "loss": Setting("non_saturating", "minimax is printed; its generator stands still while D is sure of the fakes"),
+    "reuse_fakes": Setting(False, "printed in its figure 1: fresh codes for the generator's step"),
+    "code_weight": Setting(0.012, "w; printed"),
+    "code_loss": Setting("l2", 'printed: "the sum of squared differences"; equation 3 allows l1 as well'),
+    "noise": Setting(0.1, "standard deviation, on real and fake images; printed without its size"),
+    "stages": Setting(1, "printed; 2 is the loop training that it names as next"),
+    "d_learning_rate": Setting(2e-4, "of Adam; printed"),
+    "g_learning_rate": Setting(2e-4, "of Adam; printed"),
+    "d_beta_1": Setting(0.5, "printed"),
+    "g_beta_1": Setting(0.4, "printed"),
+    "epsilon": Setting(1e-8, "of Adam; printed"),
+    "weight_decay": Setting(1e-5, "of Adam; printed. Decoupled, as Keras has it (AdamW)"),
+    "chosen_iterations": Setting("100,200,2400", "samples after these; printed: figure 5"),
 }
 
 RECIPES = {
@@ -306,6 +336,33 @@ RECIPES = {
             },
         ),
         Recipe(
+            "codegan-digits",
+            "CodeGAN",
+            "kgan's offline version of codegan-mnist",
+            {
+                **_DIGITS,
+                "epochs": Setting(40, "as dcgan-digits"),
+                "steps_per_epoch": Setting(0, "of an epoch; 0: once through the data"),
+                "batch_size": Setting(32, "small: 1,797 images make few steps an epoch"),
+                **_CODE,
+                "stddev": Setting(0.02, "Radford's: with 0.00282 the first third of so short a run is lost"),
+            },
+        ),
+        Recipe(
+            "codegan-mnist",
+            "CodeGAN",
+            SHAO,
+            {
+                **_MNIST,
+                "image_size": Setting(64, "printed"),
+                "epochs": Setting(30, "of 100 iterations each: 3,000 are printed"),
+                "steps_per_epoch": Setting(100, "iterations; so curves have a point for each hundred"),
+                "batch_size": Setting(64, "not printed"),
+                **_CODE,
+                "chosen_epochs": Setting("1,2,24", "printed, as iterations 100, 200 and 2,400: figure 5"),
+            },
+        ),
+        Recipe(
             "dcgan-folder",
             "DCGAN",
             "Radford et al.: Unsupervised Representation Learning with DCGANs; for images of your own",
@@ -386,14 +443,17 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
     """
     from kgan import networks
     from kgan._backend import keras
+    from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
 
     common = {name: settings[name] for name in ("d_steps", "reuse_fakes", "prior", "seed")}
-    if recipe.model == "DCGAN":
-        names = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm")
-        of_networks = {name: settings[name] for name in names}
-        model = DCGAN(image_shape, depth=settings["depth"] or None, **of_networks, **common)
+    of_networks = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm", "stddev")
+    of_codes = ("code_weight", "code_loss", "noise", "stages")
+    if recipe.model != "GAN":
+        common |= {name: settings[name] for name in (*of_networks, *of_codes) if name in settings}
+        kind = CodeGAN if recipe.model == "CodeGAN" else DCGAN
+        model = kind(image_shape, depth=settings["depth"] or None, **common)
     else:
         hidden_units, norm, seed = settings["hidden_units"], settings["norm"], settings["seed"]
         model = GAN(
@@ -401,9 +461,10 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
             networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed + 1),
             **common,
         )
+    of_adam = {"epsilon": settings.get("epsilon", 1e-7), "weight_decay": settings.get("weight_decay")}
     model.compile(
-        d_optimizer=keras.optimizers.Adam(settings["d_learning_rate"], beta_1=settings["d_beta_1"]),
-        g_optimizer=keras.optimizers.Adam(settings["g_learning_rate"], beta_1=settings["g_beta_1"]),
+        d_optimizer=keras.optimizers.Adam(settings["d_learning_rate"], settings["d_beta_1"], **of_adam),
+        g_optimizer=keras.optimizers.Adam(settings["g_learning_rate"], settings["g_beta_1"], **of_adam),
         loss=settings["loss"],
         label_smoothing=settings["label_smoothing"],
         steps_per_execution=settings["steps_per_execution"],

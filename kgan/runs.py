@@ -421,7 +421,7 @@ def load_model(run: str | Path) -> GAN:
     if path.suffix != ".keras":  # other formats are older, and less safe
         raise ValueError(f"{path} is not a model that can be loaded: it must be a .keras file")
 
-    import kgan.dcgan  # its classes register themselves with Keras
+    import kgan.codegan  # its classes register themselves with Keras
     from kgan._backend import keras
 
     try:
@@ -431,7 +431,7 @@ def load_model(run: str | Path) -> GAN:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ValueError(f"{path} is not a model that can be loaded: {reason}") from None
     if not isinstance(model, kgan.gan.GAN):
-        raise ValueError(f"{path} holds a {type(model).__name__}: kgan loads a GAN or a DCGAN")
+        raise ValueError(f"{path} holds a {type(model).__name__}: kgan loads a GAN, a DCGAN or a CodeGAN")
     return model
 
 

@@ -15,6 +15,7 @@ from kgan._backend import keras, tf
 README = Path(__file__).parent.parent / "README.md"
 MODULES = (
     "callbacks",
+    "codegan",
     "data",
     "dcgan",
     "folders",

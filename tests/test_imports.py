@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "data": {"folders"},
     "latent": set(),
     "plots": set(),
-    "runs": {"gan", "dcgan"},  # to load a model
+    "runs": {"gan", "codegan"},  # to load a model
     "gan": {
         "losses",
         "latent",
@@ -29,8 +29,9 @@ MAY_IMPORT = {
         "reference",
     },  # data: arrays given to `fit` are shuffled as a function of (seed, step)
     "dcgan": {"gan", "networks", "losses"},
-    "callbacks": {"plots", "latent", "runs"},
-    "recipes": {"gan", "dcgan", "losses", "networks", "data"},
+    "codegan": {"dcgan", "gan", "latent", "losses"},
+    "callbacks": {"losses", "plots", "latent", "runs"},
+    "recipes": {"gan", "dcgan", "codegan", "losses", "networks", "data"},
     "cli.console": set(),
     "cli.train": {"cli.console", "recipes", "callbacks", "data", "folders", "runs"},
     "cli.draw": {"cli.console", "data", "latent", "plots", "recipes", "runs"},

@@ -54,7 +54,7 @@ def test_models_that_cannot_be_loaded(tmp_path):
     with pytest.raises(ValueError, match="is not a model that can be loaded"):
         runs.load_model(tmp_path)
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="holds a Sequential: kgan loads a GAN or a DCGAN"):
+    with pytest.raises(ValueError, match="holds a Sequential: kgan loads a GAN, a DCGAN or a CodeGAN"):
         runs.load_model(tmp_path)
 
 

@@ -1,4 +1,5 @@
-"""The command line: `kgan train`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan recipes`.
+"""The command line: `kgan train`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`,
+`kgan recipes`.
 
 Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
 """
@@ -26,6 +27,7 @@ app.command()(train.train)
 app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(draw.traverse)
+app.command()(draw.reconstruct)
 app.command(name="recipes")(show.list_recipes)
 
 

@@ -1,4 +1,4 @@
-"""`kgan sample`, `kgan interpolate`, `kgan traverse`: pictures of a trained run."""
+"""`kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`: pictures of a trained run."""
 
 from __future__ import annotations
 
@@ -151,6 +151,52 @@ def traverse(
     typer.echo(target)
 
 
+def reconstruct(
+    run: Annotated[Path, typer.Argument(help="Run directory of a CodeGAN, such as runs/codegan-digits.")],
+    images: Annotated[
+        str | None, typer.Option(help="A folder of images, or other data; what the run was trained on unless given.")
+    ] = None,
+    degrade: Annotated[
+        str | None, typer.Option(metavar="noise|blur|mask", help="Spoil the images first, and see what comes back.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Images, one a column.")] = 8,
+    refine: Annotated[int, typer.Option(min=0, max=10_000, help="Gradient steps on the codes that were read.")] = 100,
+    seed: Seed = 0,
+    out: Picture = None,
+) -> None:
+    """Read the codes of images and draw them again: from the codes as read, and from the same refined."""
+    from kgan import runs
+
+    with one_sentence():
+        target = _png(out, run, f"reconstruct{f'-{degrade}' if degrade else ''}-seed-{seed}.png")
+
+        from kgan import data
+
+        if degrade and degrade not in data.DEGRADATIONS:
+            raise ValueError(f"--degrade is {degrade}: choose one of {', '.join(data.DEGRADATIONS)}")
+        model = runs.load_model(run)
+        if not hasattr(model, "encode"):
+            raise ValueError(f"{run} holds a {type(model).__name__}: only a CodeGAN reads codes, as codegan-digits")
+        originals = _real_images(run, count, seed, images)
+
+        import numpy as np
+
+        from kgan import plots
+
+        shown, known = data.degrade(originals, degrade, seed=seed) if degrade else (originals, None)
+        read = model.reconstruct(shown)
+        refined = model.reconstruct(shown, refine=refine, known=known)
+        rows = {"original": originals, **({degrade: shown} if degrade else {}), "read": read, "refined": refined}
+        errors = ", ".join(
+            f"{name} {50 * np.abs(each - originals).mean():.1f} %" for name, each in rows.items() if name != "original"
+        )
+        grid = plots.image_grid(np.concatenate(list(rows.values())), count)
+        with runs.replacing(target) as temporary:
+            labelled = plots.with_row_labels(grid, list(rows))
+            plots.captioned(labelled, f"error of a pixel: {errors}").save(temporary)
+    typer.echo(f"error of a pixel, of the range from black to white: {errors}\n{target}")
+
+
 def _directory(run: Path) -> Path:
     return run.parent if run.is_file() else run
 
@@ -161,8 +207,8 @@ def _png(out: Path | None, run: Path, name: str) -> Path:
     return out or _directory(run) / name
 
 
-def _real_images(run: Path, count: int, seed: int) -> np.ndarray:
-    """As many of the images that a run was trained on, drawn by the seed."""
+def _real_images(run: Path, count: int, seed: int, source: str | None = None) -> np.ndarray:
+    """As many images of a source, or of what a run was trained on, drawn by the seed."""
     import numpy as np
 
     from kgan import data, recipes, runs
@@ -173,8 +219,8 @@ def _real_images(run: Path, count: int, seed: int) -> np.ndarray:
     except (KeyError, TypeError, AttributeError):
         raise ValueError(f"{_directory(run) / 'run.json'} does not say what the run was trained on") from None
     options = {name: settings[name] for name in ("split", "image_size", "crop", "background")}
-    images = data.load(settings["data"], dtype="uint8", **options)
+    images = data.load(source or settings["data"], dtype="uint8", **options)
     if count > len(images):
-        raise ValueError(f"--count is {count}: there are only {len(images)} real images to show beside them")
+        raise ValueError(f"--count is {count}: there are only {len(images)} real images")
     chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
     return np.float32(images[chosen]) / np.float32(127.5) - 1

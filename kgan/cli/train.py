@@ -73,6 +73,7 @@ def train(
             model = recipes.build(plan.recipe, settings, shape)
             of_a_step = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
             dataset = batches(images, of_a_step, seed=settings["seed"])
+            steps = settings.get("steps_per_epoch") or count // of_a_step
             if not resume:
                 held.enter_context(runs.lock(plan.directory))
                 runs.check_free(plan.directory)  # another run may have come first
@@ -85,7 +86,7 @@ def train(
             warn(f"{len(skipped)} image files were skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
             warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
-        _train(plan, model, dataset, count // of_a_step, facts)
+        _train(plan, model, dataset, steps, facts)
 
 
 def _images(settings: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
@@ -196,10 +197,13 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
         keras.callbacks.LambdaCallback(on_train_begin=begin),
         callbacks.StopOnNaN(),
         callbacks.HistoryCSV(directory / "history.csv"),
-        callbacks.SampleGrid(directory / "samples", every=every),
+        callbacks.SampleGrid(
+            directory / "samples", every=every, iterations=_numbers(settings.get("chosen_iterations"))
+        ),
         callbacks.EpochGIF(gif, every=every),
-        callbacks.ChosenEpochs(directory / "epochs.png", [int(n) for n in settings["chosen_epochs"].split(",")]),
+        callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"])),
         callbacks.LossCurves(directory / "losses.png"),
+        *_of_codes(recipe, directory),
         checkpoint,
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: write_record("running")),
     ]
@@ -249,6 +253,20 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
     if status == "interrupted":
         typer.echo(_go_on(directory))
         raise typer.Exit(128 + stopper.signal)
+
+
+def _of_codes(recipe: recipes.Recipe, directory: Path) -> list[keras.callbacks.Callback]:
+    """What is drawn of a CodeGAN beside the rest."""
+    from kgan import callbacks
+
+    if recipe.model != "CodeGAN":
+        return []
+    return [callbacks.CodeCurves(directory / "codes.png"), callbacks.CodeColumns(directory / "reconstructions.png")]
+
+
+def _numbers(text: str | None) -> list[int]:
+    """ "1,10" → [1, 10]"""
+    return [int(number) for number in text.split(",")] if text else []
 
 
 def _go_on(directory: Path) -> str:

@@ -1,0 +1,216 @@
+"""The CodeGAN of Shao, Li and Jiang: a DCGAN whose discriminator reads the code back from the image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kgan import latent, losses
+from kgan._backend import keras, tf
+from kgan.dcgan import DCGAN
+from kgan.gan import Fakes, Judgement
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class CodeGAN(DCGAN):
+    """A DCGAN whose discriminator has a second head, which reads the code that a fake image was drawn from.
+
+        l_total = w · l_code + (1 - w) · l_DCGAN
+
+    Both networks descend it: Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*,
+    equation 2. So the discriminator also encodes images, real ones included, and the generator decodes them.
+
+    Args:
+        image_shape, …, seed: see `DCGAN`.
+        code_weight: w, from 0 (a DCGAN) to 1 (pure regression of codes).
+        code_loss: "l1" or "l2", summed over the units of a code (`kgan.losses`).
+        noise: standard deviation of Gaussian noise on all images that the discriminator is trained on. The paper adds
+            it to the data; on the fakes as well, it does not tell the two apart.
+        stages: how often a code is read in training. 1 is the paper's; at 2 the reconstruction from the code that was
+            read is drawn and read again, and so on (the loop training that it names as next).
+
+    Raises:
+        ValueError: for a weight outside [0, 1], an unknown code loss, noise below 0, no stage, a discriminator without
+            a code head.
+
+    Metrics of an epoch beside those of `GAN`, all of the discriminator's steps:
+        adversarial_loss, code_loss: the two parts of d_loss before they are weighted; the first compares with the
+            d_loss of a DCGAN.
+        real_loss: -log D(x), the part that real images have in adversarial_loss.
+
+    Example:
+        >>> model = kgan.CodeGAN(image_shape=(28, 28, 1), filters=4)
+        >>> model.compile()
+        >>> history = model.fit(images, batch_size=64, epochs=1, verbose=0)
+        >>> model.reconstruct(images[:3]).shape
+        (3, 28, 28, 1)
+    """
+
+    reads_codes = True
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (28, 28, 1),
+        *args: Any,
+        code_weight: float = 0.012,
+        code_loss: str = "l2",
+        noise: float = 0.0,
+        stages: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        if not 0 <= code_weight <= 1:
+            raise ValueError(f"code_weight is {code_weight}: it lies between 0 and 1")
+        if code_loss not in losses.CODE_LOSSES:
+            raise ValueError(f"unknown code_loss {code_loss!r}: choose one of {', '.join(losses.CODE_LOSSES)}")
+        if not 0 <= noise < float("inf"):
+            raise ValueError(f"noise is {noise}: a standard deviation is 0 or more")
+        if stages < 1:
+            raise ValueError(f"stages is {stages}: a code is read once or more")
+        super().__init__(image_shape, *args, **kwargs)
+        self.code_weight = code_weight
+        self.code_loss = code_loss
+        self.noise = noise
+        self.stages = stages
+        self.adversarial_loss_metric = keras.metrics.Mean(name="adversarial_loss")
+        self.code_loss_metric = keras.metrics.Mean(name="code_loss")
+        self.real_loss_metric = keras.metrics.Mean(name="real_loss")
+
+    def get_config(self) -> dict[str, Any]:
+        of_codes = {name: getattr(self, name) for name in ("code_weight", "code_loss", "noise", "stages")}
+        return {**super().get_config(), **of_codes}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return [*super().metrics, self.adversarial_loss_metric, self.code_loss_metric, self.real_loss_metric]
+
+    # The two objectives
+
+    def judge(self, images: tf.Tensor, training: bool = True) -> Judgement:
+        return Judgement(*self.discriminator(images, training=training))
+
+    def discriminator_objective(self, real: Judgement, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
+        adversarial_loss = super().discriminator_objective(real, fake, codes)
+        code_loss = self.code_objective(fake, codes)
+        self.adversarial_loss_metric.update_state(adversarial_loss)
+        self.code_loss_metric.update_state(code_loss)
+        self.real_loss_metric.update_state(tf.nn.softplus(-real.logits))
+        return self.code_weight * code_loss + (1 - self.code_weight) * adversarial_loss
+
+    def generator_objective(self, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
+        adversarial_loss = super().generator_objective(fake, codes)
+        return self.code_weight * self.code_objective(fake, codes) + (1 - self.code_weight) * adversarial_loss
+
+    def code_objective(self, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
+        """l_code, equation 3; over several stages the mean of theirs, each against the codes of the beginning."""
+        distance, read = losses.CODE_LOSSES[self.code_loss], fake.codes
+        total = distance(codes, read)
+        with keras.StatelessScope():  # moving averages are left to the first stage
+            for _ in range(1, self.stages):
+                read = self.judge(self.generator(read, training=True)).codes
+                total += distance(codes, read)
+        return total / self.stages
+
+    def check_networks(self, generator: keras.Model, discriminator: keras.Model) -> None:
+        outputs, latent_dim = discriminator.output_shape, generator.input_shape[-1]
+        if not isinstance(outputs, list) or [shape[1:] for shape in outputs] != [(1,), (latent_dim,)]:
+            raise ValueError(
+                f"the discriminator's output has shape {outputs}: a CodeGAN's has two heads, "
+                f"[logits (batch, 1), codes (batch, {latent_dim})]"
+            )
+
+    # Noise on the images
+
+    def minibatches(self, data: Any) -> list[tf.Tensor]:
+        return [self.noisy(images, 2 * k) for k, images in enumerate(super().minibatches(data))]
+
+    def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
+        fakes = super().draw_fakes(count, draw)
+        with fakes.tape:
+            return fakes._replace(images=self.noisy(fakes.images, 2 * draw + 1))
+
+    def noisy(self, images: tf.Tensor, draw: int) -> tf.Tensor:
+        """The images with Gaussian noise, a function of (seed, step, draw)."""
+        if not self.noise:
+            return images
+        shape = images.shape[1:]
+        seed = self.seed, self.step, 2**20 + draw  # far from the draws of the codes
+        normal = latent.sample_codes(tf.shape(images)[0], math.prod(shape), seed=seed)
+        return images + self.noise * tf.cast(tf.reshape(normal, (-1, *shape)), images.dtype)
+
+    # Encoding
+
+    def encode(
+        self,
+        images: np.ndarray | tf.Tensor,
+        *,
+        refine: int = 0,
+        known: np.ndarray | None = None,
+        learning_rate: float = 0.05,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """The codes that the discriminator reads from images, real or fake.
+
+        Args:
+            images: (count, height, width, channels), in [-1, 1].
+            refine: gradient steps (Adam) on the codes afterwards, which lessen the squared difference between the
+                generator's images and these.
+            known: which pixels count for that, (count, height, width, 1), 1 or 0: all, unless given.
+            learning_rate: of those steps.
+            batch_size: how many are encoded at a time.
+
+        Returns:
+            Codes of shape (count, latent_dim), float32.
+
+        Raises:
+            ValueError: for images of another shape than the model's.
+
+        Example:
+            >>> model.encode(images[:3]).shape
+            (3, 100)
+        """
+        images = np.asarray(images, np.float32)
+        if images.shape[1:] != self.image_shape or not len(images):
+            raise ValueError(f"images have shape {images.shape}: this model encodes (count, *{self.image_shape})")
+        codes = []
+        for i in range(0, len(images), batch_size):
+            batch = slice(i, i + batch_size)
+            read = self.judge(images[batch], training=False).codes
+            if refine:
+                read = self._refined(read, images[batch], 1 if known is None else known[batch], refine, learning_rate)
+            codes.append(np.asarray(read))
+        return np.concatenate(codes)
+
+    def reconstruct(self, images: np.ndarray | tf.Tensor, **how: Any) -> np.ndarray:
+        """What the generator makes of the codes that the discriminator reads from images.
+
+        Args:
+            images: (count, height, width, channels), in [-1, 1].
+            **how: see `encode`.
+
+        Returns:
+            Images of the same shape, float32, in [-1, 1].
+
+        Example:
+            >>> model.reconstruct(images[:3], refine=2).shape
+            (3, 28, 28, 1)
+        """
+        return self.generate(self.encode(images, **how))
+
+    def _refined(self, codes: tf.Tensor, images: np.ndarray, known: Any, steps: int, learning_rate: float) -> tf.Tensor:
+        """The inversion of the generator by gradient descent, begun at the codes that were read."""
+        codes, optimizer = keras.Variable(codes), keras.optimizers.Adam(learning_rate)
+        optimizer.build([codes])
+
+        @tf.function
+        def step() -> None:
+            with tf.GradientTape() as tape:
+                difference = tf.square(self.generator(codes.value, training=False) - images) * known
+                error = tf.reduce_sum(difference)  # summed: so no image's step depends on the others
+            optimizer.apply([tape.gradient(error, codes.value)], [codes])
+
+        for _ in range(steps):
+            step()
+        return codes.value
