@@ -173,7 +173,8 @@ class CodeGAN(DCGAN):
         """
         images = np.asarray(images, np.float32)
         if images.shape[1:] != self.image_shape or not len(images):
-            raise ValueError(f"images have shape {images.shape}: this model encodes (count, *{self.image_shape})")
+            expected = ("count", *self.image_shape)
+            raise ValueError(f"images have shape {images.shape}: this model encodes ({', '.join(map(str, expected))})")
         codes = []
         for i in range(0, len(images), batch_size):
             batch = slice(i, i + batch_size)

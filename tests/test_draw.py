@@ -1,11 +1,15 @@
+import re
 import shutil
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from conftest import SMALL
 from PIL import Image
+from typer.testing import CliRunner
 
 from kgan import data, latent, plots, runs
+from kgan.cli import app
 
 
 @pytest.fixture
@@ -145,3 +149,75 @@ def test_what_cannot_be_drawn_is_one_sentence(run, kgan_command, tmp_path):
         assert result.output.startswith("kgan: ")
         assert sentence in result.output
     assert not list(tmp_path.iterdir())
+
+
+# CodeGANs
+
+
+@pytest.fixture(scope="module")
+def codegan(tmp_path_factory):
+    """The directory of a small CodeGAN's run."""
+    directory = tmp_path_factory.mktemp("codegan") / "run"
+    small = [*SMALL, "--batch-size", "64", "--set", "steps_per_epoch=2", "--set", "chosen_iterations=1,3"]
+    result = CliRunner().invoke(app, ["train", "codegan-digits", "--epochs", "2", *small, "--out", str(directory)])
+    assert result.exit_code == 0, result.output
+    return directory
+
+
+def test_a_codegan_leaves_the_figures_of_its_paper(codegan):
+    assert {path.name for path in codegan.glob("*.png")} == {
+        "codes.png",
+        "epochs.png",
+        "losses.png",
+        "reconstructions.png",
+    }
+    names = {path.name for path in (codegan / "samples").iterdir()}
+    assert names == {"epoch-0001.png", "epoch-0002.png", "iteration-000001.png", "iteration-000003.png"}
+    columns = iio.imread(codegan / "reconstructions.png")
+    model = runs.load_model(codegan)
+    codes = latent.sample_codes(8, model.latent_dim, seed=0).numpy()
+    generated = model.generate(codes)
+    expected = np.asarray(plots.image_grid(generated, 1, zoom=5))
+    width = expected.shape[1]
+    np.testing.assert_array_equal(columns[plots.CAPTION_HEIGHT :, width + 8 : 2 * width + 8], expected)
+    rebuilt = np.asarray(plots.image_grid(model.reconstruct(generated), 1, zoom=5))
+    np.testing.assert_array_equal(columns[plots.CAPTION_HEIGHT :, 3 * (width + 8) : 3 * (width + 8) + width], rebuilt)
+
+
+@pytest.mark.parametrize("degrade", [None, "noise", "blur", "mask"])
+def test_reconstruct(degrade, codegan, kgan_command, tmp_path):
+    arguments = ["--degrade", degrade] if degrade else []
+    result = kgan_command("reconstruct", codegan, "--count", 3, "--refine", 2, "--out", "a.png", *arguments)
+    assert result.exit_code == 0, result.output
+    errors = dict(re.findall(r"(\w+) ([\d.]+) %", result.output))
+    assert set(errors) == {"read", "refined", *([degrade] if degrade else [])}
+    picture = iio.imread(tmp_path / "a.png")
+    assert len(picture) == plots.CAPTION_HEIGHT + 2 + (4 if degrade else 3) * 50
+    if degrade:  # the figure by hand, from the pixels in the picture
+        pixels = np.int32(picture[plots.CAPTION_HEIGHT + 2 :, -152:-2])
+        original, spoilt = (
+            [pixels[row * 50 : row * 50 + 48, i * 50 : i * 50 + 48] for i in range(3)] for row in (0, 1)
+        )
+        measured = np.mean([np.abs(one - other).mean() for one, other in zip(original, spoilt, strict=True)]) / 2.55
+        assert float(errors[degrade]) == pytest.approx(measured, abs=0.2)
+
+
+def test_reconstruct_images_of_a_folder(codegan, kgan_command, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for number in range(2):
+        Image.new("L", (30, 20), 255).save(tmp_path / "mine" / f"{number}.png")
+    result = kgan_command("reconstruct", codegan, "--images", "mine", "--count", 2, "--out", "a.png")
+    assert result.exit_code == 0, result.output
+    assert (iio.imread(tmp_path / "a.png")[plots.CAPTION_HEIGHT + 2 :][:48, -50:-2] == 255).all()
+
+
+def test_what_cannot_be_reconstructed_is_one_sentence(run, codegan, kgan_command):
+    for arguments, sentence in (
+        ([run], "digits holds a DCGAN: only a CodeGAN reads codes, as codegan-digits"),
+        ([codegan, "--degrade", "rain"], "--degrade is rain: choose one of noise, blur, mask"),
+        ([codegan, "--images", "nowhere/"], "there is no folder"),
+    ):
+        result = kgan_command("reconstruct", *arguments)
+        assert result.exit_code == 2
+        assert sentence in result.output
+        assert result.output.count("\n") == 1

@@ -1,0 +1,225 @@
+"""The CodeGAN: its two objectives by hand, what its weight does, and what it encodes."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan import callbacks, losses, runs
+from kgan._backend import keras, tf
+
+
+@pytest.fixture
+def small_codegan():
+    """A function that makes compiled CodeGANs of 8 filters for 16 × 16 × 1 images, all alike."""
+
+    def make(loss="non_saturating", run_eagerly=False, **arguments):
+        model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
+        model.compile(loss=loss, run_eagerly=run_eagerly)
+        return model
+
+    return make
+
+
+def fit(model, images, epochs=1, **arguments):
+    return model.fit(images, batch_size=32, epochs=epochs, verbose=0, **arguments).history
+
+
+def values(variables):
+    return {variable.path: variable.numpy() for variable in variables}
+
+
+def test_with_weight_0_it_trains_exactly_like_the_dcgan(small_codegan, small_dcgan, digits):
+    codegan, dcgan = small_codegan(code_weight=0.0, reuse_fakes=True), small_dcgan()
+    of_codegan, of_dcgan = fit(codegan, digits, 2), fit(dcgan, digits, 2)
+    for network in ("generator", "discriminator"):
+        shared = getattr(dcgan, network).weights
+        for weight, same in zip(shared, getattr(codegan, network).weights, strict=False):
+            np.testing.assert_array_equal(weight, same)
+    assert len(codegan.discriminator.weights) == len(dcgan.discriminator.weights) + 2
+    assert of_codegan["adversarial_loss"] == of_codegan["d_loss"] == of_dcgan["d_loss"]
+
+
+def test_with_weight_1_it_regresses_codes_alone(small_codegan, digits):
+    """Other real images, or another adversarial loss, change no weight that is trained."""
+    trained = []
+    for images, loss in ((digits, "minimax"), (-digits, "non_saturating")):
+        model = small_codegan(code_weight=1.0, loss=loss)
+        history = fit(model, images, 2)
+        assert history["d_loss"] == history["code_loss"]
+        trained.append(values(model.generator.trainable_weights + model.discriminator.trainable_weights[:-4]))
+    for path, value in trained[0].items():
+        np.testing.assert_array_equal(value, trained[1][path])
+
+
+def test_its_objectives_by_hand(small_codegan):
+    model = small_codegan(code_weight=0.25, code_loss="l1")
+    codes = tf.constant([[1.0, 0.0], [0.0, 0.0]])
+    real = kgan.gan.Judgement(tf.zeros((2, 1)), tf.zeros((2, 2)))
+    fake = kgan.gan.Judgement(tf.zeros((2, 1)), tf.constant([[0.0, 3.0], [0.0, 2.0]]))
+    # l_code is (1 + 3 + 0 + 2) / 2 = 3; at logits of 0 the adversarial losses are 2 ln 2 and ln 2.
+    assert float(model.discriminator_objective(real, fake, codes)) == pytest.approx(0.75 + 0.75 * 2 * np.log(2))
+    assert float(model.generator_objective(fake, codes)) == pytest.approx(0.75 + 0.75 * np.log(2))
+    assert float(model.code_loss_metric.result()) == 3
+    assert float(model.adversarial_loss_metric.result()) == pytest.approx(2 * np.log(2))
+    assert float(model.real_loss_metric.result()) == pytest.approx(np.log(2))
+
+
+def test_the_code_loss_of_guessing_is_that_of_guessing():
+    for prior in ("normal", "uniform"):
+        codes = kgan.latent.sample_codes(50_000, 10, prior, seed=1)
+        for name, loss in losses.CODE_LOSSES.items():
+            measured = float(loss(codes, tf.zeros_like(codes)))
+            assert measured == pytest.approx(losses.code_loss_of_guessing(10, prior, name), rel=0.01)
+
+
+def test_the_gradient_of_the_code_loss_reaches_both_networks(small_codegan):
+    model = small_codegan(code_weight=1.0)
+    codes = kgan.latent.sample_codes(4, 8)
+    with tf.GradientTape(persistent=True) as tape:
+        images = model.generator(codes, training=True)
+        loss = model.code_objective(model.judge(images), codes)
+    for network in (model.generator, model.discriminator):
+        found = [tape.gradient(loss, weight.value) for weight in network.trainable_weights]
+        assert sum(gradient is not None and float(tf.norm(gradient)) > 0 for gradient in found) >= len(found) - 2
+    assert all(gradient is not None for gradient in tape.gradient(loss, model.generator.trainable_weights))
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+def test_a_step_of_one_network_leaves_the_other_alone(stages, small_codegan, digits):
+    model = small_codegan(stages=stages, noise=0.1)
+    fakes = model.draw_fakes(16, draw=0)
+    before = values(model.generator.variables)
+    model.discriminator_step(tf.constant(digits[:16]), fakes)
+    for path, value in values(model.generator.variables).items():
+        np.testing.assert_array_equal(value, before[path])
+    before = values(model.discriminator.variables)
+    model.generator_step(fakes)
+    for path, value in values(model.discriminator.variables).items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+def test_every_stage_reads_what_was_rebuilt_from_the_one_before(small_codegan):
+    model = small_codegan(stages=3, norm="none")  # without batch statistics inference is training
+    codes = kgan.latent.sample_codes(4, 8)
+    read, expected = codes, 0
+    for _ in range(3):
+        read = model.encode(model.generate(read))
+        expected += np.square(codes - read).sum(1).mean() / 3
+    fake = model.judge(model.generator(codes))
+    assert float(model.code_objective(fake, codes)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_noise_is_a_function_of_seed_and_step_and_on_all_images(small_codegan, digits):
+    model, images = small_codegan(noise=0.25), tf.constant(digits)
+    (noisy,) = model.minibatches(images)
+    np.testing.assert_array_equal(noisy, model.minibatches(images)[0])
+    difference = (noisy - images).numpy()
+    assert difference.std() == pytest.approx(0.25, rel=0.05)
+    plain = small_codegan()
+    on_fakes = (model.draw_fakes(128, draw=0).images - plain.draw_fakes(128, draw=0).images).numpy()
+    assert on_fakes.std() == pytest.approx(0.25, rel=0.05)
+    assert abs(np.corrcoef(on_fakes.ravel(), difference.ravel())[0, 1]) < 0.05
+    model.step.assign_add(1)
+    assert abs(np.corrcoef((model.minibatches(images)[0] - images).numpy().ravel(), difference.ravel())[0, 1]) < 0.05
+    assert plain.minibatches(images)[0] is not None
+    np.testing.assert_array_equal(plain.minibatches(images)[0], images)
+
+
+@pytest.mark.parametrize("arguments", [{"noise": 0.2, "stages": 2}, {"norm": "virtual", "code_loss": "l1"}])
+def test_save_load_and_resume_are_exact(arguments, small_codegan, digits, tmp_path):
+    straight = small_codegan(**arguments)
+    fit(straight, digits, 2)
+    model = small_codegan(**arguments)
+    watchers = [
+        callbacks.CodeCurves(tmp_path / "codes.png"),
+        callbacks.CodeColumns(tmp_path / "columns.png", rows=2),
+        callbacks.Checkpoint(tmp_path / "checkpoint"),
+    ]
+    fit(model, digits, callbacks=watchers)
+    model.save(tmp_path / "model.keras")
+    loaded = runs.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, kgan.CodeGAN)
+    np.testing.assert_array_equal(loaded.encode(digits), model.encode(digits))
+    fit(loaded, digits)
+    resumed = small_codegan(**arguments)
+    fit(resumed, digits, 2, callbacks=[callbacks.Checkpoint(tmp_path / "checkpoint", resume=True)])
+    for other in (loaded, resumed):
+        for one, same in zip(straight.training_state, other.training_state, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
+@pytest.mark.parametrize("how", ["eager", "mixed_bfloat16", "d_steps"])
+def test_it_trains_with_every_loss_and_precision(loss, how, small_codegan, digits):
+    if how == "mixed_bfloat16":
+        keras.config.set_dtype_policy(how)
+    model = small_codegan(loss=loss, run_eagerly=how == "eager", noise=0.1, stages=2, d_steps=1 + (how == "d_steps"))
+    history = fit(model, digits)
+    assert np.isfinite([values[-1] for values in history.values()]).all()
+    assert model.encode(digits[:3]).dtype == np.float32
+
+
+def test_the_code_loss_falls(small_codegan, digits):
+    model = small_codegan(code_weight=0.5)
+    history = fit(model, digits, 15)
+    assert history["code_loss"][-1] < 0.9 * history["code_loss"][0]
+    assert history["code_loss"][-1] < losses.code_loss_of_guessing(8)
+
+
+def test_refined_codes_rebuild_better_each_image_by_itself(small_codegan, digits):
+    model = small_codegan()
+    fit(model, digits, 2)
+
+    def error(**how):
+        return np.square(model.reconstruct(digits[:6], **how) - digits[:6]).mean((1, 2, 3))
+
+    assert (error(refine=40) < error()).all()
+    alone = model.encode(digits[:1], refine=40)
+    np.testing.assert_allclose(model.encode(digits[:6], refine=40, batch_size=4)[:1], alone, rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_not_known_does_not_count(small_codegan, digits):
+    model = small_codegan()
+    spoilt, known = kgan.data.degrade(digits[:4], "mask")
+    other = np.where(known, spoilt, 1).astype("float32")
+    start = model.encode(spoilt)
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        judge = kgan.gan.Judgement(tf.zeros((4, 1)), tf.constant(start))
+        patch.setattr(model, "judge", lambda images, training: judge)
+        codes = [model.encode(images, refine=5, known=known) for images in (spoilt, other)]
+    np.testing.assert_array_equal(*codes)
+    assert np.abs(codes[0] - start).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"code_weight": 1.5}, "code_weight is 1.5: it lies between 0 and 1"),
+        ({"code_weight": float("nan")}, "code_weight is nan"),
+        ({"code_loss": "l3"}, "unknown code_loss 'l3': choose one of l1, l2"),
+        ({"noise": -0.1}, "noise is -0.1: a standard deviation is 0 or more"),
+        ({"stages": 0}, "stages is 0: a code is read once or more"),
+    ],
+)
+def test_bad_arguments(arguments, message, small_codegan):
+    with pytest.raises(ValueError, match=message):
+        small_codegan(**arguments)
+
+
+def test_a_discriminator_without_a_code_head_is_refused():
+    class Headless(kgan.CodeGAN):
+        reads_codes = False
+
+    with pytest.raises(ValueError, match=r"output has shape \(None, 1\): a CodeGAN's has two heads, .* \(batch, 8\)\]"):
+        Headless((16, 16, 1), latent_dim=8, filters=2)
+    codegan = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=2)
+    with pytest.raises(ValueError, match="it is logits"):
+        kgan.GAN(codegan.generator, codegan.discriminator)
+
+
+def test_images_of_another_shape_are_refused(small_codegan):
+    with pytest.raises(ValueError, match=r"images have shape \(2, 8, 8, 1\): this model encodes \(count, 16, 16, 1\)"):
+        small_codegan().encode(np.zeros((2, 8, 8, 1)))
