@@ -165,16 +165,14 @@ class CodeGAN(DCGAN):
             Codes of shape (count, latent_dim), float32.
 
         Raises:
-            ValueError: for images of another shape than the model's.
+            ValueError: for images of another shape than the model's, or outside [-1, 1].
 
         Example:
             >>> model.encode(images[:3]).shape
             (3, 100)
         """
         images = np.asarray(images, np.float32)
-        if images.shape[1:] != self.image_shape or not len(images):
-            expected = ("count", *self.image_shape)
-            raise ValueError(f"images have shape {images.shape}: this model encodes ({', '.join(map(str, expected))})")
+        self._check_images(images)
         codes = []
         for i in range(0, len(images), batch_size):
             batch = slice(i, i + batch_size)

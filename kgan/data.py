@@ -136,7 +136,7 @@ def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, s
     """
     count = len(images)
     if not 1 <= batch_size <= count:
-        raise ValueError(f"a batch of {batch_size} cannot be drawn from {count} images: take from 1 to {count}")
+        raise ValueError(f"a batch of {batch_size} cannot be drawn from {count} images: choose a smaller batch_size")
     on_disk = isinstance(images, np.memmap)
     dtype = tf.as_dtype(images.dtype)
     shape = images.shape[1:]
@@ -224,7 +224,9 @@ def _cats() -> Path:
     try:
         path = Path(kagglehub.dataset_download("crawford/cat-dataset"))
     except Exception as error:  # of many classes: no network, no such page, a full disk
-        raise OSError(f"cannot download the CAT data set ({_first_line(error)}): get it from {page}") from None
+        reason = "Kaggle does not answer" if "ConnectionError" in type(error).__name__ else _first_line(error)
+        message = f"cannot download the CAT data set ({reason}): get it from {page}, and give its folder as data"
+        raise OSError(message) from None
     return path / "cats" if (path / "cats").is_dir() else path  # its folders are in it twice
 
 
@@ -263,7 +265,7 @@ def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"
         raise ValueError(f"unknown data set {name!r}: {hint}")
-    if Path(name).is_dir():
+    if Path(name).is_dir() and any(path.suffix.lower() in folders.SUFFIXES for path in Path(name).rglob("*")):
         warnings.warn(f"{name} is taken for the data set of that name: write ./{name} for the folder", stacklevel=3)
     try:
         builder = tfds.builder(name)

@@ -28,8 +28,9 @@ from PIL import Image, ImageColor, ImageOps
 
 CROPS = ("centre", "letterbox", "head")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # these decoders and no others see a file
+UNREAD = {".tif", ".tiff", ".heic", ".heif", ".avif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw"}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib"}
-MOST_PIXELS = 10**8  # of an image, 300 MB when decoded: a few bytes can ask for more than there is memory
+MOST_PIXELS = 10**8  # of an image, up to 1 GB while decoded: a few bytes can ask for more than there is memory
 LARGE = 10**7  # pixels: images above are decoded one at a time
 HEAD = 1.4  # side of a head's square, in extents of the nine points, which end at the tips of the ears and the mouth
 MOST_BROKEN = 0.25  # of a folder's image files
@@ -80,7 +81,9 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
         >>> load("pictures", image_size=32).images.shape
         (2, 32, 32, 3)
     """
-    folder = Path(folder).absolute()
+    folder = Path(os.path.abspath(folder))
+    if image_size < 1:
+        raise ValueError(f"image_size is {image_size}: it is 1 or more")
     if crop not in CROPS:
         raise ValueError(f"crop is {crop!r}: choose one of {', '.join(CROPS)}")
     try:
@@ -119,9 +122,14 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
 class _Known(NamedTuple):
     """What is remembered of a folder: size and times of change of each file, what it is, and the decoded images."""
 
-    files: dict[str, list[int]]
+    files: dict[str, list[int] | None]
     what: dict[str, str]
     images: np.ndarray
+
+    @property
+    def unsettled(self) -> list[str]:
+        """Files that a disk or memory failed at: to be looked at again."""
+        return [name for name, facts in self.files.items() if facts is None]
 
     @property
     def rows(self) -> dict[str, int]:
@@ -149,8 +157,8 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
 
     def unreadable(error: OSError) -> None:
         if Path(error.filename) == folder:
-            raise PermissionError(f"{folder} cannot be read: permission denied") from None
-        refused[os.path.relpath(error.filename, folder)] = "permission denied"
+            raise PermissionError(f"{folder} cannot be read: {error.strerror.lower()}") from None
+        refused[os.path.relpath(error.filename, folder)] = error.strerror.lower()
 
     for directory, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -181,10 +189,12 @@ def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> 
     except Image.DecompressionBombError:
         return _Decoded("it has too many pixels")
     except Exception as error:  # of many classes: a broken file can break a decoder anywhere
-        if not _lasts(error):
-            return _Decoded(_reason(error, path), lasts=False)
+        if path.suffix.lower() in UNREAD:
+            return _Decoded(f"{path.suffix.lower()[1:]} is not read: {', '.join(FORMATS)} are")
         if path.suffix.lower() not in SUFFIXES:
             return _Decoded(NO_IMAGE)
+        if not _lasts(error):
+            return _Decoded(_reason(error, path), lasts=False)
         is_known = not isinstance(error, Image.UnidentifiedImageError)
         return _Decoded(_reason(error, path) if is_known else "it is not an image")
     try:
@@ -197,7 +207,10 @@ def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> 
                 image = image.crop(_head(Path(f"{path}.cat"), image.size))
             else:
                 image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
-            pixels = _square(_opaque(ImageOps.exif_transpose(image), colour), image_size, crop, colour)
+            turned = image.getexif().tobytes()
+            image = _opaque(_reduced(image, image_size), colour)
+            image.info["exif"] = turned  # which not all of that keeps
+            pixels = _square(ImageOps.exif_transpose(image), image_size, crop, colour)
     except Exception as error:
         return _Decoded(_reason(error, path), lasts=_lasts(error))
     return _Decoded("grey image" if is_grey else "image", np.asarray(pixels))
@@ -228,12 +241,23 @@ def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
     return x, y, x + side, y + side
 
 
+def _reduced(image: Image.Image, image_size: int) -> Image.Image:
+    """A large image made smaller in whole steps, before anything else is done that takes memory of its size."""
+    factor = min(image.size) // (4 * image_size)
+    if factor < 2 or image.mode.startswith(("I", "F")):
+        return image
+    if image.mode != "L":
+        image = image.convert("RGBa" if image.has_transparency_data else "RGB")  # alpha counts in the mean
+    image = image.reduce(factor)
+    return image.convert("RGBA") if image.mode == "RGBa" else image
+
+
 def _opaque(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
     """The image in RGB, 8 bits a channel, composed over a colour where it is transparent."""
     if image.mode.startswith("I"):  # grey of 16 bits
-        values = np.asarray(image)
+        values = np.uint16(np.clip(image, 0, 65535)) if image.mode == "I" else np.asarray(image).astype(np.uint16)
         transparent = image.info.get("transparency")
-        image = Image.fromarray(np.uint8((np.clip(values, 0, 65535).astype(np.uint32) + 128) // 257))
+        image = Image.fromarray(np.uint8(values - (values >> 8) + 128 >> 8))  # about values / 257
         if isinstance(transparent, int):
             image.putalpha(Image.fromarray(np.uint8(values != transparent) * np.uint8(255)))
     if image.has_transparency_data:
@@ -261,6 +285,10 @@ def _read(
     from rich.console import Console
     from rich.progress import track
 
+    if known and known.files == {**found, **dict.fromkeys(known.unsettled)}:  # nothing else has changed
+        again = {name: decode(name) for name in known.unsettled}
+        if not any(each.lasts for each in again.values()):
+            return known._replace(what=known.what | {name: each.what for name, each in again.items()})
     remembered = known.rows if known else {}
 
     def one(name: str) -> _Decoded:
@@ -276,11 +304,12 @@ def _read(
         with (
             # Written as any file: in a memory map, a full disk would be a deadly signal and no error.
             path.open("wb") as images,
-            concurrent.futures.ThreadPoolExecutor() as pool,  # Pillow decodes without Python's lock
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,  # Pillow decodes without Python's lock
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")  # Pillow's, of odd metadata
-            results = itertools.chain.from_iterable(pool.map(one, chunk) for chunk in _chunks(list(found), 512))
+            together = min(512, 1 + 2**26 // (3 * image_size**2))  # results that may wait for a slow one before them
+            results = itertools.chain.from_iterable(pool.map(one, chunk) for chunk in _chunks(list(found), together))
             shown = {"console": Console(stderr=True), "disable": not sys.stderr.isatty(), "transient": True}
             results = track(results, f"checking {len(found):,} files", len(found), **shown)
             for name, (kind, pixels, lasts) in zip(found, results, strict=True):
@@ -327,7 +356,9 @@ def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
     count = len(known.rows)
     others = sum(what == NO_IMAGE for what in known.what.values())
     if not count:
-        raise ValueError(f"there are no images in {folder} ({len(known.files)} files were looked at)")
+        raise ValueError(
+            f"there are no images in {folder} ({len(known.files)} files were looked at): {', '.join(FORMATS)} are read"
+        )
     broken = [f"{name} ({reason})" for name, reason in skipped.items()]
     if len(broken) > MOST_BROKEN * (count + len(broken)):
         raise ValueError(

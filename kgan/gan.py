@@ -227,22 +227,26 @@ class GAN(keras.Model):
         )
 
     def score(self, images: np.ndarray | tf.Tensor, *, batch_size: int = 256) -> np.ndarray:
-        """The probability of being real that the discriminator gives to each image, in inference mode.
+        """How real the discriminator finds each image, in inference mode.
 
         Args:
             images: (count, …), in [-1, 1].
             batch_size: how many go through the discriminator at a time.
 
         Returns:
-            Probabilities of shape (count,), float32.
+            Logits of shape (count,), float32: the higher, the more real. Not probabilities, which are all 1 where the
+            discriminator is sure.
+
+        Raises:
+            ValueError: for images of another shape than the discriminator's, or outside [-1, 1].
 
         Example:
             >>> model.score(model.generate(3)).shape
             (3,)
         """
+        self._check_images(images)
         each = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-        logits = [self.judge(batch, training=False).logits for batch in each]
-        return tf.sigmoid(tf.concat(logits, axis=0)).numpy()[:, 0]
+        return np.concatenate([self.judge(batch, training=False).logits.numpy()[:, 0] for batch in each])
 
     # Keras: compile, fit, save
 
@@ -429,17 +433,23 @@ class GAN(keras.Model):
         self._check_batch(images, len(images))
 
     def _check_batch(self, images: np.ndarray | tf.Tensor, batch_size: int) -> None:
-        expected, shape = self.discriminator.input_shape[1:], tuple(images.shape[1:])
-        if shape != expected:
-            raise ValueError(f"images have shape {shape}: this discriminator takes {expected}")
-        if len(shape) == 3:  # images, not vectors
-            low, high = float(np.min(images)), float(np.max(images))
-            if not (low >= -1 and high <= 1):  # so put that NaN is caught as well
-                raise ValueError(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
-            if low >= 0:
-                warnings.warn(f"images range from {low:g} to {high:g}: black is -1, not 0", stacklevel=4)
+        low = self._check_images(images)
+        if low >= 0:
+            warnings.warn(f"images range from {low:g} up: black is -1, not 0", stacklevel=4)
         if batch_size % self.d_steps:
             raise ValueError(f"a batch of {batch_size} cannot be split into {self.d_steps} equal minibatches (d_steps)")
+
+    def _check_images(self, images: np.ndarray | tf.Tensor) -> float:
+        """Raise ValueError for what the discriminator cannot take; give the darkest value, below 0 for vectors."""
+        expected, shape = self.discriminator.input_shape[1:], tuple(images.shape)
+        if shape[1:] != expected or not shape[0]:
+            raise ValueError(f"images have shape {shape[1:]}: this discriminator takes {expected}")
+        if len(expected) != 3:  # vectors, not images
+            return -1.0
+        low, high = float(np.min(images)), float(np.max(images))
+        if not (low >= -1 and high <= 1):  # so put that NaN is caught as well
+            raise ValueError(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
+        return low
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -481,24 +491,24 @@ def _references(network: keras.Model) -> Iterator[ReferenceBatch]:
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from _references(layer)
-        elif isinstance(layer, ReferenceBatch) and not int(layer.chosen):
+        elif isinstance(layer, ReferenceBatch) and not layer.chosen.numpy():
             yield layer
 
 
 def _some_images(x: Any, count: int, seed: int) -> tf.Tensor:
-    """Real images for a reference batch: of an array any, of a dataset the first."""
-    if isinstance(x, (np.ndarray, tf.Tensor)) and len(x) >= count:
-        return next(iter(batches(tf.cast(x, tf.float32), count, seed=seed)))
-    if isinstance(x, keras.utils.PyDataset):
-        x = (x[i] for i in range(x.num_batches or 0))
-    elif not isinstance(x, tf.data.Dataset):
-        x = ()
-    images, found = [], 0
-    for batch in x:
-        images.append(tf.cast(keras.utils.unpack_x_y_sample_weight(batch)[0], tf.float32))
-        found += len(images[-1])
-        if found >= count:
-            return tf.concat(images, axis=0)[:count]
+    """Real images for a reference batch: of an array, or what `batches` draws from, any; of other data the first."""
+    is_array = isinstance(x, (np.ndarray, tf.Tensor))
+    images = x if is_array else getattr(x, "images", None)
+    if images is not None and len(images) >= count:
+        rows = np.random.default_rng(seed).choice(len(images), count, replace=False)
+        chosen = tf.cast(images[rows] if isinstance(images, np.ndarray) else tf.gather(images, rows), tf.float32)
+        return chosen if is_array or images.dtype != "uint8" else chosen / 127.5 - 1
+    found: list[tf.Tensor] = []
+    if images is None and isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        for batch in x if isinstance(x, tf.data.Dataset) else (x[i] for i in range(x.num_batches or 0)):
+            found.append(tf.cast(keras.utils.unpack_x_y_sample_weight(batch)[0], tf.float32))
+            if sum(map(len, found)) >= count:
+                return tf.concat(found, axis=0)[:count]
     raise ValueError(
         f"reference and virtual batch normalisation need {count} images to go by, in an array or a dataset"
     )

@@ -51,7 +51,8 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
 
     On the straight line between two codes of N(0, 1) the norm dips, to 0.7 of theirs in the middle: codes that the
     generator has hardly ever seen. On the spherical path (White 2016, *Sampling Generative Networks*) the direction
-    turns evenly and the norm goes evenly from the one's to the other's.
+    turns evenly and the norm goes evenly from the one's to the other's. Between codes of U(-1, 1) it is the spherical
+    path that leaves what the generator has seen: a unit may go beyond ±1.
 
     Args:
         start, end: codes, (…, latent_dim), of one shape.

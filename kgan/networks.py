@@ -54,7 +54,7 @@ def dense_generator(
     _check_positive(latent_dim=latent_dim, hidden_units=hidden_units)
     units, seeds = _units(data_shape), _seeds(seed)
     network = [
-        layers.Dense(hidden_units, kernel_initializer=_glorot(seeds)),
+        layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),
         *_normalized(norm),
         layers.ReLU(),
         layers.Dense(units, kernel_initializer=_glorot(seeds)),
@@ -87,7 +87,7 @@ def dense_discriminator(
     seeds = _seeds(seed)
     network = [
         layers.Flatten(),
-        layers.Dense(hidden_units, kernel_initializer=_glorot(seeds)),
+        layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),
         *_normalized(norm),
         layers.LeakyReLU(0.2),
         layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"),

@@ -5,6 +5,7 @@ Here images in [-1, 1] become pixels from 0 to 255.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,9 +79,10 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
         >>> captioned(Image.new("L", (100, 100)), "epoch 12").size
         (100, 122)
     """
-    strip = Image.new(picture.mode, (picture.width, picture.height + CAPTION_HEIGHT), "white")
-    strip.paste(picture, (0, CAPTION_HEIGHT))
     font = ImageFont.load_default(size=15)
+    width = max(picture.width, math.ceil(font.getlength(caption)) + 2 * MARGIN + 2)  # room for all of it
+    strip = Image.new(picture.mode, (width, picture.height + CAPTION_HEIGHT), "white")
+    strip.paste(picture, (0, CAPTION_HEIGHT))
     ImageDraw.Draw(strip).text((MARGIN + 1, CAPTION_HEIGHT // 2), caption, fill="black", font=font, anchor="lm")
     return strip
 

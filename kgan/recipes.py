@@ -375,7 +375,7 @@ RECIPES = {
                 "batch_size": Setting(32, "small: a folder of one's own makes few steps an epoch"),
                 **_DCGAN,
                 "label_smoothing": Setting(0.1, "few images are soon learned by heart: it holds D back"),
-                "d_learning_rate": Setting(1e-4, "likewise; with 2e-4 it won early on 772 cartoon figures"),
+                "d_learning_rate": Setting(1e-4, "with 2e-4 D won early on 772 cartoon figures"),
                 "g_learning_rate": Setting(2e-4, "Radford et al. 2016"),
                 "sample_every": Setting(5, "many epochs, larger pictures"),
             },

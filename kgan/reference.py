@@ -97,21 +97,22 @@ class ReferenceNormalization(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        values = tf.cast(inputs, tf.float32)  # sums of squares would overflow half precision
+        values = tf.cast(inputs, tf.float32)  # squares would overflow half precision
         reference, examples = values[: self.size], values[self.size :]
-        mean, square = _moments(reference, over_examples=True)
-        normalized = [self._normalize(reference, mean, square)]
-        if self.virtual:
-            own_mean, own_square = _moments(examples, over_examples=False)
+        axes = list(range(len(values.shape) - 1))
+        mean, variance = tf.nn.moments(reference, axes, keepdims=True)
+        normalized = [self._normalize(reference, mean, variance)]
+        if self.virtual:  # mean and variance of the reference batch and an example together
             share = 1 / (self.size + 1)
+            own_mean, own_variance = tf.nn.moments(examples, axes[1:], keepdims=True)
+            apart = share * (1 - share) * tf.square(own_mean - mean)
             mean = share * own_mean + (1 - share) * mean
-            square = share * own_square + (1 - share) * square
-        normalized.append(self._normalize(examples, mean, square))
+            variance = share * own_variance + (1 - share) * variance + apart
+        normalized.append(self._normalize(examples, mean, variance))
         scaled = tf.concat(normalized, axis=0) * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32)
         return tf.cast(scaled, inputs.dtype)
 
-    def _normalize(self, values: tf.Tensor, mean: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
-        variance = tf.maximum(square - mean**2, 0.0)
+    def _normalize(self, values: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
         return (values - mean) * tf.math.rsqrt(variance + self.epsilon)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -142,9 +143,3 @@ class WithoutReference(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}
-
-
-def _moments(values: tf.Tensor, *, over_examples: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean of each channel and of its square: of all examples together, or of each by itself."""
-    axes = list(range(0 if over_examples else 1, len(values.shape) - 1))
-    return tf.reduce_mean(values, axes, keepdims=True), tf.reduce_mean(values**2, axes, keepdims=True)

@@ -235,7 +235,7 @@ def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
         (["--epochs", "0"], "epochs is 0: it must be 1 or more"),
         (["--epochs", "-3"], "epochs is -3: it must be 1 or more"),
         (["--seed", "99999999999"], "seed is 99999999999: it must be from 0 to 2147483647"),
-        (["--batch-size", "1798"], "a batch of 1798 cannot be drawn from 1797 images: take from 1 to 1797"),
+        (["--batch-size", "1798"], "a batch of 1798 cannot be drawn from 1797 images: choose a smaller batch_size"),
         (["--batch-size", "900", "--set", "d_steps=2"], "a batch of 1800 cannot be drawn from 1797 images"),
         (["--set", "image_size=30"], "images of 30 × 30 cannot be made by doubling: take 8 or a multiple of 4"),
         (["--data", "mnits"], "unknown data set 'mnits': did you mean mnist"),

@@ -205,5 +205,7 @@ def test_uint8_becomes_minus_one_to_one():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 11])
 def test_batch_size_out_of_range(batch_size):
-    with pytest.raises(ValueError, match=f"a batch of {batch_size} cannot be drawn from 10 images: take from 1 to 10"):
+    with pytest.raises(
+        ValueError, match=f"a batch of {batch_size} cannot be drawn from 10 images: choose a smaller batch_size"
+    ):
         data.batches(np.zeros((10, 1)), batch_size)

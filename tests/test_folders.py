@@ -3,7 +3,9 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import time
+import types
 
 import numpy as np
 import pytest
@@ -76,19 +78,42 @@ def transparent(mode):
         (plain(RED).convert("P"), RED),
         (plain(128, mode="L"), (128,)),
         (plain(1, mode="1"), (255,)),
-        (plain((128, 255), mode="LA"), (128,)),
-        (plain((0, 0), mode="LA"), (0, 0, 255)),
+        (plain((128, 255), mode="LA"), (128, 128, 128)),  # it might show what is under it, which is blue
+        (plain((0, 0), mode="LA"), BLUE),
         (transparent("RGBA"), BLUE),
         (plain((0, 255, 255, 0), mode="CMYK"), (254, 0, 0)),
         (Image.fromarray(np.full((10, 10), 0x8080, np.uint16)), (128,)),
+        (Image.fromarray(np.full((10, 10), 0xFF00, np.uint16)), (254,)),
     ],
 )
 def test_colour_modes(picture, expected, folder):
     kind = "JPEG" if picture.mode == "CMYK" else "PNG"
     found = folders.load(folder(a_png=encoded(picture, kind)), 8, background="blue")
-    if len(expected) == 1 or picture.mode == "LA":
-        expected = expected if found.images.shape[-1] == len(expected) else expected[-1:]
+    assert found.images.shape == (1, 8, 8, len(expected))
     assert np.abs(np.int32(colours(found)[0]) - expected).max() <= 2
+
+
+def test_large_images_are_reduced_first_and_look_the_same(folder):
+    """A disc on a transparent ground, in 40 times the size wanted."""
+    far = np.hypot(*np.ogrid[-160:160, -160:160])
+    pixels = np.zeros((320, 320, 4), np.uint8)
+    pixels[far < 120] = (200, 30, 60, 255)
+    image = Image.fromarray(pixels)
+    (found,) = folders.load(folder(a_png=image), 8, background="blue").images
+    below = Image.new("RGBA", image.size, "blue")
+    expected = Image.alpha_composite(below, image).convert("RGB").resize((8, 8), Image.Resampling.LANCZOS)
+    assert np.abs(np.int32(found) - np.asarray(expected)).max() <= 12
+    assert np.abs(np.int32(found) - np.asarray(expected)).mean() <= 3
+
+
+def test_a_camera_turns_large_and_transparent_images_too(folder):
+    image = Image.new("RGBA", (200, 200), (255, 0, 0, 255))
+    image.paste((0, 0, 255, 255), (0, 0, 200, 100))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    (found,) = folders.load(folder(a_png=encoded(image, "PNG", exif=exif)), 8).images
+    assert np.abs(np.int32(found[1, 4]) - RED).max() <= 2
+    assert np.abs(np.int32(found[6, 4]) - BLUE).max() <= 2
 
 
 def test_grey_images_beside_a_coloured_letterbox(folder):
@@ -204,6 +229,11 @@ def test_what_is_broken_is_skipped_with_its_reason(folder, tmp_path):
     assert all(found.skipped.values())
 
 
+def test_formats_that_are_not_read_are_told(folder):
+    found = folders.load(folder(a_tif=encoded(plain(RED), "TIFF"), **good(5)), 8)
+    assert found.skipped == {"a.tif": "tif is not read: PNG, JPEG, WEBP, GIF, BMP are"}
+
+
 def test_a_text_that_begins_like_a_bitmap_is_no_image(folder):
     found = folders.load(folder(a_png=plain(RED), notes_txt=b"BMW and others", b_bmp=b"BMW and others", **good(9)), 8)
     assert (list(found.skipped), found.others) == (["b.bmp"], 1)
@@ -264,6 +294,8 @@ def test_bad_arguments(folder):
     directory = folder(a_png=plain(RED))
     with pytest.raises(ValueError, match="crop is 'left': choose one of centre, letterbox, head"):
         folders.load(directory, 8, crop="left")
+    with pytest.raises(ValueError, match="image_size is 0: it is 1 or more"):
+        folders.load(directory, 0)
     with pytest.raises(ValueError, match="background is 5: take a colour"):
         folders.load(directory, 8, background=5)
     with pytest.raises(ValueError, match="background is 'whitish': take a colour such as white"):
@@ -333,11 +365,15 @@ def test_what_may_pass_is_not_remembered(folder, monkeypatch, decoded):
     with monkeypatch.context() as context:
         context.setattr(Image, "open", fail)
         assert folders.load(directory, 8).skipped == {"a.png": "Input/output error"}
+        (file,) = folders._cache().rglob("images-*")
+        assert folders.load(directory, 8).skipped == {"a.png": "Input/output error"}
+        assert [file] == list(folders._cache().rglob("images-*"))  # the others are not written again
     decoded.clear()
     assert folders.load(directory, 8).skipped == {}
-    assert decoded == ["a.png"]
+    assert set(decoded) == {"a.png"}
+    decoded.clear()
     assert folders.load(directory, 8).skipped == {}
-    assert decoded == ["a.png"]
+    assert decoded == []
 
 
 def test_a_full_disk_is_one_sentence(folder, tmp_path):
@@ -362,6 +398,44 @@ def test_a_damaged_cache_is_made_anew(damage, folder):
     for images in folders._cache().rglob("images-*"):
         images.write_bytes(damage)
     assert colours(folders.load(directory, 8)) == [RED]
+
+
+# The CAT data set
+
+
+@pytest.fixture
+def kaggle(folder, monkeypatch):
+    """A function that puts a `kagglehub` in place, whose download is what it is given."""
+
+    def make(download):
+        monkeypatch.setitem(sys.modules, "kagglehub", types.SimpleNamespace(dataset_download=download))
+
+    return make
+
+
+def test_cats_are_fetched_and_taken_once(folder, kaggle):
+    directory = folder(CAT_00__a_png=plain(RED), cats__CAT_00__a_png=plain(RED))
+    asked = []
+    kaggle(lambda name: asked.append(name) or str(directory))
+    assert data.load("cat-dataset", image_size=8).shape == (1, 8, 8, 3)
+    assert asked == ["crawford/cat-dataset"]
+
+
+def test_where_cats_cannot_be_fetched_it_is_said_how_to_get_them(kaggle, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "kagglehub", None)
+    result = CliRunner().invoke(app, ["train", "dcgan-cats"])
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert "pip install 'kgan[cats]'" in result.output
+    assert "https://www.kaggle.com/datasets/crawford/cat-dataset" in result.output
+
+    def no_network(name):
+        raise ConnectionError("Max retries exceeded")
+
+    kaggle(no_network)
+    result = CliRunner().invoke(app, ["train", "dcgan-cats"])
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert "cannot download the CAT data set (Kaggle does not answer): get it from" in result.output
 
 
 def test_what_does_not_fit_into_memory_stays_on_disk(folder, monkeypatch):
@@ -399,7 +473,7 @@ def test_train_on_a_folder(folder, tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["train", "dcgan-folder", "--data", "pictures", *small])
     assert result.exit_code == 0, result.output
     assert "dcgan-folder: 8 images of 8 × 8 × 3 from pictures" in result.output
-    assert "warning: 1 image files were skipped, such as bad.png (it is not an image); run.json" in result.output
+    assert "warning: 1 image file was skipped, such as bad.png (it is not an image); run.json" in result.output
     record = json.loads((tmp_path / "runs" / "dcgan-folder" / "run.json").read_text())
     assert record["skipped"] == {"bad.png": "it is not an image"}
     monkeypatch.chdir("/")
@@ -412,7 +486,7 @@ def test_train_on_a_folder(folder, tmp_path, monkeypatch):
     ("name", "sentence"),
     [
         ("nowhere/at/all", "there is no folder"),
-        ("empty", "there are no images in"),
+        ("empty", "(0 files were looked at): PNG, JPEG, WEBP, GIF, BMP are read"),
         ("one", "a batch of 32 cannot be drawn from 1 images"),
         pytest.param(
             "closed",
@@ -440,11 +514,10 @@ def test_mistakes_get_one_sentence(name, sentence, tmp_path, monkeypatch):
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("name", "count"), [("monsters", 772), ("cats", 1000), ("dirty-cats", 100), ("stl10", 246), ("flowers", 4317)]
+    ("name", "count"),
+    [("monsters", 772), ("cats", 1000), ("dirty-cats", 100), ("stl10", 246), ("flowers", 4317), ("cifar10", 10_000)],
 )
 def test_real_folders(name, count, tmp_path):
-    import tarfile
-
     archives = os.environ.get("KGAN_TEST_DATA")
     if not archives:
         pytest.skip("KGAN_TEST_DATA names no directory with real images")
@@ -455,3 +528,15 @@ def test_real_folders(name, count, tmp_path):
     assert found.images.shape == (count, 32, 32, 3)
     assert found.skipped == {}
     assert 40 < found.images.mean() < 220
+
+
+@pytest.mark.data
+def test_a_real_cat_is_cut_to_its_head(tmp_path):
+    archives = os.environ.get("KGAN_TEST_DATA")
+    if not archives:
+        pytest.skip("KGAN_TEST_DATA names no directory with real images")
+    with tarfile.open(os.path.join(archives, "cat-landmarks.tar")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (whole,), (head,) = (folders.load(tmp_path, 32, crop=crop).images for crop in ("centre", "head"))
+    # The ginger cat is small before a grey wall; its head fills the square.
+    assert np.mean(np.int32(head[..., 0]) - head[..., 2]) > 60 > 30 > np.mean(np.int32(whole[..., 0]) - whole[..., 2])

@@ -430,3 +430,14 @@ def test_eight_gaussians_on_a_ring_are_all_found():
     found = np.bincount(distances.argmin(axis=1)[near], minlength=8)
     assert near.mean() > 0.7
     assert (found > 2000 / 8 / 4).all(), found
+
+
+def test_score_refuses_what_the_discriminator_cannot_take(small_dcgan, digits):
+    model = small_dcgan()
+    for images, message in (
+        (digits[:0], r"shape \(16, 16, 1\)"),
+        (digits[0], r"images have shape \(16, 1\): this discriminator takes \(16, 16, 1\)"),
+        (np.uint8(digits * 100), "images range from 0 to 2[0-9]+: scale them"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.score(images)

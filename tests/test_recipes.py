@@ -1,6 +1,6 @@
 import pytest
 
-from kgan import recipes
+from kgan import folders, latent, losses, networks, recipes
 
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
@@ -98,3 +98,16 @@ def test_bad_changes(changes, message):
 def test_unknown_recipe():
     with pytest.raises(ValueError, match="unknown recipe 'dcgan-minst': choose one of dcgan-digits, gan-"):
         recipes.get("dcgan-minst")
+
+
+def test_choices_are_those_of_the_modules_that_have_them():
+    for name, choices in (
+        ("norm", networks.NORMS),
+        ("upsampling", networks.UPSAMPLINGS),
+        ("activation", networks.ACTIVATIONS),
+        ("crop", folders.CROPS),
+        ("prior", latent.PRIORS),
+        ("loss", losses.LOSSES),
+        ("code_loss", losses.CODE_LOSSES),
+    ):
+        assert set(recipes.RULES[name].sentence.removeprefix("one of ").split(", ")) == set(choices)

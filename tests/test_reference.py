@@ -1,10 +1,13 @@
 """Reference and virtual batch normalisation: against numbers by hand, in training, saved and resumed."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import kgan
-from kgan import callbacks, networks, runs
+from kgan import callbacks, networks, plots, runs
 from kgan._backend import keras
 from kgan.reference import ReferenceBatch, ReferenceNormalization
 
@@ -110,6 +113,43 @@ def test_half_precision(small_dcgan, digits):
     model = small_dcgan(norm="virtual")
     model.fit(digits, batch_size=32, verbose=0)
     assert np.isfinite(model.generate(4)).all()
+
+
+def test_examples_of_a_large_mean_keep_their_variance():
+    """Of float32, E[x²] - E[x]² would leave nothing here."""
+    values = np.float32(3000 + np.random.default_rng(0).normal(size=(40, 50, 1)))
+    for virtual in (False, True):
+        normalized = ReferenceNormalization(size=8, virtual=virtual)(values)
+        assert np.std(normalized) == pytest.approx(1, rel=0.05)
+
+
+def test_batches_of_few_images_do_not_repeat_them(small_dcgan, digits):
+    few = kgan.data.batches(digits[:20], 4)
+    with pytest.raises(ValueError, match="need 32 images to go by"):
+        small_dcgan(norm="virtual").fit(few, steps_per_epoch=5, verbose=0)
+    model = small_dcgan(norm="virtual")
+    model.fit(kgan.data.batches(plots.to_uint8(digits[:40]), 4), steps_per_epoch=5, verbose=0)
+    chosen = references(model)[0].examples.numpy()
+    assert len({image.tobytes() for image in chosen}) == 32
+    assert (chosen.min(), chosen.max()) == (-1, 1)
+
+
+@pytest.mark.slow
+def test_on_two_devices(tmp_path):
+    code = """
+import tensorflow as tf
+(cpu,), half = tf.config.list_physical_devices("CPU"), tf.config.LogicalDeviceConfiguration()
+tf.config.set_logical_device_configuration(cpu, [half, half])
+import kgan
+images = kgan.data.load("digits", image_size=16)[:128]
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    model = kgan.DCGAN((16, 16, 1), latent_dim=4, filters=4, norm="virtual")
+    model.compile()
+history = model.fit(kgan.data.batches(images, 32), steps_per_epoch=4, verbose=0).history
+assert 0 < history["d_loss"][0] < 5
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_batch_of_another_shape_is_refused():

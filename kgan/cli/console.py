@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -32,6 +33,11 @@ def sentence(message: str | Exception) -> str:
     return " ".join(str(message).split())
 
 
+def say(line: str) -> None:
+    """Print a line, whatever bytes the file names in it are made of."""
+    typer.echo(line.encode(errors="backslashreplace").decode())
+
+
 def warn(message: str | Warning, *rest: Any) -> None:
     typer.echo(f"warning: {sentence(message)}", err=True)
 
@@ -42,7 +48,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], to_the_right: 
     for heading in headings:
         table.add_column(heading, justify="right" if heading in to_the_right else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # or [cats] would be taken for markup
     console.print(table, soft_wrap=False)
 
 

@@ -12,16 +12,21 @@ from kgan.cli.console import one_sentence
 if TYPE_CHECKING:
     import numpy as np
 
+    from kgan.gan import GAN
+
 CANDIDATES = 8  # for each image of the best
 
 Run = Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-digits.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same picture.")]
-Picture = Annotated[Path | None, typer.Option("--out", metavar="FILE.png", help="In the run directory unless given.")]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE.png", help="In the run directory unless given; a GIF goes beside it."),
+]
 
 
 def sample(
     run: Run,
-    count: Annotated[int, typer.Option(min=1, max=10**6, help="Images to draw.")] = 64,
+    count: Annotated[int, typer.Option(min=1, max=10**5, help="Images to draw.")] = 64,
     seed: Seed = 0,
     best: Annotated[
         bool,
@@ -58,12 +63,13 @@ def sample(
         import imageio.v3 as iio
         import numpy as np
 
-        from kgan import plots
+        from kgan import latent, plots
 
-        images, caption = model.generate(count * CANDIDATES if best else count, seed=seed), "generated"
+        codes, caption = latent.sample_codes(count, model.latent_dim, model.prior, seed), "generated"
         if best:
-            images = images[np.argsort(-model.score(images), kind="stable")[:count]]
+            codes = _best(model, count, seed)
             caption = f"the best {count} of {count * CANDIDATES} by the discriminator"
+        images = model.generate(codes)
         if as_folder:
             digits = max(4, len(str(count)))
             for number, pixels in enumerate(plots.to_uint8(images), start=1):
@@ -108,12 +114,13 @@ def interpolate(
         with runs.replacing(target) as temporary:
             plots.stacked(grids).save(temporary)
 
-        fine = latent.interpolate(start, end, 24).swapaxes(0, 1)
+        path = "linear" if model.prior == "uniform" else "spherical"  # that which stays where codes are drawn
+        fine = latent.interpolate(start, end, 24, path).swapaxes(0, 1)
         gif = target.with_suffix(".gif")
         with runs.replacing(gif) as temporary:
             animation = plots.GIF(temporary, milliseconds=80, hold=80)
             for moment in (*fine, *fine[-2:0:-1]):  # there and back
-                animation.append(plots.image_grid(model.generate(moment)))
+                animation.append(plots.captioned(plots.image_grid(model.generate(moment)), f"{path} interpolation"))
     typer.echo(f"{target}\n{gif}")
 
 
@@ -130,11 +137,11 @@ def traverse(
     from kgan import runs
 
     with one_sentence():
-        target = _png(out, run, f"traverse-seed-{seed}.png")
+        target = _png(out, run, f"traverse-{units.replace(',', '-')}-seed-{seed}.png")
         try:
             rows = [int(unit) for unit in units.split(",")]
         except ValueError:
-            raise ValueError(f"--units is {units}: write whole numbers with commas between them") from None
+            raise ValueError(f"--units is {units!r}: write whole numbers with commas between them") from None
         model = runs.load_model(run)
 
         import numpy as np
@@ -195,6 +202,17 @@ def reconstruct(
             labelled = plots.with_row_labels(grid, list(rows))
             plots.captioned(labelled, f"error of a pixel: {errors}").save(temporary)
     typer.echo(f"error of a pixel, of the range from black to white: {errors}\n{target}")
+
+
+def _best(model: GAN, count: int, seed: int) -> np.ndarray:
+    """Of so many codes times `CANDIDATES` those whose images the discriminator finds the most real, these first."""
+    import numpy as np
+
+    from kgan import latent
+
+    codes = latent.sample_codes(count * CANDIDATES, model.latent_dim, model.prior, seed).numpy()
+    logits = [model.score(model.generate(codes[i : i + 256])) for i in range(0, len(codes), 256)]  # few at a time
+    return codes[np.argsort(-np.concatenate(logits), kind="stable")[:count]]
 
 
 def _directory(run: Path) -> Path:

@@ -16,7 +16,7 @@ import typer
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from kgan import recipes
-from kgan.cli.console import exit_with, on_a_terminal, one_sentence, warn
+from kgan.cli.console import exit_with, on_a_terminal, one_sentence, say, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,10 +80,11 @@ def train(
             facts |= {"environment": runs.environment()}
 
         of_shape, where = " × ".join(map(str, shape)), facts["environment"]["device"]
-        typer.echo(f"{plan.recipe.name}: {count:,} images of {of_shape} from {settings['data']}, on {where}")
+        say(f"{plan.recipe.name}: {count:,} images of {of_shape} from {settings['data']}, on {where}")
         if skipped := facts.get("skipped"):
             name, reason = next(iter(skipped.items()))
-            warn(f"{len(skipped)} image files were skipped, such as {name} ({reason}); run.json lists them")
+            files = "1 image file was" if len(skipped) == 1 else f"{len(skipped)} image files were"
+            warn(f"{files} skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
             warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
         _train(plan, model, dataset, steps, facts)
@@ -95,6 +96,8 @@ def _images(settings: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
 
     source, size = settings["data"], settings["image_size"]
     if path := data.folder(source):
+        if not path.exists():
+            raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
         folder = folders.load(path, size, crop=settings["crop"], background=settings["background"])
         return folder.images, {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
     images = data.load(source, split=settings["split"], image_size=size, dtype="uint8")
@@ -116,6 +119,8 @@ class Plan(NamedTuple):
 
 
 def _planned_now(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
+    if name not in recipes.RECIPES and Path(name).is_dir():
+        raise ValueError(f"{name} is a folder, not a recipe: kgan train dcgan-folder --data {shlex.quote(name)}")
     recipe = recipes.get(name)
     return Plan(recipe, recipes.resolve(recipe, given), out or Path("runs") / name, {})
 
