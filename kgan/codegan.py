@@ -168,6 +168,7 @@ class CodeGAN(DCGAN):
             ValueError: for images of another shape than the model's, or outside [-1, 1].
 
         Example:
+            >>> model = kgan.CodeGAN((28, 28, 1), filters=4)
             >>> model.encode(images[:3]).shape
             (3, 100)
         """
@@ -193,6 +194,7 @@ class CodeGAN(DCGAN):
             Images of the same shape, float32, in [-1, 1].
 
         Example:
+            >>> model = kgan.CodeGAN((28, 28, 1), filters=4)
             >>> model.reconstruct(images[:3], refine=2).shape
             (3, 28, 28, 1)
         """

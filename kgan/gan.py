@@ -433,23 +433,23 @@ class GAN(keras.Model):
         self._check_batch(images, len(images))
 
     def _check_batch(self, images: np.ndarray | tf.Tensor, batch_size: int) -> None:
-        low = self._check_images(images)
+        low, high = self._check_images(images)
         if low >= 0:
-            warnings.warn(f"images range from {low:g} up: black is -1, not 0", stacklevel=4)
+            warnings.warn(f"images range from {low:g} to {high:g}: black is -1, not 0", stacklevel=4)
         if batch_size % self.d_steps:
             raise ValueError(f"a batch of {batch_size} cannot be split into {self.d_steps} equal minibatches (d_steps)")
 
-    def _check_images(self, images: np.ndarray | tf.Tensor) -> float:
-        """Raise ValueError for what the discriminator cannot take; give the darkest value, below 0 for vectors."""
+    def _check_images(self, images: np.ndarray | tf.Tensor) -> tuple[float, float]:
+        """Raise ValueError for what the discriminator cannot take; give their range (of vectors -1 to 1)."""
         expected, shape = self.discriminator.input_shape[1:], tuple(images.shape)
         if shape[1:] != expected or not shape[0]:
             raise ValueError(f"images have shape {shape[1:]}: this discriminator takes {expected}")
         if len(expected) != 3:  # vectors, not images
-            return -1.0
+            return -1.0, 1.0
         low, high = float(np.min(images)), float(np.max(images))
         if not (low >= -1 and high <= 1):  # so put that NaN is caught as well
             raise ValueError(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
-        return low
+        return low, high
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -291,3 +291,21 @@ def test_the_example_of_a_checkpoint_in_use_is_not_hostile(run, without_training
     """What all of these tests lean on: the same directory, unchanged, is resumed."""
     assert resume(run[0]) == 14
     assert callbacks.FORMAT == 1
+
+
+def test_a_refused_model_leaves_nothing_behind_for_the_next_training(tmp_path, digits):
+    """In Keras, variables that are built and not initialized wait for the next scope that ends."""
+    small = kgan.DCGAN((16, 16, 1), latent_dim=4, filters=2)
+    small.compile()
+    small.save(tmp_path / "good.keras")
+    with zipfile.ZipFile(tmp_path / "good.keras") as archive, zipfile.ZipFile(tmp_path / "bad.keras", "w") as bad:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                config["config"]["latent_dim"] = 10**12
+                content = json.dumps(config).encode()
+            bad.writestr(name, content)
+    with pytest.raises(ValueError, match="more than it holds"):
+        kgan.load_model(tmp_path / "bad.keras")
+    small.fit(digits, batch_size=32, verbose=0)
