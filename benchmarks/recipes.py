@@ -1,9 +1,9 @@
 """Seconds a step of each recipe at its own size, and what its whole run would take on this machine.
 
-python benchmarks/recipes.py [RECIPE …]
+    python benchmarks/recipes.py [RECIPE …]
 
-On random images, of which the time does not depend. The first step, which builds the graph, is left out; the median
-of the next three is shown.
+On random images: the time of a step does not depend on what is in them. The first step, which builds the graph, is left
+out; the median of the next three is shown.
 """
 
 import statistics
@@ -20,8 +20,7 @@ IMAGES |= {"cat-dataset": 9_997, "./pictures": 1_000}
 
 def seconds_a_step(recipe):
     settings = recipes.resolve(recipe, {"steps_per_execution": 1})
-    size, batch_size = settings["image_size"], settings["batch_size"]
-    shape = (size, size, 1 if settings["data"] in ("digits", "mnist") else 3)
+    batch_size, shape = settings["batch_size"], recipes.image_shape(recipe)
     model = recipes.build(recipe, settings, shape)
     images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *shape)).astype("float32")
     times = []

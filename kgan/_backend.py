@@ -6,11 +6,14 @@ TensorFlow greets its user with a dozen lines about oneDNN and CUDA, written by 
 `TF_CPP_MIN_LOG_LEVEL`. They are held back while it starts, and shown after all if it fails to.
 """
 
+from __future__ import annotations
+
+import concurrent.futures
 import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _requested = os.environ.get("KERAS_BACKEND") or "tensorflow"
 os.environ["KERAS_BACKEND"] = _requested
@@ -53,4 +56,17 @@ if keras.backend.backend() != "tensorflow":  # keras was imported before kgan, a
         f"kgan trains on TensorFlow, but Keras runs on {keras.backend.backend()!r}: set KERAS_BACKEND to 'tensorflow'"
     )
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras", "tf", "without_memory"]
+
+
+def without_memory(build: Callable[[], keras.Model]) -> keras.Model:
+    """The model that `build` gives, with the shapes of its weights but not their values, however large it is."""
+
+    def described() -> keras.Model:
+        with keras.StatelessScope(initialize_variables=False):
+            return build()
+
+    # In a thread of its own, with which Keras' list of variables to be initialized later goes away: in this one, the
+    # next training step would initialize them.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(described).result()

@@ -16,13 +16,16 @@ import time
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from kgan import latent, losses, plots, runs
+from kgan import losses, plots, runs
 from kgan._backend import keras, tf
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class EpochCounter(keras.callbacks.Callback):
@@ -235,11 +238,15 @@ class LossCurves(EpochCounter):
         self._epochs.append(self.epoch)
         for key, value in (logs or {}).items():
             self._history.setdefault(key, []).append(float(value))
-        self._draw()
+        self._save()
 
-    def _draw(self) -> None:
+    def draw(self) -> Figure:
+        """The curves so far."""
+        return plots.loss_curves(self._history, self._epochs)
+
+    def _save(self) -> None:
         with runs.replacing(self.path) as temporary:
-            plots.loss_curves(self._history, self._epochs).savefig(temporary, dpi=100)
+            self.draw().savefig(temporary, dpi=100)
 
     def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "epochs": self._epochs, "history": self._history}
@@ -248,7 +255,7 @@ class LossCurves(EpochCounter):
         super().set_state(state)
         self._epochs, self._history = state["epochs"], state["history"]
         if self._epochs:  # the file may be of an epoch that was lost
-            self._draw()
+            self._save()
 
 
 class CodeCurves(LossCurves):
@@ -265,11 +272,9 @@ class CodeCurves(LossCurves):
         self._history.setdefault("iterations", []).append(int(self.model.step))
         super().on_epoch_end(epoch, logs)
 
-    def _draw(self) -> None:
+    def draw(self) -> Figure:
         guessing = losses.code_loss_of_guessing(self.model.latent_dim, self.model.prior, self.model.code_loss)
-        with runs.replacing(self.path) as temporary:
-            figure = plots.code_curves(self._history, self._history["iterations"], guessing)
-            figure.savefig(temporary, dpi=100)
+        return plots.code_curves(self._history, self._history["iterations"], guessing)
 
 
 class CodeColumns(Samples):
@@ -293,7 +298,7 @@ class CodeColumns(Samples):
 
     def draw(self) -> Image.Image:
         model = self.model
-        codes = latent.sample_codes(self.rows, model.latent_dim, model.prior, self.seed)
+        codes = model.sample_codes(self.rows, self.seed)
         generated = model.generate(codes)
         read = model.encode(generated)
         rebuilt = model.generate(read)

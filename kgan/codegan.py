@@ -113,8 +113,8 @@ class CodeGAN(DCGAN):
                 total += distance(codes, read)
         return total / self.stages
 
-    def check_networks(self, generator: keras.Model, discriminator: keras.Model) -> None:
-        outputs, latent_dim = discriminator.output_shape, generator.input_shape[-1]
+    def check_heads(self, discriminator: keras.Model, latent_dim: int) -> None:
+        outputs = discriminator.output_shape
         if not isinstance(outputs, list) or [shape[1:] for shape in outputs] != [(1,), (latent_dim,)]:
             raise ValueError(
                 f"the discriminator's output has shape {outputs}: a CodeGAN's has two heads, "

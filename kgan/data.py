@@ -77,8 +77,18 @@ def load(
     if dtype == "uint8":
         return images
     if dtype == "float32":
-        return np.float32(images) / np.float32(127.5) - 1
+        return from_uint8(images)
     raise ValueError(f"dtype is {dtype!r}: choose float32 or uint8")
+
+
+def from_uint8(pixels: np.ndarray) -> np.ndarray:
+    """Map 0…255 to [-1, 1], float32: the way back from `kgan.plots.to_uint8`.
+
+    Example:
+        >>> from_uint8(np.array([0, 255], np.uint8))
+        array([-1.,  1.], dtype=float32)
+    """
+    return np.float32(pixels) / np.float32(127.5) - 1
 
 
 def is_folder(source: str | Path) -> bool:

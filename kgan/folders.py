@@ -285,6 +285,7 @@ def _read(
     from rich.console import Console
     from rich.progress import track
 
+    again: dict[str, _Decoded] = {}
     if known and known.files == {**found, **dict.fromkeys(known.unsettled)}:  # nothing else has changed
         again = {name: decode(name) for name in known.unsettled}
         if not any(each.lasts for each in again.values()):
@@ -295,7 +296,7 @@ def _read(
         if known and known.files.get(name) == found[name]:
             row = remembered.get(name)
             return _Decoded(known.what[name], None if row is None else known.images[row])
-        return decode(name)
+        return again[name] if name in again else decode(name)
 
     # A new name each time: the index, replaced last, says which file it speaks of, and other runs may read the old one.
     path = cache / f"images-{secrets.token_hex(4)}"

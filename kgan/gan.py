@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kgan import latent, losses
 from kgan._backend import keras, tf
-from kgan.data import batches
+from kgan.data import batches, from_uint8
 from kgan.reference import ReferenceBatch
 
 
@@ -79,7 +79,8 @@ class GAN(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.check_networks(generator, discriminator)
+        _check_shapes(generator, discriminator)
+        self.check_heads(discriminator, generator.input_shape[-1])
         if d_steps < 1:
             raise ValueError(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
         if prior not in latent.PRIORS:
@@ -141,7 +142,7 @@ class GAN(keras.Model):
 
     def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
         """Fresh codes, a function of (seed, step, draw), and what the generator makes of them."""
-        codes = latent.sample_codes(count, self.latent_dim, self.prior, seed=(self.seed, self.step, draw))
+        codes = self.sample_codes(count, seed=(self.seed, self.step, draw))
         with tf.GradientTape() as tape:
             images = self.generator(codes, training=True)
         return Fakes(codes, images, tape)
@@ -184,14 +185,22 @@ class GAN(keras.Model):
         """What the generator descends."""
         return self.generator_loss(fake.logits)
 
-    def check_networks(self, generator: keras.Model, discriminator: keras.Model) -> None:
-        """Raise ValueError where the two networks do not fit each other."""
-        _check_shapes(generator, discriminator)
+    def check_heads(self, discriminator: keras.Model, latent_dim: int) -> None:
+        """Raise ValueError where the discriminator does not give what `judge` takes from it."""
         if discriminator.output_shape[1:] != (1,):
             shape = discriminator.output_shape
             raise ValueError(f"the discriminator's output has shape {shape}: it is logits, (batch, 1)")
 
     # Generating
+
+    def sample_codes(self, count: int | tf.Tensor, seed: int | Sequence[int | tf.Tensor] = 0) -> tf.Tensor:
+        """Codes for this generator from its prior: see `kgan.latent.sample_codes`.
+
+        Example:
+            >>> model.sample_codes(3, seed=1).shape
+            TensorShape([3, 100])
+        """
+        return latent.sample_codes(count, self.latent_dim, self.prior, seed)
 
     def call(self, codes: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The generator's images for these codes."""
@@ -218,7 +227,7 @@ class GAN(keras.Model):
         if np.ndim(codes) == 0:
             if codes < 1:
                 raise ValueError(f"cannot generate {codes} images: ask for 1 or more")
-            codes = latent.sample_codes(operator.index(codes), self.latent_dim, self.prior, seed)
+            codes = self.sample_codes(operator.index(codes), seed)
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
             raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.latent_dim})")
@@ -423,8 +432,7 @@ class GAN(keras.Model):
             layer.adapt(_some_images(x, layer.size, self.seed))
         for layer in _references(self.generator):
             never = np.iinfo(np.int64).max  # the number of a step that will not come
-            codes = latent.sample_codes(layer.size, self.latent_dim, self.prior, seed=(self.seed, never))
-            layer.adapt(codes)
+            layer.adapt(self.sample_codes(layer.size, seed=(self.seed, never)))
 
     def _check_first_batch(self, batch: Any) -> None:
         images, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
@@ -495,14 +503,14 @@ def _references(network: keras.Model) -> Iterator[ReferenceBatch]:
             yield layer
 
 
-def _some_images(x: Any, count: int, seed: int) -> tf.Tensor:
+def _some_images(x: Any, count: int, seed: int) -> np.ndarray | tf.Tensor:
     """Real images for a reference batch: of an array, or what `batches` draws from, any; of other data the first."""
     is_array = isinstance(x, (np.ndarray, tf.Tensor))
     images = x if is_array else getattr(x, "images", None)
     if images is not None and len(images) >= count:
         rows = np.random.default_rng(seed).choice(len(images), count, replace=False)
-        chosen = tf.cast(images[rows] if isinstance(images, np.ndarray) else tf.gather(images, rows), tf.float32)
-        return chosen if is_array or images.dtype != "uint8" else chosen / 127.5 - 1
+        chosen = np.asarray(images[rows] if isinstance(images, np.ndarray) else tf.gather(images, rows))
+        return from_uint8(chosen) if chosen.dtype == np.uint8 and not is_array else np.float32(chosen)
     found: list[tf.Tensor] = []
     if images is None and isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
         for batch in x if isinstance(x, tf.data.Dataset) else (x[i] for i in range(x.num_batches or 0)):

@@ -214,14 +214,14 @@ def dcgan_discriminator(
             *_normalized(norm),
             layers.LeakyReLU(0.2),
         ]
-    network += [layers.Flatten(), layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32")]
+    flatten = layers.Flatten()
+    network += [flatten, layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32")]
     model = _model("discriminator", image_shape, network, norm, seeds)
     if code_units is None:
         return model
     _check_positive(code_units=code_units)
     read = layers.Dense(code_units, kernel_initializer=_normal(seeds, stddev), dtype="float32", name="code")
-    *_, flattened, _ = (layer for layer in model.layers if not isinstance(layer, WithoutReference))
-    codes = read(flattened.output)
+    codes = read(flatten.output)
     if norm in REFERENCE_NORMS:
         codes = WithoutReference(dtype="float32")(codes)
     return keras.Model(model.inputs[0], [*model.outputs, codes], name="discriminator")

@@ -79,7 +79,7 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
         >>> captioned(Image.new("L", (100, 100)), "epoch 12").size
         (100, 122)
     """
-    font = ImageFont.load_default(size=15)
+    font = _font()
     width = max(picture.width, math.ceil(font.getlength(caption)) + 2 * MARGIN + 2)  # room for all of it
     strip = Image.new(picture.mode, (width, picture.height + CAPTION_HEIGHT), "white")
     strip.paste(picture, (0, CAPTION_HEIGHT))
@@ -105,6 +105,10 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
     return row
 
 
+def _font() -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size=15)
+
+
 def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
     """Pictures under each other, on white.
 
@@ -127,7 +131,7 @@ def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
         >>> with_row_labels(Image.new("L", (100, 100)), ["3", "7"]).size
         (140, 100)
     """
-    font, row = ImageFont.load_default(size=15), grid.height / len(labels)
+    font, row = _font(), grid.height / len(labels)
     width = max(24, *(int(font.getlength(label)) for label in labels)) + 16
     labelled = Image.new(grid.mode, (grid.width + width, grid.height), "white")
     labelled.paste(grid, (width, 0))

@@ -426,6 +426,16 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
     return settings
 
 
+def image_shape(recipe: Recipe) -> tuple[int, int, int]:
+    """(height, width, channels) of the images that the recipe is meant for.
+
+    Example:
+        >>> image_shape(get("dcgan-cats"))
+        (128, 128, 3)
+    """
+    return recipe["image_size"], recipe["image_size"], 1 if recipe["data"] in ("digits", "mnist") else 3
+
+
 def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int]) -> GAN:
     """The recipe's model for images of that shape, compiled.
 
@@ -441,26 +451,9 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
         >>> recipe = get("dcgan-digits")
         >>> model = build(recipe, resolve(recipe, {}), (28, 28, 1))
     """
-    from kgan import networks
     from kgan._backend import keras
-    from kgan.codegan import CodeGAN
-    from kgan.dcgan import DCGAN
-    from kgan.gan import GAN
 
-    common = {name: settings[name] for name in ("d_steps", "reuse_fakes", "prior", "seed")}
-    of_networks = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm", "stddev")
-    of_codes = ("code_weight", "code_loss", "noise", "stages")
-    if recipe.model != "GAN":
-        common |= {name: settings[name] for name in (*of_networks, *of_codes) if name in settings}
-        kind = CodeGAN if recipe.model == "CodeGAN" else DCGAN
-        model = kind(image_shape, depth=settings["depth"] or None, **common)
-    else:
-        hidden_units, norm, seed = settings["hidden_units"], settings["norm"], settings["seed"]
-        model = GAN(
-            networks.dense_generator(image_shape, settings["latent_dim"], hidden_units, norm=norm, seed=seed),
-            networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed + 1),
-            **common,
-        )
+    model = uncompiled(recipe, settings, image_shape)
     of_adam = {"epsilon": settings.get("epsilon", 1e-7), "weight_decay": settings.get("weight_decay")}
     model.compile(
         d_optimizer=keras.optimizers.Adam(settings["d_learning_rate"], settings["d_beta_1"], **of_adam),
@@ -470,6 +463,34 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
         steps_per_execution=settings["steps_per_execution"],
     )
     return model
+
+
+def uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int]) -> GAN:
+    """The model of `build` before it is compiled: its two networks are there, the optimizers are not.
+
+    Example:
+        >>> recipe = get("dcgan-digits")
+        >>> uncompiled(recipe, resolve(recipe, {}), (28, 28, 1)).compiled
+        False
+    """
+    from kgan import networks
+    from kgan.codegan import CodeGAN
+    from kgan.dcgan import DCGAN
+    from kgan.gan import GAN
+
+    common = {name: settings[name] for name in ("d_steps", "reuse_fakes", "prior", "seed")}
+    if recipe.model == "GAN":
+        hidden_units, norm, seed = settings["hidden_units"], settings["norm"], settings["seed"]
+        return GAN(
+            networks.dense_generator(image_shape, settings["latent_dim"], hidden_units, norm=norm, seed=seed),
+            networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed + 1),
+            **common,
+        )
+    of_networks = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm", "stddev")
+    of_codes = ("code_weight", "code_loss", "noise", "stages")
+    common |= {name: settings[name] for name in (*of_networks, *of_codes) if name in settings}
+    kind = CodeGAN if recipe.model == "CodeGAN" else DCGAN
+    return kind(image_shape, depth=settings["depth"] or None, **common)
 
 
 def _parsed(name: str, value: Value | str, kind: type) -> Value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import hashlib
 import io
@@ -438,22 +437,14 @@ def load_model(run: str | Path) -> GAN:
 
 def _check_size(path: Path) -> None:
     """Raise ValueError where a `.keras` file asks for more than it holds: a few bytes can ask for terabytes."""
-    from kgan._backend import keras
+    from kgan._backend import keras, without_memory
 
     with zipfile.ZipFile(path) as archive:
         if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
             raise ValueError("it is compressed, as Keras writes none")
         config = json.loads(archive.read("config.json"))
     config.pop("compile_config", None)  # optimizers are as large as the networks allow
-
-    def described() -> keras.Model:
-        with keras.StatelessScope(initialize_variables=False):  # here no variable takes memory
-            return keras.saving.deserialize_keras_object(config, safe_mode=True)
-
-    # In a thread of its own, with which Keras' list of variables to be initialized later goes away: in this one, the
-    # next training step would initialize them.
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        model = thread.submit(described).result()
+    model = without_memory(lambda: keras.saving.deserialize_keras_object(config, safe_mode=True))
     weights = sum(math.prod(variable.shape) for variable in model.variables)
     if weights > path.stat().st_size:  # of 2 or 4 bytes each
         raise ValueError(f"it describes networks of {weights:,} weights, more than it holds")

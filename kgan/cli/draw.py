@@ -63,13 +63,10 @@ def sample(
         import imageio.v3 as iio
         import numpy as np
 
-        from kgan import latent, plots
+        from kgan import plots
 
-        codes, caption = latent.sample_codes(count, model.latent_dim, model.prior, seed), "generated"
-        if best:
-            codes = _best(model, count, seed)
-            caption = f"the best {count} of {count * CANDIDATES} by the discriminator"
-        images = model.generate(codes)
+        images = model.generate(_best(model, count, seed) if best else count, seed=seed)
+        caption = f"the best {count} of {count * CANDIDATES} by the discriminator" if best else "generated"
         if as_folder:
             digits = max(4, len(str(count)))
             for number, pixels in enumerate(plots.to_uint8(images), start=1):
@@ -105,7 +102,7 @@ def interpolate(
 
         from kgan import latent, plots
 
-        codes = latent.sample_codes(2 * pairs, model.latent_dim, model.prior, seed).numpy()
+        codes = model.sample_codes(2 * pairs, seed).numpy()
         start, end = codes[::2], codes[1::2]
         grids = []
         for path in latent.PATHS:
@@ -149,7 +146,7 @@ def traverse(
         from kgan import latent, plots
 
         end = 1.0 if model.prior == "uniform" else 2.0  # of N(0, 1), 95 % lie within 2
-        code = latent.sample_codes(1, model.latent_dim, model.prior, seed).numpy()[0]
+        code = model.sample_codes(1, seed).numpy()[0]
         codes = latent.traverse(code, rows, np.linspace(-end, end, steps))
         grid = plots.image_grid(model.generate(codes.reshape(-1, model.latent_dim)), steps)
         with runs.replacing(target) as temporary:
@@ -208,9 +205,7 @@ def _best(model: GAN, count: int, seed: int) -> np.ndarray:
     """Of so many codes times `CANDIDATES` those whose images the discriminator finds the most real, these first."""
     import numpy as np
 
-    from kgan import latent
-
-    codes = latent.sample_codes(count * CANDIDATES, model.latent_dim, model.prior, seed).numpy()
+    codes = model.sample_codes(count * CANDIDATES, seed).numpy()
     logits = [model.score(model.generate(codes[i : i + 256])) for i in range(0, len(codes), 256)]  # few at a time
     return codes[np.argsort(-np.concatenate(logits), kind="stable")[:count]]
 
@@ -241,4 +236,4 @@ def _real_images(run: Path, count: int, seed: int, source: str | None = None) ->
     if count > len(images):
         raise ValueError(f"--count is {count}: there are only {len(images)} real images")
     chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
-    return np.float32(images[chosen]) / np.float32(127.5) - 1
+    return data.from_uint8(images[chosen])

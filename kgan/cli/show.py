@@ -34,9 +34,10 @@ def list_recipes(
 
 def _draw_networks(recipe: recipes.Recipe) -> None:
     from kgan import networks
+    from kgan._backend import without_memory
 
-    channels = 1 if recipe["data"] in ("digits", "mnist") else 3
-    model = recipes.build(recipe, recipes.resolve(recipe, {}), (recipe["image_size"], recipe["image_size"], channels))
+    settings, image_shape = recipes.resolve(recipe, {}), recipes.image_shape(recipe)
+    model = without_memory(lambda: recipes.uncompiled(recipe, settings, image_shape))
     for network in (model.generator, model.discriminator):
         rows = [("codes" if network is model.generator else "images", _shape(network.input_shape[1:]), "")]
         rows += [(layer, _shape(shape), f"{count:,}") for layer, shape, count in networks.rows(network)]
