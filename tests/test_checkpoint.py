@@ -434,7 +434,7 @@ def test_bad_arguments(tmp_path):
 
 
 def test_versions_that_differ_are_told(checkpoints, digits, monkeypatch):
-    monkeypatch.setattr(callbacks, "_versions", lambda: {"keras": "9.9"})
+    monkeypatch.setattr(callbacks.checkpoint, "_versions", lambda: {"keras": "9.9"})
     with pytest.warns(UserWarning, match=f"bit for bit: it was made with keras {keras.__version__}"):
         fit(digits_gan(), digits, 3, callbacks.Checkpoint(checkpoints, resume=True))
 

@@ -14,7 +14,10 @@ from kgan._backend import keras, tf
 
 README = Path(__file__).parent.parent / "README.md"
 MODULES = (
-    "callbacks",
+    "callbacks.base",
+    "callbacks.checkpoint",
+    "callbacks.pictures",
+    "callbacks.records",
     "codegan",
     "data",
     "dcgan",

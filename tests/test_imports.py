@@ -30,7 +30,11 @@ MAY_IMPORT = {
     },  # data: arrays given to `fit` are shuffled as a function of (seed, step)
     "dcgan": {"gan", "networks", "losses"},
     "codegan": {"dcgan", "gan", "latent", "losses"},
-    "callbacks": {"losses", "plots", "latent", "runs"},
+    "callbacks.base": set(),
+    "callbacks.pictures": {"callbacks.base", "losses", "plots", "runs"},
+    "callbacks.records": {"callbacks.base", "runs"},
+    "callbacks.checkpoint": {"callbacks.base", "runs"},
+    "callbacks": {"callbacks.base", "callbacks.pictures", "callbacks.records", "callbacks.checkpoint"},
     "recipes": {"gan", "dcgan", "codegan", "losses", "networks", "data"},
     "cli.console": set(),
     "cli.train": {"cli.console", "recipes", "callbacks", "data", "folders", "runs"},

@@ -1,0 +1,27 @@
+"""Callbacks for `fit`: what to draw and when. How is the business of `kgan.plots`.
+
+Each leaves its files whole after every epoch, so a run that ends early, by Ctrl-C or by an exception, has the
+pictures and curves of all it trained. Epochs are counted from 1, and on through further calls of `fit` with the same
+callback, and on again in another process with a `Checkpoint` that resumes. They work with any model that has
+`generate`, `compile` and `fit` like `kgan.GAN`.
+"""
+
+from kgan.callbacks.base import EpochCounter
+from kgan.callbacks.checkpoint import FORMAT, Checkpoint
+from kgan.callbacks.pictures import ChosenEpochs, CodeColumns, CodeCurves, EpochGIF, LossCurves, SampleGrid, Samples
+from kgan.callbacks.records import HistoryCSV, StopOnNaN
+
+__all__ = [
+    "FORMAT",
+    "Checkpoint",
+    "ChosenEpochs",
+    "CodeColumns",
+    "CodeCurves",
+    "EpochCounter",
+    "EpochGIF",
+    "HistoryCSV",
+    "LossCurves",
+    "SampleGrid",
+    "Samples",
+    "StopOnNaN",
+]

@@ -1,0 +1,275 @@
+"""What it takes to go on after a crash, and the way back from it."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kgan import runs
+from kgan._backend import keras, tf
+from kgan.callbacks.base import EpochCounter, check_at_least_1, check_finite
+
+
+class TakenUp(NamedTuple):
+    """Where `fit` begins."""
+
+    epochs: int  # finished
+    steps: int  # done of the one after
+    of_data: int  # epochs since the data set was at its beginning
+    history: keras.callbacks.History
+
+
+class Checkpoint(EpochCounter):
+    """Keeps what it takes to go on after a crash as if there had been none, bit for bit on a CPU.
+
+    That is all the model's training state (see `GAN.training_state`), the history, and the states of kgan's own
+    callbacks beside it: GIF, curves, table. The last two checkpoints are kept, each with a checksum; where the newest
+    is damaged the one before is used, with a warning. Beside arrays and JSON there is nothing in them.
+
+    Exact are runs on arrays, on datasets of `kgan.data.batches`, and on others that give the same batches in the same
+    order each time. Keras' own callbacks, such as EarlyStopping, begin anew.
+
+    Args:
+        directory: where to; for checkpoints alone.
+        every: a checkpoint after every so many epochs.
+        minutes: and, in the middle of an epoch too, as soon as the last is so many minutes old. None: never.
+        resume: go on from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
+            from the beginning of the run, so that the same script, started again, ends where it would have ended.
+
+    Raises:
+        ValueError: from `fit`, before training: where the model, its optimizers or loss, the images or the batch
+            size are not those of the checkpoint, or all checkpoints are damaged.
+        FileExistsError: from `fit`: `directory` holds checkpoints of another run, and `resume` is not set.
+        BlockingIOError: from `fit`: another process is training in `directory`.
+        FloatingPointError: from `fit`: a weight is NaN or infinite; the last good checkpoint is kept.
+        OSError: from `fit`: a checkpoint cannot be written, as on a full disk; the one before is kept.
+
+    Example:
+        >>> watchers = [kgan.callbacks.EpochGIF("progress.gif"), Checkpoint("checkpoint", resume=True)]
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=watchers)
+    """
+
+    def __init__(
+        self, directory: str | Path, *, every: int = 1, minutes: float | None = 10, resume: bool = False
+    ) -> None:
+        super().__init__()
+        check_at_least_1(every=every)
+        if minutes is not None and not minutes > 0:
+            raise ValueError(f"minutes is {minutes}: it must be above 0, or None")
+        self.directory = Path(directory)
+        self.every = every
+        self.minutes = minutes
+        self.resume = resume
+        self.steps = 0  # done of the epoch at hand
+        self._began = 0  # the epoch after which the data set was at its beginning
+        self._run: dict[str, Any] = {}  # what is trained
+        self._described: tuple[keras.Model, dict[str, Any]] | None = None  # a model, as it was when first seen
+        self._history: dict[str, list[float]] = {}
+        self._watchers: dict[str, EpochCounter] = {}
+        self._kept: list[int] = []  # numbers of the good checkpoints that are there, the newest last
+        self._up_to_date = False  # whether the model stands where the newest does
+        self._written = 0.0  # when the newest was
+        self._metrics: list[np.ndarray] = []  # sums of a half-done epoch that was taken up
+
+    @contextlib.contextmanager
+    def taken_up(
+        self,
+        model: keras.Model,
+        watchers: Sequence[keras.callbacks.Callback],
+        data: Any,
+        pace: dict[str, Any],
+        epochs: int,
+    ) -> Iterator[TakenUp]:
+        """Keep the directory to this process while `fit` trains, and take up the run in it. For `GAN.fit` to call.
+
+        Args:
+            model: compiled.
+            watchers: all callbacks of this `fit`.
+            data: the real images.
+            pace: batch_size, steps_per_epoch and shuffle.
+            epochs: that `fit` is to train.
+        """
+        with runs.lock(self.directory):
+            runs.sweep(self.directory)
+            if self._described is None or self._described[0] is not model:
+                self._described, self._up_to_date = (model, runs.describe_model(model)), False
+            self.set_model(model)
+            self._watchers = _named(each for each in watchers if isinstance(each, EpochCounter) and each is not self)
+            run = {**runs.describe_data(data), **pace, **self._described[1]}
+            if not self.resume:
+                if not self._kept and runs.next_number(self.directory) > 1:
+                    raise FileExistsError(
+                        f"{self.directory} holds checkpoints: go on from them with resume=True, or name another"
+                    )
+                self.steps, self._began, self._run = 0, self.epoch, run
+            elif self._up_to_date:  # `fit` again: what was changed by hand since stays so
+                runs.check_same(run, self._run)
+                _check_epochs(self.epoch, self.steps, epochs)
+            elif not self._take_up(run, epochs):
+                self._run = run
+                self.save()  # at its very beginning, so that there always is one
+            self._metrics = [variable.numpy() for variable in model.metrics_variables]
+            self._up_to_date, self._written = False, time.monotonic()
+            history = keras.callbacks.History()
+            if self.resume:
+                history.history = {name: list(values) for name, values in self._history.items()}
+            yield TakenUp(self.epoch if self.resume else 0, self.steps, self.epoch - self._began, history)
+            if self.resume:
+                history.epoch = list(range(self.epoch))
+
+    # The moments to save are those at which all callbacks are done with what they have seen: an epoch is saved when
+    # the next begins, a step likewise.
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.steps:  # Keras has just set the sums to zero
+            for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
+                variable.assign(value)
+        elif self.epoch and self.epoch % self.every == 0:
+            self.save()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.minutes and batch >= self.steps > 0 and time.monotonic() - self._written > self.minutes * 60:
+            self.save()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.steps = max(self.steps, batch + 1)  # steps that were done before pass by again
+        self._up_to_date = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        self.steps, self._up_to_date = 0, False
+        for name, value in (logs or {}).items():
+            self._history.setdefault(name, []).append(float(value))
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint now, between two steps, unless the newest is of this very step."""
+        if self._up_to_date:
+            return
+        arrays, states = {}, {}
+        for number, variable in enumerate(self.model.training_state):
+            arrays[f"{number:05}"] = value = variable.numpy()
+            check_finite(variable, value, f"after step {self.model.step.numpy()}")
+        for name, watcher in self._watchers.items():
+            state = watcher.get_state()
+            arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
+            states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
+        state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "history": self._history}
+        state |= {"began": self._began, "run": self._run, "callbacks": states, "versions": _versions()}
+        number = runs.next_number(self.directory)
+        runs.write_checkpoint(self.directory, number, arrays, state)
+        self._kept = [*self._kept[-1:], number]
+        runs.keep_checkpoints(self.directory, self._kept)
+        self._up_to_date, self._written = True, time.monotonic()
+
+    def restore(self, model: keras.Model | None = None) -> bool:
+        """Take a model, and it alone, back to the newest good checkpoint, as after weights that became NaN.
+
+        Args:
+            model: compiled; by default that of the last `fit`.
+
+        Returns:
+            Whether there was a checkpoint.
+
+        Raises:
+            ValueError: where it is of another model, or all are damaged.
+        """
+        if model is not None:
+            self.set_model(model)
+        if self.model is None:
+            raise ValueError("there is no model to restore: name one")
+        saved = runs.read_checkpoint(self.directory)
+        if saved:
+            for variable, value in zip(self.model.training_state, self._values(saved), strict=True):
+                variable.assign(value)
+            self.epoch, self.steps, self._up_to_date = saved.state["epochs"], saved.state["steps"], False
+        return saved is not None
+
+    def _take_up(self, run: dict[str, Any], wanted: int) -> bool:
+        """Go on from the newest good checkpoint, if there is one: model, history and callbacks."""
+        saved = runs.read_checkpoint(self.directory)
+        if saved is None:
+            runs.keep_checkpoints(self.directory, ())  # half of one, at most
+            return False
+        state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be gone on with"
+        try:
+            if state["format"] != FORMAT:
+                raise ValueError(f"its format is {state['format']}, that of another version of kgan, not {FORMAT}")
+            runs.check_same(run, state["run"])
+            values = self._values(saved)
+            epochs, steps, began = (operator.index(state[name]) for name in ("epochs", "steps", "began"))
+            if min(epochs, steps, began) < 0 or began > epochs:
+                raise ValueError(f"it has {epochs} epochs since {began}, and {steps} steps")
+            _check_epochs(epochs, steps, wanted)
+            history = {str(name): [float(value) for value in each] for name, each in state["history"].items()}
+            for name, watcher in self._watchers.items():
+                arrays = {
+                    key.removeprefix(f"{name}/"): each
+                    for key, each in saved.arrays.items()
+                    if key.startswith(f"{name}/")
+                }
+                if name in state["callbacks"]:
+                    watcher.set_state({**state["callbacks"][name], **arrays})
+                else:  # new to the run
+                    watcher.epoch = epochs
+            if state["versions"] != _versions():
+                made_with = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
+                warnings.warn(f"{where} bit for bit: it was made with {made_with}", stacklevel=4)
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError) as error:
+            raise ValueError(f"{where}: {error}") from None
+        for variable, value in zip(self.model.training_state, values, strict=True):
+            variable.assign(value)
+        self.epoch, self.steps, self._began = epochs, steps, began
+        self._history, self._run = history, state["run"]
+        self._kept = [saved.number]
+        return True
+
+    def _values(self, saved: runs.Saved) -> list[np.ndarray]:
+        """The arrays of a checkpoint in the order of the model's variables, if they fit."""
+        variables = self.model.training_state
+        values = [value for name, value in sorted(saved.arrays.items()) if "/" not in name]
+        if len(values) != len(variables):
+            raise ValueError(f"it holds {len(values)} arrays for a model of {len(variables)}")
+        return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
+
+
+FORMAT = 1  # of checkpoints
+
+
+def _versions() -> dict[str, str]:
+    return {"keras": keras.__version__, "tensorflow": tf.__version__}
+
+
+def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
+    if epochs + bool(steps) > wanted:
+        has = f"is in epoch {epochs + 1}" if steps else f"has {epochs}"
+        raise ValueError(f"epochs is {wanted}, but the run {has} already")
+
+
+def _named(watchers: Iterable[EpochCounter]) -> dict[str, EpochCounter]:
+    """By class and file, which are the same in the process that goes on."""
+    named: dict[str, EpochCounter] = {}
+    for watcher in watchers:
+        target = getattr(watcher, "path", getattr(watcher, "directory", None))
+        name = type(watcher).__name__ + (f" {target.name}" if isinstance(target, Path) else "")
+        count = sum(each.split("#")[0] == name for each in named)
+        named[f"{name}#{count + 1}" if count else name] = watcher
+    return named
+
+
+def _as_dtype(value: np.ndarray, variable: keras.Variable) -> np.ndarray:
+    current = variable.numpy()
+    if value.dtype.kind == "V":  # how NumPy stores bfloat16
+        value = value.view(current.dtype)
+    if (value.shape, value.dtype) != (current.shape, current.dtype):
+        raise ValueError(f"it holds {value.dtype} {value.shape} for {variable.path}, {current.dtype} {current.shape}")
+    return value

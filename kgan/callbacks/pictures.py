@@ -1,0 +1,290 @@
+"""What is drawn while a model trains: grids, the GIF, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from kgan import losses, plots, runs
+from kgan.callbacks.base import EpochCounter, check_at_least_1
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Samples(EpochCounter):
+    """Draws the same codes each time, so that pictures of different epochs compare.
+
+    Args:
+        rows, columns: of the grid.
+        seed: which codes.
+    """
+
+    def __init__(self, *, rows: int = 8, columns: int = 8, seed: int = 0) -> None:
+        super().__init__()
+        check_at_least_1(rows=rows, columns=columns)
+        self.rows = rows
+        self.columns = columns
+        self.seed = seed
+
+    def draw(self) -> Image.Image:
+        """The grid, as the model draws it now."""
+        return plots.image_grid(self.model.generate(self.rows * self.columns, seed=self.seed), self.columns)
+
+
+class SampleGrid(Samples):
+    """Saves a grid of samples: `epoch-0001.png`, …, and `iteration-000100.png` for chosen iterations.
+
+    Args:
+        directory: where to.
+        every: a picture every so many epochs.
+        epochs: or just after these epochs.
+        iterations: also after these training steps (generator updates) of the model.
+        rows, columns, seed: see `Samples`.
+
+    Raises:
+        ValueError: for an epoch, iteration or number below 1.
+
+    Example:
+        >>> watcher = SampleGrid("samples", epochs=(1, 10, 50, 100), iterations=(100, 200, 2400))
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        every: int = 1,
+        epochs: Collection[int] | None = None,
+        iterations: Collection[int] = (),
+        rows: int = 8,
+        columns: int = 8,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(rows=rows, columns=columns, seed=seed)
+        epochs = (epochs,) if isinstance(epochs, int) else epochs
+        iterations = (iterations,) if isinstance(iterations, int) else iterations
+        check_at_least_1(every=every, epochs=epochs, iterations=iterations)
+        self.directory = Path(directory)
+        self.every = every
+        self.epochs = epochs
+        self.iterations = iterations
+        self._drawn = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.iterations and (step := int(self.model.step)) in self.iterations and step != self._drawn:
+            self._save(f"iteration-{step:06}.png")
+            self._drawn = step
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if self.epoch in self.epochs if self.epochs is not None else self.epoch % self.every == 0:
+            self._save(f"epoch-{self.epoch:04}.png")
+
+    def _save(self, name: str) -> None:
+        with runs.replacing(self.directory / name) as temporary:
+            self.draw().save(temporary)
+
+
+class EpochGIF(Samples):
+    """Grows a GIF of samples, a frame an epoch with its number on it; the last frame is held.
+
+    The first and the newest epoch are always in it, whatever `every` says.
+
+    Args:
+        path: of the file.
+        every: a frame every so many epochs.
+        milliseconds: that a frame is shown.
+        hold: milliseconds that the last frame is shown.
+        rows, columns, seed: see `Samples`; by default the upper 5 rows of what `SampleGrid` shows, for a small file.
+
+    Example:
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[EpochGIF("progress.gif")])
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        every: int = 1,
+        milliseconds: int = 150,
+        hold: int = 2500,
+        rows: int = 5,
+        columns: int = 8,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(rows=rows, columns=columns, seed=seed)
+        check_at_least_1(every=every, milliseconds=milliseconds, hold=hold)
+        self.path = Path(path)
+        self.every = every
+        self.gif = plots.GIF(path, milliseconds=milliseconds, hold=hold)
+        self._newest_stays = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        frame = plots.captioned(self.draw(), f"epoch {self.epoch}")
+        self.gif.append(frame, instead=not self._newest_stays)
+        self._newest_stays = self.epoch == 1 or self.epoch % self.every == 0
+
+    def get_state(self) -> dict[str, Any]:
+        of_gif = {"grid": [self.rows, self.columns], **self.gif.get_state()}
+        return {**super().get_state(), "newest_stays": self._newest_stays, **of_gif}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        if state["grid"] == [self.rows, self.columns]:  # frames of another size begin a GIF of their own
+            self._newest_stays = state["newest_stays"]
+            self.gif.set_state(state)
+
+
+class ChosenEpochs(Samples):
+    """Sets chosen epochs beside each other in one picture, as the report on GANs and DCGANs in TensorFlow does.
+
+    The newest epoch stands at the right end, so the picture is right whenever training stops.
+
+    Args:
+        path: of the picture.
+        epochs: which.
+        rows, columns, seed: see `Samples`.
+
+    Example:
+        >>> watcher = ChosenEpochs("epochs.png", epochs=(1, 10, 50, 100))
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        epochs: Collection[int] = (1, 10, 50, 100),
+        *,
+        rows: int = 6,
+        columns: int = 6,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(rows=rows, columns=columns, seed=seed)
+        check_at_least_1(epochs=epochs)
+        self.path = Path(path)
+        self.epochs = epochs
+        self._chosen: dict[int, Image.Image] = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        shown = {**self._chosen, self.epoch: self.draw()}
+        with runs.replacing(self.path) as temporary:
+            plots.side_by_side(list(shown.values()), [f"epoch {number}" for number in shown]).save(temporary)
+        if self.epoch in self.epochs:
+            self._chosen = shown
+
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), **{f"epoch {n}": np.asarray(each) for n, each in self._chosen.items()}}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        chosen = {name.split()[1]: each for name, each in state.items() if name.startswith("epoch ")}
+        self._chosen = {int(number): Image.fromarray(each) for number, each in chosen.items()}
+
+
+class LossCurves(EpochCounter):
+    """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch; anew each epoch.
+
+    Args:
+        path: of the picture, a PNG.
+
+    Example:
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[LossCurves("losses.png")])
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._epochs: list[int] = []
+        self._history: dict[str, list[float]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        self._epochs.append(self.epoch)
+        for key, value in (logs or {}).items():
+            self._history.setdefault(key, []).append(float(value))
+        self._save()
+
+    def draw(self) -> Figure:
+        """The curves so far."""
+        return plots.loss_curves(self._history, self._epochs)
+
+    def _save(self) -> None:
+        with runs.replacing(self.path) as temporary:
+            self.draw().savefig(temporary, dpi=100)
+
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "epochs": self._epochs, "history": self._history}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._epochs, self._history = state["epochs"], state["history"]
+        if self._epochs:  # the file may be of an epoch that was lost
+            self._save()
+
+
+class CodeCurves(LossCurves):
+    """Draws the loss of real images and the difference of codes of a `CodeGAN`, by iteration; anew each epoch.
+
+    Args:
+        path: of the picture, a PNG.
+
+    Example:
+        >>> watcher = CodeCurves("codes.png")
+    """
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._history.setdefault("iterations", []).append(int(self.model.step))
+        super().on_epoch_end(epoch, logs)
+
+    def draw(self) -> Figure:
+        guessing = losses.code_loss_of_guessing(self.model.latent_dim, self.model.prior, self.model.code_loss)
+        return plots.code_curves(self._history, self._history["iterations"], guessing)
+
+
+class CodeColumns(Samples):
+    """Draws what a `CodeGAN` makes of codes, after each epoch: figure 6 of Shao, Li and Jiang.
+
+    In columns: the code, as a small image; what is generated from it; the code that is read from that; what is
+    generated from the code that was read; and what from the code read once more.
+
+    Args:
+        path: of the picture, a PNG.
+        rows: how many codes.
+        seed: which codes.
+
+    Example:
+        >>> watcher = CodeColumns("reconstructions.png")
+    """
+
+    def __init__(self, path: str | Path, *, rows: int = 8, seed: int = 0) -> None:
+        super().__init__(rows=rows, columns=1, seed=seed)
+        self.path = Path(path)
+
+    def draw(self) -> Image.Image:
+        model = self.model
+        codes = model.sample_codes(self.rows, self.seed)
+        generated = model.generate(codes)
+        read = model.encode(generated)
+        rebuilt = model.generate(read)
+        again = model.reconstruct(rebuilt)
+        shape = generated.shape[1:]
+        columns = {
+            "code": plots.code_images(codes, *shape),
+            "generated": generated,
+            "code read": plots.code_images(read, *shape),
+            "rebuilt": rebuilt,
+            "once more": again,
+        }
+        zoom = -(-80 // shape[1])  # wide enough for the captions
+        grids = [plots.image_grid(images, 1, zoom=zoom) for images in columns.values()]
+        return plots.side_by_side(grids, list(columns))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        with runs.replacing(self.path) as temporary:
+            self.draw().save(temporary)

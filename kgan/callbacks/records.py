@@ -1,0 +1,83 @@
+"""The table of a run, and the guard against numbers that are none."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from kgan import runs
+from kgan.callbacks.base import EpochCounter, check_finite
+
+
+class HistoryCSV(EpochCounter):
+    """Writes a line an epoch: its number, the metrics, and its seconds (without those that a crash lost).
+
+    Args:
+        path: of the file.
+
+    Example:
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[HistoryCSV("history.csv")])
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._rows: list[dict[str, Any]] = []
+        self._began = 0.0
+        self._elapsed = 0.0  # seconds of an epoch that was begun in another process
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._began = time.perf_counter() - self._elapsed
+        self._elapsed = 0.0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        seconds = round(time.perf_counter() - self._began, 3)
+        self._began = time.perf_counter()
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self._rows.append({"epoch": self.epoch, **figures, "seconds": seconds})
+        self._write()
+
+    def _write(self) -> None:
+        with runs.replacing(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in self._rows for key in row)))
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "rows": self._rows, "elapsed": time.perf_counter() - self._began}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._rows, self._elapsed = state["rows"], state["elapsed"]
+        if self._rows:  # the file may have an epoch that was lost
+            self._write()
+
+
+class StopOnNaN(EpochCounter):
+    """Ends training as soon as a loss is NaN or infinite, or a weight at the end of an epoch.
+
+    Keras' TerminateOnNaN reads only `loss`, which a GAN has not.
+
+    Raises:
+        FloatingPointError: from `fit`, naming the loss or the weight, the epoch and the step.
+
+    Example:
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[StopOnNaN()])
+    """
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        for name, value in sorted((logs or {}).items(), key=lambda item: "loss" not in item[0]):
+            if not math.isfinite(value):
+                raise FloatingPointError(f"{name} is {float(value)} {self._moment()}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for weight in self.model.weights:  # a moving average can be NaN while no loss is
+            check_finite(weight, weight.numpy(), self._moment())
+        super().on_epoch_end(epoch, logs)
+
+    def _moment(self) -> str:
+        return f"in epoch {self.epoch + 1}, step {self.model.step.numpy()}"
