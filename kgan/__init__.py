@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kgan import callbacks, data, folders, latent, losses, networks, plots, recipes, runs
+    from kgan import callbacks, data, folders, latent, losses, networks, plots, quality, recipes, runs
     from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
@@ -35,6 +35,7 @@ __all__ = [
     "losses",
     "networks",
     "plots",
+    "quality",
     "recipes",
     "runs",
 ]

@@ -12,7 +12,7 @@ import sys
 import urllib.parse
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,26 +59,102 @@ def load(
         >>> load("digits").shape
         (1797, 28, 28, 1)
     """
-    if image_size is not None and image_size < 1:
-        raise ValueError(f"image_size is {image_size}: it is 1 or more")
-    if str(source) == "digits":
-        images = _digits()
-    elif str(source).endswith(".npy"):
-        images = _array_file(Path(source))
-    elif path := folder(source):
-        if image_size is None:
-            raise ValueError(f"the images in {source} may have many sizes: choose one with image_size")
-        images = folders.load(path, image_size, crop=crop, background=background).images
-    else:
-        images = _tfds(str(source), split, image_size)
-    if image_size is not None and images.shape[1:3] != (image_size, image_size):
-        resized = [_resize(chunk, image_size).numpy() for chunk in np.array_split(images, len(images) // 1024 + 1)]
-        images = np.concatenate(resized)
+    images = load_labelled(source, split=split, image_size=image_size, crop=crop, background=background).images
     if dtype == "uint8":
         return images
     if dtype == "float32":
         return from_uint8(images)
     raise ValueError(f"dtype is {dtype!r}: choose float32 or uint8")
+
+
+class Labelled(NamedTuple):
+    """Real images, and to which classes they belong.
+
+    Attributes:
+        images: uint8, (count, height, width, channels).
+        labels: int64, (count,), from 0; None where the data have no labels.
+        names: of the classes; none where the data have no labels.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    names: tuple[str, ...] = ()
+
+
+def load_labelled(
+    source: str | Path = "digits",
+    *,
+    split: str = "train",
+    image_size: int | None = None,
+    crop: str = "centre",
+    background: str = "white",
+) -> Labelled:
+    """Load real images with their labels, where there are any.
+
+    The labels are those of the digits; of a TensorFlow data set; of a folder its sub-folders, where all images are in
+    one and there are two or more.
+
+    Args:
+        source, split, image_size, crop, background: see `load`.
+
+    Returns:
+        Images, uint8, with labels and the names of the classes.
+
+    Raises:
+        ValueError, OSError, ImportError: see `load`.
+
+    Example:
+        >>> load_labelled("digits").labels[:10]
+        array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"image_size is {image_size}: it is 1 or more")
+    if str(source) == "digits":
+        labelled = _digits()
+    elif str(source).endswith(".npy"):
+        labelled = Labelled(_array_file(Path(source)))
+    elif path := folder(source):
+        if image_size is None:
+            raise ValueError(f"the images in {source} may have many sizes: choose one with image_size")
+        labelled = by_folders(folders.load(path, image_size, crop=crop, background=background))
+    else:
+        labelled = _tfds(str(source), split, image_size)
+    images = labelled.images
+    if image_size is not None and images.shape[1:3] != (image_size, image_size):
+        resized = [_resize(chunk, image_size).numpy() for chunk in np.array_split(images, len(images) // 1024 + 1)]
+        labelled = labelled._replace(images=np.concatenate(resized))
+    return labelled
+
+
+def by_folders(found: folders.Folder) -> Labelled:
+    """Images of a folder with its sub-folders for classes, where all are in one and there are two or more."""
+    tops = [name.split("/")[0] if "/" in name else "" for name in found.names]
+    names = tuple(sorted(set(tops)))
+    if "" in names or len(names) < 2:
+        return Labelled(found.images)
+    return Labelled(found.images, np.searchsorted(names, tops), names)
+
+
+def held_out(source: str | Path, split: str = "train", image_size: int | None = None) -> Labelled | None:
+    """Real images that a model trained on `split` has not seen: the test split of a TensorFlow data set, if it has one.
+
+    Args:
+        source, image_size: see `load`.
+        split: that the model was trained on.
+
+    Example:
+        >>> held_out("digits") is None
+        True
+    """
+    name = str(source)
+    if name == "digits" or name.endswith(".npy") or is_folder(source) or "test" in split or not _is_tfds(name):
+        return None
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder(name)
+    if "test" not in builder.info.splits or not builder.is_prepared():
+        return None
+    return _images_of(builder, "test", image_size)
 
 
 def from_uint8(pixels: np.ndarray) -> np.ndarray:
@@ -211,14 +287,16 @@ def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray,
     raise ValueError(f"cannot degrade images by {how!r}: choose one of {', '.join(DEGRADATIONS)}")
 
 
-def _digits() -> np.ndarray:
+def _digits() -> Labelled:
     """8 × 8 digits brought to 28 × 28 the way MNIST was made: scaled to 20 × 20, with a margin of 4."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
-    small = np.uint8(np.round(load_digits().images * (255 / 16)))
+    digits = load_digits()
+    small = np.uint8(np.round(digits.images * (255 / 16)))
     scaled = [np.asarray(Image.fromarray(digit).resize((20, 20), Image.Resampling.BICUBIC)) for digit in small]
-    return np.pad(np.stack(scaled), ((0, 0), (4, 4), (4, 4)))[..., np.newaxis]
+    images = np.pad(np.stack(scaled), ((0, 0), (4, 4), (4, 4)))[..., np.newaxis]
+    return Labelled(images, np.int64(digits.target), tuple("0123456789"))
 
 
 def _cats() -> Path:
@@ -261,7 +339,7 @@ def _array_file(path: Path) -> np.ndarray:
     return np.uint8(np.round((images + 1) * 127.5))
 
 
-def _tfds(name: str, split: str, image_size: int | None) -> np.ndarray:
+def _tfds(name: str, split: str, image_size: int | None) -> Labelled:
     import absl.logging
     import tensorflow_datasets as tfds
 
@@ -329,18 +407,27 @@ def _image_feature(builder: Any, image_size: int | None) -> str:
     return names[0]
 
 
-def _images_of(builder: Any, split: str = "train", image_size: int | None = None) -> np.ndarray:
-    """All images of a split of a prepared `tfds` builder, uint8, in the data set's own order."""
-    name = _image_feature(builder, image_size)
+def _images_of(builder: Any, split: str = "train", image_size: int | None = None) -> Labelled:
+    """All images of a split of a prepared `tfds` builder in the data set's own order, with their first labels."""
+    import tensorflow_datasets as tfds
+
+    image, features = _image_feature(builder, image_size), builder.info.features
+    label = next((name for name, each in features.items() if isinstance(each, tfds.features.ClassLabel)), None)
+
+    def chosen(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = example[image] if image_size is None else _resize(example[image], image_size)
+        return pixels, example[label] if label else tf.constant(0, tf.int64)
+
     try:
-        images = builder.as_dataset(split=split, shuffle_files=False).map(lambda example: example[name])
+        examples = builder.as_dataset(split=split, shuffle_files=False)
     except ValueError:
         raise ValueError(
             f"{builder.name} has no split {split!r}: choose from {', '.join(builder.info.splits)}"
         ) from None
-    if image_size is not None:
-        images = images.map(lambda image: _resize(image, image_size), tf.data.AUTOTUNE, deterministic=True)
-    return np.concatenate(list(images.batch(1024).as_numpy_iterator()))
+    examples = examples.map(chosen, tf.data.AUTOTUNE, deterministic=True).batch(1024)
+    images, labels = (np.concatenate(each) for each in zip(*examples.as_numpy_iterator(), strict=True))
+    unlabelled = label is None or (labels < 0).any()  # -1: the unlabelled split of STL-10
+    return Labelled(images) if unlabelled else Labelled(images, labels, tuple(features[label].names))
 
 
 def _resize(images: tf.Tensor, image_size: int) -> tf.Tensor:

@@ -49,11 +49,13 @@ class Folder(NamedTuple):
             their paths. More than 256 MB of them stay on disk (a `numpy.memmap`).
         skipped: the reason by path, for each image file that could not be used.
         others: how many files are no images and do not claim to be.
+        names: the path of each image within the folder.
     """
 
     images: np.ndarray
     skipped: dict[str, str]
     others: int
+    names: list[str]
 
 
 def load(folder: str | Path, image_size: int, *, crop: str = "centre", background: str = "white") -> Folder:
@@ -105,7 +107,7 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
         )
 
     key = hashlib.sha256(json.dumps([FORMAT, str(folder), image_size, crop, colour]).encode()).hexdigest()[:20]
-    cache = _cache() / "folders" / key
+    cache = cache_directory() / "folders" / key
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(cache / ".lock"):  # of runs that begin together one checks, the others wait for it
@@ -369,7 +371,8 @@ def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
     images = known.images[:count]
     if all(what != "image" for what in known.what.values()):
         images = images[..., :1]
-    return Folder(images if images.nbytes > IN_MEMORY else np.array(images), skipped, others)
+    names = [_readable(name) for name in known.rows]
+    return Folder(images if images.nbytes > IN_MEMORY else np.array(images), skipped, others, names)
 
 
 def _readable(name: str) -> str:
@@ -377,7 +380,13 @@ def _readable(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def _cache() -> Path:
+def cache_directory() -> Path:
+    """Where kgan remembers what takes long to work out: `KGAN_CACHE`, by default the system's place for such things.
+
+    Example:
+        >>> cache_directory().name
+        'cache'
+    """
     return Path(os.environ.get("KGAN_CACHE") or platformdirs.user_cache_dir("kgan", appauthor=False))
 
 

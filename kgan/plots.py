@@ -198,7 +198,8 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     """Both losses by epoch, and under them the probabilities that the discriminator gives, with the line of 0.5.
 
     Args:
-        history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`.
+        history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`. A `frechet` of some of the epochs
+            (NaN in the others) has a panel of its own.
         epochs: their numbers; by default from 1.
 
     Returns:
@@ -213,7 +214,9 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
 
     epochs = range(1, len(history["d_loss"]) + 1) if epochs is None else epochs
     figure = _figure()
-    losses, probabilities = figure.subplots(2, 1, sharex=True)
+    distances = np.asarray(history.get("frechet", []), float)
+    has_distances = bool(np.isfinite(distances).any())
+    losses, probabilities, *others = figure.subplots(2 + has_distances, 1, sharex=True)
     marker = "o" if len(epochs) == 1 else None  # one epoch makes no line
     for axis, curves in (
         (losses, {"d_loss": "discriminator", "g_loss": "generator"}),
@@ -226,10 +229,52 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     losses.legend()
     probabilities.axhline(0.5, color="black", linewidth=1, linestyle="--", label="cannot tell (0.5)")
     probabilities.set_ylabel("probability of being real")
-    probabilities.set_xlabel("epoch")
     probabilities.set_ylim(-0.02, 1.02)
-    probabilities.xaxis.set_major_locator(MaxNLocator(integer=True))
     probabilities.legend()
+    for axis in others:
+        known = np.isfinite(distances)
+        axis.plot(np.asarray(epochs)[known], distances[known], color="tab:green", marker="o", markersize=3)
+        axis.set_ylabel("Fréchet distance")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    figure.axes[-1].set_xlabel("epoch")
+    figure.axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray) -> Figure:
+    """The classes of the samples beside those of the data, and each sample above the training image nearest to it.
+
+    Args:
+        report: see `kgan.quality.Quality`.
+        samples, nearest: (count, height, width, channels), in [-1, 1].
+
+    Returns:
+        A matplotlib figure.
+
+    Example:
+        >>> figure = quality({"count": 3, "figures": {}}, np.zeros((3, 8, 8, 1)), np.zeros((3, 8, 8, 1)))
+        >>> figure.axes[0].get_title()
+        'samples, and under each the training image nearest to it'
+    """
+    classes = report.get("classes")
+    figure = _figure()
+    of_rows = {"height_ratios": (3, 2)} if classes else None
+    axes = figure.subplots(2 if classes else 1, 1, squeeze=False, gridspec_kw=of_rows)[:, 0]
+    if classes:
+        places, histogram = np.arange(len(classes["names"])), axes[0]
+        for share, label, side in ((classes["real"], "real images", -0.2), (classes["fake"], "samples", 0.2)):
+            histogram.bar(places + side, share, width=0.4, label=label)
+        shown = places[:: -(-len(places) // 20)]  # names of a hundred classes would lie on each other
+        histogram.set_xticks(shown, [classes["names"][each] for each in shown], rotation=90 if len(shown) > 10 else 0)
+        absent = f", missing: {', '.join(classes['missing'])}" if classes["missing"] else ", none is missing"
+        histogram.set_title(f"classes of {report['count']:,} samples{absent[:80]}", fontsize=10)
+        histogram.set_ylabel("share")
+        histogram.legend()
+    grid = image_grid(np.concatenate([samples, nearest]), len(samples))
+    axes[-1].imshow(grid, cmap="gray", vmin=0, vmax=255)
+    axes[-1].set_title("samples, and under each the training image nearest to it", fontsize=10)
+    axes[-1].axis("off")
     return figure
 
 

@@ -92,6 +92,7 @@ RULES = {
     "chosen_iterations": Rule("whole numbers from 1 up with commas between them", _are_epochs),
     "steps_per_execution": _AT_LEAST_1,
     "sample_every": _AT_LEAST_1,
+    "quality_every": Rule("0 or more", lambda value: value >= 0),
     "chosen_epochs": Rule("whole numbers from 1 up with commas between them", _are_epochs),
     "checkpoint_every": _AT_LEAST_1,
     "checkpoint_minutes": _RATE,
@@ -119,6 +120,7 @@ _COMMON = {
 _OUTPUT = {
     "sample_every": Setting(1, "a grid of samples after every epoch"),
     "chosen_epochs": Setting("1,10,50,100", "set beside each other in epochs.png; those of the laboratory report"),
+    "quality_every": Setting(0, "epochs between measurements of quality, which keep best.keras; 0: none"),
     "checkpoint_every": Setting(1, "epochs; what a crash can cost"),
     "checkpoint_minutes": Setting(10.0, "in long epochs; a checkpoint takes a fraction of a second"),
     "seed": Setting(0, "of initial weights, codes and data order; the same seed gives the same run"),

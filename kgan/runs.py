@@ -25,7 +25,10 @@ import numpy as np
 if TYPE_CHECKING:
     from kgan.gan import GAN
 
-FILES = ("run.json", "history.csv", "samples", "progress.gif", "losses.png", "epochs.png", "model.keras", "checkpoint")
+FILES = (
+    *("run.json", "history.csv", "samples", "progress.gif", "losses.png", "epochs.png", "model.keras", "checkpoint"),
+    *("best.keras", "quality.json", "quality.png"),
+)
 
 # Writing
 

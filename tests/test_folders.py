@@ -365,9 +365,9 @@ def test_what_may_pass_is_not_remembered(folder, monkeypatch, decoded):
     with monkeypatch.context() as context:
         context.setattr(Image, "open", fail)
         assert folders.load(directory, 8).skipped == {"a.png": "Input/output error"}
-        (file,) = folders._cache().rglob("images-*")
+        (file,) = folders.cache_directory().rglob("images-*")
         assert folders.load(directory, 8).skipped == {"a.png": "Input/output error"}
-        assert [file] == list(folders._cache().rglob("images-*"))  # the others are not written again
+        assert [file] == list(folders.cache_directory().rglob("images-*"))  # the others are not written again
     decoded.clear()
     assert folders.load(directory, 8).skipped == {}
     assert decoded == ["a.png"]
@@ -384,7 +384,7 @@ def test_a_full_disk_is_one_sentence(folder, tmp_path):
     assert result.stderr.splitlines()[-1].endswith(
         "cannot be written to: File too large; KGAN_CACHE names another directory"
     )
-    assert not list(folders._cache().rglob("images-*"))
+    assert not list(folders.cache_directory().rglob("images-*"))
     assert len(folders.load(directory, 64).images) == 20
 
 
@@ -392,10 +392,10 @@ def test_a_full_disk_is_one_sentence(folder, tmp_path):
 def test_a_damaged_cache_is_made_anew(damage, folder):
     directory = folder(a_png=plain(RED))
     folders.load(directory, 8)
-    for index in folders._cache().rglob("index.json"):
+    for index in folders.cache_directory().rglob("index.json"):
         index.write_bytes(damage)
     assert colours(folders.load(directory, 8)) == [RED]
-    for images in folders._cache().rglob("images-*"):
+    for images in folders.cache_directory().rglob("images-*"):
         images.write_bytes(damage)
     assert colours(folders.load(directory, 8)) == [RED]
 

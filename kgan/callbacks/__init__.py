@@ -9,6 +9,7 @@ callback, and on again in another process with a `Checkpoint` that resumes. They
 from kgan.callbacks.base import EpochCounter
 from kgan.callbacks.checkpoint import FORMAT, Checkpoint
 from kgan.callbacks.pictures import ChosenEpochs, CodeColumns, CodeCurves, EpochGIF, LossCurves, SampleGrid, Samples
+from kgan.callbacks.quality import Quality
 from kgan.callbacks.records import HistoryCSV, StopOnNaN
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "EpochGIF",
     "HistoryCSV",
     "LossCurves",
+    "Quality",
     "SampleGrid",
     "Samples",
     "StopOnNaN",

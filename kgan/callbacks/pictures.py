@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,12 +207,15 @@ class LossCurves(EpochCounter):
         super().on_epoch_end(epoch, logs)
         self._epochs.append(self.epoch)
         for key, value in (logs or {}).items():
-            self._history.setdefault(key, []).append(float(value))
+            # What `Quality` measures every few epochs is NaN in the others.
+            curve = self._history.setdefault(key, [])
+            curve += [math.nan] * (len(self._epochs) - 1 - len(curve)) + [float(value)]
         self._save()
 
     def draw(self) -> Figure:
         """The curves so far."""
-        return plots.loss_curves(self._history, self._epochs)
+        missing = {key: [math.nan] * (len(self._epochs) - len(curve)) for key, curve in self._history.items()}
+        return plots.loss_curves({key: curve + missing[key] for key, curve in self._history.items()}, self._epochs)
 
     def _save(self) -> None:
         with runs.replacing(self.path) as temporary:

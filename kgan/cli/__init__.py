@@ -1,5 +1,5 @@
 """The command line: `kgan train`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`,
-`kgan recipes`.
+`kgan evaluate`, `kgan recipes`.
 
 Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
 """
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from kgan import __version__
-from kgan.cli import draw, show, train
+from kgan.cli import draw, evaluate, show, train
 from kgan.cli.console import warn
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(draw.traverse)
 app.command()(draw.reconstruct)
+app.command()(evaluate.evaluate)
 app.command(name="recipes")(show.list_recipes)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kgan.cli import trained
 from kgan.cli.console import one_sentence
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def sample(
     with one_sentence():
         of_how_many = f"-best-of-{count * CANDIDATES}" if best else ""
         name = f"sample-{count}{of_how_many}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
-        target = Path(out) if out else _directory(run) / name
+        target = Path(out) if out else trained.directory(run) / name
         suffix = target.suffix.lower()
         as_folder = bool(out) and (out.endswith(("/", "\\")) or target.is_dir() or not suffix)
         if not as_folder and suffix not in (".png", ".npy"):
@@ -210,29 +211,19 @@ def _best(model: GAN, count: int, seed: int) -> np.ndarray:
     return codes[np.argsort(-np.concatenate(logits), kind="stable")[:count]]
 
 
-def _directory(run: Path) -> Path:
-    return run.parent if run.is_file() else run
-
-
 def _png(out: Path | None, run: Path, name: str) -> Path:
     if out and out.suffix.lower() != ".png":
         raise ValueError(f"--out is {out}: it must end in .png")
-    return out or _directory(run) / name
+    return out or trained.directory(run) / name
 
 
 def _real_images(run: Path, count: int, seed: int, source: str | None = None) -> np.ndarray:
     """As many images of a source, or of what a run was trained on, drawn by the seed."""
     import numpy as np
 
-    from kgan import data, recipes, runs
+    from kgan import data
 
-    record = runs.read_json(_directory(run) / "run.json")
-    try:
-        settings = recipes.resolve(recipes.get(record["recipe"]), record["settings"])
-    except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{_directory(run) / 'run.json'} does not say what the run was trained on") from None
-    options = {name: settings[name] for name in ("split", "image_size", "crop", "background")}
-    images = data.load(source or settings["data"], dtype="uint8", **options)
+    images = trained.labelled(run, source).images
     if count > len(images):
         raise ValueError(f"--count is {count}: there are only {len(images)} real images")
     chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)

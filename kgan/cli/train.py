@@ -19,9 +19,8 @@ from kgan import recipes
 from kgan.cli.console import exit_with, on_a_terminal, one_sentence, say, warn
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from kgan._backend import keras, tf
+    from kgan.data import Labelled
     from kgan.gan import GAN
 
 
@@ -68,11 +67,11 @@ def train(
             from kgan.data import batches
 
             settings = plan.settings
-            images, facts = _images(settings)
-            count, *shape = images.shape
+            real, facts = _real(settings)
+            count, *shape = real.images.shape
             model = recipes.build(plan.recipe, settings, shape)
             of_a_step = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
-            dataset = batches(images, of_a_step, seed=settings["seed"])
+            dataset = batches(real.images, of_a_step, seed=settings["seed"])
             steps = settings.get("steps_per_epoch") or count // of_a_step
             if not resume:
                 held.enter_context(runs.lock(plan.directory))
@@ -87,11 +86,11 @@ def train(
             warn(f"{files} skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
             warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
-        _train(plan, model, dataset, steps, facts)
+        _train(plan, model, real, dataset, steps, facts)
 
 
-def _images(settings: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-    """The real images, uint8, and what run.json says of them."""
+def _real(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
+    """The real images, and what run.json says of them."""
     from kgan import data, folders
 
     source, size = settings["data"], settings["image_size"]
@@ -99,9 +98,10 @@ def _images(settings: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
         if not path.exists():
             raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
         folder = folders.load(path, size, crop=settings["crop"], background=settings["background"])
-        return folder.images, {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
-    images = data.load(source, split=settings["split"], image_size=size, dtype="uint8")
-    return images, {"images": images.shape}
+        facts = {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
+        return data.by_folders(folder), facts
+    real = data.load_labelled(source, split=settings["split"], image_size=size)
+    return real, {"images": real.images.shape}
 
 
 class Plan(NamedTuple):
@@ -166,7 +166,9 @@ def _findable(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "data": str(Path(settings["data"]).absolute())} if is_path else settings
 
 
-def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: Mapping[str, Any]) -> None:
+def _train(
+    plan: Plan, model: GAN, real: Labelled, dataset: tf.data.Dataset, steps: int, facts: Mapping[str, Any]
+) -> None:
     """Train, save, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
     from kgan import callbacks, runs
     from kgan._backend import keras
@@ -201,6 +203,7 @@ def _train(plan: Plan, model: GAN, dataset: tf.data.Dataset, steps: int, facts: 
     watchers = [
         keras.callbacks.LambdaCallback(on_train_begin=begin),
         callbacks.StopOnNaN(),
+        *_of_quality(settings, real, directory),
         callbacks.HistoryCSV(directory / "history.csv"),
         callbacks.SampleGrid(
             directory / "samples", every=every, iterations=_numbers(settings.get("chosen_iterations"))
@@ -267,6 +270,14 @@ def _of_codes(recipe: recipes.Recipe, directory: Path) -> list[keras.callbacks.C
     if recipe.model != "CodeGAN":
         return []
     return [callbacks.CodeCurves(directory / "codes.png"), callbacks.CodeColumns(directory / "reconstructions.png")]
+
+
+def _of_quality(settings: Mapping[str, Any], real: Labelled, directory: Path) -> list[keras.callbacks.Callback]:
+    """What measures quality, where it is wished for; before the callbacks that write its figures down."""
+    from kgan import callbacks
+
+    every = settings["quality_every"]
+    return [callbacks.Quality(real, every=every, keep_best=directory / "best.keras")] if every else []
 
 
 def _numbers(text: str | None) -> list[int]:

@@ -1,0 +1,115 @@
+"""How good the images are while a model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgan import quality, runs
+from kgan.callbacks.base import EpochCounter, check_at_least_1
+from kgan.data import Labelled, from_uint8
+
+LARGE_IS_GOOD = ("classes",)
+
+
+class Quality(EpochCounter):
+    """Measures the cheap part of `kgan.quality` every few epochs, and keeps the best model.
+
+    It adds to the epoch's metrics, and so to the history, the table and the curves of the callbacks behind it:
+    `frechet`, and where the data have labels that a classifier learns, `classes` (how many are covered) and `unplaced`.
+    A Fréchet distance of 1,000 samples is larger than one of 10,000: compare it within a run.
+
+    Args:
+        labelled: the real images.
+        every: so many epochs. The first is measured too.
+        count: of samples and of real images; at most as many as there are.
+        features: see `kgan.quality.choose_features`.
+        keep_best: a `.keras` file for the best model so far.
+        by: the figure that says which is best: "frechet", "classes" or "unplaced".
+        seed: of the samples.
+
+    Raises:
+        ValueError: for a number below 1, an unknown figure, or one that these data do not have (from `fit`).
+
+    Example:
+        >>> watcher = Quality(kgan.data.load_labelled("digits"), every=5, keep_best="best.keras")
+    """
+
+    def __init__(
+        self,
+        labelled: Labelled,
+        *,
+        every: int = 5,
+        count: int = 1000,
+        features: quality.Features | str = "auto",
+        keep_best: str | Path | None = None,
+        by: str = "frechet",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_at_least_1(every=every, count=count)
+        if by not in ("frechet", "classes", "unplaced"):
+            raise ValueError(f"by is {by!r}: choose frechet, classes or unplaced")
+        self.labelled = labelled
+        self.every = every
+        self.count = min(count, len(labelled.images))
+        self.features = features
+        self.keep_best = Path(keep_best) if keep_best else None
+        self.by = by
+        self.seed = seed
+        self.best: tuple[int, float] | None = None  # epoch and figure
+        self._real: np.ndarray | None = None
+        self._shares = np.zeros(0)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        if self._real is not None:
+            return
+        if isinstance(self.features, str):
+            self.features = quality.choose_features(self.labelled, self.features)
+        if self.by != "frechet" and not self.features.probabilities:
+            raise ValueError(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
+        rows = np.random.default_rng(0).permutation(len(self.labelled.images))[: self.count]
+        images = from_uint8(self.labelled.images[np.sort(rows)])
+        self._real = self.features.of(images)
+        if self.features.probabilities:
+            self._shares = self._of_classes(images)[0]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if self.epoch != 1 and self.epoch % self.every:
+            return
+        measured = dict(self.measure())
+        if logs is not None:
+            logs.update(measured)
+        figure = measured[self.by]
+        sign = -1 if self.by in LARGE_IS_GOOD else 1
+        if self.best is None or sign * figure < sign * self.best[1]:
+            self.best = self.epoch, figure
+            if self.keep_best:
+                with runs.replacing(self.keep_best) as temporary:
+                    self.model.save(temporary)
+
+    def measure(self) -> Iterator[tuple[str, float]]:
+        """The figures of the model as it is now."""
+        images = self.model.generate(self.count, seed=self.seed)
+        yield "frechet", quality.frechet_distance(self._real, self.features.of(images))
+        if self.features.probabilities:
+            shares, sure = self._of_classes(images)
+            absent = quality.missing(self._shares, shares)
+            yield "classes", float(np.count_nonzero(self._shares) - len(absent))
+            yield "unplaced", float((sure < quality.SURE).mean())
+
+    def _of_classes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        probabilities = self.features.probabilities(images)
+        shares = quality.shares(probabilities.argmax(axis=1), len(self.features.names))
+        return shares, probabilities.max(axis=1)
+
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "best": self.best}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.best = tuple(state["best"]) if state["best"] else None

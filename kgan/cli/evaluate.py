@@ -1,0 +1,101 @@
+"""`kgan evaluate`: how good, how varied and how new the images of a run are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from kgan.cli import trained
+from kgan.cli.console import on_a_terminal, one_sentence, table
+from kgan.cli.draw import Run
+
+
+def evaluate(
+    run: Run,
+    count: Annotated[int, typer.Option(min=2, max=10**5, help="Samples; at most half of the real images.")] = 10_000,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="How many times, from different codes.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 101, help="Of the first samples.")] = 0,
+    features: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|classifier|pixels|inception",
+            help="What images are compared by: a classifier of the data's labels where there are any, or pixels.",
+        ),
+    ] = "auto",
+) -> None:
+    """Measure how good, varied and new a run's images are: quality.json and quality.png in its directory."""
+    from kgan import runs
+
+    with one_sentence():
+        directory = trained.directory(run)
+        name = "quality" if run.is_dir() or run.stem == "model" else f"quality-{run.stem}"
+        model = runs.load_model(run)
+        settings = trained.settings(run)
+        real = trained.labelled(run)
+
+        from kgan import data, plots, quality
+
+        held_out = data.held_out(settings["data"], settings["split"], settings["image_size"])
+        with _progress(4 + seeds) as progress:
+            measured = quality.evaluate(
+                lambda count, seed: model.generate(count, seed=seed),
+                real,
+                features=features,
+                held_out=None if held_out is None else held_out.images,
+                count=count,
+                seeds=range(seed, seed + seeds),
+                progress=progress,
+            )
+        report = {**measured.report, "device": runs.environment()["device"]}
+        runs.write_json(directory / f"{name}.json", report)
+        with runs.replacing(directory / f"{name}.png") as temporary:
+            plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
+    table(("figure", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
+    for note in described(report):
+        typer.echo(note)
+    typer.echo(f"{directory / name}.json\n{directory / name}.png")
+
+
+def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The table of a report: each figure with its spread, its floor, and what it says."""
+    from kgan.quality import FIGURES
+
+    figures = report["figures"]
+    return [
+        (name, with_spread(figures[name]), number(figures[name]["floor"]), FIGURES[name])
+        for name in FIGURES
+        if name in figures
+    ]
+
+
+def with_spread(figure: Mapping[str, float | None]) -> str:
+    """ "19.7 ± 0.3" """
+    spread = figure.get("spread")
+    return number(figure["value"]) + (f" ± {number(spread)}" if spread is not None else "")
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def described(report: Mapping[str, Any]) -> list[str]:
+    """What the figures of a report rest on, in sentences."""
+    seeds, classes = len(report["seeds"]), report.get("classes")
+    times = f", {seeds} times (± is the standard deviation over them)" if seeds > 1 else ""
+    lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]
+    if classes and classes["missing"]:
+        lines.append(f"missing: {', '.join(classes['missing'])}")
+    return [*lines, *(f"note: {note}" for note in report["notes"])]
+
+
+@contextlib.contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal, which moves on with each word of what is done next."""
+    with Progress(console=Console(stderr=True), disable=not on_a_terminal(), transient=True) as bar:
+        line = bar.add_task("the real images", total=steps)
+        yield lambda what: bar.update(line, description=what, advance=1)

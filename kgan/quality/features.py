@@ -1,0 +1,243 @@
+"""What images are compared by: a small classifier of the data's own classes, pixels, or Keras' InceptionV3."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgan._backend import keras, tf
+from kgan.data import Labelled, from_uint8
+from kgan.folders import cache_directory
+
+LARGEST = 32  # pixels: larger images are averaged to this size first
+STEPS = 1500  # of training the classifier
+HELD_OUT = 5  # every fifth image is not trained on
+POOR = 0.6  # a classifier that is right less often is of no use
+SURE = 0.9  # an image is placed where a class has at least this probability
+FORMAT = 1  # of the cache
+
+
+@dataclass(frozen=True)
+class Features:
+    """What images are compared by.
+
+    Attributes:
+        name: in words, to be named beside each figure.
+        of: images, float32 in [-1, 1] → features (count, units), float32.
+        names: of the classes, where there are any.
+        probabilities: images → (count, classes), where there are classes.
+        note: what should be known of them, or nothing.
+    """
+
+    name: str
+    of: Callable[[np.ndarray], np.ndarray]
+    names: tuple[str, ...] = ()
+    probabilities: Callable[[np.ndarray], np.ndarray] | None = None
+    note: str = ""
+
+
+def classifier(labelled: Labelled) -> Features:
+    """A small convolutional network trained on the data's own labels, with a fixed seed.
+
+    Features are the 128 units before the last layer. It is trained once, 1,500 steps, on four images of five, and kept
+    in the cache directory under a fingerprint of the data.
+
+    Args:
+        labelled: real images with their labels.
+
+    Raises:
+        ValueError: without labels, with one class only, or where it is right on fewer than 60 % of the images that
+            were held out.
+
+    Example:
+        >>> features = classifier(kgan.data.load_labelled("digits"))
+        >>> features.of(images[:3]).shape, features.probabilities(images[:3]).shape
+        ((3, 128), (3, 10))
+    """
+    if labelled.labels is None:
+        raise ValueError("the data have no labels: no classifier can be trained on them")
+    if len(labelled.names) < 2 or len(labelled.images) < 10 * len(labelled.names):
+        raise ValueError(
+            f"{len(labelled.images)} images of {len(labelled.names)} classes are too few to train a classifier on"
+        )
+    size = min(LARGEST, max(labelled.images.shape[1:3]))
+    network = _network((size, size, labelled.images.shape[3]), len(labelled.names))
+    file = cache_directory() / "classifiers" / f"{_fingerprint(labelled)}.npz"
+    accuracy = _remembered(network, file)
+    if accuracy is None:
+        accuracy = _train(network, labelled)
+        _remember(network, accuracy, file)
+    if accuracy < POOR:
+        raise ValueError(
+            f"a small classifier is right on only {accuracy:.1%} of held-out images: it cannot tell how good others are"
+        )
+    both = keras.Model(network.inputs, [network.layers[-2].output, network.output])
+    run = tf.function(lambda images: both(_averaged(images, LARGEST), training=False), reduce_retracing=True)
+    return Features(
+        f"classifier of these data at {size} × {size} pixels, right on {accuracy:.1%} of held-out images",
+        lambda images: _in_batches(lambda batch: run(batch)[0], images),
+        labelled.names,
+        lambda images: _in_batches(lambda batch: tf.nn.softmax(run(batch)[1]), images),
+    )
+
+
+def pixels(image_shape: Sequence[int]) -> Features:
+    """Images averaged to 8 × 8 pixels, which need no labels and see only where light and colour are.
+
+    Example:
+        >>> pixels((28, 28, 1)).of(images[:3]).shape
+        (3, 64)
+    """
+    units = 8 * 8 * image_shape[2]
+    return Features("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(-1, units))
+
+
+def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -> Features:
+    """The 2,048 features of Keras' InceptionV3, whose weights are downloaded when first used.
+
+    Not comparable with published FID, which uses another port of the network and another way to resize.
+
+    Args:
+        image_shape: (height, width, channels); grey images are given three equal channels.
+        weights: "imagenet"; None for random ones.
+
+    Raises:
+        OSError: where the weights cannot be had.
+    """
+    try:
+        network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=weights)
+    except Exception as error:  # of many classes: no network, a broken file
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        raise OSError(f"the weights of InceptionV3 cannot be downloaded ({reason}): choose other features") from None
+    is_grey = image_shape[2] == 1
+
+    @tf.function(reduce_retracing=True)
+    def of(images: tf.Tensor) -> tf.Tensor:
+        large = tf.image.resize(images, (299, 299), antialias=True)
+        return network(tf.image.grayscale_to_rgb(large) if is_grey else large, training=False)
+
+    note = "grey images were given three equal channels for it, which it was not trained on" if is_grey else ""
+    name = "Keras Inception: not comparable with published FID"
+    return Features(name, lambda images: _in_batches(of, images, 32), note=note)
+
+
+def tell_apart(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
+    """How often a fresh classifier, trained on one half, tells real from fake images of the other half.
+
+    Args:
+        real, fake: images, float32 in [-1, 1], of one shape; as many of each as there are of the fewer.
+        seed: of its weights and of the halves.
+
+    Returns:
+        Its accuracy: 0.5 where it has to guess, 1 where it is always right.
+
+    Raises:
+        ValueError: for fewer than 20 images of a kind.
+
+    Example:
+        >>> tell_apart(images[:64], -images[64:128])
+        1.0
+    """
+    count = min(len(real), len(fake))
+    if count < 20:
+        raise ValueError(f"there are {count} images of a kind: telling real from fake takes 20")
+    random = np.random.default_rng(seed)
+    images = averaged(np.concatenate([each[random.permutation(len(each))[:count]] for each in (real, fake)]))
+    labels = np.repeat([0, 1], count)
+    first = np.tile(np.arange(count) < count // 2, 2)
+    network = _network(images.shape[1:], 2)
+    _fit(network, images[first], labels[first], steps=300, seed=seed)
+    # Its threshold is the median: of the other half as many are real as are fake.
+    logits = _in_batches(lambda batch: network(batch, training=False), images[~first])
+    leaning = logits[:, 1] - logits[:, 0]
+    said = leaning > np.median(leaning)
+    return float((said == labels[~first]).mean())
+
+
+def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
+    """Images averaged to at most `size` pixels.
+
+    Example:
+        >>> averaged(images[:3], 14).shape
+        (3, 14, 14, 1)
+    """
+    return _in_batches(lambda batch: _averaged(batch, size), images)
+
+
+def _averaged(images: tf.Tensor, size: int) -> tf.Tensor:
+    if max(images.shape[1:3]) <= size:
+        return images
+    return tf.image.resize(images, (size, size), method="area")
+
+
+def _network(image_shape: Sequence[int], classes: int) -> keras.Model:
+    """Three convolutions of stride 2, a layer of 128 features, logits."""
+    layers, he = keras.layers, keras.initializers.HeNormal
+    of_all = {"activation": "relu", "dtype": "float32"}  # whatever the policy of the day is
+    images = outputs = keras.Input(tuple(image_shape))
+    for number, filters in enumerate((32, 64, 128)):
+        convolution = layers.Conv2D(filters, 3, strides=2, padding="same", kernel_initializer=he(seed=number), **of_all)
+        outputs = convolution(outputs)
+    outputs = layers.Flatten(dtype="float32")(outputs)
+    outputs = layers.Dense(128, kernel_initializer=he(seed=3), **of_all)(outputs)
+    outputs = layers.Dense(classes, kernel_initializer=he(seed=4), dtype="float32")(outputs)
+    return keras.Model(images, outputs)
+
+
+def _train(network: keras.Model, labelled: Labelled) -> float:
+    """Train on four images of five; the accuracy on the rest."""
+    order = np.random.default_rng(0).permutation(len(labelled.images))  # folders come class by class
+    images, labels = labelled.images, labelled.labels
+    held_out, train = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
+    _fit(network, averaged(images[train]), labels[train], STEPS, seed=0)
+    logits = _in_batches(lambda batch: network(batch, training=False), averaged(images[held_out]))
+    return float((logits.argmax(axis=1) == labels[held_out]).mean())
+
+
+def _fit(network: keras.Model, images: np.ndarray, labels: np.ndarray, steps: int, seed: int) -> None:
+    batch_size = min(128, len(images))
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, steps)
+    network.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    examples = tf.data.Dataset.from_tensor_slices((images, labels))
+    examples = examples.shuffle(len(images), seed=seed).repeat().batch(batch_size).prefetch(2)
+    network.fit(examples, steps_per_epoch=steps, shuffle=False, verbose=0)
+
+
+def _in_batches(function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = 512) -> np.ndarray:
+    """A function of float32 images in [-1, 1], of any number of images, which may be uint8."""
+    batches = (images[begin : begin + batch_size] for begin in range(0, len(images), batch_size))
+    scaled = (from_uint8(batch) if batch.dtype == np.uint8 else batch for batch in batches)
+    return np.concatenate([function(tf.constant(batch)).numpy() for batch in scaled])
+
+
+def _fingerprint(labelled: Labelled) -> str:
+    digest = hashlib.sha256(f"{FORMAT} {STEPS} {labelled.images.shape} {labelled.names}".encode())
+    for begin in range(0, len(labelled.images), 4096):  # not all at once: they may be on disk
+        digest.update(np.ascontiguousarray(labelled.images[begin : begin + 4096]))
+    digest.update(np.ascontiguousarray(labelled.labels))
+    return digest.hexdigest()[:20]
+
+
+def _remembered(network: keras.Model, file: os.PathLike) -> float | None:
+    """Load the weights that an earlier run kept; None where there are none that fit."""
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            network.set_weights([kept[f"{number}"] for number in range(len(network.weights))])
+            return float(kept["accuracy"])
+    except Exception:  # whatever may be wrong with the file: it is made again
+        return None
+
+
+def _remember(network: keras.Model, accuracy: float, file: os.PathLike) -> None:
+    arrays = {f"{number}": value for number, value in enumerate(network.get_weights())}
+    temporary = file.with_suffix(f".part-{os.getpid()}.npz")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, **arrays, accuracy=accuracy)
+        os.replace(temporary, file)
+    except OSError:  # it is trained again next time
+        temporary.unlink(missing_ok=True)

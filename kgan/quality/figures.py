@@ -1,0 +1,241 @@
+"""How far two sets of images are apart: pure functions of their features, each from its paper.
+
+Features are arrays (count, units). What a figure means depends on them, so a figure is named together with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+NEIGHBOURS = 5  # of precision, recall, density and coverage, as in the paper of the latter two
+CHUNK = 1024  # rows of a table of distances at a time, so that memory stays bounded
+COVERED = 0.1  # a class is covered from a tenth of the share that it has in the data
+
+
+def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
+    """The Fréchet distance of two Gaussians that have the means and covariances of the features.
+
+        |μ - μ'|² + tr(Σ + Σ' - 2 (Σ Σ')^½)
+
+    Heusel et al. (2017), *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, eq. 6.
+    Biased upwards, the more so the fewer images: compare it at equal counts only, and with that of real images.
+
+    Args:
+        real, fake: (count, units), two rows or more.
+
+    Returns:
+        0 where mean and covariance agree.
+
+    Raises:
+        ValueError: for fewer than two rows, or different units.
+
+    Example:
+        >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))
+        9.0
+    """
+    real, fake = _checked(real, fake, at_least=2)
+    difference = real.mean(axis=0) - fake.mean(axis=0)
+    covariance, of_fake = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (real, fake))
+    # The trace of (Σ Σ')^½ is that of (√Σ Σ' √Σ)^½, which is symmetric: no complex numbers, no failing iteration.
+    values, vectors = np.linalg.eigh(covariance)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    mixed = np.linalg.eigvalsh(root @ of_fake @ root)
+    trace = np.trace(covariance) + np.trace(of_fake) - 2 * np.sqrt(np.maximum(mixed, 0)).sum()
+    return float(max(0.0, difference @ difference + trace))
+
+
+def kernel_distance(
+    real: np.ndarray, fake: np.ndarray, *, subsets: int = 20, size: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """KID: the squared maximum mean discrepancy under the kernel (x·y / units + 1)³, without bias.
+
+    Bińkowski et al. (2018), *Demystifying MMD GANs*, section 4.
+
+    Args:
+        real, fake: (count, units), two rows or more.
+        subsets: over how many random subsets it is averaged.
+        size: of a subset; at most the smaller count.
+        seed: of the subsets.
+
+    Returns:
+        The mean, which may fall a little below 0, and the standard deviation over the subsets.
+
+    Raises:
+        ValueError: for fewer than two rows, or different units.
+
+    Example:
+        >>> same = np.ones((10, 3))
+        >>> kernel_distance(same, same)
+        (0.0, 0.0)
+    """
+    real, fake = _checked(real, fake, at_least=2)
+    size, random = min(size, len(real), len(fake)), np.random.default_rng(seed)
+    values = []
+    for _ in range(subsets):
+        x, y = (each[random.choice(len(each), size, replace=False)] for each in (real, fake))
+        xx, yy, xy = (((a @ b.T) / a.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+        others = size * (size - 1)  # an image is not compared with itself
+        values.append((xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / others - 2 * xy.mean())
+    return float(np.mean(values)), float(np.std(values))
+
+
+class Manifold(NamedTuple):
+    """How two sets of images lie in each other.
+
+    Attributes:
+        precision: share of the fakes that lie within reach of a real image, its distance to its fifth neighbour.
+        recall: share of the real images that lie within reach of a fake.
+        density: in how many real images' reach a fake lies, by the number expected: 1 for real images, and above it
+            where fakes keep to the crowded places.
+        coverage: share of the real images that have a fake within their reach.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def manifold(real: np.ndarray, fake: np.ndarray, *, neighbours: int = NEIGHBOURS) -> Manifold:
+    """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+    *Improved Precision and Recall Metric for Assessing Generative Models*, eq. 2; *Reliable Fidelity and Diversity
+    Metrics for Generative Models*, eqs. 3 and 5.
+
+    Args:
+        real, fake: (count, units), more rows than `neighbours`.
+        neighbours: k.
+
+    Raises:
+        ValueError: for too few rows, or different units.
+
+    Example:
+        >>> points = np.arange(8.0)[:, np.newaxis]
+        >>> manifold(points, points + 100, neighbours=2)
+        Manifold(precision=0.0, recall=0.0, density=0.0, coverage=0.0)
+    """
+    real, fake = _checked(real, fake, at_least=neighbours + 1)
+    real_reach, fake_reach = _reach(real, neighbours), _reach(fake, neighbours)
+    within_fakes, covered, within = [], [], np.zeros(len(fake))
+    for distances in _distances(real, fake):  # rows of real images, columns of fakes
+        reach = real_reach[len(covered) * CHUNK :][: len(distances), np.newaxis]
+        within += (distances < reach).sum(axis=0)
+        covered.append(distances.min(axis=1) < reach[:, 0])
+        within_fakes.append((distances < fake_reach).any(axis=1))
+    return Manifold(
+        float((within > 0).mean()),
+        float(np.concatenate(within_fakes).mean()),
+        float(within.mean() / neighbours),
+        float(np.concatenate(covered).mean()),
+    )
+
+
+def nearest(
+    images: np.ndarray, others: np.ndarray, *, itself: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each image the nearest among others, and how far it is.
+
+    Args:
+        images, others: (count, …), of one shape.
+        itself: where each image stands among the others, if it does: it is not its own neighbour.
+
+    Returns:
+        Positions in `others`, and distances: the root of the mean squared difference of a value.
+
+    Example:
+        >>> nearest(np.zeros((1, 2)), np.array([[3.0, 3.0], [1.0, 1.0]]))
+        (array([1]), array([1.]))
+    """
+    flat = [each.reshape(len(each), -1) for each in (images, others)]
+    positions, distances = [], []
+    for table in _distances(*flat):
+        if itself is not None:
+            rows = np.arange(len(table))
+            table[rows, itself[len(positions) * CHUNK :][: len(table)]] = np.inf
+        positions.append(table.argmin(axis=1))
+        distances.append(table.min(axis=1))
+    return np.concatenate(positions), np.concatenate(distances) / np.sqrt(flat[0].shape[1])
+
+
+def diversity(images: np.ndarray, *, most: int = 256) -> float:
+    """How different images are from each other: the root of the mean squared difference of a value, over all pairs.
+
+    Args:
+        images: (count, …), two or more.
+        most: how many are compared.
+
+    Returns:
+        In units of the images, which span 2: 0 where all are the same.
+
+    Raises:
+        ValueError: for fewer than two images.
+
+    Example:
+        >>> diversity(np.array([[-1.0], [1.0]]))
+        2.0
+    """
+    flat = np.asarray(images[:most], np.float64).reshape(min(most, len(images)), -1)
+    if len(flat) < 2:
+        raise ValueError(f"diversity is that of 2 images or more, not of {len(flat)}")
+    # The mean over pairs of |a - b|² is twice the variance (with count - 1).
+    return float(np.sqrt(2 * flat.var(axis=0, ddof=1).mean()))
+
+
+def shares(labels: np.ndarray, classes: int) -> np.ndarray:
+    """The share of each class.
+
+    Example:
+        >>> shares(np.array([0, 2, 2, 2]), classes=3)
+        array([0.25, 0.  , 0.75])
+    """
+    return np.bincount(labels, minlength=classes) / max(1, len(labels))
+
+
+def missing(real_shares: np.ndarray, fake_shares: np.ndarray) -> list[int]:
+    """The classes of the data that have less than a tenth of their share among the fakes.
+
+    Example:
+        >>> missing(np.array([0.5, 0.5]), np.array([0.99, 0.01]))
+        [1]
+    """
+    return [int(each) for each in np.flatnonzero((real_shares > 0) & (fake_shares < COVERED * real_shares))]
+
+
+def divergence(real_shares: np.ndarray, fake_shares: np.ndarray) -> float:
+    """The Kullback-Leibler divergence of the fakes' classes from the data's, Σ f log(f / r), in nats.
+
+    Infinite where fakes are of a class that the data have not.
+
+    Example:
+        >>> round(divergence(np.array([0.5, 0.5]), np.array([1.0, 0.0])), 4)
+        0.6931
+    """
+    from scipy.special import rel_entr
+
+    return float(rel_entr(fake_shares, real_shares).sum())
+
+
+def _reach(points: np.ndarray, neighbours: int) -> np.ndarray:
+    """Each point's distance to its k-th neighbour; it itself is the first of the row."""
+    tables = _distances(points, points)
+    return np.concatenate([np.partition(table, neighbours, axis=1)[:, neighbours] for table in tables])
+
+
+def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
+    """The table of Euclidean distances, so many rows at a time."""
+    from sklearn.metrics import pairwise_distances
+
+    for begin in range(0, len(points), CHUNK):
+        yield pairwise_distances(points[begin : begin + CHUNK], others)
+
+
+def _checked(real: np.ndarray, fake: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:
+    real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
+    if real.ndim != 2 or real.shape[1:] != fake.shape[1:]:
+        raise ValueError(f"features have shapes {real.shape} and {fake.shape}: they are (count, units), of equal units")
+    if min(len(real), len(fake)) < at_least:
+        raise ValueError(f"there are {len(real)} real and {len(fake)} fake images: it takes {at_least} of each")
+    return real, fake
