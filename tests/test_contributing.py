@@ -1,0 +1,48 @@
+"""CONTRIBUTING, followed to the letter: its lines are added to a copy of the package, its commands run there."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent.parent
+PAGE = (HERE / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
+
+
+def blocks(section, kind):
+    return re.findall(rf"```{kind}\n(.*?)```", SECTIONS[section], re.DOTALL)
+
+
+@pytest.mark.parametrize("section", ["A new loss", "A new recipe"])
+def test_the_changes_and_commands_of_the_page(section, tmp_path):
+    shutil.copytree(HERE / "kgan", tmp_path / "kgan", ignore=shutil.ignore_patterns("__pycache__"))
+    for diff in blocks(section, "diff"):
+        subprocess.run(["git", "apply", "-"], input=diff, text=True, cwd=tmp_path, check=True)
+    (commands,) = blocks(section, "")
+    for command in commands.splitlines():
+        arguments = [sys.executable, "-m", *shlex.split(command)]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        result = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+
+def test_the_loss_of_the_page_trains():
+    (program,) = blocks("A new loss", "python")
+    names = {}
+    exec(program, names)
+    assert float(names["discriminator_loss"](*[names["tf"].zeros((4, 1))] * 2)) == 0.5
+    assert float(names["generator_loss"](names["tf"].zeros((4, 1)))) == 0.5
+
+
+def test_the_house_of_the_page_is_the_one_that_stands():
+    first_column = " ".join(re.findall(r"^\| (.*?) \|", SECTIONS["The house"], re.MULTILINE))
+    named = {place if "/" in place else f"kgan/{place}" for place in re.findall(r"`(.*?)`", first_column)}
+    assert all((HERE / place).exists() for place in named), named
+    modules = {path.name for path in (HERE / "kgan").iterdir() if not path.name.startswith(("_", "py.typed"))}
+    assert modules == {Path(place).name for place in named if place.startswith("kgan/")}

@@ -1,0 +1,331 @@
+"""Figures against closed forms, scipy and the package prdc; and sets of images whose fault is known."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prdc import compute_prdc
+from scipy import linalg
+from sklearn.metrics import pairwise_distances
+
+import kgan
+from kgan import callbacks, quality
+from kgan._backend import keras
+from kgan.data import Labelled, from_uint8
+
+
+@pytest.fixture(scope="module")
+def real():
+    return kgan.data.load_labelled("digits", image_size=16)
+
+
+@pytest.fixture(scope="module")
+def classifier(real, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield quality.classifier(real)
+
+
+@pytest.fixture(scope="module")
+def clouds():
+    random = np.random.default_rng(0)
+    return random.normal(size=(300, 5)), random.normal(size=(200, 5)) @ random.normal(size=(5, 5)) + 0.5
+
+
+# Figures
+
+
+def test_frechet_distance_of_gaussians_with_diagonal_covariances():
+    """The closed form is |μ - μ'|² + Σ (σ - σ')²."""
+    random = np.random.default_rng(1)
+    white = random.normal(size=(400, 3))
+    white -= white.mean(axis=0)
+    white = white @ np.linalg.inv(np.linalg.cholesky(np.cov(white, rowvar=False))).T  # of covariance 1 exactly
+    real, fake = white * [1, 2, 3], white * [2, 2, 1] + [1, 0, -2]
+    assert quality.frechet_distance(real, fake) == pytest.approx(1 + 4 + (1 + 0 + 4), rel=1e-9)
+
+
+def test_frechet_distance_agrees_with_the_matrix_root_of_scipy(clouds):
+    real, fake = clouds
+    a, b = (np.cov(each, rowvar=False) for each in clouds)
+    difference = real.mean(axis=0) - fake.mean(axis=0)
+    expected = difference @ difference + np.trace(a + b - 2 * linalg.sqrtm(a @ b).real)
+    assert quality.frechet_distance(real, fake) == pytest.approx(expected, rel=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 40), st.integers(1, 6), st.integers(0, 1000))
+def test_frechet_distance_is_symmetric_and_0_to_itself(count, units, seed):
+    """Also where there are fewer images than units, and the covariance is singular."""
+    random = np.random.default_rng(seed)
+    real, fake = random.normal(size=(count, units)), random.normal(size=(count + 3, units))
+    there, back = quality.frechet_distance(real, fake), quality.frechet_distance(fake, real)
+    assert there == pytest.approx(back, abs=1e-7)
+    assert quality.frechet_distance(real, real) == pytest.approx(0, abs=1e-7)
+    assert there >= 0
+
+
+def test_kernel_distance_by_its_definition(clouds):
+    real, fake = (each[:50] for each in clouds)
+
+    def kernel(x, y):
+        return (x @ y / 5 + 1) ** 3
+
+    pairs = [(i, j) for i in range(50) for j in range(50) if i != j]
+    within = sum(kernel(each[i], each[j]) for each in (real, fake) for i, j in pairs) / len(pairs)
+    between = np.mean([[kernel(x, y) for y in fake] for x in real])
+    value, spread = quality.kernel_distance(real, fake, subsets=3)
+    assert value == pytest.approx(within - 2 * between, rel=1e-9)
+    assert spread == pytest.approx(0, abs=1e-9)  # each subset is the whole
+
+
+def test_kernel_distance_of_one_distribution_is_0_within_its_spread():
+    random = np.random.default_rng(2)
+    value, spread = quality.kernel_distance(random.normal(size=(4000, 8)), random.normal(size=(4000, 8)), size=500)
+    assert abs(value) < 3 * spread
+
+
+@pytest.mark.parametrize("neighbours", [1, 5])
+def test_manifold_agrees_with_prdc(clouds, neighbours, monkeypatch):
+    monkeypatch.setattr(quality.figures, "CHUNK", 64)  # so that the tables come in parts
+    real, fake = clouds
+    expected = compute_prdc(real_features=real, fake_features=fake, nearest_k=neighbours)
+    assert quality.manifold(real, fake, neighbours=neighbours)._asdict() == pytest.approx(expected)
+
+
+def test_nearest_by_the_whole_table(clouds, monkeypatch):
+    monkeypatch.setattr(quality.figures, "CHUNK", 64)
+    real, fake = clouds
+    table = pairwise_distances(fake, real) / np.sqrt(5)
+    positions, distances = quality.nearest(fake, real)
+    assert (positions == table.argmin(axis=1)).all()
+    assert distances == pytest.approx(table.min(axis=1))
+    rows = np.arange(200)[::-1]  # each stands among the others somewhere
+    _, others = quality.nearest(real[rows], real, itself=rows)
+    table = pairwise_distances(real) / np.sqrt(5) + np.diag(np.full(300, np.inf))
+    assert others == pytest.approx(table.min(axis=1)[rows])
+
+
+def test_diversity_is_the_mean_over_all_pairs(clouds):
+    real = clouds[0][:20]
+    squares = [np.mean((a - b) ** 2) for i, a in enumerate(real) for b in real[:i]]
+    assert quality.diversity(real) == pytest.approx(np.sqrt(np.mean(squares)))
+    with pytest.raises(ValueError, match="2 images or more, not of 1"):
+        quality.diversity(real[:1])
+
+
+def test_features_of_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="of equal units"):
+        quality.frechet_distance(np.zeros((3, 2)), np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="it takes 6 of each"):
+        quality.manifold(np.zeros((5, 2)), np.zeros((9, 2)))
+
+
+# The classifier
+
+
+def test_classifier_tells_digits_and_is_remembered(real, classifier, monkeypatch):
+    said = classifier.probabilities(real.images)
+    assert (said.argmax(axis=1) == real.labels).mean() > 0.97
+    assert said.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    monkeypatch.setattr(quality.features, "_train", None)  # it is not trained again
+    assert quality.classifier(real).name == classifier.name
+    assert "right on 9" in classifier.name
+
+
+def test_classifier_of_other_labels_is_another(real, classifier, monkeypatch):
+    monkeypatch.setattr(quality.features, "_train", lambda network, labelled: 0.59)
+    other = real._replace(labels=real.labels[::-1].copy())
+    with pytest.raises(ValueError, match=r"right on only 59.0% of held-out images"):
+        quality.classifier(other)
+
+
+def test_a_damaged_classifier_is_trained_again(real, classifier, monkeypatch):
+    (file,) = (kgan.folders.cache_directory() / "classifiers").glob(f"{quality.features._fingerprint(real)}*")
+    content = file.read_bytes()
+    file.write_bytes(content[:1000])
+    monkeypatch.setattr(quality.features, "_train", lambda network, labelled: 0.77)
+    assert "right on 77.0%" in quality.classifier(real).name
+    file.write_bytes(content)
+
+
+def test_tell_apart():
+    random = np.random.default_rng(3)
+    images = np.float32(np.clip(random.normal(size=(400, 8, 8, 1)) / 3, -1, 1))
+    assert quality.tell_apart(images[:200], images[200:]) == pytest.approx(0.5, abs=0.12)  # 3 standard deviations
+    assert quality.tell_apart(images[:200], images[200:] / 2) > 0.95
+    with pytest.raises(ValueError, match="19 images of a kind: telling real from fake takes 20"):
+        quality.tell_apart(images[:19], images)
+
+
+def test_inception_sees_grey_images_in_three_channels():
+    features = quality.inception((8, 8, 1), weights=None)
+    seen = features.of(np.zeros((2, 8, 8, 1), np.float32))
+    assert seen.shape == (2, 2048)
+    assert "not comparable with published FID" in features.name
+    assert "three equal channels" in features.note
+
+
+def test_inception_that_cannot_be_had(monkeypatch):
+    def without_network(**arguments):
+        raise OSError("URL fetch failure: no network\nmore")
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", without_network)
+    with pytest.raises(OSError, match=r"cannot be downloaded .*: choose other features"):
+        quality.inception((8, 8, 3))
+
+
+# The whole
+
+
+def evaluated(real, features, images, **options):
+    """The report of a model that draws its samples from these images."""
+    draw = np.random.default_rng(5)
+    generate = lambda count, seed: from_uint8(images[draw.permutation(len(images))[:count]])  # noqa: E731
+    measured = quality.evaluate(generate, real, features=features, count=400, seeds=[0, 1], **options)
+    assert json.loads(json.dumps(measured.report)) == measured.report
+    return measured.report
+
+
+@pytest.fixture(scope="module")
+def halves(real):
+    """What a model was trained on, and real images that it has not seen."""
+    order = np.random.default_rng(4).permutation(len(real.images))
+    training = Labelled(real.images[order[:900]], real.labels[order[:900]], real.names)
+    return training, real.images[order[900:]]
+
+
+def test_real_images_are_at_their_floor(halves, classifier):
+    training, unseen = halves
+    figures = evaluated(training, classifier, unseen, held_out=unseen[400:])["figures"]
+    assert set(figures) == set(quality.FIGURES)
+    assert figures["frechet"]["value"] == pytest.approx(figures["frechet"]["floor"], rel=0.3)
+    for name in ("precision", "recall", "density", "coverage"):
+        assert figures[name]["value"] == pytest.approx(figures[name]["floor"], abs=0.1)
+    assert figures["classes"]["value"] == figures["classes"]["floor"] == 10
+    assert figures["copies"]["value"] < 0.05
+    assert figures["nearest"]["value"] == pytest.approx(figures["nearest"]["floor"], rel=0.1)
+    assert figures["distinguishable"]["value"] < 0.65
+
+
+def test_a_copy_of_the_training_images_shows(halves, classifier):
+    training, unseen = halves
+    figures = evaluated(training, classifier, training.images, held_out=unseen)["figures"]
+    assert figures["nearest"]["value"] == pytest.approx(0, abs=1e-3)
+    assert figures["copies"]["value"] == 1
+    assert figures["copies"]["floor"] < 0.05
+    without_unseen = evaluated(training, classifier, training.images)["figures"]
+    assert without_unseen["copies"]["value"] == 1
+
+
+def test_one_class_only_shows(halves, classifier):
+    training, _ = halves
+    report = evaluated(training, classifier, np.repeat(training.images[training.labels == 3], 6, axis=0))
+    figures, classes = report["figures"], report["classes"]
+    assert classes["missing"] == [name for name in "0123456789" if name != "3"]
+    assert figures["classes"]["value"] == 1
+    assert figures["kl"]["value"] == pytest.approx(np.log(10), abs=0.2)
+    assert figures["recall"]["value"] < 0.3
+    assert figures["frechet"]["value"] > 5 * figures["frechet"]["floor"]
+
+
+def test_a_constant_image_shows(halves, classifier):
+    training, _ = halves
+    figures = evaluated(training, classifier, np.full_like(training.images[:400], 128))["figures"]
+    assert figures["coverage"]["value"] <= 0.01
+    assert figures["recall"]["value"] == 0
+    assert figures["frechet"]["value"] > 20 * figures["frechet"]["floor"]
+    assert figures["distinguishable"]["value"] > 0.95
+
+
+def test_without_labels_what_can_be_computed_still_is(halves):
+    training, unseen = halves
+    report = evaluated(Labelled(training.images), "auto", unseen)
+    assert report["features"] == "pixels at 8 × 8"
+    assert set(quality.FIGURES) - set(report["figures"]) == {"classes", "kl", "unplaced"}
+    (note,) = report["notes"]
+    assert note.startswith("the data have no labels")
+    assert "nothing is said of classes" in note
+    with pytest.raises(ValueError, match="the data have no labels"):
+        quality.choose_features(Labelled(training.images), "classifier")
+    with pytest.raises(ValueError, match="unknown features 'vgg': choose auto, classifier, inception, pixels"):
+        quality.choose_features(training, "vgg")
+
+
+def test_few_images():
+    images = np.random.default_rng(6).integers(0, 256, (8, 8, 8, 3), np.uint8)
+    measured = quality.evaluate(lambda count, seed: from_uint8(images[:count]), Labelled(images), seeds=[0])
+    assert set(measured.report["figures"]) == {"frechet", "kid", "nearest", "copies"}
+    assert measured.report["count"] == 4
+    assert "half of the 8 real images" in " ".join(measured.report["notes"])
+    assert "too few for precision" in " ".join(measured.report["notes"])
+    with pytest.raises(ValueError, match="only 3 real images"):
+        quality.evaluate(lambda count, seed: images, Labelled(images[:3]))
+    with pytest.raises(ValueError, match=r"samples have shape \(4, 4, 3\)"):
+        quality.evaluate(lambda count, seed: from_uint8(images[:count, :4, :4]), Labelled(images))
+
+
+# The callback and the command
+
+
+def test_the_callback_measures_every_few_epochs_and_keeps_the_best(real, classifier, small_dcgan, tmp_path):
+    file = tmp_path / "best.keras"
+    watcher = callbacks.Quality(real, every=2, count=100, features=classifier, keep_best=file)
+    table = callbacks.HistoryCSV(tmp_path / "history.csv")
+    curves = callbacks.LossCurves(tmp_path / "losses.png")
+    model = small_dcgan()
+    history = model.fit(from_uint8(real.images[:256]), epochs=4, verbose=0, callbacks=[watcher, table, curves])
+    distances = history.history["frechet"]
+    assert len(distances) == 3  # of epochs 1, 2 and 4
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    column = lines[0].split(",").index("frechet")
+    assert [line.split(",")[column] == "" for line in lines[1:]] == [False, False, True, False]
+    assert watcher.best == ([1, 2, 4][int(np.argmin(distances))], min(distances))
+    expected = quality.frechet_distance(watcher._real, classifier.of(kgan.load_model(file).generate(100, seed=0)))
+    assert expected == pytest.approx(min(distances), rel=1e-6)
+    again = callbacks.Quality(real, count=100, features=classifier)
+    again.set_state(json.loads(json.dumps(watcher.get_state())))
+    assert (again.epoch, again.best) == (4, watcher.best)
+
+
+def test_the_callback_without_labels(real, small_dcgan):
+    unlabelled = Labelled(real.images)
+    history = small_dcgan().fit(
+        from_uint8(real.images[:64]), verbose=0, callbacks=[callbacks.Quality(unlabelled, count=50)]
+    )
+    assert set(history.history) == {"d_loss", "g_loss", "d_real", "d_fake", "frechet"}
+    with pytest.raises(ValueError, match="by is 'classes': that takes a classifier"):
+        small_dcgan().fit(
+            from_uint8(real.images[:64]), verbose=0, callbacks=[callbacks.Quality(unlabelled, by="classes")]
+        )
+    with pytest.raises(ValueError, match="by is 'fid': choose frechet, classes or unplaced"):
+        callbacks.Quality(real, by="fid")
+
+
+def test_evaluate_a_run(trained, kgan_command):
+    run, _ = trained
+    result = kgan_command("evaluate", run, "--count", 100, "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    assert "real images" in result.output
+    assert "coverage" in result.output
+    report = json.loads((run / "quality.json").read_text())
+    assert (report["count"], report["seeds"]) == (100, [0, 1])
+    assert (run / "quality.png").exists()
+    by_pixels = kgan_command("evaluate", run, "--count", 100, "--seeds", 1, "--features", "pixels")
+    assert "pixels at 8 × 8" in by_pixels.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], "there is no model at nowhere"),
+        (["RUN", "--features", "vgg"], "unknown features 'vgg'"),
+    ],
+)
+def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
+    result = kgan_command("evaluate", *(trained[0] if each == "RUN" else each for each in arguments))
+    assert result.exit_code == 2
+    assert sentence in result.output
+    assert "Traceback" not in result.output
