@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kgan import callbacks, data, folders, latent, losses, networks, plots, quality, recipes, runs
+    from kgan import callbacks, data, folders, latent, losses, networks, plots, quality, recipes, runs, speed
     from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
@@ -38,6 +38,7 @@ __all__ = [
     "quality",
     "recipes",
     "runs",
+    "speed",
 ]
 
 _HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}

@@ -259,6 +259,34 @@ def rows(network: keras.Model) -> list[Row]:
     return found
 
 
+def multiply_adds(network: keras.Model) -> int:
+    """Multiplications, each with an addition, that one example takes on its way through a network.
+
+    Those of dense layers, convolutions and transposed convolutions, where nearly all work is; biases, normalisations
+    and activations are left out. At borders the zeros of padding are counted with the rest.
+
+    Args:
+        network: a built model. With reference or virtual batch normalisation the reference batch, which passes once
+            with every minibatch, is not counted.
+
+    Example:
+        >>> multiply_adds(dense_discriminator((28, 28, 1)))  # 784 · 128 + 128 · 1
+        100480
+    """
+    total = 0
+    for layer in network.layers:
+        match layer:
+            case keras.Model():
+                total += multiply_adds(layer)
+            case layers.Dense():  # along the last axis
+                total += math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:-1])
+            case layers.Conv2D():  # the window once for each pixel it gives
+                total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+            case layers.Conv2DTranspose():  # the window once for each pixel it takes
+                total += math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:3])
+    return total
+
+
 def _described(layer: keras.layers.Layer) -> str:
     match layer:
         case layers.Conv2DTranspose():

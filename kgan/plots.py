@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
         (100, 122)
     """
     font = _font()
-    width = max(picture.width, math.ceil(font.getlength(caption)) + 2 * MARGIN + 2)  # room for all of it
+    width = max(picture.width, _caption_width(caption))  # room for all of it
     strip = Image.new(picture.mode, (width, picture.height + CAPTION_HEIGHT), "white")
     strip.paste(picture, (0, CAPTION_HEIGHT))
     ImageDraw.Draw(strip).text((MARGIN + 1, CAPTION_HEIGHT // 2), caption, fill="black", font=font, anchor="lm")
@@ -88,7 +88,7 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
 
 
 def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
-    """Pictures of one size in a row, a caption above each: epochs that compare.
+    """Pictures in a row, a caption above each: epochs, or models, that compare.
 
     Example:
         >>> side_by_side([Image.new("L", (100, 100))] * 4, ["1", "10", "50", "100"]).size
@@ -96,13 +96,58 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
     """
     panels = [captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
     gap = 4 * MARGIN  # a white line
-    width = sum(panel.width for panel in panels) + gap * (len(panels) - 1)
-    row = Image.new(panels[0].mode, (width, panels[0].height), "white")
-    left = 0
+    size = sum(panel.width for panel in panels) + gap * (len(panels) - 1), max(panel.height for panel in panels)
+    mode = panels[0].mode if len({panel.mode for panel in panels}) == 1 else "RGB"  # grey beside coloured ones
+    row, left = Image.new(mode, size, "white"), 0
     for panel in panels:
         row.paste(panel, (left, 0))
         left += panel.width + gap
     return row
+
+
+def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int = 100) -> Iterator[Image.Image]:
+    """The pictures of several runs beside each other, epoch by epoch: frames for a `GIF`, all of one size.
+
+    Where a run has no picture of an epoch, its newest before that is held; before its first, its place is white.
+
+    Args:
+        series: of each run, by its name, the picture files by epoch.
+        at_most: frames; of more epochs some are passed over, but never the first and the last.
+
+    Example:
+        >>> for epoch in (1, 2):
+        ...     image_grid(np.zeros((4, 28, 28, 1))).save(f"epoch-{epoch}.png")
+        >>> frames = epochs_in_step({"a": {1: "epoch-1.png", 2: "epoch-2.png"}, "b": {1: "epoch-1.png"}})
+        >>> [frame.size for frame in frames]
+        [(244, 140), (244, 140)]
+    """
+    epochs = sorted({epoch for pictures in series.values() for epoch in pictures})
+    if len(epochs) > at_most:
+        epochs = [epochs[round(place)] for place in np.linspace(0, len(epochs) - 1, at_most)]
+    firsts = {name: _opened(pictures[min(pictures)]) for name, pictures in series.items()}
+    mode = "L" if all(first.mode == "L" for first in firsts.values()) else "RGB"
+    for epoch in epochs:
+        panels, captions = [], []
+        for name, pictures in series.items():
+            newest = max((each for each in pictures if each <= epoch), default=None)
+            captions.append(f"{name}, epoch {newest}" if newest else name)
+            # As wide as the longest caption from the beginning: the frames of a GIF cannot grow.
+            widest = max(_caption_width(f"{name}, epoch {each}") for each in pictures)
+            panel = Image.new(mode, (max(firsts[name].width, widest), firsts[name].height), "white")
+            if newest:
+                panel.paste(_opened(pictures[newest]), (0, 0))
+            panels.append(panel)
+        yield side_by_side(panels, captions)
+
+
+def _opened(path: str | Path) -> Image.Image:
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
+def _caption_width(caption: str) -> int:
+    return math.ceil(_font().getlength(caption)) + 2 * MARGIN + 2
 
 
 def _font() -> ImageFont.FreeTypeFont:
@@ -275,6 +320,53 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
     axes[-1].imshow(grid, cmap="gray", vmin=0, vmax=255)
     axes[-1].set_title("samples, and under each the training image nearest to it", fontsize=10)
     axes[-1].axis("off")
+    return figure
+
+
+def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> Figure:
+    """The Fréchet distance of several runs by epoch, and under it by training time.
+
+    Args:
+        runs: by name, a history for each seed that was trained: `epoch`, `seconds` of each epoch, and `frechet`, which
+            is NaN where it was not measured. The seeds of a run have one colour.
+
+    Returns:
+        A matplotlib figure.
+
+    Example:
+        >>> history = {"epoch": [1, 2, 3], "seconds": [9, 8, 8], "frechet": [90, float("nan"), 20]}
+        >>> by_epoch, by_time = distance_curves({"dcgan": [history]}).axes
+        >>> by_time.lines[0].get_xydata().tolist()
+        [[9.0, 90.0], [25.0, 20.0]]
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure()
+    by_epoch, by_time = figure.subplots(2, 1)
+    longest = max(sum(each["seconds"]) for histories in runs.values() for each in histories)
+    unit, length = ("minutes", 60) if longest > 600 else ("seconds", 1)
+    for number, (name, histories) in enumerate(runs.items()):
+        for seed, history in enumerate(histories):
+            distances = np.asarray(history["frechet"], float)
+            measured = np.isfinite(distances)
+            times = np.cumsum(history["seconds"]) / length
+            for axis, places in ((by_epoch, np.asarray(history["epoch"])), (by_time, times)):
+                axis.plot(
+                    places[measured],
+                    distances[measured],
+                    color=f"C{number}",
+                    alpha=1 if len(histories) == 1 else 0.6,
+                    marker="o" if measured.sum() == 1 else ".",
+                    label=None if seed else name,
+                )
+    by_epoch.set_xlabel("epoch")
+    by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True))
+    by_time.set_xlabel(f"training time in {unit}")
+    for axis in (by_epoch, by_time):
+        axis.set_ylabel("Fréchet distance")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+        axis.legend()
     return figure
 
 

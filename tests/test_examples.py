@@ -34,6 +34,7 @@ MODULES = (
     "recipes",
     "reference",
     "runs",
+    "speed",
 )
 
 

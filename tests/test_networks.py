@@ -22,6 +22,33 @@ def test_dcgan_parameters_by_hand():
     assert networks.dcgan_discriminator((28, 28, 1)).count_params() == discriminator
 
 
+def test_multiply_adds_by_hand():
+    assert networks.multiply_adds(networks.dense_generator((28, 28, 1))) == 100 * 128 + 128 * 784
+    assert networks.multiply_adds(networks.dense_discriminator((28, 28, 1))) == 784 * 128 + 128
+    # dense; 4×4 windows from each of 7·7 pixels of 128 to 64, and from each of 14·14 pixels of 64 to 1
+    generator = 100 * 6272 + 49 * 16 * 128 * 64 + 196 * 16 * 64
+    assert networks.multiply_adds(networks.dcgan_generator((28, 28, 1))) == generator
+    # 4×4 windows to each of 14·14 pixels of 64, and to each of 7·7 pixels of 128 from 64; dense
+    discriminator = 196 * 16 * 64 + 49 * 16 * 64 * 128 + 6272
+    assert networks.multiply_adds(networks.dcgan_discriminator((28, 28, 1))) == discriminator
+    # repeating pixels costs nothing, but then each window stands on 4 times as many
+    generator = 100 * 6272 + 196 * 25 * 128 * 64 + 784 * 25 * 64
+    built = networks.dcgan_generator((28, 28, 1), kernel_size=5, upsampling="nearest")
+    assert networks.multiply_adds(built) == generator
+
+
+def test_multiply_adds_of_networks_of_ones_own():
+    inner = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(8, 3)])  # no padding: 2·2 pixels
+    grouped = keras.layers.Conv2D(8, 1, groups=4)  # each sees 2 of 8 channels
+    model = keras.Sequential([keras.Input((4, 4, 3)), inner, grouped, keras.layers.Dense(5)])  # dense for each pixel
+    assert networks.multiply_adds(model) == 4 * (9 * 3 * 8 + 2 * 8 + 8 * 5)
+
+
+def test_multiply_adds_of_two_heads():
+    one, two = (networks.dcgan_discriminator((16, 16, 1), 4, code_units=units) for units in (None, 10))
+    assert networks.multiply_adds(two) - networks.multiply_adds(one) == 4 * 4 * 8 * 10
+
+
 def parameters(recipe, image_shape):
     model = recipes.build(recipes.get(recipe), recipes.resolve(recipes.get(recipe), {}), image_shape)
     return model.generator.count_params(), model.discriminator.count_params()

@@ -79,6 +79,61 @@ def test_side_by_side():
         plots.side_by_side(pictures, ["1"])
 
 
+def test_side_by_side_of_unlike_pictures():
+    row = plots.side_by_side([Image.new("L", (60, 40), 100), Image.new("RGB", (30, 50), "red")], ["a", "b"])
+    assert (row.mode, row.size) == ("RGB", (60 + 8 + 30, 50 + 22))
+    assert [row.getpixel(place) for place in ((30, 30), (80, 60), (30, 68))] == [(100,) * 3, (255, 0, 0), (255,) * 3]
+
+
+def test_epochs_in_step(tmp_path):
+    """The short run holds its last picture; the one that begins later is white before."""
+
+    def picture(run, epoch, grey, size=(90, 40)):
+        path = tmp_path / f"{run}-{epoch}.png"
+        Image.new("L", size, grey).save(path)
+        return path
+
+    series = {
+        "short": {epoch: picture("short", epoch, 10 * epoch) for epoch in (1, 2)},
+        "late": {epoch: picture("late", epoch, 10 * epoch, (95, 50)) for epoch in (2, 10)},
+    }
+    frames = list(plots.epochs_in_step(series))
+    assert {frame.size for frame in frames} == {frames[0].size}
+    right = frames[0].width - 95 + 5
+    assert [(frame.getpixel((5, 30)), frame.getpixel((right, 30))) for frame in frames] == [
+        (10, 255),
+        (20, 20),
+        (20, 100),
+    ]
+    many = {"long": {epoch: picture("long", epoch, 2 * epoch) for epoch in range(1, 102)}}
+    shown = [frame.getpixel((5, 30)) // 2 for frame in plots.epochs_in_step(many, at_most=11)]
+    assert shown == [*range(1, 102, 10)]
+
+
+def test_epochs_in_step_of_grey_and_of_coloured_runs(tmp_path):
+    Image.new("L", (60, 40), 100).save(tmp_path / "grey.png")
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "red.png")
+    frame = next(plots.epochs_in_step({"a": {1: tmp_path / "grey.png"}, "b": {1: tmp_path / "red.png"}}))
+    assert [frame.getpixel((place, 40)) for place in (5, frame.width - 70)] == [(100,) * 3, (255, 0, 0)]
+
+
+def test_distance_curves_by_epoch_and_by_time():
+    nan = float("nan")
+    histories = [{"epoch": [1, 2, 3], "seconds": [400, 100, 400], "frechet": [nan, 50, shift]} for shift in (30, 20)]
+    short = {"epoch": [1], "seconds": [60], "frechet": [90]}
+    by_epoch, by_time = plots.distance_curves({"seeds": histories, "short": [short]}).axes
+    assert by_time.get_xlabel() == "training time in minutes"
+    assert [line.get_xydata().tolist() for line in by_epoch.lines] == [
+        [[2, 50], [3, 30]],
+        [[2, 50], [3, 20]],
+        [[1, 90]],
+    ]
+    assert [line.get_xydata().tolist() for line in by_time.lines][1:] == [[[500 / 60, 50], [15, 20]], [[1, 90]]]
+    colours = [line.get_color() for line in by_epoch.lines]
+    assert colours[0] == colours[1] != colours[2]
+    assert [text.get_text() for text in by_epoch.get_legend().get_texts()] == ["seeds", "short"]
+
+
 def test_loss_curves_show_the_history():
     history = {"d_loss": [1.4, 1.2], "g_loss": [0.7, 0.9], "d_real": [0.5, 0.6], "d_fake": [0.5, 0.4]}
     losses, probabilities = plots.loss_curves(history, epochs=[3, 4]).axes

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from kgan import recipes
 from kgan.cli.console import exit_with, on_a_terminal, one_sentence, say, warn
+from kgan.cli.seeds import train_each
 
 if TYPE_CHECKING:
     from kgan._backend import keras, tf
@@ -44,8 +45,15 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the recipe: see `kgan recipes RECIPE`."),
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Train so many seeds one after the other, into folders seed-0, …."),
+    ] = None,
 ) -> None:
     """Train a recipe; its GIF, pictures, curves and model go into a run directory."""
+    if seeds:
+        train_each(train, seeds, **{name: value for name, value in locals().items() if name != "seeds"})
+        return
     from kgan import runs
 
     options = {"data": data, "image_size": image_size, "epochs": epochs, "batch_size": batch_size, "seed": seed}

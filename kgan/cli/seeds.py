@@ -1,0 +1,104 @@
+"""`kgan train --seeds N`: a recipe trained from several seeds, and how much what comes out varies."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from kgan.cli.console import exit_with, one_sentence, say, table
+
+
+def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
+    """Train `count` seeds one after the other, each in a folder of its own: OUT/seed-0, ….
+
+    Those that were begun before go on, those that are done are left as they are, and new ones take their settings. A
+    seed that diverges does not keep the others from being trained; the exit code is 1 in the end.
+
+    Args:
+        train: the command that trains one seed.
+        options: of that command.
+    """
+    from kgan import runs
+
+    resume, out, seed = options["resume"], options["out"], options["seed"]
+    with one_sentence():
+        if resume and out and out.resolve() != resume.resolve():
+            raise ValueError(f"--out is {out}: seeds that are resumed stay in {resume}")
+        directory = resume or out or Path("runs") / (options["recipe"] or "dcgan-digits")
+        runs.check_free(directory)
+        begun = directories(directory)
+        if resume and not begun:
+            raise FileNotFoundError(f"there are no seeds in {resume}: it has no folder such as seed-0 with a run in it")
+        of_new = _like(next(iter(begun.values())), options) if begun else options
+    first = min(begun, default=0) if seed is None else seed
+    failed = []
+    for number in range(first, first + count):
+        of_seed = directory / f"seed-{number}"
+        say(f"seed {number}")
+        try:
+            if number in begun:
+                train(**{**options, "resume": of_seed, "out": None, "seed": number})
+            else:
+                train(**{**of_new, "resume": None, "out": of_seed, "seed": number})
+        except typer.Exit as end:
+            if end.exit_code != 1:  # a mistake, or a signal
+                raise
+            failed.append(number)
+    trained = {number: of_seed for number, of_seed in directories(directory).items() if number not in failed}
+    with one_sentence():
+        say(f"\nthe last epoch's figures over {len(trained)} seeds; ± is their standard deviation")
+        table(*_figures({number: _last(runs.read_history(path / "history.csv")) for number, path in trained.items()}))
+    if failed:
+        raise exit_with(f"not trained to the end: seed {', '.join(map(str, failed))}", 1)
+
+
+def _like(run: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """The options that train another seed as that of `run` was, but for what is given beside."""
+    from kgan import runs
+
+    record = runs.read_json(run / "run.json")
+    settings = record.get("settings")
+    if not isinstance(record.get("recipe"), str) or not isinstance(settings, dict):
+        raise ValueError(f"{run / 'run.json'} names no recipe, or no settings: no further seeds can be trained")
+    given = {name for name, value in options.items() if value is not None}
+    changes = [f"{name}={value}" for name, value in settings.items() if name not in given | {"seed"}]
+    return {**options, "recipe": options["recipe"] or record["recipe"], "changes": changes + (options["changes"] or [])}
+
+
+def directories(directory: Path) -> dict[int, Path]:
+    """The runs of a folder of seeds, by seed, in order; empty where it is none.
+
+    A run itself holds no others.
+    """
+    names = {path: re.fullmatch(r"seed-(\d{1,10})", path.name) for path in directory.glob("seed-*")}
+    found = {int(name[1]): path for path, name in names.items() if name and (path / "run.json").exists()}
+    return dict(sorted(found.items()))
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation of a sample; None for one value, of which there is none."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def _last(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The last of each figure: some are not measured in every epoch."""
+    measured = {name: [value for value in column if not math.isnan(value)] for name, column in history.items()}
+    return {name: column[-1] for name, column in measured.items() if column and name not in ("epoch", "seconds")}
+
+
+def _figures(last: Mapping[int, Mapping[str, float]]) -> tuple[list[str], list[list[str]], list[str]]:
+    """Headings, rows, and which headings stand to the right: a figure a row, and each seed's value in a column."""
+    rows = []
+    for name in dict.fromkeys(name for figures in last.values() for name in figures):
+        values = [figures[name] for figures in last.values() if name in figures]
+        of_all = spread(values)
+        mean = f"{statistics.mean(values):.3f}" + ("" if of_all is None else f" ± {of_all:.3f}")
+        rows.append([name, mean, *(f"{figures[name]:.3f}" if name in figures else "" for figures in last.values())])
+    headings = ["figure", "mean", *(f"seed {number}" for number in last)]
+    return headings, rows, headings[1:]

@@ -1,0 +1,118 @@
+"""How fast models are beside each other: medians of turns that they take one after the other.
+
+What else a machine is doing changes from second to second. Models that take turns are slowed by it alike, so their
+figures compare where those of one measured after the other do not.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgan._backend import keras, tf
+from kgan.gan import GAN
+
+ROUNDS = 9  # turns of each model
+SECONDS = 0.3  # that a turn should take; one step may take longer
+LONGEST = 120.0  # seconds after which, from the third round on, there is no further one
+
+
+def interleaved(measures: Sequence[Callable[[], float]]) -> list[float]:
+    """The median of what each function gives, called in turn; of the first round, which warms up, nothing is kept.
+
+    Example:
+        >>> interleaved([lambda: 2.0, lambda: 3.0])
+        [2.0, 3.0]
+    """
+    kept: list[list[float]] = [[] for _ in measures]
+    began = time.perf_counter()
+    for number in range(ROUNDS + 1):
+        if number > 3 and time.perf_counter() - began > LONGEST:
+            break
+        for figures, measure in zip(kept, measures, strict=True):
+            figure = measure()
+            if number:
+                figures.append(figure)
+    return [statistics.median(figures) for figures in kept]
+
+
+def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int]) -> list[float]:
+    """How long a training step of each model takes in `fit`, on random images in [-1, 1].
+
+    Args:
+        models: compiled. They are trained, on noise: give copies.
+        batch_sizes: images in a minibatch of each; a step takes `d_steps` of them, as in Algorithm 1.
+
+    Returns:
+        Milliseconds, in the order of the models. What is in images does not change the time of a step.
+
+    Example:
+        >>> copy = kgan.load_model("runs/dcgan-digits")
+        >>> [milliseconds] = milliseconds_a_step([copy], [32])
+    """
+    return interleaved([_Steps(*each) for each in zip(models, batch_sizes, strict=True)])
+
+
+class _Steps(keras.callbacks.Callback):
+    """Called, it trains for a turn and gives the milliseconds of its median step. Beginning and end of `fit` are left
+    out: a real epoch has so many steps that they do not count."""
+
+    def __init__(self, model: GAN, batch_size: int) -> None:
+        super().__init__()
+        self.trained = model
+        self.batch_size = batch_size * model.d_steps
+        shape = self.batch_size, *model.discriminator.input_shape[1:]
+        self.images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+        self.turn = 1  # executions of `steps_per_execution` steps each
+
+    def __call__(self) -> float:
+        self.seconds: list[float] = []
+        steps = self.turn * self.trained.steps_per_execution
+        self.trained.fit(self.images, batch_size=self.batch_size, steps_per_epoch=steps, verbose=0, callbacks=[self])
+        of_an_execution = statistics.median(self.seconds)
+        self.turn = max(1, min(50, round(SECONDS / of_an_execution)))
+        return of_an_execution / self.trained.steps_per_execution * 1000
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        float(logs["d_loss"])  # a GPU goes on by itself: wait for it
+        self.seconds.append(time.perf_counter() - self.began)
+
+
+def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
+    """How many images the generator of each model draws in a second, in inference mode, as a compiled function.
+
+    Args:
+        models: they are left as they are.
+        batch_size: codes that go through the generator together.
+
+    Returns:
+        Images a second, in the order of the models.
+
+    Example:
+        >>> [alone], [together] = images_a_second([model], 1), images_a_second([model], 64)
+    """
+    return interleaved([_draws(model, batch_size) for model in models])
+
+
+def _draws(model: GAN, batch_size: int) -> Callable[[], float]:
+    codes = model.sample_codes(batch_size)
+    draw = tf.function(lambda codes: model(codes, training=False), autograph=False)
+    times = 1
+
+    def measure() -> float:
+        nonlocal times
+        began = time.perf_counter()
+        for _ in range(times):
+            draw(codes).numpy()
+        seconds = (time.perf_counter() - began) / times
+        times = max(1, min(1000, round(SECONDS / 3 / seconds)))
+        return batch_size / seconds
+
+    return measure
