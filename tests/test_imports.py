@@ -54,8 +54,9 @@ MAY_IMPORT = {
     "cli.trained": {"data", "recipes", "runs"},
     "cli.draw": {"cli.console", "cli.trained", "data", "latent", "plots", "runs"},
     "cli.evaluate": {"cli.console", "cli.draw", "cli.trained", "data", "plots", "quality", "runs"},
+    "cli.compare": {"cli.console", "cli.seeds", "networks", "plots", "recipes", "runs", "speed"},
     "cli.show": {"cli.console", "networks", "recipes"},
-    "cli": {"cli.console", "cli.train", "cli.draw", "cli.evaluate", "cli.show"},
+    "cli": {"cli.console", "cli.train", "cli.draw", "cli.evaluate", "cli.compare", "cli.show"},
     "__main__": {"cli"},
 }
 

@@ -1,5 +1,5 @@
 """The command line: `kgan train`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`,
-`kgan evaluate`, `kgan recipes`.
+`kgan evaluate`, `kgan compare`, `kgan recipes`.
 
 Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
 """
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from kgan import __version__
-from kgan.cli import draw, evaluate, show, train
+from kgan.cli import compare, draw, evaluate, show, train
 from kgan.cli.console import warn
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command()(draw.interpolate)
 app.command()(draw.traverse)
 app.command()(draw.reconstruct)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command(name="recipes")(show.list_recipes)
 
 

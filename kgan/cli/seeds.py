@@ -51,9 +51,11 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
                 raise
             failed.append(number)
     trained = {number: of_seed for number, of_seed in directories(directory).items() if number not in failed}
-    with one_sentence():
-        say(f"\nthe last epoch's figures over {len(trained)} seeds; ± is their standard deviation")
-        table(*_figures({number: _last(runs.read_history(path / "history.csv")) for number, path in trained.items()}))
+    if len(trained) > 1:
+        say(f"\nfigures of the last epoch over {len(trained)} seeds; ± is their standard deviation")
+        with one_sentence():
+            last = {number: _last(runs.read_history(path / "history.csv")) for number, path in trained.items()}
+            table(*_figures(last))
     if failed:
         raise exit_with(f"not trained to the end: seed {', '.join(map(str, failed))}", 1)
 
@@ -100,5 +102,5 @@ def _figures(last: Mapping[int, Mapping[str, float]]) -> tuple[list[str], list[l
         of_all = spread(values)
         mean = f"{statistics.mean(values):.3f}" + ("" if of_all is None else f" ± {of_all:.3f}")
         rows.append([name, mean, *(f"{figures[name]:.3f}" if name in figures else "" for figures in last.values())])
-    headings = ["figure", "mean", *(f"seed {number}" for number in last)]
+    headings = ["", "mean", *(f"seed {number}" for number in last)]
     return headings, rows, headings[1:]
