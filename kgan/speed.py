@@ -54,7 +54,13 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int]) -> li
         >>> copy = kgan.load_model("runs/dcgan-digits")
         >>> [milliseconds] = milliseconds_a_step([copy], [32])
     """
-    return interleaved([_Steps(*each) for each in zip(models, batch_sizes, strict=True)])
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # TensorFlow takes the training functions of five models for one that is traced five times
+    try:
+        return interleaved([_Steps(*each) for each in zip(models, batch_sizes, strict=True)])
+    finally:
+        logger.setLevel(level)
 
 
 class _Steps(keras.callbacks.Callback):
@@ -103,7 +109,7 @@ def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
 
 def _draws(model: GAN, batch_size: int) -> Callable[[], float]:
     codes = model.sample_codes(batch_size)
-    draw = tf.function(lambda codes: model(codes, training=False), autograph=False)
+    draw = tf.function(lambda codes: model(codes, training=False), autograph=False).get_concrete_function(codes)
     times = 1
 
     def measure() -> float:

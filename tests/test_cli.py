@@ -426,7 +426,7 @@ def test_recipes_name_draws_the_networks(kgan_command):
 
 def test_help_and_version(kgan_command):
     assert kgan_command("--version").stdout == f"kgan {kgan.__version__}\n"
-    for command in ([], ["train"], ["sample"], ["interpolate"], ["traverse"], ["recipes"]):
+    for command in ([], ["train"], ["sample"], ["interpolate"], ["traverse"], ["compare"], ["recipes"]):
         result = kgan_command(*command, "--help")
         assert result.exit_code == 0
         assert "--help" in result.stdout

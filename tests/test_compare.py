@@ -197,6 +197,15 @@ def test_compare_says_what_does_not_compare(compared, kgan_command, tmp_path):
     assert "| a\\|b |" in (tmp_path / "compare" / "compare.md").read_text()
 
 
+def test_runs_of_any_name_are_compared(of_seeds, kgan_command, tmp_path):
+    """Bytes that are no text, a line break, and the same name twice."""
+    for name in ("a/run", "b/run", os.fsdecode(b"\xff"), "of two\nlines"):
+        shutil.copytree(of_seeds[0] / "seed-0", tmp_path / name)
+    result = kgan_command("compare", "a/run", "b/run", os.fsdecode(b"\xff"), "of two\nlines")
+    assert result.exit_code == 0, result.output
+    assert "| a/run | b/run | \\udcff | of two lines |" in (tmp_path / "compare" / "compare.md").read_text()
+
+
 # Mistakes: one sentence, exit code 2, nothing written
 
 

@@ -58,6 +58,15 @@ def test_a_step_that_takes_long_is_seen(small_dcgan, monkeypatch):
     assert milliseconds[0] >= 100 > milliseconds[1]
 
 
+def test_many_models_are_measured_without_a_word(vector_gan, capfd):
+    models = [vector_gan() for _ in range(7)]
+    for model in models:
+        model.compile()
+    speed.milliseconds_a_step(models, [4] * 7)
+    speed.images_a_second(models, 1)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_drawing_leaves_a_model_as_it_is(small_dcgan):
     model = small_dcgan()
     before = model.get_weights()

@@ -13,7 +13,7 @@ import typer
 
 from kgan import recipes
 from kgan.cli import seeds
-from kgan.cli.console import one_sentence, say, table
+from kgan.cli.console import one_sentence, printable, say, sentence, table
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
@@ -26,7 +26,9 @@ BATCHES = (1, 64)  # codes that go through a generator together
 def compare(
     compared: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN RUN …", help="Run directories, or folders of seeds as `kgan train --seeds` makes."),
+        typer.Argument(
+            metavar="RUN", help="Run directories, or folders of seeds as `kgan train --seeds` makes: two or more."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="A folder for the table and the pictures.")] = Path("compare"),
 ) -> None:
@@ -101,9 +103,8 @@ def _entries(compared: Sequence[Path]) -> list[Entry]:
         if resolved.count(path.resolve()) > 1:
             raise ValueError(f"{path} is named twice: a comparison takes different runs")
     names = [path.name for path in resolved]
-    return [
-        _entry(path, name if names.count(name) == 1 else str(path)) for path, name in zip(compared, names, strict=True)
-    ]
+    names = [name if names.count(name) == 1 else str(path) for path, name in zip(compared, names, strict=True)]
+    return [_entry(path, printable(sentence(name))) for path, name in zip(compared, names, strict=True)]
 
 
 def _entry(path: Path, name: str) -> Entry:
@@ -114,9 +115,10 @@ def _entry(path: Path, name: str) -> Entry:
         raise FileNotFoundError(f"there is no run in {path}: it has no run.json, and no folder such as seed-0 with one")
     records = [runs.read_json(run / "run.json") for run in found.values()]
     settings = [_settings(*each) for each in zip(found.values(), records, strict=True)]
+    of_each = ("seed", "checkpoint_every", "checkpoint_minutes")
     for run, other in zip(found.values(), settings, strict=True):
         for setting, value in settings[0].items():
-            if other.get(setting) != value and setting != "seed":
+            if other.get(setting) != value and setting not in of_each:
                 raise ValueError(
                     f"{run} is no other seed of the same run: {setting} is {other.get(setting)}, not {value}"
                 )
@@ -124,15 +126,17 @@ def _entry(path: Path, name: str) -> Entry:
 
 
 def _settings(run: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was trained with; ValueError where its record lacks anything that the table shows."""
     try:
-        numbers = [record["epochs"] + 0, record["seconds"] + 0, *record["images"]]
-        names = record["status"], record["model"], record["environment"]["device"]
-        settings = recipes.resolve(recipes.get(record["recipe"]), record["settings"])
+        if (
+            all(isinstance(record[name], (int, float)) for name in ("epochs", "seconds"))
+            and isinstance(record["status"], str)
+            and isinstance(record["environment"]["device"], str)
+        ):
+            return recipes.resolve(recipes.get(record["recipe"]), record["settings"])
     except (KeyError, TypeError, AttributeError):
-        numbers, names = [], ()
-    if len(numbers) != 6 or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{run / 'run.json'} does not say how the run was trained")
-    return settings
+        pass
+    raise ValueError(f"{run / 'run.json'} does not say how the run was trained")
 
 
 # Figures: each entry's as they stand in compare.json

@@ -35,7 +35,11 @@ def sentence(message: str | Exception) -> str:
 
 def say(line: str) -> None:
     """Print a line, whatever bytes the file names in it are made of."""
-    typer.echo(line.encode(errors="backslashreplace").decode())
+    typer.echo(printable(line))
+
+
+def printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def warn(message: str | Warning, *rest: Any) -> None:
@@ -48,7 +52,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], to_the_right: 
     for heading in headings:
         table.add_column(heading, justify="right" if heading in to_the_right else "left")
     for row in rows:
-        table.add_row(*map(escape, row))  # or [cats] would be taken for markup
+        table.add_row(*(escape(printable(cell)) for cell in row))  # or [cats] would be taken for markup
     console.print(table, soft_wrap=False)
 
 

@@ -85,7 +85,9 @@ def directories(directory: Path) -> dict[int, Path]:
 
 def spread(values: Sequence[float]) -> float | None:
     """Standard deviation of a sample; None for one value, of which there is none."""
-    return statistics.stdev(values) if len(values) > 1 else None
+    if len(values) < 2:
+        return None
+    return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _last(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
