@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "cli.trained": {"data", "recipes", "runs"},
     "cli.draw": {"cli.console", "cli.trained", "data", "latent", "plots", "runs"},
     "cli.evaluate": {"cli.console", "cli.draw", "cli.trained", "data", "plots", "quality", "runs"},
-    "cli.compare": {"cli.console", "cli.seeds", "networks", "plots", "recipes", "runs", "speed"},
+    "cli.compare": {"cli.console", "cli.seeds", "cli.trained", "networks", "plots", "runs", "speed"},
     "cli.show": {"cli.console", "networks", "recipes"},
     "cli": {"cli.console", "cli.train", "cli.draw", "cli.evaluate", "cli.compare", "cli.show"},
     "__main__": {"cli"},

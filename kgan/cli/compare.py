@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from kgan import recipes
-from kgan.cli import seeds
-from kgan.cli.console import one_sentence, printable, say, sentence, table
+from kgan.cli import seeds, trained
+from kgan.cli.console import number, one_sentence, printable, say, sentence, table, with_spread
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
@@ -127,16 +126,12 @@ def _entry(path: Path, name: str) -> Entry:
 
 def _settings(run: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """What a run was trained with; ValueError where its record lacks anything that the table shows."""
-    try:
-        if (
-            all(isinstance(record[name], (int, float)) for name in ("epochs", "seconds"))
-            and isinstance(record["status"], str)
-            and isinstance(record["environment"]["device"], str)
-        ):
-            return recipes.resolve(recipes.get(record["recipe"]), record["settings"])
-    except (KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{run / 'run.json'} does not say how the run was trained")
+    environment = record.get("environment")
+    numbers, words = (record.get("epochs"), record.get("seconds")), [record.get("status")]
+    words.append(environment.get("device") if isinstance(environment, dict) else None)
+    if not all(isinstance(each, (int, float)) for each in numbers) or not all(isinstance(each, str) for each in words):
+        raise ValueError(f"{run / 'run.json'} does not say how the run was trained")
+    return trained.settings(run)
 
 
 # Figures: each entry's as they stand in compare.json
@@ -236,12 +231,12 @@ def _rows(facts: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     for name in ("generator", "discriminator"):
         yield row(f"{name}: parameters", lambda each, name=name: f"{each['parameters'][name]:,}")
         yield row(f"{name}: multiply-adds an image", lambda each, name=name: f"{each['multiply_adds'][name]:,}")
-    yield row("ms a training step", lambda each: _number(each["milliseconds_a_step"]))
+    yield row("ms a training step", lambda each: number(each["milliseconds_a_step"]))
     yield row("images in a minibatch", lambda each: str(each["batch_size"]))
     for batch in map(str, BATCHES):
         yield row(f"images a second, batch {batch}", lambda each, batch=batch: f"{each['images_a_second'][batch]:,.0f}")
     yield row("epochs trained", _epochs_trained)
-    yield row("seconds trained", lambda each: _with_spread(each["seconds"], "{:,.0f}".format))
+    yield row("seconds trained", lambda each: with_spread(each["seconds"]))
     yield row("samples evaluated", lambda each: f"{each['quality']['count']:,}" if each["quality"] else "not evaluated")
     reports = [each["quality"] for each in facts if each["quality"]]
     for name in dict.fromkeys(name for report in reports for name in report["figures"]):
@@ -257,24 +252,15 @@ def _figure(report: Mapping[str, Any] | None, name: str) -> str:
     if not report or name not in report["figures"]:
         return ""
     figure = report["figures"][name]
-    floor = "" if figure["floor"] is None else f" (floor {_number(figure['floor'])})"
-    return _with_spread(figure, _number) + floor
-
-
-def _with_spread(figure: Mapping[str, float | None], written: Callable[[float], str]) -> str:
-    """ "19.7 ± 0.3" """
-    return written(figure["value"]) + ("" if figure["spread"] is None else f" ± {written(figure['spread'])}")
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    floor = "" if figure["floor"] is None else f" (floor {number(figure['floor'])})"
+    return with_spread(figure) + floor
 
 
 def _epochs_trained(each: Mapping[str, Any]) -> str:
     fewest, most = min(each["epochs"]), max(each["epochs"])
-    trained = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    epochs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     unfinished = [status for status in each["status"] if status != "finished"]
-    return f"{trained} of {each['planned_epochs']}: {unfinished[0]}" if unfinished else trained
+    return f"{epochs} of {each['planned_epochs']}: {unfinished[0]}" if unfinished else epochs
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -54,6 +54,17 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], to_the_right: 
     for row in rows:
         table.add_row(*(escape(printable(cell)) for cell in row))  # or [cats] would be taken for markup
     console.print(table, soft_wrap=False)
+
+
+def with_spread(figure: Mapping[str, float | None]) -> str:
+    """ "19.7 ± 0.3" """
+    spread = figure.get("spread")
+    return number(figure["value"]) + (f" ± {number(spread)}" if spread is not None else "")
+
+
+def number(value: float | None) -> str:
+    """Three digits, or all before the point: 0.0512, 19.7, 1,322."""
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def on_a_terminal() -> bool:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from kgan.cli import trained
-from kgan.cli.console import on_a_terminal, one_sentence, table
+from kgan.cli.console import number, on_a_terminal, one_sentence, table, with_spread
 from kgan.cli.draw import Run
 
 
@@ -71,16 +71,6 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         for name in FIGURES
         if name in figures
     ]
-
-
-def with_spread(figure: Mapping[str, float | None]) -> str:
-    """ "19.7 ± 0.3" """
-    spread = figure.get("spread")
-    return number(figure["value"]) + (f" ± {number(spread)}" if spread is not None else "")
-
-
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
 
 
 def described(report: Mapping[str, Any]) -> list[str]:
