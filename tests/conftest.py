@@ -1,5 +1,7 @@
 """Small real images and small models, so that every test is a matter of moments."""
 
+import collections
+import functools
 import os
 import subprocess
 import sys
@@ -22,18 +24,69 @@ def digits():
     return kgan.data.load("digits", image_size=16)[:128]
 
 
+class ModelsUsedAgain:
+    """Compiled models, made once and lent to test after test: to trace a training step takes TensorFlow a second.
+
+    After each test they are set back to how they were made. One of which more was changed than training changes (an
+    attribute, a method, an optimizer) is not lent again, so nothing that a model remembers in Python goes unnoticed.
+    """
+
+    def __init__(self):
+        self.free, self.lent = collections.defaultdict(list), []
+
+    def lend(self, make, **arguments):
+        """A model as `make(**arguments)` makes it."""
+        free = self.free[make, keras.config.dtype_policy().name, *sorted(arguments.items())]
+        if not free:
+            model = make(**arguments)
+            values = [(variable, variable.numpy()) for variable in self._variables(model)]
+            free.append((model, values, self._attributes(model)))
+        self.lent.append((free, free.pop()))
+        return self.lent[-1][1][0]
+
+    def take_back(self):
+        """Set back, and lend again, what was lent."""
+        for free, (model, values, attributes) in self.lent:
+            if self._attributes(model) == attributes:
+                for variable, value in values:
+                    variable.assign(value)
+                free.append((model, values, attributes))
+        self.lent.clear()
+
+    @staticmethod
+    def _variables(model):
+        return *model.variables, *model.metrics_variables, *model.d_optimizer.variables, *model.g_optimizer.variables
+
+    @staticmethod
+    def _attributes(model):
+        of_keras = {"train_function", "history", "stop_training", "_called", "_parent_path", "_eval_epoch_iterator"}
+        return {name: id(value) for name, value in vars(model).items() if name not in of_keras}
+
+
+@pytest.fixture(scope="session")
+def _models_used_again():
+    return ModelsUsedAgain()
+
+
 @pytest.fixture
-def small_dcgan():
-    """A function that makes compiled DCGANs of 8 filters for 16 × 16 × 1 images, all alike."""
+def models_used_again(_models_used_again):
+    """Lends compiled models for the length of a test."""
+    yield _models_used_again
+    _models_used_again.take_back()
 
-    def make(seed=0, **arguments):
-        of_compile = {"loss", "label_smoothing", "run_eagerly", "jit_compile", "steps_per_execution"}
-        compiled = {name: arguments.pop(name) for name in of_compile & set(arguments)}
-        model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=8, seed=seed, **arguments)
-        model.compile(**compiled)
-        return model
 
-    return make
+def new_small_dcgan(**arguments):
+    of_compile = {"loss", "label_smoothing", "run_eagerly", "jit_compile", "steps_per_execution"}
+    compiled = {name: arguments.pop(name) for name in of_compile & set(arguments)}
+    model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
+    model.compile(**compiled)
+    return model
+
+
+@pytest.fixture
+def small_dcgan(models_used_again):
+    """A function that gives compiled DCGANs of 8 filters for 16 × 16 × 1 images, all alike and untrained."""
+    return functools.partial(models_used_again.lend, new_small_dcgan)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import io
 import os
 import shutil
@@ -29,8 +30,7 @@ class Fails(keras.callbacks.Callback):
             raise self.error
 
 
-def digits_gan(dropout=False, hidden_units=8, loss="non_saturating", **arguments):
-    """Small dense GANs for the digits, all alike."""
+def new_digits_gan(dropout=False, hidden_units=8, loss="non_saturating", **arguments):
     generator = kgan.networks.dense_generator((16, 16, 1), 4, hidden_units, seed=1)
     discriminator = kgan.networks.dense_discriminator((16, 16, 1), hidden_units, seed=2)
     if dropout:
@@ -41,10 +41,16 @@ def digits_gan(dropout=False, hidden_units=8, loss="non_saturating", **arguments
     return model
 
 
+@pytest.fixture
+def digits_gan(models_used_again):
+    """A function that gives small dense GANs for the digits, all alike and untrained."""
+    return functools.partial(models_used_again.lend, new_digits_gan)
+
+
 @pytest.fixture(scope="module")
 def straight(digits):
     """A model after 3 epochs without a stop."""
-    model = digits_gan()
+    model = new_digits_gan()
     fit(model, digits, 3)
     return model
 
@@ -54,7 +60,7 @@ def stopped(digits, tmp_path_factory):
     """The directory of that run, stopped in its last epoch, with the checkpoints of the first two."""
     directory = tmp_path_factory.mktemp("stopped")
     with contextlib.suppress(KeyboardInterrupt):
-        fit(digits_gan(), digits, 3, callbacks.Checkpoint(directory), Fails(10))
+        fit(new_digits_gan(), digits, 3, callbacks.Checkpoint(directory), Fails(10))
     return directory
 
 
@@ -105,7 +111,7 @@ def files_of(directory):
 
 
 @pytest.mark.parametrize("stops", [(2,), (5, 6, 9), (1, 4, 8, 13, 15, 16, 19)])
-def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, digits, tmp_path):
+def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, digits_gan, digits, tmp_path):
     """In the middle of epochs and at their ends; files and history included."""
     straight, interrupted = tmp_path / "straight", tmp_path / "interrupted"
     model = digits_gan()
@@ -131,7 +137,7 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, digits, tmp_path
         {"policy": "bfloat16"},
     ],
 )
-def test_it_is_exact_with_every_kind_of_model(arguments, digits, tmp_path):
+def test_it_is_exact_with_every_kind_of_model(arguments, digits_gan, digits, tmp_path):
     keras.config.set_dtype_policy(arguments.pop("policy", "float32"))
     model = digits_gan(**arguments)
     fit(model, digits, 3)
@@ -155,7 +161,7 @@ def test_it_is_exact_with_convolutions(policy, small_dcgan, digits, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["batches", "finite", "finite, steps", "PyDataset", "unshuffled", "unshuffled, steps"])
-def test_it_is_exact_with_every_kind_of_data(kind, digits, tmp_path):
+def test_it_is_exact_with_every_kind_of_data(kind, digits_gan, digits, tmp_path):
     class Pictures(keras.utils.PyDataset):
         def __len__(self):
             return STEPS
@@ -184,7 +190,7 @@ def test_it_is_exact_with_every_kind_of_data(kind, digits, tmp_path):
     assert_same_state(resumed, model)
 
 
-def test_it_is_exact_where_several_steps_are_executed_together(digits, tmp_path):
+def test_it_is_exact_where_several_steps_are_executed_together(digits_gan, digits, tmp_path):
     def new():
         model = digits_gan()
         model.steps_per_execution = 2
@@ -210,7 +216,7 @@ def test_the_batches_of_later_steps_come_without_those_before(digits):
 # Counting
 
 
-def test_more_epochs_go_on(digits, tmp_path):
+def test_more_epochs_go_on(digits_gan, digits, tmp_path):
     model = digits_gan()
     expected = fit(model, digits, 4)
     for epochs in (2, 2, 4):
@@ -237,7 +243,7 @@ def test_fit_called_twice_counts_on_in_one_process_and_in_two(small_dcgan, digit
     assert files_of(both[0]) == files_of(both[1])
 
 
-def test_without_resume_fit_adds_its_epochs(digits, tmp_path):
+def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
     model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path)
     fit(model, digits, 2, watcher)
     model.g_optimizer.learning_rate = 1e-5  # what is changed by hand between them stays changed
@@ -249,7 +255,9 @@ def test_without_resume_fit_adds_its_epochs(digits, tmp_path):
 
 
 @pytest.mark.parametrize("stop", [2, 7])
-def test_an_interrupted_fit_before_the_first_epoch_to_be_saved_starts_over(stop, straight, digits, tmp_path):
+def test_an_interrupted_fit_before_the_first_epoch_to_be_saved_starts_over(
+    stop, straight, digits_gan, digits, tmp_path
+):
     model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, every=5, resume=True)
     with contextlib.suppress(KeyboardInterrupt):
         fit(model, digits, 3, watcher, Fails(stop))
@@ -257,7 +265,7 @@ def test_an_interrupted_fit_before_the_first_epoch_to_be_saved_starts_over(stop,
     assert_same_state(model, straight)
 
 
-def test_a_save_by_hand_after_an_interruption_is_gone_on_from(straight, digits, tmp_path):
+def test_a_save_by_hand_after_an_interruption_is_gone_on_from(straight, digits_gan, digits, tmp_path):
     model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
     with contextlib.suppress(KeyboardInterrupt):
         fit(model, digits, 3, watcher, Fails(6))
@@ -266,7 +274,7 @@ def test_a_save_by_hand_after_an_interruption_is_gone_on_from(straight, digits, 
     assert_same_state(model, straight)
 
 
-def test_a_learning_rate_that_a_callback_changes_is_gone_on_with(digits, tmp_path):
+def test_a_learning_rate_that_a_callback_changes_is_gone_on_with(digits_gan, digits, tmp_path):
     class Halves(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.g_optimizer.learning_rate = 1e-4
@@ -279,7 +287,7 @@ def test_a_learning_rate_that_a_callback_changes_is_gone_on_with(digits, tmp_pat
     assert_same_state(model, straight)
 
 
-def test_what_other_callbacks_add_to_the_logs_is_kept(digits, tmp_path):
+def test_what_other_callbacks_add_to_the_logs_is_kept(digits_gan, digits, tmp_path):
     class Adds(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs["quality"] = np.float32(3)
@@ -289,7 +297,7 @@ def test_what_other_callbacks_add_to_the_logs_is_kept(digits, tmp_path):
     assert runs.read_checkpoint(tmp_path / "checkpoint").state["history"]["quality"] == [3, 3]
 
 
-def test_restoring_a_model_by_hand(stopped, digits):
+def test_restoring_a_model_by_hand(stopped, digits_gan, digits):
     with pytest.raises(ValueError, match="there is no model to restore"):
         callbacks.Checkpoint(stopped).restore()
     model = digits_gan()
@@ -298,7 +306,7 @@ def test_restoring_a_model_by_hand(stopped, digits):
     assert not callbacks.Checkpoint(stopped / "nowhere").restore(model)
 
 
-def test_an_interrupted_fit_is_gone_on_with_by_the_same_objects(digits, tmp_path):
+def test_an_interrupted_fit_is_gone_on_with_by_the_same_objects(digits_gan, digits, tmp_path):
     """As in a notebook, where the cell is stopped and run again."""
     straight = digits_gan()
     fit(straight, digits, 3)
@@ -310,7 +318,7 @@ def test_an_interrupted_fit_is_gone_on_with_by_the_same_objects(digits, tmp_path
 
 
 @pytest.mark.parametrize(("every", "minutes", "expected"), [(1, None, 3), (2, None, 2), (9, None, 1), (9, 1e-9, 10)])
-def test_how_often(every, minutes, expected, digits, tmp_path, monkeypatch):
+def test_how_often(every, minutes, expected, digits_gan, digits, tmp_path, monkeypatch):
     """3 epochs of 4 steps: at the end in any case; where a minute is short, before every step but an epoch's first."""
     numbers = []
     write = runs.write_checkpoint
@@ -320,7 +328,7 @@ def test_how_often(every, minutes, expected, digits, tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("*.npz"))) == min(2, len(numbers))
 
 
-def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits, tmp_path):
+def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits_gan, digits, tmp_path):
     fit(digits_gan(), digits, 2, callbacks.Checkpoint(tmp_path / "c", resume=True))
     fit(digits_gan(), digits, 3, *watchers(tmp_path / "new")[:-1], callbacks.Checkpoint(tmp_path / "c", resume=True))
     assert [row["epoch"] for row in rows_of(tmp_path / "new")] == ["3"]
@@ -341,7 +349,7 @@ def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits, tmp_pat
         ({}, {"negative": True}, 32, "the images are others than those of the checkpoint"),
     ],
 )
-def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits):
+def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits_gan, digits):
     before = contents(checkpoints)
     images = digits[: data.get("count", 128)] * (-1 if data.get("negative") else 1)
     other, watcher = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
@@ -361,14 +369,14 @@ def test_another_image_size_is_refused(small_dcgan, digits, tmp_path):
         fit(model, digits[:, ::2, ::2], 2, callbacks.Checkpoint(tmp_path, resume=True))
 
 
-def test_another_optimizer_is_refused(checkpoints, digits):
+def test_another_optimizer_is_refused(checkpoints, digits_gan, digits):
     model = digits_gan()
     model.compile(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
     with pytest.raises(ValueError, match=r"g_optimizer.learning_rate is 0.001, but in the checkpoint 0.0002"):
         fit(model, digits, 4, callbacks.Checkpoint(checkpoints, resume=True))
 
 
-def test_another_model_is_refused_by_the_same_checkpoint(digits, tmp_path):
+def test_another_model_is_refused_by_the_same_checkpoint(digits_gan, digits, tmp_path):
     """As in a notebook, where the cell of the model is changed and run again."""
     watcher = callbacks.Checkpoint(tmp_path, resume=True)
     fit(digits_gan(), digits, 1, watcher)
@@ -390,7 +398,7 @@ def test_another_model_is_refused_by_the_same_checkpoint(digits, tmp_path):
         (lambda digits: tf.data.Dataset.from_tensor_slices(digits).batch(32), "images.batches is 4"),
     ],
 )
-def test_another_data_set_is_refused(other, named, digits, tmp_path):
+def test_another_data_set_is_refused(other, named, digits_gan, digits, tmp_path):
     common = {"steps_per_epoch": 2, "verbose": 0}
     digits_gan().fit(batches(digits, 32), epochs=1, callbacks=[callbacks.Checkpoint(tmp_path)], **common)
     watcher = callbacks.Checkpoint(tmp_path, resume=True)
@@ -398,7 +406,7 @@ def test_another_data_set_is_refused(other, named, digits, tmp_path):
         digits_gan().fit(other(digits), epochs=2, callbacks=[watcher], **common)
 
 
-def test_two_checkpoints_in_one_run_are_refused(checkpoints, digits, tmp_path):
+def test_two_checkpoints_in_one_run_are_refused(checkpoints, digits_gan, digits, tmp_path):
     both = callbacks.Checkpoint(tmp_path / "new"), callbacks.Checkpoint(checkpoints)
     before = contents(checkpoints)
     with pytest.raises(ValueError, match="there are several checkpoints among the callbacks"):
@@ -406,7 +414,7 @@ def test_two_checkpoints_in_one_run_are_refused(checkpoints, digits, tmp_path):
     assert contents(checkpoints) == before
 
 
-def test_fewer_epochs_than_were_begun_are_refused_and_nothing_is_changed(digits, tmp_path):
+def test_fewer_epochs_than_were_begun_are_refused_and_nothing_is_changed(digits_gan, digits, tmp_path):
     with contextlib.suppress(KeyboardInterrupt):
         fit(digits_gan(), digits, 3, *watchers(tmp_path, minutes=1e-9), Fails(7))
     before = files_of(tmp_path)
@@ -415,13 +423,13 @@ def test_fewer_epochs_than_were_begun_are_refused_and_nothing_is_changed(digits,
     assert files_of(tmp_path) == before
 
 
-def test_a_data_set_that_does_not_fit_its_epochs_is_refused(digits, tmp_path):
+def test_a_data_set_that_does_not_fit_its_epochs_is_refused(digits_gan, digits, tmp_path):
     data = tf.data.Dataset.from_tensor_slices(digits).batch(32)
     with pytest.raises(ValueError, match="a data set of 4 batches cannot be resumed in epochs of 3 steps"):
         digits_gan().fit(data, steps_per_epoch=3, verbose=0, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)])
 
 
-def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits):
+def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits_gan, digits):
     with pytest.raises(FileExistsError, match="holds checkpoints: go on from them with resume=True"):
         fit(digits_gan(), digits, 1, callbacks.Checkpoint(checkpoints))
 
@@ -433,7 +441,7 @@ def test_bad_arguments(tmp_path):
         callbacks.Checkpoint(tmp_path, minutes=-1)
 
 
-def test_versions_that_differ_are_told(checkpoints, digits, monkeypatch):
+def test_versions_that_differ_are_told(checkpoints, digits_gan, digits, monkeypatch):
     monkeypatch.setattr(callbacks.checkpoint, "_versions", lambda: {"keras": "9.9"})
     with pytest.warns(UserWarning, match=f"bit for bit: it was made with keras {keras.__version__}"):
         fit(digits_gan(), digits, 3, callbacks.Checkpoint(checkpoints, resume=True))
@@ -457,7 +465,7 @@ def flipped(content):
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_the_checkpoint_before_a_damaged_one_is_used(damage, suffix, checkpoints, straight, digits):
+def test_the_checkpoint_before_a_damaged_one_is_used(damage, suffix, checkpoints, straight, digits_gan, digits):
     DAMAGES[damage]((checkpoints / "checkpoint-000002").with_suffix(suffix))
     resumed, watcher = digits_gan(), callbacks.Checkpoint(checkpoints, resume=True)
     silent = (damage, suffix) == ("deleted", ".json")  # it might never have been finished
@@ -470,7 +478,7 @@ def test_the_checkpoint_before_a_damaged_one_is_used(damage, suffix, checkpoints
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_where_all_are_damaged_nothing_is_touched(damage, suffix, checkpoints, digits):
+def test_where_all_are_damaged_nothing_is_touched(damage, suffix, checkpoints, digits_gan, digits):
     for name in ("checkpoint-000001", "checkpoint-000002"):
         DAMAGES[damage]((checkpoints / name).with_suffix(suffix))
     before = contents(checkpoints)
