@@ -27,7 +27,7 @@ def digits():
 class ModelsUsedAgain:
     """Compiled models, made once and lent to test after test: to trace a training step takes TensorFlow a second.
 
-    After each test they are set back to how they were made. One of which more was changed than training changes (an
+    After each test they are set back to how they were made. A model in which a test changed more than training does (an
     attribute, a method, an optimizer) is not lent again, so nothing that a model remembers in Python goes unnoticed.
     """
 
@@ -47,7 +47,8 @@ class ModelsUsedAgain:
     def take_back(self):
         """Set back, and lend again, what was lent."""
         for free, (model, values, attributes) in self.lent:
-            if self._attributes(model) == attributes:
+            now = self._attributes(model)
+            if now.keys() == attributes.keys() and all(now[name] is attributes[name] for name in now):
                 for variable, value in values:
                     variable.assign(value)
                 free.append((model, values, attributes))
@@ -60,7 +61,7 @@ class ModelsUsedAgain:
     @staticmethod
     def _attributes(model):
         of_keras = {"train_function", "history", "stop_training", "_called", "_parent_path", "_eval_epoch_iterator"}
-        return {name: id(value) for name, value in vars(model).items() if name not in of_keras}
+        return {name: value for name, value in vars(model).items() if name not in of_keras}
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The CodeGAN: its two objectives by hand, what its weight does, and what it encodes."""
 
 import contextlib
+import functools
 
 import numpy as np
 import pytest
@@ -10,16 +11,16 @@ from kgan import callbacks, losses, runs
 from kgan._backend import keras, tf
 
 
+def new_small_codegan(loss="non_saturating", run_eagerly=False, **arguments):
+    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
+    model.compile(loss=loss, run_eagerly=run_eagerly)
+    return model
+
+
 @pytest.fixture
-def small_codegan():
-    """A function that makes compiled CodeGANs of 8 filters for 16 × 16 × 1 images, all alike."""
-
-    def make(loss="non_saturating", run_eagerly=False, **arguments):
-        model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
-        model.compile(loss=loss, run_eagerly=run_eagerly)
-        return model
-
-    return make
+def small_codegan(models_used_again):
+    """A function that gives compiled CodeGANs of 8 filters for 16 × 16 × 1 images, all alike and untrained."""
+    return functools.partial(models_used_again.lend, new_small_codegan)
 
 
 def fit(model, images, epochs=1, **arguments):

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,23 +48,39 @@ def examples():
                 yield pytest.param(test, id=test.name)
 
 
-@pytest.fixture
-def names(tmp_path, monkeypatch):
-    """What an example may speak of without saying where it comes from."""
-    monkeypatch.chdir(tmp_path)
+def new_model():
     model = kgan.DCGAN((28, 28, 1), filters=4)
     model.compile()
-    (tmp_path / "runs" / "dcgan-digits").mkdir(parents=True)
-    (tmp_path / "pictures").mkdir()
+    return model
+
+
+@pytest.fixture(scope="module")
+def images():
+    return kgan.data.load("digits")[:128]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A directory with a run and with pictures."""
+    directory = tmp_path_factory.mktemp("examples")
+    (directory / "runs" / "dcgan-digits").mkdir(parents=True)
+    new_model().save(directory / "runs" / "dcgan-digits" / "model.keras")
+    (directory / "pictures").mkdir()
     for name in ("one.png", "two.png"):
-        Image.new("RGB", (40, 30), "red").save(tmp_path / "pictures" / name)
+        Image.new("RGB", (40, 30), "red").save(directory / "pictures" / name)
+    return directory
+
+
+@pytest.fixture
+def names(folder, images, models_used_again, tmp_path, monkeypatch):
+    """What an example may speak of without saying where it comes from."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "cache"))
-    model.save(tmp_path / "runs" / "dcgan-digits" / "model.keras")
     figure = kgan.plots.loss_curves({key: [0.5] for key in ("d_loss", "g_loss", "d_real", "d_fake")})
-    images = kgan.data.load("digits")[:128]
     return {"kgan": kgan, "np": np, "tf": tf, "keras": keras, "Image": Image} | {
-        "model": model,
-        "images": images,
+        "model": models_used_again.lend(new_model),
+        "images": images.copy(),
         "figure": figure,
     }
 
