@@ -8,6 +8,7 @@ callback, and on again in another process with a `Checkpoint` that resumes. They
 
 from kgan.callbacks.base import EpochCounter
 from kgan.callbacks.checkpoint import FORMAT, Checkpoint
+from kgan.callbacks.doctor import Doctor
 from kgan.callbacks.pictures import ChosenEpochs, CodeColumns, CodeCurves, EpochGIF, LossCurves, SampleGrid, Samples
 from kgan.callbacks.quality import Quality
 from kgan.callbacks.records import HistoryCSV, StopOnNaN
@@ -18,6 +19,7 @@ __all__ = [
     "ChosenEpochs",
     "CodeColumns",
     "CodeCurves",
+    "Doctor",
     "EpochCounter",
     "EpochGIF",
     "HistoryCSV",

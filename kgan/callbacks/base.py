@@ -13,6 +13,8 @@ from kgan._backend import keras
 class EpochCounter(keras.callbacks.Callback):
     """Counts finished epochs in `self.epoch`, from 1, and on where `fit` is called again and Keras starts over."""
 
+    holds_checkpoints = False  # whether a checkpoint should wait for better times
+
     def __init__(self) -> None:
         super().__init__()
         self.epoch = 0

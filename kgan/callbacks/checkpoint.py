@@ -131,11 +131,12 @@ class Checkpoint(EpochCounter):
         if self.steps:  # Keras has just set the sums to zero
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
-        elif self.epoch and self.epoch % self.every == 0:
+        elif self.epoch and self.epoch % self.every == 0 and not self._is_held:
             self.save()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self.minutes and batch >= self.steps > 0 and time.monotonic() - self._written > self.minutes * 60:
+        is_old = self.minutes and time.monotonic() - self._written > self.minutes * 60
+        if is_old and batch >= self.steps > 0 and not self._is_held:
             self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -150,6 +151,11 @@ class Checkpoint(EpochCounter):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.save()
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether a callback wants the newest checkpoint to stay it: see `Doctor`, stop_when_sick."""
+        return any(watcher.holds_checkpoints for watcher in self._watchers.values())
 
     def save(self) -> None:
         """Write a checkpoint now, between two steps, unless the newest is of this very step."""

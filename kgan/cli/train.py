@@ -21,6 +21,7 @@ from kgan.cli.seeds import train_each
 
 if TYPE_CHECKING:
     from kgan._backend import keras, tf
+    from kgan.callbacks import Doctor
     from kgan.data import Labelled
     from kgan.gan import GAN
 
@@ -41,6 +42,9 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the run in DIR, to its end or to other --epochs.")
     ] = None,
+    stop_when_sick: Annotated[
+        bool, typer.Option("--stop-when-sick", help="End the run when the doctor finds something wrong.")
+    ] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the recipe: see `kgan recipes RECIPE`."),
@@ -94,7 +98,7 @@ def train(
             warn(f"{files} skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
             warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
-        _train(plan, model, real, dataset, steps, facts)
+        _train(plan, model, real, dataset, steps, facts, _doctor(real, stop_when_sick))
 
 
 def _real(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
@@ -174,12 +178,27 @@ def _findable(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "data": str(Path(settings["data"]).absolute())} if is_path else settings
 
 
+def _doctor(real: Labelled, stop_when_sick: bool) -> Doctor:
+    """One that speaks on stderr, as nobody closes that before the end."""
+    from kgan.callbacks import Doctor
+
+    say = lambda finding: typer.echo(f"doctor: {finding}", err=True)  # noqa: E731
+    return Doctor(real.images, say=say, stop_when_sick=stop_when_sick)
+
+
 def _train(
-    plan: Plan, model: GAN, real: Labelled, dataset: tf.data.Dataset, steps: int, facts: Mapping[str, Any]
+    plan: Plan,
+    model: GAN,
+    real: Labelled,
+    dataset: tf.data.Dataset,
+    steps: int,
+    facts: Mapping[str, Any],
+    doctor: Doctor,
 ) -> None:
     """Train, save, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
     from kgan import callbacks, runs
     from kgan._backend import keras
+    from kgan.doctor import Sick
 
     recipe, settings, directory, before = plan
     gif, every, epochs = directory / "progress.gif", settings["sample_every"], settings["epochs"]
@@ -196,6 +215,7 @@ def _train(
 
     def write_record(status: str) -> None:
         end = {"status": status, "epochs": checkpoint.epoch, "seconds": seconds(), "resumed": resumed}
+        end["findings"] = [finding._asdict() for finding in doctor.findings]
         runs.write_json(directory / "run.json", {**record, **end})
 
     def seconds() -> float:
@@ -220,6 +240,7 @@ def _train(
         callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"])),
         callbacks.LossCurves(directory / "losses.png"),
         *_of_codes(recipe, directory),
+        doctor,
         checkpoint,
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: write_record("running")),
     ]
@@ -240,7 +261,7 @@ def _train(
                 write_record("running")  # first of all, so that what follows can be gone on with
             try:
                 status, is_good = fit(), True
-            except FloatingPointError as error:
+            except (FloatingPointError, Sick) as error:
                 status, is_good = str(error), False
                 with contextlib.suppress(ValueError):  # all checkpoints are damaged
                     is_good = checkpoint.restore() and int(model.step) > 0

@@ -1,0 +1,157 @@
+"""The doctor: measures after each epoch how training goes, and says what is wrong, when something is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kgan import doctor, quality
+from kgan._backend import keras, tf
+from kgan.callbacks.base import EpochCounter
+from kgan.data import from_uint8
+
+COUNT = 128  # images, real and fake, that are measured
+OF_GRADIENTS = 32  # codes; the gradient is the costly part
+MOVED = 16  # images that a checkpoint keeps, to see how far they move
+
+
+class Doctor(EpochCounter):
+    """Says in one plain sentence what is wrong with a run, when something is, and what to do: see `kgan.doctor`.
+
+    It looks at the same codes after each epoch, and training is bit for bit the same with it and without.
+
+    Args:
+        images: the real images, uint8 or in [-1, 1]; 128 of them are kept.
+        classify: a function from images in [-1, 1] to class probabilities (count, classes), for classes that are
+            missing.
+        say: what is done with a finding; None: nothing. Findings are in `findings` anyway.
+        stop_when_sick: end training at the first finding. A `Checkpoint` then writes none while a symptom shows, so
+            that the newest is of the last healthy epoch.
+
+    Raises:
+        Sick: from `fit`, where `stop_when_sick` is set; the finding is its message.
+        ValueError: for fewer than 2 images.
+
+    Example:
+        >>> watcher = Doctor(images)
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[watcher])
+        >>> watcher.findings
+        []
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        *,
+        classify: Callable[[np.ndarray], np.ndarray] | None = None,
+        say: Callable[[doctor.Finding], Any] | None = print,
+        stop_when_sick: bool = False,
+    ) -> None:
+        super().__init__()
+        if len(images) < 2:
+            raise ValueError(f"the doctor was given {len(images)} real images: it needs 2 or more to see how they vary")
+        chosen = np.random.default_rng(0).choice(len(images), min(COUNT, len(images)), replace=False)
+        real = np.asarray(images[np.sort(chosen)])
+        self.real_images = from_uint8(real) if real.dtype == np.uint8 else np.float32(real)
+        self.classify = classify
+        self.say = say
+        self.stop_when_sick = stop_when_sick
+        self.records: list[doctor.Record] = []
+        self.findings: list[doctor.Finding] = []
+        self._before: np.ndarray | None = None  # fakes of the epoch before
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._gradients = tf.function(_gradients_of(self.model))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        self.records.append(self.measure(logs or {}))
+        found = doctor.diagnose(self.records, self.findings)
+        self.findings = [*self.findings, *found]
+        if found and self.stop_when_sick:
+            raise doctor.Sick(found[0])
+        for finding in found if self.say else ():
+            self.say(finding)
+
+    @property
+    def holds_checkpoints(self) -> bool:
+        """Whether a run that is to be stopped when sick shows symptoms of what may be nothing."""
+        return self.stop_when_sick and doctor.shows_symptoms(self.records, self.findings)
+
+    def measure(self, logs: dict[str, float]) -> doctor.Record:
+        """What the rules go by, as the model is now; `logs` are the epoch's metrics."""
+        model, real = self.model, self.real_images
+        codes = model.sample_codes(len(real))
+        gradient, full_gradient, fooled = map(float, self._gradients(codes[:OF_GRADIENTS]))
+        fakes = model.generate(codes)
+        moved = None if self._before is None else _root_mean_square(fakes[:MOVED] - self._before)
+        self._before = fakes[:MOVED]
+        record = doctor.Record(
+            epoch=self.epoch,
+            minibatches=int(model.step) * model.d_steps,
+            **{name: float(logs.get(name, np.nan)) for name in ("d_loss", "g_loss", "d_real", "d_fake")},
+            gradient=gradient,
+            full_gradient=full_gradient,
+            fooled=fooled,
+            weights=float(
+                np.sqrt(sum(np.sum(np.square(each.numpy(), dtype=np.float64)) for each in model.trainable_weights))
+            ),
+            moved=moved,
+            diversity=quality.diversity(fakes),
+            real_diversity=quality.diversity(real),
+            nearest=_nearest(fakes),
+            real_nearest=_nearest(real),
+        )
+        if real.ndim == 4:  # images, not vectors
+            record = record._replace(
+                grey=_grey(fakes), real_grey=_grey(real), low=float(real.min()), high=float(real.max())
+            )
+        if self.classify:
+            record = record._replace(shares=_shares(self.classify(fakes)), real_shares=_shares(self.classify(real)))
+        return record
+
+    def get_state(self) -> dict[str, Any]:
+        of_fakes = {} if self._before is None else {"fakes": self._before}
+        return {**super().get_state(), "records": self.records, "findings": self.findings, **of_fakes}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self.records = [doctor.Record(*each) for each in state["records"]]
+        self.findings = [doctor.Finding(*each) for each in state["findings"]]
+        self._before = state.get("fakes")
+
+
+def _gradients_of(model: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """A function of codes: norm of the gradient of the generator's loss, and of the non-saturating; D(G(codes))."""
+
+    def gradients(codes: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        # As in the generator's step, but the scope leaves moving averages, metrics and Dropout's seeds as they are.
+        with tf.GradientTape(persistent=True) as tape, keras.StatelessScope():
+            judgement = model.judge(model.generator(codes, training=True))
+            scale = model.g_optimizer.scale_loss(1.0)  # of float16
+            g_loss = scale * model.generator_objective(judgement, codes)
+            full_loss = scale * tf.reduce_mean(tf.nn.softplus(-judgement.logits))
+        weights = model.generator.trainable_weights
+        norms = [tf.linalg.global_norm(tape.gradient(loss, weights)) / scale for loss in (g_loss, full_loss)]
+        return *norms, tf.reduce_mean(tf.sigmoid(judgement.logits))
+
+    return gradients
+
+
+def _nearest(images: np.ndarray) -> float:
+    """Mean distance of an image to the one among the others that is nearest to it."""
+    return float(quality.nearest(images, images, itself=np.arange(len(images)))[1].mean())
+
+
+def _root_mean_square(difference: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(difference))))
+
+
+def _grey(images: np.ndarray) -> float:
+    return float(np.mean(np.abs(images) < 0.99))
+
+
+def _shares(probabilities: np.ndarray) -> list[float]:
+    return quality.shares(np.argmax(probabilities, axis=1), np.shape(probabilities)[1]).tolist()

@@ -1,0 +1,433 @@
+"""What can go wrong with a GAN, and how it shows: rules, each a pure function of what was measured after each epoch.
+
+A rule looks for one disease. Its symptom is a function of the epochs so far: the evidence, where the newest epoch
+shows it. A finding is made once the symptom has stayed for some epochs and some training, so that a run that stumbles
+and goes on is no case; and it is made once in a run.
+
+`kgan.callbacks.Doctor` measures. Thresholds come from measurements too: beside each stands how far healthy runs and the
+sick ones of `benchmarks/zoo.py` are from it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """What was measured after an epoch, on the same codes and real images each time; None where it makes no sense.
+
+    Attributes:
+        epoch: counted from 1.
+        minibatches: of real images that the discriminator has seen: steps × d_steps.
+        d_loss, g_loss, d_real, d_fake: means over the epoch, as in the history.
+        gradient: norm of the gradient of the generator's loss by its weights.
+        full_gradient: likewise of the non-saturating loss, -E[log D(G(z))].
+        fooled: the probability of being real that the discriminator gives to a batch of fakes alone, in training mode:
+            what the generator's step sees.
+        weights: norm of all trainable weights.
+        moved: root mean square change of the fakes of the same codes since the epoch before.
+        diversity, real_diversity: how much two fakes differ, and two real images: see `kgan.quality.diversity`.
+        nearest, real_nearest: mean distance of a fake to the one nearest to it, among 128; of real images likewise.
+        grey, real_grey: share of pixels that are not at -1 or 1.
+        low, high: range of the real images.
+        shares, real_shares: of the classes, where a classifier is known.
+
+    Example:
+        >>> record = Record(1, 56, 1.4, 0.7, 0.5, 0.5, gradient=1.0, full_gradient=1.0, fooled=0.5, weights=30.0)
+    """
+
+    epoch: int
+    minibatches: int
+    d_loss: float
+    g_loss: float
+    d_real: float
+    d_fake: float
+    gradient: float
+    full_gradient: float
+    fooled: float
+    weights: float
+    moved: float | None = None
+    diversity: float | None = None
+    real_diversity: float | None = None
+    nearest: float | None = None
+    real_nearest: float | None = None
+    grey: float | None = None
+    real_grey: float | None = None
+    low: float | None = None
+    high: float | None = None
+    shares: Sequence[float] | None = None
+    real_shares: Sequence[float] | None = None
+
+
+class Finding(NamedTuple):
+    """A disease that was found.
+
+    Attributes:
+        disease: its name.
+        epoch: in which it was found.
+        since: the first epoch that showed the symptom.
+        sentence: what is wrong, with the evidence.
+        suggestion: what helps.
+        source: who described it.
+    """
+
+    disease: str
+    epoch: int
+    since: int
+    sentence: str
+    suggestion: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}: {self.sentence}. {self.suggestion}"
+
+
+class Sick(RuntimeError):
+    """A run that was to be stopped when sick, and is."""
+
+
+class Rule(NamedTuple):
+    """A disease and how it shows.
+
+    Attributes:
+        disease: its name.
+        symptom: what the newest of these records, in the light of the others, shows of it; or None.
+        suggestion: what helps.
+        source: who described it.
+        epochs, minibatches: how long the symptom must stay.
+        follows: diseases that bring this one with them; once one of those is found, this is no news.
+    """
+
+    disease: str
+    symptom: Callable[[Sequence[Record]], str | None]
+    suggestion: str
+    source: str
+    epochs: int = 3
+    minibatches: int = 150
+    follows: Collection[str] = ()
+
+
+def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[Finding]:
+    """What the newest epoch brings to light.
+
+    Args:
+        records: of all epochs so far.
+        found: what was found before.
+
+    Example:
+        >>> epochs = [
+        ...     Record(n, 56 * n, 0.01, 8.0, 0.999, 0.001, gradient=9.0, full_gradient=9.0, fooled=0.001, weights=30.0)
+        ...     for n in (1, 2, 3)
+        ... ]
+        >>> print(diagnose(epochs)[0].sentence)
+        The discriminator has won: it gives real images a probability of 0.999 of being real, and fakes 0.001
+    """
+    new: list[Finding] = []
+    for rule in _open_rules(found):
+        if rule.follows and {each.disease for each in new} & set(rule.follows):
+            continue
+        shown = _shown(rule, records)
+        if shown and len(shown) >= rule.epochs:
+            before = records[-len(shown) - 1].minibatches if len(shown) < len(records) else 0
+            if records[-1].minibatches - before >= rule.minibatches:
+                since = records[-len(shown)].epoch
+                new.append(Finding(rule.disease, records[-1].epoch, since, shown[0], rule.suggestion, rule.source))
+    return new
+
+
+def shows_symptoms(records: Sequence[Record], found: Sequence[Finding] = ()) -> bool:
+    """Whether the newest epoch shows a symptom of something that is not found yet, and may never be.
+
+    Example:
+        >>> epoch = Record(1, 56, 9.0, 0.0, 0.6, 0.99, gradient=1.0, full_gradient=1.0, fooled=0.99, weights=30.0)
+        >>> shows_symptoms([epoch])
+        True
+    """
+    return any(rule.symptom(records) for rule in _open_rules(found)) if records else False
+
+
+def _open_rules(found: Sequence[Finding]) -> list[Rule]:
+    known = {each.disease for each in found}
+    return [rule for rule in RULES if rule.disease not in known and not known & set(rule.follows)]
+
+
+def _shown(rule: Rule, records: Sequence[Record]) -> list[str]:
+    """The evidence of each epoch until now that showed the symptom, without a break; the newest first."""
+    shown: list[str] = []
+    while len(shown) < len(records) and (evidence := rule.symptom(records[: len(records) - len(shown)])):
+        shown.append(evidence)
+    return shown
+
+
+# Symptoms. Comparisons are such that NaN shows none but the first.
+
+
+def not_a_number(records: Sequence[Record]) -> str | None:
+    """A loss, a gradient or a weight is NaN or infinite."""
+    newest = records[-1]
+    for name in ("d_loss", "g_loss", "gradient", "weights"):
+        if not math.isfinite(value := getattr(newest, name)):
+            return f"Training has broken: {name} is {value}"
+    return None
+
+
+def exploding(records: Sequence[Record]) -> str | None:
+    """A loss or the weights grow so that NaN is ahead."""
+    first, newest = records[0], records[-1]
+    for name in ("d_loss", "g_loss"):
+        if abs(value := getattr(newest, name)) > LARGEST_LOSS:
+            return f"NaN is ahead: {name} is {value:,.0f}"
+    if newest.weights > MOST_GROWTH * first.weights:
+        growth = newest.weights / first.weights
+        return f"NaN is ahead: the weights are {growth:,.0f} times as large as after the first epoch"
+    return None
+
+
+def narrow_range(records: Sequence[Record]) -> str | None:
+    """The real images do not fill [-1, 1], as where 255 was divided by and nothing subtracted."""
+    newest = records[-1]
+    if newest.low is not None and newest.high - newest.low < NARROWEST_RANGE:
+        return f"The real images range from {newest.low:.3g} to {newest.high:.3g}, not from -1 to 1"
+    return None
+
+
+def generator_won(records: Sequence[Record]) -> str | None:
+    """The discriminator is certain that all fakes are real."""
+    newest = records[-1]
+    if newest.d_fake > SURE_OF_REAL:
+        return (
+            f"The generator has won: the discriminator gives its fakes a probability of {newest.d_fake:.3f} of being "
+            f"real, and real images {newest.d_real:.3f}"
+        )
+    return None
+
+
+def saturated(records: Sequence[Record]) -> str | None:
+    """Hardly a pixel of the fakes is grey, where the real images have greys."""
+    newest = records[-1]
+    if newest.grey is not None and newest.grey < FEWEST_GREYS * newest.real_grey:
+        return (
+            f"Images are saturated: {1 - newest.grey:.0%} of the fakes' pixels are at -1 or 1, where tanh lets no "
+            f"gradient through, of the real images' {1 - newest.real_grey:.0%}"
+        )
+    return None
+
+
+def judged_by_the_batch(records: Sequence[Record]) -> str | None:
+    """The discriminator knows fakes beside real images, and takes the same fakes for real where they are alone."""
+    newest = records[-1]
+    if newest.fooled - newest.d_fake > BY_THE_BATCH:
+        return (
+            f"The discriminator goes by the batch, not by the image: in its own steps it gives fakes a probability of "
+            f"{newest.d_fake:.3f} of being real, and {newest.fooled:.3f} where a batch has no others"
+        )
+    return None
+
+
+def vanishing_gradients(records: Sequence[Record]) -> str | None:
+    """The generator's gradients are next to nothing beside those of the non-saturating loss."""
+    newest = records[-1]
+    if newest.gradient <= VANISHED * newest.full_gradient:
+        return (
+            f"The generator's gradients vanish: their norm is {newest.gradient:.2g}, with the non-saturating loss it "
+            f"would be {newest.full_gradient:.2g}"
+        )
+    return None
+
+
+def discriminator_won(records: Sequence[Record]) -> str | None:
+    """The discriminator is sure of all fakes and of nearly all real images (under label smoothing not of all)."""
+    newest = records[-1]
+    if newest.d_fake < SURE_OF_FAKE and newest.d_real > 0.85:
+        return (
+            f"The discriminator has won: it gives real images a probability of {newest.d_real:.3f} of being real, and "
+            f"fakes {newest.d_fake:.2g}"
+        )
+    return None
+
+
+def stopped_learning(records: Sequence[Record]) -> str | None:
+    """The fakes of the same codes stay what they are."""
+    newest = records[-1]
+    if newest.moved is not None and newest.moved < LEAST_MOVE * newest.real_diversity:
+        return (
+            f"The generator has stopped learning: in an epoch its images change by {newest.moved:.2g}, where two real "
+            f"images differ by {newest.real_diversity:.2f}"
+        )
+    return None
+
+
+def collapse(records: Sequence[Record]) -> str | None:
+    """Each fake has a near copy among the others; or all are much more alike than shortly before."""
+    newest = records[-1]
+    if newest.nearest is None:
+        return None
+    if newest.nearest < NEAREST * newest.real_nearest:
+        return (
+            f"The generator has collapsed: the fake nearest to another differs from it by {newest.nearest:.2g} on "
+            f"average, the nearest real image by {newest.real_nearest:.2g}"
+        )
+    best = max(record.diversity for record in records[-10:])
+    if newest.diversity < FALL * best and newest.diversity < newest.real_diversity / 2:
+        return (
+            f"The generator has collapsed: two of its images differ by {newest.diversity:.2g}, a few epochs ago by "
+            f"{best:.2g}; two real ones by {newest.real_diversity:.2g}"
+        )
+    return None
+
+
+def missing_classes(records: Sequence[Record]) -> str | None:
+    """Classes of the data do not come up among the fakes."""
+    newest = records[-1]
+    if newest.shares is None:
+        return None
+    wanted = [number for number, share in enumerate(newest.real_shares) if share >= 0.03]
+    missing = [number for number in wanted if newest.shares[number] == 0]
+    if len(missing) > MOST_MISSING * len(wanted):
+        return f"Classes are missing: {len(missing)} of the {len(wanted)} in the data do not come up among 128 fakes"
+    return None
+
+
+def oscillation(records: Sequence[Record]) -> str | None:
+    """The discriminator swings between taking fakes for real and knowing them, and back."""
+    states = [record.fooled > 0.5 for record in records[-20:] if not 0.2 <= record.fooled <= 0.7]
+    swings = sum(before != after for before, after in itertools.pairwise(states))
+    if swings >= SWINGS:
+        return (
+            f"Training oscillates: in 20 epochs the discriminator went {swings} times from taking fakes for real "
+            f"(above 0.7) to knowing them (below 0.2) or back"
+        )
+    return None
+
+
+def imbalance(records: Sequence[Record]) -> str | None:
+    """One loss is far above the other; the minimax loss of the generator, which is negative, does not compare."""
+    newest = records[-1]
+    low, high = sorted((newest.d_loss, newest.g_loss))
+    if 0 <= low < high / MOST_IMBALANCE:
+        return f"The losses are out of balance: d_loss is {newest.d_loss:.2g}, g_loss {newest.g_loss:.2g}"
+    return None
+
+
+# Thresholds
+
+LARGEST_LOSS = 1000.0
+MOST_GROWTH = 100.0
+NARROWEST_RANGE = 1.2
+SURE_OF_REAL = 0.95
+FEWEST_GREYS = 0.33
+BY_THE_BATCH = 0.5
+VANISHED = 0.02
+SURE_OF_FAKE = 0.01
+LEAST_MOVE = 0.01
+NEAREST = 0.1
+FALL = 0.4
+MOST_MISSING = 0.3
+SWINGS = 4
+MOST_IMBALANCE = 50.0
+
+_GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets"
+_RADFORD = "Radford et al. 2016, Unsupervised Representation Learning with DCGANs"
+_STIFF = "Stiff, von Keyserlingk, Stuart, Image Generation Using Deep Convolutional Generative Adversarial Networks"
+_REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
+
+# The particular before the general: of diseases that are found in one epoch, the first may explain the others.
+RULES = (
+    Rule(
+        "not a number",
+        not_a_number,
+        "Go back to the last checkpoint with lower learning rates",
+        "IEEE 754-2019, section 6.2: NaN is handed on to every result",
+        epochs=1,
+        minibatches=0,
+    ),
+    Rule(
+        "NaN ahead",
+        exploding,
+        "Lower both learning rates",
+        "Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks: exploding gradients",
+        epochs=1,
+        minibatches=0,
+    ),
+    Rule(
+        "narrow range",
+        narrow_range,
+        "Scale them: images / 127.5 - 1 for uint8",
+        f"{_RADFORD}, section 4: scaled to the range of tanh, [-1, 1]",
+        epochs=1,
+        minibatches=0,
+    ),
+    Rule(
+        "generator won",
+        generator_won,
+        "Raise d_learning_rate or lower g_learning_rate",
+        f"{_STIFF}, section 5.2: entirely certain that all are genuine",
+    ),
+    Rule(
+        "saturated",
+        saturated,
+        "Lower g_learning_rate",
+        "Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Neural Networks, section 3",
+        follows=("generator won",),
+    ),
+    Rule(
+        "judged by the batch",
+        judged_by_the_batch,
+        "Show the discriminator real and fake images in batches of their own, or take norm=layer",
+        "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.5: outputs that depend on the batch",
+    ),
+    Rule(
+        "vanishing gradients",
+        vanishing_gradients,
+        "Take loss=non_saturating",
+        f"{_GOODFELLOW}, section 3: log(1 - D(G(z))) saturates",
+        follows=("saturated",),
+    ),
+    Rule(
+        "discriminator won",
+        discriminator_won,
+        "Lower d_learning_rate, set label_smoothing=0.1, or narrow the discriminator",
+        f"{_STIFF}, section 5.2: the discriminator outperforms the generator",
+        follows=("saturated", "judged by the batch", "vanishing gradients"),
+    ),
+    Rule(
+        "stopped learning",
+        stopped_learning,
+        "Raise g_learning_rate",
+        f"{_STIFF}, section 5.2: frozen from making any improvements",
+        follows=("saturated", "generator won", "vanishing gradients", "discriminator won"),
+    ),
+    Rule(
+        "collapse",
+        collapse,
+        "Lower g_learning_rate, widen latent_dim, or go back to an earlier checkpoint",
+        f"{_STIFF}, figures 11 and 12; Salimans et al. 2016, section 3.2",
+        follows=("saturated", "generator won"),
+    ),
+    Rule(
+        "missing classes",
+        missing_classes,
+        "Train longer, widen latent_dim, or lower g_learning_rate",
+        f"{_REPORT}: a DCGAN that draws 3, 5 and 8 alone",
+        minibatches=3000,  # healthy runs find their classes one by one
+        follows=("saturated", "generator won", "discriminator won", "vanishing gradients", "collapse"),
+    ),
+    Rule(
+        "oscillation",
+        oscillation,
+        "Lower both learning rates, or take d_beta_1=0.5 and g_beta_1=0.5",
+        f"{_STIFF}, section 5.2: an oscillating state between two minima",
+        epochs=1,
+    ),
+    Rule(
+        "imbalance",
+        imbalance,
+        "Bring them nearer: lower the learning rate of the network whose loss is small",
+        f"{_STIFF}, section 3.1, after Berthelot et al. 2017: both losses should be equal",
+        epochs=10,
+        follows=("generator won", "saturated", "judged by the batch", "vanishing gradients", "discriminator won"),
+    ),
+)

@@ -1,0 +1,352 @@
+"""The doctor: what each rule speaks of, and when it is silent; and that it changes nothing that it looks at."""
+
+import json
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan import callbacks, doctor, runs
+from kgan._backend import keras, tf
+
+HEALTHY = doctor.Record(
+    epoch=1,
+    minibatches=56,
+    d_loss=0.9,
+    g_loss=1.4,
+    d_real=0.7,
+    d_fake=0.35,
+    gradient=2.0,
+    full_gradient=2.0,
+    fooled=0.35,
+    weights=30.0,
+    moved=0.2,
+    diversity=0.45,
+    real_diversity=0.48,
+    nearest=0.2,
+    real_nearest=0.22,
+    grey=0.6,
+    real_grey=0.32,
+    low=-1.0,
+    high=1.0,
+)
+
+
+def epochs(*changes, minibatches=56):
+    """Records of epochs that are healthy but for these changes."""
+    return [
+        HEALTHY._replace(epoch=number, minibatches=minibatches * number, **change)
+        for number, change in enumerate(changes, start=1)
+    ]
+
+
+def findings(records):
+    """All that is found as the epochs go by."""
+    found = []
+    for count in range(1, len(records) + 1):
+        found += doctor.diagnose(records[:count], found)
+    return found
+
+
+# Rules, with numbers that were measured
+
+SYMPTOMS = {
+    "not a number": {"g_loss": float("nan")},
+    "NaN ahead": {"d_loss": 2e5},
+    "narrow range": {"low": 0.0, "high": 1.0},
+    "generator won": {"d_fake": 0.993, "d_loss": 12.6, "g_loss": 0.009, "fooled": 1.0},
+    "saturated": {"grey": 0.08},
+    "judged by the batch": {"d_fake": 0.02, "fooled": 0.95},
+    "vanishing gradients": {"gradient": 0.0026, "full_gradient": 41.0, "g_loss": -8e-5, "d_real": 1.0, "d_fake": 8e-5},
+    "discriminator won": {"d_loss": 8e-5, "g_loss": 9.7, "d_real": 0.999, "d_fake": 4e-5},
+    "stopped learning": {"moved": 0.0003},
+    "collapse": {"nearest": 0.002},
+    "missing classes": {"shares": [0.5, 0, 0, 0.5], "real_shares": [0.25] * 4},
+    "imbalance": {"d_loss": 0.04, "g_loss": 10.0},
+}
+
+
+def rule(disease):
+    return next(rule for rule in doctor.RULES if rule.disease == disease)
+
+
+def test_every_rule_is_tried_here():
+    assert {*SYMPTOMS, "oscillation"} == {rule.disease for rule in doctor.RULES}
+    assert all(rule.suggestion and rule.source for rule in doctor.RULES)
+
+
+def test_a_healthy_run_is_not_spoken_of():
+    assert findings(epochs(*[{}] * 100)) == []
+    assert not doctor.shows_symptoms(epochs({}))
+    assert not doctor.shows_symptoms([])
+
+
+@pytest.mark.parametrize("disease", SYMPTOMS)
+def test_a_symptom_that_stays_is_found_once(disease):
+    needed = max(rule(disease).epochs, -(-rule(disease).minibatches // 56))
+    sick = epochs({}, {}, *[SYMPTOMS[disease]] * 70)
+    [finding] = [each for each in findings(sick) if each.disease == disease]
+    assert findings(sick)[0] == finding
+    assert (finding.since, finding.epoch) == (3, 2 + needed)
+    assert finding.source == rule(disease).source
+    assert str(finding).startswith(f"epoch {finding.epoch}: {finding.sentence}. ")
+
+
+@pytest.mark.parametrize("disease", SYMPTOMS)
+def test_a_symptom_that_comes_and_goes_is_not_found(disease):
+    longest = max(rule(disease).epochs, -(-rule(disease).minibatches // 56)) - 1
+    stumbling = epochs(*([SYMPTOMS[disease]] * longest + [{}]) * 5)
+    assert findings(stumbling) == []
+    assert bool(longest) == doctor.shows_symptoms(stumbling[:-1])
+
+
+@pytest.mark.parametrize("disease", [name for name in SYMPTOMS if rule(name).minibatches])
+def test_epochs_of_a_few_steps_say_nothing(disease):
+    assert findings(epochs(*[SYMPTOMS[disease]] * 12, minibatches=7)) == []
+
+
+def test_not_a_number_is_all_that_is_said_of_not_a_number():
+    names = [name for name, value in HEALTHY._asdict().items() if isinstance(value, float)]
+    found = findings(epochs(*[dict.fromkeys(names, float("nan"))] * 5))
+    assert [each.disease for each in found] == ["not a number"]
+    assert found[0].sentence == "Training has broken: d_loss is nan"
+
+
+def test_what_another_disease_explains_is_no_news():
+    sick = epochs(*[SYMPTOMS["vanishing gradients"] | SYMPTOMS["stopped learning"]] * 20)
+    assert [each.disease for each in findings(sick)] == ["vanishing gradients"]
+    won = epochs(*[SYMPTOMS["discriminator won"]] * 20)
+    assert [each.disease for each in findings(won)] == ["discriminator won"]  # and so the losses are out of balance
+
+
+def test_the_sentence_gives_the_numbers_of_the_newest_epoch():
+    sick = epochs(*[{"d_fake": 0.001 * number, "d_real": 0.99} for number in (3, 2, 1)])
+    [finding] = findings(sick)
+    expected = "it gives real images a probability of 0.990 of being real, and fakes 0.001"
+    assert finding.sentence == f"The discriminator has won: {expected}"
+
+
+def test_a_discriminator_that_is_sure_under_label_smoothing_has_won():
+    """It is asked for 0.9 of real images."""
+    smoothed = epochs(*[{"d_real": 0.9, "d_fake": 0.001}] * 3)
+    assert [each.disease for each in findings(smoothed)] == ["discriminator won"]
+
+
+def test_a_good_epoch_that_bad_ones_follow_is_a_collapse():
+    good, bad = {"diversity": 0.45}, {"diversity": 0.12}
+    [finding] = findings(epochs(*[good] * 20, *[bad] * 4))
+    assert (finding.disease, finding.since, finding.epoch) == ("collapse", 21, 23)
+    assert "differ by 0.12, a few epochs ago by 0.45; two real ones by 0.48" in finding.sentence
+    slow_start = [{"diversity": 0.01 * number} for number in range(1, 45)]
+    assert findings(epochs(*slow_start)) == []
+
+
+def test_swings_are_an_oscillation():
+    swinging = [{"fooled": 0.1 if number // 2 % 2 else 0.9} for number in range(20)]
+    [finding] = findings(epochs(*swinging))
+    assert (finding.disease, finding.epoch) == ("oscillation", 11)  # 4 swings by epoch 9, which stay
+    assert findings(epochs(*[{"fooled": 0.3 if number % 2 else 0.6} for number in range(40)])) == []
+    assert findings(epochs({"fooled": 0.9}, *[{"fooled": 0.1}] * 40)) == []
+
+
+def test_losses_of_other_signs_are_not_compared():
+    assert findings(epochs(*[{"d_loss": 1.2, "g_loss": -0.001}] * 40)) == []
+    assert findings(epochs(*[{"d_loss": 10.0, "g_loss": 0.04}] * 40))[0].disease == "imbalance"
+
+
+def test_vectors_are_judged_without_what_images_have():
+    images_alone = dict.fromkeys(("grey", "real_grey", "low", "high"))
+    assert findings(epochs(*[images_alone] * 40)) == []
+
+
+# Measuring
+
+
+@pytest.fixture
+def dropout_gan(digits):
+    def make():
+        model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=4, seed=3)
+        layers = keras.Input((16, 16, 1)), keras.layers.Dropout(0.5, seed=3), model.discriminator
+        model = kgan.GAN(model.generator, keras.Sequential(layers), d_steps=2)
+        model.compile(loss="minimax")
+        return model
+
+    return make
+
+
+def fit(model, images, epochs, *each, **arguments):
+    return model.fit(images, batch_size=32, epochs=epochs, verbose=0, callbacks=list(each), **arguments)
+
+
+def state(model):
+    return [variable.numpy() for variable in model.training_state]
+
+
+def assert_same(one, other):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def code_gan():
+    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4)
+    model.compile()
+    return model
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "dropout", "codes"])
+def test_training_is_bit_for_bit_the_same_with_it(kind, small_dcgan, dropout_gan, digits):
+    make = {"dcgan": small_dcgan, "dropout": dropout_gan, "codes": code_gan}[kind]
+    without, watched = make(), make()
+    plain = fit(without, digits, 2)
+    history = fit(watched, digits, 2, callbacks.Doctor(digits))
+    assert_same(state(watched), state(without))
+    assert history.history == plain.history
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
+def test_its_gradient_is_that_of_the_generators_step(loss, small_dcgan, digits):
+    """By the change of weights in a step of gradient descent at rate 1, on the codes that the doctor looks at."""
+    model = small_dcgan()
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(1.0), loss=loss)
+    watcher = callbacks.Doctor(digits)
+    fit(model, digits, 1, watcher)  # the generator learns, so that gradients are not those of the beginning
+    before = [weight.numpy() for weight in model.generator.trainable_weights]
+    record = watcher.measure({})
+    codes = model.sample_codes(len(watcher.real_images))[:32]
+    with tf.GradientTape() as tape:
+        images = model.generator(codes, training=True)
+    model.generator_step(kgan.gan.Fakes(codes, images, tape))
+    change = [old - new.numpy() for old, new in zip(before, model.generator.trainable_weights, strict=True)]
+    norm = np.sqrt(sum(np.sum(np.square(each)) for each in change))
+    np.testing.assert_allclose(record.gradient, norm, rtol=1e-3)
+    assert (record.gradient == record.full_gradient) == (loss == "non_saturating")
+
+
+def test_its_figures_of_images_are_those_of_a_hand(digits):
+    """Four images of two pixels: pairs of distance 0 and of distance 2 (root mean square), all at -1 or 1 but one."""
+    generator = keras.Sequential([keras.Input((2,)), keras.layers.Reshape((1, 2, 1))])
+    discriminator = kgan.networks.dense_discriminator((1, 2, 1), 4, seed=0)
+    model = kgan.GAN(generator, discriminator)
+    model.compile()
+    real = np.float32([[-1, -1], [-1, -1], [1, 1], [1, 0]]).reshape(4, 1, 2, 1)
+    watcher = callbacks.Doctor(real, classify=lambda images: np.eye(2)[np.int64(images[:, 0, 0, 0] > 0)])
+    watcher.set_model(model)
+    watcher.on_train_begin()
+    record = watcher.measure({"d_loss": 1.0})
+    root = np.sqrt(0.5)
+    np.testing.assert_allclose(record.real_diversity, np.sqrt((0 + 4 + 2.5 + 4 + 2.5 + 0.5) / 6))
+    np.testing.assert_allclose(record.real_nearest, (0 + 0 + root + root) / 4)
+    assert record.real_grey == 1 / 8
+    assert (record.low, record.high) == (-1, 1)
+    assert record.real_shares == [0.5, 0.5]
+    assert sum(record.shares) == 1
+    assert record.moved is None
+    assert watcher.measure({}).moved == 0
+    assert (record.d_loss, record.minibatches) == (1.0, 0)
+
+
+def test_uint8_images_and_few_of_them(small_dcgan, digits):
+    as_bytes = np.uint8(np.round((digits + 1) * 127.5))
+    np.testing.assert_allclose(callbacks.Doctor(as_bytes).real_images, digits, atol=1e-6)
+    assert len(callbacks.Doctor(np.concatenate([as_bytes] * 3)).real_images) == 128
+    with pytest.raises(ValueError, match="given 1 real images: it needs 2 or more"):
+        callbacks.Doctor(as_bytes[:1])
+
+
+def test_vectors(vector_gan, vectors):
+    model, watcher = vector_gan(), callbacks.Doctor(vectors)
+    model.compile()
+    fit(model, vectors, 2, watcher)
+    assert watcher.records[1].moved > 0
+    assert watcher.records[1].grey is None
+
+
+def test_float16_does_not_lose_its_gradients(small_dcgan, digits):
+    keras.config.set_dtype_policy("mixed_float16")
+    half = small_dcgan()
+    keras.config.set_dtype_policy("float32")
+    norms = []
+    for model in (half, small_dcgan()):
+        watcher = callbacks.Doctor(digits)
+        watcher.set_model(model)
+        watcher.on_train_begin()
+        norms.append(watcher.measure({}).gradient)
+    np.testing.assert_allclose(*norms, rtol=0.05)
+
+
+# In a run
+
+
+def won(monkeypatch, disease="discriminator won", after=2):
+    """Have one rule speak whose symptom shows after some epochs."""
+    shows = lambda records: f"There are {len(records)}" if len(records) > after else None  # noqa: E731
+    monkeypatch.setattr(doctor, "RULES", (doctor.Rule(disease, shows, "Rest", "a test", minibatches=1),))
+
+
+def test_it_says_what_it_finds_once(small_dcgan, digits, monkeypatch):
+    won(monkeypatch)
+    said = []
+    watcher = callbacks.Doctor(digits, say=said.append)
+    fit(small_dcgan(), digits, 8, watcher)
+    expected = doctor.Finding("discriminator won", 5, 3, "There are 5", "Rest", "a test")
+    assert watcher.findings == said == [expected]
+    assert [record.epoch for record in watcher.records] == list(range(1, 9))
+
+
+def test_a_resumed_run_finds_the_same(small_dcgan, digits, tmp_path, monkeypatch):
+    won(monkeypatch)
+    straight = callbacks.Doctor(digits, say=None)
+    fit(small_dcgan(), digits, 6, straight)
+    for last in (2, 4, 6):
+        resumed = callbacks.Doctor(digits, say=None)
+        fit(small_dcgan(), digits, last, resumed, callbacks.Checkpoint(tmp_path, resume=True))
+    assert resumed.findings == straight.findings
+    assert json.dumps(resumed.records) == json.dumps(straight.records)  # NaN or None among them
+
+
+def test_a_run_that_is_stopped_when_sick_keeps_its_last_healthy_checkpoint(small_dcgan, digits, tmp_path, monkeypatch):
+    won(monkeypatch)  # from epoch 3 on, found in epoch 5
+    model = small_dcgan()
+    checkpoint = callbacks.Checkpoint(tmp_path)
+    with pytest.raises(doctor.Sick, match=r"epoch 5: There are 5\. Rest"):
+        fit(model, digits, 8, callbacks.Doctor(digits, stop_when_sick=True), checkpoint)
+    assert int(model.step) == 20
+    assert runs.read_checkpoint(tmp_path).state["epochs"] == 2
+    assert checkpoint.restore()
+    healthy = small_dcgan()
+    fit(healthy, digits, 2)
+    assert_same([each.numpy() for each in model.weights], [each.numpy() for each in healthy.weights])
+
+
+SICK = ["--set", "d_learning_rate=1e-9", "--set", "g_learning_rate=5e-3", "--batch-size", "32"]
+SMALL = ["--set", "image_size=16", "--set", "hidden_units=16", "--set", "latent_dim=8"]
+
+
+def test_the_command_writes_down_what_it_finds(kgan_command, tmp_path):
+    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 4)
+    assert result.exit_code == 0, result.output
+    [line] = [line for line in result.output.splitlines() if line.startswith("doctor: ")]
+    assert line.startswith("doctor: epoch 3: The generator has won: ")
+    record = runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")
+    [finding] = record["findings"]
+    assert (finding["disease"], finding["epoch"], finding["since"]) == ("generator won", 3, 1)
+    assert finding["sentence"] in line
+    assert "Stiff" in finding["source"]
+    again = kgan_command("train", "--resume", "runs/gan-digits", "--epochs", 6)
+    assert again.exit_code == 0, again.output
+    assert "doctor: " not in again.output
+    assert runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")["findings"] == [finding]
+
+
+def test_the_command_stops_when_sick(kgan_command, tmp_path):
+    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 9, "--stop-when-sick")
+    assert result.exit_code == 1
+    last = result.output.splitlines()[-1]
+    assert last.startswith("kgan: epoch 3: The generator has won: ")
+    assert "doctor: " not in result.output
+    run = tmp_path / "runs" / "gan-digits"
+    record = runs.read_json(run / "run.json")
+    assert [finding["disease"] for finding in record["findings"]] == ["generator won"]
+    assert record["status"] in last
+    assert runs.read_checkpoint(run / "checkpoint").state["epochs"] == 0  # sick from the first epoch on
+    assert not (run / "model.keras").exists()
