@@ -219,7 +219,7 @@ def saturated(records: Sequence[Record]) -> str | None:
 def judged_by_the_batch(records: Sequence[Record]) -> str | None:
     """The discriminator knows fakes beside real images, and takes the same fakes for real where they are alone."""
     newest = records[-1]
-    if newest.fooled - newest.d_fake > BY_THE_BATCH:
+    if newest.d_fake < 0.1 and newest.fooled > BY_THE_BATCH:
         return (
             f"The discriminator goes by the batch, not by the image: in its own steps it gives fakes a probability of "
             f"{newest.d_fake:.3f} of being real, and {newest.fooled:.3f} where a batch has no others"
@@ -270,7 +270,7 @@ def collapse(records: Sequence[Record]) -> str | None:
             f"The generator has collapsed: the fake nearest to another differs from it by {newest.nearest:.2g} on "
             f"average, the nearest real image by {newest.real_nearest:.2g}"
         )
-    best = max(record.diversity for record in records[-10:])
+    best = max(record.diversity for record in records[-10:] if record.diversity is not None)
     if newest.diversity < FALL * best and newest.diversity < newest.real_diversity / 2:
         return (
             f"The generator has collapsed: two of its images differ by {newest.diversity:.2g}, a few epochs ago by "
@@ -292,13 +292,13 @@ def missing_classes(records: Sequence[Record]) -> str | None:
 
 
 def oscillation(records: Sequence[Record]) -> str | None:
-    """The discriminator swings between taking fakes for real and knowing them, and back."""
-    states = [record.fooled > 0.5 for record in records[-20:] if not 0.2 <= record.fooled <= 0.7]
-    swings = sum(before != after for before, after in itertools.pairwise(states))
-    if swings >= SWINGS:
+    """The discriminator swings between taking fakes for real and knowing them."""
+    last = [record.fooled for record in records[-15:]]
+    swings = [abs(after - before) for before, after in itertools.pairwise(last)]
+    if len(last) == 15 and sum(swings) / 14 > WIDEST_SWINGS:
         return (
-            f"Training oscillates: in 20 epochs the discriminator went {swings} times from taking fakes for real "
-            f"(above 0.7) to knowing them (below 0.2) or back"
+            f"Training oscillates: in the last 15 epochs the discriminator gave fakes a probability of {min(last):.2f} "
+            f"to {max(last):.2f} of being real, and changed it by {sum(swings) / 14:.2f} from one epoch to the next"
         )
     return None
 
@@ -326,7 +326,7 @@ LEAST_MOVE = 0.01
 NEAREST = 0.1
 FALL = 0.4
 MOST_MISSING = 0.3
-SWINGS = 4
+WIDEST_SWINGS = 0.3
 MOST_IMBALANCE = 50.0
 
 _GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets"

@@ -143,10 +143,11 @@ def test_a_good_epoch_that_bad_ones_follow_is_a_collapse():
 
 def test_swings_are_an_oscillation():
     swinging = [{"fooled": 0.1 if number // 2 % 2 else 0.9} for number in range(20)]
-    [finding] = findings(epochs(*swinging))
-    assert (finding.disease, finding.epoch) == ("oscillation", 11)  # 4 swings by epoch 9, which stay
-    assert findings(epochs(*[{"fooled": 0.3 if number % 2 else 0.6} for number in range(40)])) == []
-    assert findings(epochs({"fooled": 0.9}, *[{"fooled": 0.1}] * 40)) == []
+    [finding] = findings(epochs(*swinging))  # each second epoch changes it by 0.8
+    assert (finding.disease, finding.epoch) == ("oscillation", 17)
+    assert "a probability of 0.10 to 0.90 of being real, and changed it by 0.40" in finding.sentence
+    assert findings(epochs(*[{"fooled": 0.3 if number % 2 else 0.55} for number in range(40)])) == []
+    assert findings(epochs(*[{"fooled": 0.9}] * 20, *[{"fooled": 0.1}] * 20)) == []
 
 
 def test_losses_of_other_signs_are_not_compared():
@@ -272,6 +273,15 @@ def test_float16_does_not_lose_its_gradients(small_dcgan, digits):
         watcher.on_train_begin()
         norms.append(watcher.measure({}).gradient)
     np.testing.assert_allclose(*norms, rtol=0.05)
+
+
+def test_images_that_are_no_numbers_are_told_of_and_not_measured(small_dcgan, digits):
+    model, watcher = small_dcgan(), callbacks.Doctor(digits, say=None)
+    weight = model.generator.trainable_weights[0]
+    weight.assign(weight * np.nan)
+    fit(model, digits, 2, watcher)
+    assert [finding.disease for finding in watcher.findings] == ["not a number"]
+    assert watcher.records[1].nearest is None
 
 
 # In a run

@@ -24,8 +24,8 @@ class Doctor(EpochCounter):
 
     Args:
         images: the real images, uint8 or in [-1, 1]; 128 of them are kept.
-        classify: a function from images in [-1, 1] to class probabilities (count, classes), for classes that are
-            missing.
+        classify: a function from images in [-1, 1] to class probabilities (count, classes), by which missing classes
+            are found: that of `kgan.quality.classifier`.
         say: what is done with a finding; None: nothing. Findings are in `findings` anyway.
         stop_when_sick: end training at the first finding. A `Checkpoint` then writes none while a symptom shows, so
             that the newest is of the last healthy epoch.
@@ -45,7 +45,7 @@ class Doctor(EpochCounter):
         self,
         images: np.ndarray,
         *,
-        classify: Callable[[np.ndarray], np.ndarray] | None = None,
+        classify: Callable[[np.ndarray], np.ndarray | None] | None = None,
         say: Callable[[doctor.Finding], Any] | None = print,
         stop_when_sick: bool = False,
     ) -> None:
@@ -86,8 +86,8 @@ class Doctor(EpochCounter):
         codes = model.sample_codes(len(real))
         gradient, full_gradient, fooled = map(float, self._gradients(codes[:OF_GRADIENTS]))
         fakes = model.generate(codes)
-        moved = None if self._before is None else _root_mean_square(fakes[:MOVED] - self._before)
-        self._before = fakes[:MOVED]
+        before, self._before = self._before, fakes[:MOVED]
+        squares = [np.sum(np.square(each.numpy(), dtype=np.float64)) for each in model.trainable_weights]
         record = doctor.Record(
             epoch=self.epoch,
             minibatches=int(model.step) * model.d_steps,
@@ -95,21 +95,22 @@ class Doctor(EpochCounter):
             gradient=gradient,
             full_gradient=full_gradient,
             fooled=fooled,
-            weights=float(
-                np.sqrt(sum(np.sum(np.square(each.numpy(), dtype=np.float64)) for each in model.trainable_weights))
-            ),
-            moved=moved,
+            weights=float(np.sqrt(sum(squares))),
+        )
+        if not np.isfinite(fakes).all():
+            return record
+        record = record._replace(
+            moved=None if before is None else float(np.sqrt(np.mean(np.square(fakes[:MOVED] - before)))),
             diversity=quality.diversity(fakes),
             real_diversity=quality.diversity(real),
             nearest=_nearest(fakes),
             real_nearest=_nearest(real),
         )
         if real.ndim == 4:  # images, not vectors
-            record = record._replace(
-                grey=_grey(fakes), real_grey=_grey(real), low=float(real.min()), high=float(real.max())
-            )
-        if self.classify:
-            record = record._replace(shares=_shares(self.classify(fakes)), real_shares=_shares(self.classify(real)))
+            low, high = float(real.min()), float(real.max())
+            record = record._replace(grey=_grey(fakes), real_grey=_grey(real), low=low, high=high)
+        if self.classify and (probabilities := self.classify(fakes)) is not None:
+            record = record._replace(shares=_shares(probabilities), real_shares=_shares(self.classify(real)))
         return record
 
     def get_state(self) -> dict[str, Any]:
@@ -143,10 +144,6 @@ def _gradients_of(model: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, 
 def _nearest(images: np.ndarray) -> float:
     """Mean distance of an image to the one among the others that is nearest to it."""
     return float(quality.nearest(images, images, itself=np.arange(len(images)))[1].mean())
-
-
-def _root_mean_square(difference: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(difference))))
 
 
 def _grey(images: np.ndarray) -> float:

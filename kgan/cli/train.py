@@ -20,8 +20,10 @@ from kgan.cli.console import exit_with, on_a_terminal, one_sentence, say, warn
 from kgan.cli.seeds import train_each
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kgan._backend import keras, tf
-    from kgan.callbacks import Doctor
+    from kgan.callbacks import Doctor, Quality
     from kgan.data import Labelled
     from kgan.gan import GAN
 
@@ -98,7 +100,7 @@ def train(
             warn(f"{files} skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
             warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
-        _train(plan, model, real, dataset, steps, facts, _doctor(real, stop_when_sick))
+        _train(plan, model, real, dataset, steps, facts, stop_when_sick)
 
 
 def _real(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
@@ -178,14 +180,6 @@ def _findable(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "data": str(Path(settings["data"]).absolute())} if is_path else settings
 
 
-def _doctor(real: Labelled, stop_when_sick: bool) -> Doctor:
-    """One that speaks on stderr, as nobody closes that before the end."""
-    from kgan.callbacks import Doctor
-
-    say = lambda finding: typer.echo(f"doctor: {finding}", err=True)  # noqa: E731
-    return Doctor(real.images, say=say, stop_when_sick=stop_when_sick)
-
-
 def _train(
     plan: Plan,
     model: GAN,
@@ -193,7 +187,7 @@ def _train(
     dataset: tf.data.Dataset,
     steps: int,
     facts: Mapping[str, Any],
-    doctor: Doctor,
+    stop_when_sick: bool,
 ) -> None:
     """Train, save, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
     from kgan import callbacks, runs
@@ -212,6 +206,8 @@ def _train(
         minutes=settings["checkpoint_minutes"],
         resume=True,
     )
+    of_quality = _of_quality(settings, real, directory)
+    doctor = _doctor(real, of_quality, stop_when_sick)
 
     def write_record(status: str) -> None:
         end = {"status": status, "epochs": checkpoint.epoch, "seconds": seconds(), "resumed": resumed}
@@ -231,7 +227,7 @@ def _train(
     watchers = [
         keras.callbacks.LambdaCallback(on_train_begin=begin),
         callbacks.StopOnNaN(),
-        *_of_quality(settings, real, directory),
+        *of_quality,
         callbacks.HistoryCSV(directory / "history.csv"),
         callbacks.SampleGrid(
             directory / "samples", every=every, iterations=_numbers(settings.get("chosen_iterations"))
@@ -301,12 +297,27 @@ def _of_codes(recipe: recipes.Recipe, directory: Path) -> list[keras.callbacks.C
     return [callbacks.CodeCurves(directory / "codes.png"), callbacks.CodeColumns(directory / "reconstructions.png")]
 
 
-def _of_quality(settings: Mapping[str, Any], real: Labelled, directory: Path) -> list[keras.callbacks.Callback]:
+def _of_quality(settings: Mapping[str, Any], real: Labelled, directory: Path) -> list[Quality]:
     """What measures quality, where it is wished for; before the callbacks that write its figures down."""
     from kgan import callbacks
 
     every = settings["quality_every"]
     return [callbacks.Quality(real, every=every, keep_best=directory / "best.keras")] if every else []
+
+
+def _doctor(real: Labelled, of_quality: Sequence[Quality], stop_when_sick: bool) -> Doctor:
+    """One that speaks on stderr, as nobody closes that early, and knows classes where quality is measured by them."""
+    from kgan import callbacks
+
+    def say(finding: Any) -> None:
+        typer.echo(f"doctor: {finding}", err=True)
+
+    def classify(images: np.ndarray) -> np.ndarray | None:
+        probabilities = of_quality[0].features.probabilities
+        return probabilities(images) if probabilities else None
+
+    known = classify if of_quality else None
+    return callbacks.Doctor(real.images, classify=known, say=say, stop_when_sick=stop_when_sick)
 
 
 def _numbers(text: str | None) -> list[int]:
