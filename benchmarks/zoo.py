@@ -152,8 +152,8 @@ LONG = {  # only by name
 }
 
 
-def measured(name: str, animal: Animal, seed: int, directory: Path) -> list[doctor.Record]:
-    """What the doctor measured in this run, which is trained if it was not."""
+def measured(name: str, animal: Animal, seed: int, directory: Path, by_class: bool = True) -> list[doctor.Record]:
+    """What the doctor measured in this run, which is trained if it was not; by class takes a classifier's training."""
     path = directory / f"{''.join(each if each.isalnum() else '-' for each in name)}-{seed}.json"
     if not path.exists():
         recipe = recipes.get(animal.recipe)
@@ -162,7 +162,8 @@ def measured(name: str, animal: Animal, seed: int, directory: Path) -> list[doct
         images = animal.spoilt(kgan.data.from_uint8(labelled.images))
         build = animal.model or (lambda recipe, settings: recipes.build(recipe, settings, images.shape[1:]))
         model = build(recipe, settings)
-        watcher = callbacks.Doctor(images, classify=quality.classifier(labelled).probabilities, say=None)
+        classify = quality.classifier(labelled).probabilities if by_class else None
+        watcher = callbacks.Doctor(images, classify=classify, say=None)
         of_a_step, began = settings["batch_size"] * settings["d_steps"], time.process_time()
         with warnings.catch_warnings(action="ignore"):  # of fit, about the range
             model.fit(

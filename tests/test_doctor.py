@@ -1,6 +1,8 @@
 """The doctor: what each rule speaks of, and when it is silent; and that it changes nothing that it looks at."""
 
+import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -360,3 +362,51 @@ def test_the_command_stops_when_sick(kgan_command, tmp_path):
     assert record["status"] in last
     assert runs.read_checkpoint(run / "checkpoint").state["epochs"] == 0  # sick from the first epoch on
     assert not (run / "model.keras").exists()
+
+
+# The zoo
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    spec = importlib.util.spec_from_file_location("zoo", Path(__file__).parent.parent / "benchmarks" / "zoo.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+QUICK = (
+    "discriminator too quick",
+    "minimax, discriminator quick",
+    "generator too quick, dense",
+    "rates × 50, dense, minimax",
+    "rates / 2000, dense",
+    "codes of 1 unit, dense",
+    "real and fake in one batch",
+    "images in [0, 1]",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_the_right_disease_is_named(name, zoo, tmp_path):
+    animal = zoo.ZOO[name]
+    found = zoo.found(zoo.measured(name, animal, 0, tmp_path, by_class=False))
+    assert zoo.is_right(animal, found), found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "epochs"), [("gan-digits", 25), ("dcgan-digits", 5)])
+def test_nothing_is_said_of_a_healthy_run(name, epochs, zoo, tmp_path):
+    healthy = zoo.HEALTHY[name]._replace(epochs=epochs)
+    assert zoo.found(zoo.measured(name, healthy, 0, tmp_path, by_class=False)) == []
+
+
+def test_a_row_of_the_zoo_counts_what_was_right(zoo):
+    won, stopped = (doctor.Finding(name, epoch, 1, "", "", "") for name, epoch in (("won", 3), ("stopped", 5)))
+    animal = zoo.Animal("gan-digits", {}, 9, ("won",))
+    row = zoo.row("a", animal, [[won, stopped], [won._replace(epoch=4)], [stopped], []])
+    assert (
+        row == "| a | won | 9 | 2 of 4 | won 2 ×, epoch 3-4, stopped 1 ×, epoch 5, nothing 1 × | stopped 1 ×, epoch 5 |"
+    )
+    assert zoo.row("b", animal._replace(diseases=()), [[], []]) == "| b | nothing | 9 | 2 of 2 | nothing 2 × |  |"

@@ -60,6 +60,7 @@ class Doctor(EpochCounter):
         self.stop_when_sick = stop_when_sick
         self.records: list[doctor.Record] = []
         self.findings: list[doctor.Finding] = []
+        self._of_real: dict[str, Any] = {}
         self._before: np.ndarray | None = None  # fakes of the epoch before
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -99,19 +100,23 @@ class Doctor(EpochCounter):
         )
         if not np.isfinite(fakes).all():
             return record
-        record = record._replace(
-            moved=None if before is None else float(np.sqrt(np.mean(np.square(fakes[:MOVED] - before)))),
-            diversity=quality.diversity(fakes),
-            real_diversity=quality.diversity(real),
-            nearest=_nearest(fakes),
-            real_nearest=_nearest(real),
-        )
+        self._of_real = self._of_real or {f"real_{name}": value for name, value in self._figures(real).items()}
+        moved = None if before is None else float(np.sqrt(np.mean(np.square(fakes[:MOVED] - before))))
+        record = record._replace(moved=moved, **self._figures(fakes), **self._of_real)
         if real.ndim == 4:  # images, not vectors
-            low, high = float(real.min()), float(real.max())
-            record = record._replace(grey=_grey(fakes), real_grey=_grey(real), low=low, high=high)
-        if self.classify and (probabilities := self.classify(fakes)) is not None:
-            record = record._replace(shares=_shares(probabilities), real_shares=_shares(self.classify(real)))
+            record = record._replace(low=float(real.min()), high=float(real.max()))
         return record
+
+    def _figures(self, images: np.ndarray) -> dict[str, Any]:
+        """What is measured of real images as well."""
+        nearest = quality.nearest(images, images, itself=np.arange(len(images)))[1]
+        figures = {"diversity": quality.diversity(images), "nearest": float(nearest.mean())}
+        if images.ndim == 4:
+            figures["grey"] = float(np.mean(np.abs(images) < 0.99))
+        if self.classify and (probabilities := self.classify(images)) is not None:
+            classes = np.shape(probabilities)[1]
+            figures["shares"] = quality.shares(np.argmax(probabilities, axis=1), classes).tolist()
+        return figures
 
     def get_state(self) -> dict[str, Any]:
         of_fakes = {} if self._before is None else {"fakes": self._before}
@@ -139,16 +144,3 @@ def _gradients_of(model: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, 
         return *norms, tf.reduce_mean(tf.sigmoid(judgement.logits))
 
     return gradients
-
-
-def _nearest(images: np.ndarray) -> float:
-    """Mean distance of an image to the one among the others that is nearest to it."""
-    return float(quality.nearest(images, images, itself=np.arange(len(images)))[1].mean())
-
-
-def _grey(images: np.ndarray) -> float:
-    return float(np.mean(np.abs(images) < 0.99))
-
-
-def _shares(probabilities: np.ndarray) -> list[float]:
-    return quality.shares(np.argmax(probabilities, axis=1), np.shape(probabilities)[1]).tolist()
