@@ -16,7 +16,8 @@ SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.
 
 
 def blocks(section, kind):
-    return re.findall(rf"```{kind}\n(.*?)```", SECTIONS[section], re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", SECTIONS[section], re.DOTALL | re.MULTILINE)
+    return [text for its_kind, text in fenced if its_kind == kind]
 
 
 @pytest.mark.parametrize("section", ["A new loss", "A new recipe"])

@@ -1,0 +1,50 @@
+"""The pages of the papers say what the recorded runs and the recipes say."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from kgan import recipes
+
+PAPERS = Path(__file__).parent.parent / "docs" / "papers"
+FILL = runpy.run_path(str(PAPERS / "fill.py"))
+PAGES = sorted(PAPERS.glob("*.md"))
+
+
+def test_there_is_a_page_for_each_paper_of_the_recipes():
+    papers = {name for recipe in recipes.RECIPES.values() for name in recipe.paper.split("; ")}
+    titles = [page.read_text(encoding="utf-8").splitlines()[0] for page in PAGES]
+    of_papers = (recipes.DING, recipes.REPORT, recipes.ANONYMOUS, recipes.STIFF, recipes.SHAO)
+    assert set(of_papers) <= papers
+    for paper in of_papers:
+        title = paper.split(": ")[-1]
+        assert any(title.lower() in each.lower() for each in titles), title
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_numbers_and_settings_are_those_of_the_files(page):
+    text = page.read_text(encoding="utf-8")
+    assert FILL["filled"](text) == text, "run docs/papers/fill.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_all_that_a_page_links_to_is_there(page):
+    for target in re.findall(r"\]\(([^)\s#:]+)[)\s]", page.read_text(encoding="utf-8")):
+        assert (PAPERS / target).exists(), target
+
+
+def test_a_changed_number_is_found():
+    (PAPERS / "results").glob("*")
+    result = next(iter(PAPERS.glob("results/*/run.json")))
+    place = result.relative_to(PAPERS).as_posix()
+    wrong = f'trained for [0 s]({place} "seconds")'
+    seconds = json.loads(result.read_text(encoding="utf-8"))["seconds"]
+    assert FILL["filled"](wrong) == f'trained for [{FILL["written"](seconds)}]({place} "seconds")'
+
+
+def test_results_name_no_path_of_a_machine():
+    for file in PAPERS.glob("results/*/*.json"):
+        assert not re.search(r'"/|\\\\', file.read_text(encoding="utf-8")), file
