@@ -207,6 +207,9 @@ _STIFF_128 = {
 }
 _CODE = {
     **_DCGAN,
+    "latent_dim": Setting(
+        36, "not printed. 100 are too many for a digit to show: a third of their variance could be read, of 36 most"
+    ),
     "prior": Setting("normal", "printed: Gaussian"),
     "filters": Setting(32, "not printed; small, so that a laptop's CPU trains it in minutes"),
     "norm": Setting("batch", "printed, in every layer; not in D's first and G's last, as Radford et al. 2016"),
@@ -361,6 +364,7 @@ RECIPES = {
                 "steps_per_epoch": Setting(100, "iterations; so curves have a point for each hundred"),
                 "batch_size": Setting(64, "not printed"),
                 **_CODE,
+                "depth": Setting(2, "not printed: from 16 × 16; with four layers, from 4 × 4, less is read of codes"),
                 "chosen_epochs": Setting("1,2,24", "printed, as iterations 100, 200 and 2,400: figure 5"),
             },
         ),

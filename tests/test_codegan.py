@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kgan
-from kgan import callbacks, losses, runs
+from kgan import callbacks, losses, recipes, runs
 from kgan._backend import keras, tf
 
 
@@ -162,11 +162,33 @@ def test_it_trains_with_every_loss_and_precision(loss, how, small_codegan, digit
     assert model.encode(digits[:3]).dtype == np.float32
 
 
+def test_it_trains_with_a_loss_of_ones_own(small_codegan, digits):
+    def of_discriminator(real_logits, fake_logits):  # least squares
+        return tf.reduce_mean(tf.square(real_logits - 1)) + tf.reduce_mean(tf.square(fake_logits))
+
+    history = fit(small_codegan(loss=(of_discriminator, lambda logits: tf.reduce_mean(tf.square(logits - 1)))), digits)
+    expected = 0.012 * history["code_loss"][0] + 0.988 * history["adversarial_loss"][0]
+    assert history["d_loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_code_loss_falls(small_codegan, digits):
     model = small_codegan(code_weight=0.5)
     history = fit(model, digits, 15)
     assert history["code_loss"][-1] < 0.9 * history["code_loss"][0]
     assert history["code_loss"][-1] < losses.code_loss_of_guessing(8)
+
+
+@pytest.mark.slow
+def test_codegan_digits_reads_more_of_the_code_in_12_epochs():
+    recipe = recipes.get("codegan-digits")
+    settings = recipes.resolve(recipe, {})
+    model = recipes.build(recipe, settings, (28, 28, 1))
+    images = kgan.data.load("digits")
+    history = model.fit(images, batch_size=settings["batch_size"], epochs=12, verbose=0).history["code_loss"]
+    guessing = losses.code_loss_of_guessing(settings["latent_dim"])
+    assert history[-1] < 0.95 * history[2] < 0.95 * guessing
+    fakes = model.generate(codes := model.sample_codes(500, seed=3))
+    assert float(losses.code_l2(codes, model.encode(fakes))) < 0.75 * guessing
 
 
 def test_refined_codes_rebuild_better_each_image_by_itself(small_codegan, digits):

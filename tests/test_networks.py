@@ -98,6 +98,17 @@ def test_upsampling_networks_of_mnist_by_hand():
     assert parameters("dcgan-mnist-upsampling", (28, 28, 1)) == (generator, discriminator)
 
 
+def test_networks_that_read_codes_by_hand():
+    # 36 → 16·16·64, BatchNormalization, 4×4 to 32, BatchNormalization, 4×4 to 1 with a bias
+    generator = 36 * 16384 + 4 * 64 + 16 * 64 * 32 + 4 * 32 + 16 * 32 + 1
+    # 4×4 to 32 with biases, 4×4 to 64, BatchNormalization, 16·16·64 → 1 and 16·16·64 → 36 with biases
+    discriminator = 16 * 32 + 32 + 16 * 32 * 64 + 4 * 64 + 16384 + 1 + 16384 * 36 + 36
+    assert parameters("codegan-mnist", (64, 64, 1)) == (generator, discriminator)
+    built = networks.dcgan_discriminator((64, 64, 1), filters=32, depth=2, code_units=36)
+    assert shapes(built) == [(64, 64, 1), (32, 32, 32), (16, 16, 64)]
+    assert built.output_shape == [(None, 1), (None, 36)]
+
+
 def test_depth_says_how_often_the_size_is_doubled():
     assert networks.dcgan_generator((64, 64, 3), filters=4, depth=2).layers[1].output.shape == (None, 16, 16, 8)
     assert networks.dcgan_discriminator((64, 64, 3), filters=4, depth=3).layers[-2].output.shape == (None, 8 * 8 * 16)

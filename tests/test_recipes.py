@@ -34,6 +34,23 @@ def test_numbers_that_the_papers_print():
         assert {setting: recipe[setting] for setting in printed} == printed
     assert recipes.get("dcgan-cats")["chosen_epochs"] == "55,60"
     assert recipes.get("dcgan-flowers")["image_size"] == recipes.get("dcgan-cats")["image_size"] == 128
+    recipe = recipes.get("codegan-mnist")
+    printed = {"data": "mnist", "image_size": 64, "prior": "normal", "norm": "batch", "stddev": 0.00282}
+    printed |= {"code_weight": 0.012, "code_loss": "l2", "stages": 1, "chosen_iterations": "100,200,2400"}
+    printed |= {"d_learning_rate": 2e-4, "g_learning_rate": 2e-4, "d_beta_1": 0.5, "g_beta_1": 0.4}
+    printed |= {"epsilon": 1e-8, "weight_decay": 1e-5, "reuse_fakes": False}
+    assert {setting: recipe[setting] for setting in printed} == printed
+    assert recipe["epochs"] * recipe["steps_per_epoch"] == 3000
+
+
+def test_what_the_codegans_print_of_adam_reaches_each_optimizer():
+    recipe = recipes.get("codegan-mnist")
+    model = recipes.build(recipe, recipes.resolve(recipe, {"filters": 2}), (64, 64, 1))
+    assert (model.d_optimizer.beta_1, model.g_optimizer.beta_1) == (0.5, 0.4)
+    for optimizer in (model.d_optimizer, model.g_optimizer):
+        assert (optimizer.epsilon, optimizer.weight_decay) == (1e-8, 1e-5)
+        assert float(optimizer.learning_rate) == pytest.approx(2e-4)
+    assert (model.code_weight, model.code_loss, model.stages) == (0.012, "l2", 1)
 
 
 def test_settings_reach_the_model():
