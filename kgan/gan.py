@@ -319,7 +319,8 @@ class GAN(keras.Model):
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
             callbacks: Keras' and kgan's own. At most one `Checkpoint` among them.
-            verbose, shuffle, steps_per_epoch, **kwargs: Keras' own.
+            verbose: Keras' own; in a notebook pass 0, or a `LivePlot`, beside which "auto" shows no progress bar.
+            shuffle, steps_per_epoch, **kwargs: Keras' own.
 
         Raises:
             ValueError: before training: images of another shape than the discriminator's or outside [-1, 1] (of
@@ -354,6 +355,9 @@ class GAN(keras.Model):
         checkpoint, *others = [each for each in watchers if hasattr(each, "taken_up")] or [None]
         if others:
             raise ValueError("there are several checkpoints among the callbacks: a run has one")
+        for live in [each for each in watchers if hasattr(each, "beside")]:  # callbacks.LivePlot
+            live.beside = watchers
+            verbose = 0 if verbose == "auto" else verbose  # it shows how far training is
         with checkpoint.taken_up(self, watchers, x, pace, epochs) if checkpoint else contextlib.nullcontext() as begun:
             done = 0  # steps of the first epoch, when a checkpoint was taken up in the middle of it
             if begun:

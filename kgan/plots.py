@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MARGIN = 2  # pixels between the images of a grid, and around them
 PAPER = 255  # margins are white: fakes of digits are black at the edges
 CAPTION_HEIGHT = 22  # pixels
+DASHBOARD_HEIGHT = 466  # pixels: of 8 × 8 digits
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -245,7 +247,7 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     Args:
         history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`. A `frechet` of some of the epochs
             (NaN in the others) has a panel of its own.
-        epochs: their numbers; by default from 1.
+        epochs: their numbers; by default from 1. There may be none yet.
 
     Returns:
         A matplotlib figure; a notebook shows it as it is, `savefig` writes it.
@@ -270,6 +272,8 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
         for (key, label), colour in zip(curves.items(), ("tab:blue", "tab:orange"), strict=True):
             axis.plot(epochs, history[key], color=colour, label=label, marker=marker)
         axis.grid(alpha=0.3)
+    if not len(epochs):
+        losses.set(xlim=(0, 1), ylim=(0, 2))
     losses.set_ylabel("loss")
     losses.legend()
     probabilities.axhline(0.5, color="black", linewidth=1, linestyle="--", label="cannot tell (0.5)")
@@ -368,6 +372,48 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
         axis.grid(alpha=0.3)
         axis.legend()
     return figure
+
+
+def dashboard(
+    grid: Image.Image,
+    history: Mapping[str, Sequence[float]],
+    epochs: Sequence[int] | None = None,
+    *,
+    caption: str = "",
+    note: str | None = None,
+) -> Image.Image:
+    """A grid of samples beside the curves of `loss_curves`, in one picture of one size.
+
+    Args:
+        grid: see `image_grid`; a large one is made smaller.
+        history, epochs: see `loss_curves`.
+        caption: a line above.
+        note: text below, on two lines at most; None leaves no room for it.
+
+    Returns:
+        A picture, "RGB".
+
+    Example:
+        >>> history = {"d_loss": [1.3], "g_loss": [0.7], "d_real": [0.6], "d_fake": [0.4]}
+        >>> dashboard(Image.new("L", (466, 466)), history, caption="epoch 1").size
+        (1017, 488)
+    """
+    figure = loss_curves(history, epochs)
+    figure.set_dpi(DASHBOARD_HEIGHT / figure.get_figheight())
+    figure.canvas.draw()
+    curves = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    side, lines = DASHBOARD_HEIGHT, textwrap.wrap(note or "", (DASHBOARD_HEIGHT + curves.width) // 8, max_lines=2)
+    if (scale := side / max(grid.size)) < 1:
+        grid = grid.resize((round(grid.width * scale), round(grid.height * scale)), Image.Resampling.LANCZOS)
+    below = CAPTION_HEIGHT + side
+    size = side + 4 * MARGIN + curves.width, below + (0 if note is None else 2 * CAPTION_HEIGHT)
+    board = Image.new("RGB", size, "white")
+    board.paste(grid.convert("RGB"), (0, CAPTION_HEIGHT))
+    board.paste(curves, (side + 4 * MARGIN, CAPTION_HEIGHT))
+    for top, line in ((0, caption), *((below + number * CAPTION_HEIGHT, line) for number, line in enumerate(lines))):
+        place = MARGIN + 1, top + CAPTION_HEIGHT // 2
+        ImageDraw.Draw(board).text(place, line, fill="black", font=_font(), anchor="lm")
+    return board
 
 
 def _figure() -> Figure:

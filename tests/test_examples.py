@@ -18,6 +18,7 @@ MODULES = (
     "callbacks.base",
     "callbacks.checkpoint",
     "callbacks.doctor",
+    "callbacks.live",
     "callbacks.pictures",
     "callbacks.quality",
     "callbacks.records",

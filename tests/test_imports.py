@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "quality": {"quality.figures", "quality.features", "quality.evaluation"},
     "speed": {"gan"},
     "callbacks.base": set(),
+    "callbacks.live": {"callbacks.pictures", "plots"},
     "callbacks.pictures": {"callbacks.base", "losses", "plots", "runs"},
     "callbacks.records": {"callbacks.base", "runs"},
     "callbacks.checkpoint": {"callbacks.base", "runs"},
@@ -45,6 +46,7 @@ MAY_IMPORT = {
     "callbacks": {
         "callbacks.base",
         "callbacks.doctor",
+        "callbacks.live",
         "callbacks.pictures",
         "callbacks.quality",
         "callbacks.records",

@@ -9,6 +9,7 @@ callback, and on again in another process with a `Checkpoint` that resumes. They
 from kgan.callbacks.base import EpochCounter
 from kgan.callbacks.checkpoint import FORMAT, Checkpoint
 from kgan.callbacks.doctor import Doctor
+from kgan.callbacks.live import LivePlot
 from kgan.callbacks.pictures import ChosenEpochs, CodeColumns, CodeCurves, EpochGIF, LossCurves, SampleGrid, Samples
 from kgan.callbacks.quality import Quality
 from kgan.callbacks.records import HistoryCSV, StopOnNaN
@@ -23,6 +24,7 @@ __all__ = [
     "EpochCounter",
     "EpochGIF",
     "HistoryCSV",
+    "LivePlot",
     "LossCurves",
     "Quality",
     "SampleGrid",

@@ -1,0 +1,135 @@
+"""One figure that is redrawn in place while `fit` runs in a notebook."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PIL import Image
+
+from kgan import plots
+from kgan._backend import keras
+from kgan.callbacks.pictures import Samples
+
+CURVES = ("d_loss", "g_loss", "d_real", "d_fake")
+PATIENCE = 5  # seconds of a long epoch after which it is drawn anew
+SHARE = 0.1  # of the time that drawing may take
+
+
+class LivePlot(Samples):
+    """Shows samples and curves in a notebook while `fit` runs, in one figure that is redrawn in place.
+
+    It is redrawn after each epoch, and every few seconds within long ones. Where epochs are so short that drawing would
+    take more than a tenth of the time, some are passed over, but never the last. If a `Doctor` is among the callbacks
+    of this `fit`, what it says last stands below.
+
+    It takes the place of Keras' progress bar: `fit` shows none beside it, unless told to by `verbose=1`.
+
+    Args:
+        rows, columns, seed: of the samples: see `Samples`.
+
+    Raises:
+        ValueError: for rows or columns below 1.
+        RuntimeError: from `fit`, before training, outside a notebook.
+
+    Example:
+        >>> watcher = LivePlot(rows=4)  # and in a notebook: model.fit(images, epochs=30, callbacks=[watcher])
+    """
+
+    def __init__(self, *, rows: int = 8, columns: int = 8, seed: int = 0) -> None:
+        super().__init__(rows=rows, columns=columns, seed=seed)
+        self.beside: Sequence[keras.callbacks.Callback] = ()  # all callbacks of this `fit`, which fills it in
+        self._epochs: list[int] = []
+        self._history: dict[str, list[float]] = {name: [] for name in CURVES}
+        self._show: Callable[[bytes], None] | None = None
+        self._began = self._drawn = 0.0  # when `fit` did, when the figure was
+        self._takes = 0.0  # seconds, to draw it
+        self._done = self._left = 0  # epochs of this `fit`
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._show = _display()
+        self._began, self._done, self._left = time.monotonic(), 0, 0
+        self._redraw(f"epoch {self.epoch}" if self.epoch else "before the first epoch")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._is_due(after=PATIENCE):
+            steps = self.params.get("steps")
+            self._redraw(f"epoch {self.epoch + 1}, step {batch + 1:,}" + (f" of {steps:,}" if steps else ""))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        self._epochs.append(self.epoch)
+        for name in CURVES:
+            self._history[name].append(float((logs or {}).get(name, float("nan"))))
+        self._done, self._left = self._done + 1, self.params.get("epochs", epoch + 1) - (epoch + 1)
+
+    # An epoch is drawn when the next one begins: all callbacks have seen it by then, the doctor too.
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self._done and self._is_due():
+            each = (time.monotonic() - self._began) / self._done
+            self._redraw(f"epoch {self._of_all()}: {each:.2g} s each, {each * self._left:.0f} s to go")
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        seconds = f"{time.monotonic() - self._began:.0f} s"
+        if self._left:
+            self._redraw(f"stopped after epoch {self._of_all()}: {seconds}")
+        else:
+            self._redraw(f"epoch {self.epoch}: {self._done} epochs in {seconds}")
+
+    def _of_all(self) -> str:
+        return f"{self.epoch} of {self.epoch + self._left}"
+
+    def _is_due(self, after: float = 0.0) -> bool:
+        return time.monotonic() - self._drawn > max(after, self._takes / SHARE)
+
+    def _redraw(self, caption: str) -> None:
+        began = time.monotonic()
+        self._show(_png(self.picture(caption)))
+        self._drawn = time.monotonic()
+        self._takes = self._drawn - began
+
+    def picture(self, caption: str = "") -> Image.Image:
+        """The figure, as it is now."""
+        found = [each.line for each in self.beside if hasattr(each, "line")]
+        return plots.dashboard(
+            self.draw(), self._history, self._epochs, caption=caption, note=found[0] if found else None
+        )
+
+    def get_state(self) -> dict[str, Any]:
+        return {**super().get_state(), "epochs": self._epochs, "history": self._history}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._epochs, self._history = state["epochs"], state["history"]
+
+
+def _display() -> Callable[[bytes], None]:
+    """A new display in this notebook: what is shown by it takes the place of what was shown before."""
+    try:
+        from IPython import display, get_ipython
+    except ImportError:
+        shell = None
+    else:
+        shell = get_ipython()
+    if not hasattr(shell, "kernel"):  # the shell of a notebook has one, that of a terminal has not
+        raise RuntimeError(
+            "LivePlot draws in a notebook, and this is none: EpochGIF and LossCurves draw into files, anywhere"
+        )
+    handle = display.DisplayHandle()
+    begun = False
+
+    def show(png: bytes) -> None:
+        nonlocal begun
+        (handle.update if begun else handle.display)(display.Image(data=png, format="png"))
+        begun = True
+
+    return show
+
+
+def _png(picture: Image.Image) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "png")
+    return written.getvalue()

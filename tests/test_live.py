@@ -1,0 +1,196 @@
+import base64
+import io
+import sys
+from types import SimpleNamespace
+
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+import kgan
+from kgan import callbacks, plots
+from kgan._backend import keras
+from kgan.callbacks import live
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """A notebook that is none: what it was told to show, and the display that it was told to show it in."""
+    messages = []
+    display = pytest.importorskip("IPython.display")
+
+    class Handle(display.DisplayHandle):
+        def display(self, picture):
+            messages.append(("new", self.display_id, picture.data))
+
+        def update(self, picture):
+            messages.append(("again", self.display_id, picture.data))
+
+    monkeypatch.setattr(display, "DisplayHandle", Handle)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setattr(live, "SHARE", 1e9)  # every epoch is drawn, however short,
+    monkeypatch.setattr(live, "PATIENCE", 1e9)  # and nothing else, however slow the machine
+    return messages
+
+
+class Says(keras.callbacks.Callback):
+    """A doctor, of a kind."""
+
+    line = "Nothing to say yet."
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.line = f"All is well after epoch {epoch + 1}."
+
+
+def test_one_display_of_a_real_kernel_is_updated_in_place():
+    """Thirty epochs, one picture, and not a word beside it."""
+    source = """
+import kgan
+images = kgan.data.load("digits", image_size=16)[:128]
+model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=4)
+model.compile()
+kgan.callbacks.live.SHARE = kgan.callbacks.live.PATIENCE = 1e9  # every epoch is drawn, and nothing else
+history = model.fit(images, epochs=30, callbacks=[kgan.callbacks.LivePlot()])
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    messages = []
+
+    class Client(nbclient.NotebookClient):
+        def process_message(self, message, *arguments):
+            messages.append(message)
+            return super().process_message(message, *arguments)
+
+    Client(notebook, kernel_name="python3", timeout=300).execute()
+    pictures = [each for each in messages if each["msg_type"] in ("display_data", "update_display_data")]
+    assert [each["msg_type"] for each in pictures] == ["display_data"] + ["update_display_data"] * 30
+    assert len({each["content"]["transient"]["display_id"] for each in pictures}) == 1
+    (output,) = notebook.cells[0].outputs
+    assert (output.output_type, output.data["image/png"]) == (
+        "display_data",
+        pictures[-1]["content"]["data"]["image/png"],
+    )
+    with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as picture:
+        assert picture.height == plots.DASHBOARD_HEIGHT + plots.CAPTION_HEIGHT
+
+
+@pytest.mark.parametrize("name", ["GAN", "DCGAN", "CodeGAN"])
+def test_every_model_is_shown_from_before_the_first_epoch_to_the_last(name, digits, shown, capfd):
+    if name == "GAN":
+        model = kgan.GAN(kgan.networks.dense_generator((16, 16, 1)), kgan.networks.dense_discriminator((16, 16, 1)))
+    else:
+        model = getattr(kgan, name)((16, 16, 1), latent_dim=8, filters=4)
+    model.compile()
+    watcher = callbacks.LivePlot(rows=2, columns=3, seed=5)
+    history = model.fit(digits, batch_size=64, epochs=2, callbacks=[watcher]).history
+    assert [how for how, _, _ in shown] == ["new", "again", "again"]
+    assert capfd.readouterr().out == ""  # no progress bar
+    grid = plots.image_grid(model.generate(6, seed=5), columns=3)
+    expected = plots.dashboard(grid, history, [1, 2])
+    below = np.s_[plots.CAPTION_HEIGHT :]
+    with Image.open(io.BytesIO(shown[-1][2])) as picture:
+        np.testing.assert_array_equal(np.asarray(picture)[below], np.asarray(expected)[below])
+
+
+def test_the_progress_bar_comes_when_it_is_asked_for(small_dcgan, digits, shown, capfd):
+    small_dcgan().fit(digits, verbose=2, callbacks=[callbacks.LivePlot()])
+    assert "d_loss" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_doctor_stands_below_wherever_it_stands_in_the_list(first, small_dcgan, digits, shown, monkeypatch):
+    notes = []
+    drawn = plots.dashboard
+    monkeypatch.setattr(
+        plots, "dashboard", lambda *all, note, **more: notes.append(note) or drawn(*all, note=note, **more)
+    )
+    watchers = [Says(), callbacks.LivePlot()]
+    small_dcgan().fit(digits, epochs=2, callbacks=watchers if first else watchers[::-1])
+    assert notes == ["Nothing to say yet.", "All is well after epoch 1.", "All is well after epoch 2."]
+
+
+def test_a_second_fit_counts_on_in_a_display_of_its_own(small_dcgan, digits, shown):
+    model, watcher = small_dcgan(), callbacks.LivePlot()
+    histories = [model.fit(digits, epochs=epochs, callbacks=[watcher]).history for epochs in (1, 2)]
+    assert [how for how, _, _ in shown] == ["new", "again", "new", "again", "again"]
+    assert len({display for _, display, _ in shown}) == 2
+    state = watcher.get_state()
+    assert (state["epoch"], state["epochs"]) == (3, [1, 2, 3])
+    assert state["history"]["d_loss"] == histories[0]["d_loss"] + histories[1]["d_loss"]
+
+
+def test_a_resumed_run_shows_the_curves_of_the_whole(small_dcgan, digits, shown, tmp_path):
+    whole = small_dcgan().fit(digits, epochs=3, verbose=0).history
+    for epochs in (2, 3):
+        watcher = callbacks.LivePlot()
+        checkpoint = callbacks.Checkpoint(tmp_path, resume=True)
+        small_dcgan().fit(digits, epochs=epochs, callbacks=[watcher, checkpoint])
+    assert watcher.get_state() == {"epoch": 3, "epochs": [1, 2, 3], "history": {key: whole[key] for key in live.CURVES}}
+
+
+def test_it_changes_nothing_in_training(small_dcgan, digits, shown, monkeypatch):
+    monkeypatch.setattr(live, "PATIENCE", 0)  # drawn after each step as well
+    watched, alone = small_dcgan(), small_dcgan()
+    watched.fit(digits, epochs=2, callbacks=[callbacks.LivePlot()])
+    alone.fit(digits, epochs=2, verbose=0)
+    assert len(shown) > 8
+    for weight, expected in zip(watched.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkeypatch):
+    """A clock on which a step takes 1 s and a picture 2: every 20 s of training there is one."""
+    now = [0.0]
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(live, "SHARE", 0.1)
+    monkeypatch.setattr(live, "PATIENCE", 5)
+    watcher, drawn = callbacks.LivePlot(), []
+
+    def picture(caption):
+        now[0] += 2
+        drawn.append(caption)
+        return Image.new("RGB", (8, 8))
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            now[0] += 1
+
+    watcher.picture = picture
+    small_dcgan().fit(digits, epochs=12, callbacks=[Clock(), watcher])  # of 4 steps
+    assert drawn == [
+        "before the first epoch",
+        "epoch 6, step 1 of 4",
+        "epoch 11, step 2 of 4",
+        "epoch 12: 12 epochs in 54 s",
+    ]
+
+
+def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
+    now, captions = [0.0], []
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    watcher = callbacks.LivePlot()
+    watcher.picture = lambda caption: captions.append(caption) or Image.new("RGB", (8, 8))
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            now[0] += 1.5
+            self.model.stop_training = epoch == 2
+
+    small_dcgan().fit(digits, epochs=4, callbacks=[Clock(), watcher])
+    assert captions == [
+        "before the first epoch",
+        "epoch 1 of 4: 1.5 s each, 4 s to go",
+        "epoch 2 of 4: 1.5 s each, 3 s to go",
+        "stopped after epoch 3 of 4: 4 s",
+    ]
+
+
+@pytest.mark.parametrize("without", [True, False], ids=["no IPython", "no notebook"])
+def test_one_sentence_outside_a_notebook(without, small_dcgan, digits, monkeypatch):
+    if without:
+        monkeypatch.setitem(sys.modules, "IPython", None)
+    model = small_dcgan()
+    with pytest.raises(RuntimeError, match=r"^LivePlot draws in a notebook, and this is none: EpochGIF and"):
+        model.fit(digits, verbose=0, callbacks=[callbacks.LivePlot()])
+    assert int(model.step) == 0
