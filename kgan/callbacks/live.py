@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from kgan import plots
 from kgan._backend import keras
 from kgan.callbacks.pictures import Samples
 
-CURVES = ("d_loss", "g_loss", "d_real", "d_fake")
+CURVES = ("d_loss", "g_loss", "d_real", "d_fake", "frechet")
 PATIENCE = 5  # seconds of a long epoch after which it is drawn anew
 SHARE = 0.1  # of the time that drawing may take
 
@@ -23,7 +24,7 @@ class LivePlot(Samples):
 
     It is redrawn after each epoch, and every few seconds within long ones. Where epochs are so short that drawing would
     take more than a tenth of the time, some are passed over, but never the last. If a `Doctor` is among the callbacks
-    of this `fit`, what it says last stands below.
+    of this `fit`, what it found last stands below (it prints it as well, unless told not to by `say=None`).
 
     It takes the place of Keras' progress bar: `fit` shows none beside it, unless told to by `verbose=1`.
 
@@ -41,8 +42,7 @@ class LivePlot(Samples):
     def __init__(self, *, rows: int = 8, columns: int = 8, seed: int = 0) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
         self.beside: Sequence[keras.callbacks.Callback] = ()  # all callbacks of this `fit`, which fills it in
-        self._epochs: list[int] = []
-        self._history: dict[str, list[float]] = {name: [] for name in CURVES}
+        self._rows: list[dict[str, float]] = []  # the metrics of each epoch, with its number
         self._show: Callable[[bytes], None] | None = None
         self._began = self._drawn = 0.0  # when `fit` did, when the figure was
         self._takes = 0.0  # seconds, to draw it
@@ -60,9 +60,7 @@ class LivePlot(Samples):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
-        self._epochs.append(self.epoch)
-        for name in CURVES:
-            self._history[name].append(float((logs or {}).get(name, float("nan"))))
+        self._rows.append({"epoch": self.epoch, **{name: float(value) for name, value in (logs or {}).items()}})
         self._done, self._left = self._done + 1, self.params.get("epochs", epoch + 1) - (epoch + 1)
 
     # An epoch is drawn when the next one begins: all callbacks have seen it by then, the doctor too.
@@ -93,17 +91,18 @@ class LivePlot(Samples):
 
     def picture(self, caption: str = "") -> Image.Image:
         """The figure, as it is now."""
-        found = [each.line for each in self.beside if hasattr(each, "line")]
-        return plots.dashboard(
-            self.draw(), self._history, self._epochs, caption=caption, note=found[0] if found else None
-        )
+        history = {name: [row.get(name, math.nan) for row in self._rows] for name in CURVES}
+        found = [each.findings for each in self.beside if hasattr(each, "findings")]
+        note = None if not found else str(found[0][-1]) if found[0] else "The doctor finds nothing wrong."
+        epochs = [row["epoch"] for row in self._rows]
+        return plots.dashboard(self.draw(), history, epochs, caption=caption, note=note)
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "epochs": self._epochs, "history": self._history}
+        return {**super().get_state(), "rows": self._rows}
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
-        self._epochs, self._history = state["epochs"], state["history"]
+        self._rows = state["rows"]
 
 
 def _display() -> Callable[[bytes], None]:
