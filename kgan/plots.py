@@ -385,7 +385,7 @@ def dashboard(
     """A grid of samples beside the curves of `loss_curves`, in one picture of one size.
 
     Args:
-        grid: see `image_grid`; a large one is made smaller.
+        grid: see `image_grid`; it is brought to the height of the curves.
         history, epochs: see `loss_curves`.
         caption: a line above.
         note: text below, on two lines at most; None leaves no room for it.
@@ -402,8 +402,8 @@ def dashboard(
     figure.set_dpi(DASHBOARD_HEIGHT / figure.get_figheight())
     figure.canvas.draw()
     curves = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
-    side, lines = DASHBOARD_HEIGHT, textwrap.wrap(note or "", (DASHBOARD_HEIGHT + curves.width) // 8, max_lines=2)
-    if (scale := side / max(grid.size)) < 1:
+    side, lines = DASHBOARD_HEIGHT, textwrap.wrap(note or "", (DASHBOARD_HEIGHT + curves.width) // 7, max_lines=2)
+    if (scale := side / max(grid.size)) != 1:
         grid = grid.resize((round(grid.width * scale), round(grid.height * scale)), Image.Resampling.LANCZOS)
     below = CAPTION_HEIGHT + side
     size = side + 4 * MARGIN + curves.width, below + (0 if note is None else 2 * CAPTION_HEIGHT)
