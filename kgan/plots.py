@@ -5,6 +5,7 @@ Here images in [-1, 1] become pixels from 0 to 255.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import textwrap
@@ -423,6 +424,13 @@ def _figure() -> Figure:
 
     figure = Figure(figsize=(7, 6), layout="constrained")
     FigureCanvasAgg(figure)
+
+    def png() -> bytes:
+        written = io.BytesIO()
+        figure.savefig(written, format="png", dpi=80)
+        return written.getvalue()
+
+    figure._repr_png_ = png  # by which a notebook shows it; the figures that it knows by itself are those of pyplot
     return figure
 
 

@@ -54,7 +54,8 @@ model.compile()
 kgan.callbacks.live.SHARE = kgan.callbacks.live.PATIENCE = 1e9  # every epoch is drawn, and nothing else
 history = model.fit(images, epochs=30, callbacks=[kgan.callbacks.LivePlot()])
 """
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    figure = "kgan.plots.loss_curves(history.history)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in (source, figure)])
     messages = []
 
     class Client(nbclient.NotebookClient):
@@ -73,6 +74,7 @@ history = model.fit(images, epochs=30, callbacks=[kgan.callbacks.LivePlot()])
     )
     with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as picture:
         assert picture.height == plots.DASHBOARD_HEIGHT + plots.CAPTION_HEIGHT
+    assert "image/png" in notebook.cells[1].outputs[0].data  # without pyplot
 
 
 @pytest.mark.parametrize("name", ["GAN", "DCGAN", "CodeGAN"])
