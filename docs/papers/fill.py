@@ -48,7 +48,7 @@ def content(file: Path) -> object:
 
 
 def is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", text))
+    return bool(re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?", text))
 
 
 def written(value: float) -> str:
