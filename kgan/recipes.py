@@ -208,7 +208,7 @@ _STIFF_128 = {
 _CODE = {
     **_DCGAN,
     "latent_dim": Setting(
-        36, "not printed. 100 are too many for a digit to show: a third of their variance could be read, of 36 most"
+        36, "not printed. 100 are too many for a digit to show: a third of their variance was read, of 36 two thirds"
     ),
     "prior": Setting("normal", "printed: Gaussian"),
     "filters": Setting(32, "not printed; small, so that a laptop's CPU trains it in minutes"),

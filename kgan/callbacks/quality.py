@@ -98,8 +98,7 @@ class Quality(EpochCounter):
         yield "frechet", quality.frechet_distance(self._real, self.features.of(images))
         if self.features.probabilities:
             shares, sure = self._of_classes(images)
-            absent = quality.missing(self._shares, shares)
-            yield "classes", float(np.count_nonzero(self._shares) - len(absent))
+            yield "classes", float(quality.covered(self._shares, shares))
             yield "unplaced", float((sure < quality.SURE).mean())
 
     def _of_classes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

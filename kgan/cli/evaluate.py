@@ -41,7 +41,7 @@ def evaluate(
         from kgan import data, plots, quality
 
         held_out = data.held_out(settings["data"], settings["split"], settings["image_size"])
-        with _progress(4 + seeds) as progress:
+        with _progress(2 + seeds) as progress:
             measured = quality.evaluate(
                 lambda count, seed: model.generate(count, seed=seed),
                 real,

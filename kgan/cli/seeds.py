@@ -54,7 +54,8 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
     if len(trained) > 1:
         say(f"\nfigures of the last epoch over {len(trained)} seeds; ± is their standard deviation")
         with one_sentence():
-            last = {number: _last(runs.read_history(path / "history.csv")) for number, path in trained.items()}
+            files = {number: path / "history.csv" for number, path in trained.items()}  # none before the first epoch
+            last = {number: _last(runs.read_history(file)) for number, file in files.items() if file.exists()}
             table(*_figures(last))
     if failed:
         raise exit_with(f"not trained to the end: seed {', '.join(map(str, failed))}", 1)

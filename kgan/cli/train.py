@@ -206,8 +206,9 @@ def _train(
         minutes=settings["checkpoint_minutes"],
         resume=True,
     )
-    of_quality = _of_quality(settings, real, directory)
-    doctor = _doctor(real, of_quality, stop_when_sick)
+    with one_sentence():
+        of_quality = _of_quality(settings, real, directory)
+        doctor = _doctor(real, of_quality, stop_when_sick)
 
     def write_record(status: str) -> None:
         end = {"status": status, "epochs": checkpoint.epoch, "seconds": seconds(), "resumed": resumed}

@@ -12,6 +12,7 @@ from kgan.quality.evaluation import FIGURES, Quality, choose_features, evaluate
 from kgan.quality.features import SURE, Features, averaged, classifier, inception, pixels, tell_apart
 from kgan.quality.figures import (
     Manifold,
+    covered,
     divergence,
     diversity,
     frechet_distance,
@@ -31,6 +32,7 @@ __all__ = [
     "averaged",
     "choose_features",
     "classifier",
+    "covered",
     "divergence",
     "diversity",
     "evaluate",

@@ -132,7 +132,8 @@ def evaluate(
     real = _Seen(first, features)
     progress("real images against real images")
     floor = dict(_compared(real, _Seen(second, features), features, notes))
-    floor |= _told_apart(first, second, notes)
+    told_apart = {"floor": _told_apart(first, second, notes)}
+    del second  # large images take much memory
     training, of_real = _reference(labelled, held_out)
     copied = np.quantile(of_real[::2], 0.01)
     floor |= {"nearest": float(np.median(of_real)), "copies": float((of_real[1::2] < copied).mean())}
@@ -147,7 +148,7 @@ def evaluate(
         fake = _Seen(images, features)
         values = dict(_compared(real, fake, features, notes))
         if kept is None:
-            values |= _told_apart(first, images, notes)
+            told_apart["value"] = _told_apart(first, images, notes)
             kept = images[:SHOWN]
         positions, distances = figures.nearest(averaged(images[:OF_COPIES]), training)
         values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
@@ -160,9 +161,11 @@ def evaluate(
     measured = {}
     for name in FIGURES:
         values = [each[name] for each in of_seeds if name in each]
-        if values:
+        if len(values) == len(of_seeds):  # or the mean would leave out the worst
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
             measured[name] = {"value": float(np.mean(values)), "spread": spread, "floor": floor.get(name)}
+    if told_apart["value"] is not None:  # the costly one: of the first seed alone
+        measured["distinguishable"] = {"spread": None, **told_apart}
     report = {"features": features.name, "count": count, "seeds": list(seeds), "figures": measured}
     if fake_shares:
         of_fakes, of_data = np.mean(fake_shares, axis=0), figures.shares(real.labels, len(features.names))
@@ -192,7 +195,7 @@ def _compared(real: _Seen, fake: _Seen, features: Features, notes: list[str]) ->
         notes.append(f"{len(real.features)} images are too few for precision, recall, density and coverage")
     if real.labels is not None:
         of_data, of_fakes = (figures.shares(each.labels, len(features.names)) for each in (real, fake))
-        yield "classes", float(np.count_nonzero(of_data) - len(figures.missing(of_data, of_fakes)))
+        yield "classes", float(figures.covered(of_data, of_fakes))
         divergence = figures.divergence(of_data, of_fakes)
         if np.isfinite(divergence):
             yield "kl", divergence
@@ -201,12 +204,12 @@ def _compared(real: _Seen, fake: _Seen, features: Features, notes: list[str]) ->
         yield "unplaced", float((fake.sure < SURE).mean())
 
 
-def _told_apart(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> dict[str, float]:
+def _told_apart(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> float | None:
     try:
-        return {"distinguishable": tell_apart(real[:OF_A_KIND], fake[:OF_A_KIND])}
+        return tell_apart(real[:OF_A_KIND], fake[:OF_A_KIND])
     except ValueError as error:
         notes.append(str(error))
-        return {}
+        return None
 
 
 def _reference(labelled: Labelled, held_out: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -64,8 +64,8 @@ def classifier(labelled: Labelled) -> Features:
         raise ValueError(
             f"{len(labelled.images)} images of {len(labelled.names)} classes are too few to train a classifier on"
         )
-    size = min(LARGEST, max(labelled.images.shape[1:3]))
-    network = _network((size, size, labelled.images.shape[3]), len(labelled.names))
+    height, width, channels = averaged(labelled.images[:1]).shape[1:]
+    network = _network((height, width, channels), len(labelled.names))
     file = cache_directory() / "classifiers" / f"{_fingerprint(labelled)}.npz"
     accuracy = _remembered(network, file)
     if accuracy is None:
@@ -78,7 +78,7 @@ def classifier(labelled: Labelled) -> Features:
     both = keras.Model(network.inputs, [network.layers[-2].output, network.output])
     run = tf.function(lambda images: both(_averaged(images, LARGEST), training=False), reduce_retracing=True)
     return Features(
-        f"classifier of these data at {size} × {size} pixels, right on {accuracy:.1%} of held-out images",
+        f"classifier of these data at {height} × {width} pixels, right on {accuracy:.1%} of held-out images",
         lambda images: _in_batches(lambda batch: run(batch)[0], images),
         labelled.names,
         lambda images: _in_batches(lambda batch: tf.nn.softmax(run(batch)[1]), images),

@@ -204,6 +204,16 @@ def missing(real_shares: np.ndarray, fake_shares: np.ndarray) -> list[int]:
     return [int(each) for each in np.flatnonzero((real_shares > 0) & (fake_shares < COVERED * real_shares))]
 
 
+def covered(real_shares: np.ndarray, fake_shares: np.ndarray) -> int:
+    """How many of the data's classes are not missing.
+
+    Example:
+        >>> covered(np.array([0.5, 0.5]), np.array([0.99, 0.01]))
+        1
+    """
+    return int(np.count_nonzero(real_shares)) - len(missing(real_shares, fake_shares))
+
+
 def divergence(real_shares: np.ndarray, fake_shares: np.ndarray) -> float:
     """The Kullback-Leibler divergence of the fakes' classes from the data's, Σ f log(f / r), in nats.
 
