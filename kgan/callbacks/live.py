@@ -71,11 +71,7 @@ class LivePlot(Samples):
             self._redraw(f"epoch {self._of_all()}: {each:.2g} s each, {each * self._left:.0f} s to go")
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        seconds = f"{time.monotonic() - self._began:.0f} s"
-        if self._left:
-            self._redraw(f"stopped after epoch {self._of_all()}: {seconds}")
-        else:
-            self._redraw(f"epoch {self.epoch}: {self._done} epochs in {seconds}")
+        self._redraw(("stopped after " if self._left else "") + f"epoch {self._of_all()}")
 
     def _of_all(self) -> str:
         return f"{self.epoch} of {self.epoch + self._left}"

@@ -93,7 +93,7 @@ for network in (dcgan.generator, dcgan.discriminator):
     print(network.name)
     for row in networks.rows(network):
         shape = " × ".join(str(size) for size in row.shape)
-        print(f"   {row.layer:52} → {shape:12} {row.parameters:9,} parameters")
+        print(f"   {row.layer:58} → {shape:12} {row.parameters:9,} parameters")
     print()
 
 # %% [markdown]
@@ -147,7 +147,7 @@ plots.side_by_side([plots.image_grid(each[:36], 6, zoom=1) for each in samples.v
 
 # %% [markdown]
 # "Clearer edges", say Ding, Shao and Ren. An edge is clear where neighbouring pixels agree but for a few jumps. A
-# measure of speckle: the mean difference between a pixel and the one to its right, where the digits are,
+# measure of speckle: the mean difference between a pixel and the one to its right,
 #
 # $$s = \frac{1}{N} \sum |x_{i, j+1} - x_{i, j}|$$
 #

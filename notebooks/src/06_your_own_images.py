@@ -102,7 +102,7 @@ plots.image_grid(images[:24], columns=12, zoom=2)
 # %%
 model = kgan.DCGAN(image_shape=images.shape[1:], filters=8 if SMALL else 32)
 for row in kgan.networks.rows(model.generator):
-    print(f"{row.layer:52} → {' × '.join(map(str, row.shape))}")
+    print(f"{row.layer:58} → {' × '.join(map(str, row.shape))}")
 
 # %% [markdown]
 # Few pictures are a danger: the discriminator may learn them by heart, and then nothing that the generator tries is
@@ -126,10 +126,11 @@ history = model.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.L
 Picture("runs/fish.gif")
 
 # %% [markdown]
-# Colour comes first, then where the fish ends and the water begins, then fins and eyes. With label smoothing `d_real`
-# aims at 0.9, not at 1.
+# First comes the place of the fish in the water, the same for all codes and in one colour; then colours that differ
+# from fish to fish; fins and eyes come last. With label smoothing `d_real` aims at 0.9, not at 1.
 #
-# Generated beside real:
+# Generated beside real. Which of the two has smoother colours, which has sharper stripes, and are there any stripes at
+# all?
 
 # %%
 samples = model.generate(36, seed=1)
