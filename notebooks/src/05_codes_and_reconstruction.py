@@ -2,7 +2,7 @@
 # # Codes and reconstruction
 #
 # **What you will see:** a discriminator that not only judges an image but reads the code that it was drawn from; real
-# digits turned into codes and drawn again; spoilt digits repaired; and a walk from one *real* digit to another.
+# digits turned into codes and drawn again; spoilt digits drawn anew; and a walk from one *real* digit to another.
 #
 # **How long it takes:** 10 to 15 minutes to read, about three minutes to run on two CPU cores, offline.
 #
@@ -20,6 +20,7 @@ SMALL = os.environ.get("KGAN_NOTEBOOKS") == "small"  # for a quick run of the wh
 DATA = "digits"  # or "mnist": 60,000 images, downloaded once; then 5 epochs will do
 EPOCHS = 1 if SMALL else 50
 REFINE = 5 if SMALL else 100
+CODE = 36  # units of a code: a small drawing does not show 100 numbers
 
 all_images = data.load(DATA)
 shown, images = all_images[:10], all_images[10:]  # ten are kept from training
@@ -37,16 +38,18 @@ plots.image_grid(shown, columns=10)
 # $$l_{code} = \|z - \hat z\|^2, \qquad l_{total} = w \cdot l_{code} + (1 - w) \cdot l_{DCGAN}, \qquad w = 0.012$$
 #
 # (equations 2 and 3), and *both* networks descend it: the discriminator by reading better, the generator by drawing
-# images whose codes can be read. $w$ is small because $l_{code}$ is a sum over 100 numbers: somebody who always guesses
-# 0 pays
+# images whose codes can be read. $w$ is small because $l_{code}$ is a sum over all units of a code: somebody who always
+# guesses 0 pays
 
 # %%
-guessing = losses.code_loss_of_guessing(100, "normal", "l2")
+guessing = losses.code_loss_of_guessing(CODE, "normal", "l2")
 print(f"l_code of guessing 0: {guessing:.0f}; times w: {0.012 * guessing:.1f}")
 print(f"l_DCGAN of one who cannot tell: {2 * np.log(2):.1f}")
 
 # %%
-model = kgan.CodeGAN(image_shape=images.shape[1:], filters=8 if SMALL else 32, code_weight=0.012, noise=0.1)
+model = kgan.CodeGAN(
+    image_shape=images.shape[1:], latent_dim=CODE, filters=8 if SMALL else 32, code_weight=0.012, noise=0.1
+)
 print("outputs of the discriminator:", [shape[1:] for shape in model.discriminator.output_shape])
 print("weights in the two heads:", [model.discriminator.layers[i].count_params() for i in (-2, -1)])
 
@@ -72,7 +75,7 @@ Image.open("runs/codes.png").resize((560, 480), Image.Resampling.LANCZOS)
 # %% [markdown]
 # ## Code, image, code, image
 #
-# Figure 6 of the paper. In columns: a code, drawn as 10 × 10 squares; what is generated from it; the code that the
+# Figure 6 of the paper. In columns: a code, drawn as 6 × 6 squares; what is generated from it; the code that the
 # discriminator reads from that; what is generated from the code that was read; and what comes of reading and drawing
 # once more.
 
@@ -145,15 +148,16 @@ for name, each in (("rebuilt", rebuilt), ("refined", refined), ("another digit",
 rows, labels, distances = [shown], ["real"], []
 for how in data.DEGRADATIONS:
     spoilt, known = data.degrade(shown, how)
-    repaired = model.reconstruct(spoilt, refine=REFINE, known=known) if how == "mask" else model.reconstruct(spoilt)
-    rows += [spoilt, repaired]
-    labels += [how, "repaired"]
-    distances.append([np.sqrt(np.mean((each - shown) ** 2)) for each in (spoilt, repaired)])
+    anew = model.reconstruct(spoilt, refine=REFINE, known=known) if how == "mask" else model.reconstruct(spoilt)
+    rows += [spoilt, anew]
+    labels += [how, "drawn anew"]
+    distances.append([np.sqrt(np.mean((each - shown) ** 2)) for each in (spoilt, anew)])
 plots.with_row_labels(plots.image_grid(np.concatenate(rows), columns=10), labels)
 
 # %% [markdown]
 # Noise the discriminator has met in training, blur and grey squares it has not: what it reads there is a guess. How far
-# from the real digit is each, before and after?
+# from the real digit is each, before and after? Where the second number is the larger one, drawing it anew has only
+# made it worse.
 
 # %%
 for how, (before, after) in zip(data.DEGRADATIONS, distances, strict=True):
@@ -167,7 +171,7 @@ for how, (before, after) in zip(data.DEGRADATIONS, distances, strict=True):
 # %%
 ends = model.encode(shown[:8], refine=REFINE)
 walks = latent.interpolate(ends[:4], ends[4:], steps=10)
-pictures = model.generate(walks.reshape(-1, 100)).reshape(4, 10, 28, 28, 1)
+pictures = model.generate(walks.reshape(-1, CODE)).reshape(4, 10, 28, 28, 1)
 with_ends = np.concatenate([shown[:4, None], pictures, shown[4:8, None]], axis=1)
 plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 
@@ -211,7 +215,7 @@ plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 #
 # ```python
 # for weight in (0, 0.2):
-#     other = kgan.CodeGAN(images.shape[1:], filters=32, code_weight=weight, noise=0.1)
+#     other = kgan.CodeGAN(images.shape[1:], CODE, filters=32, code_weight=weight, noise=0.1)
 #     other.compile()
 #     other.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
 #     z_read = other.encode(other.generate(z))

@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 SMALL = os.environ.get("KGAN_NOTEBOOKS") == "small"  # for a quick run of the whole notebook
 COUNT = 128 if SMALL else 1000
 EPOCHS = 1 if SMALL else 60
-FOLDER = Path("pictures")  # or that of your own images
+FOLDER = Path("runs/pictures")  # or that of your own images
 SIZE = 32  # pixels; a network for 64 takes four times as long
 
 # %% [markdown]
@@ -55,7 +55,7 @@ def fish(random):
     return picture
 
 
-FOLDER.mkdir(exist_ok=True)
+FOLDER.mkdir(parents=True, exist_ok=True)
 random = np.random.default_rng(0)
 for number in range(COUNT):
     fish(random).resize((64, 64), Image.Resampling.LANCZOS).save(FOLDER / f"fish-{number:04}.png")
