@@ -8,6 +8,7 @@ the recipes gan-mnist and dcgan-mnist, grey images; all take turns, and medians 
 """
 
 import argparse
+from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ from kgan import networks, recipes, runs, speed
 KINDS = {"dense": "gan-mnist", "convolutional": "dcgan-mnist"}
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--out", help="a PNG of the table")
+parser.add_argument("--out", help="a PNG of the table; its numbers go into a JSON file beside it")
 parser.add_argument("--sizes", default="28,64,128", help="height and width in pixels")
 parser.add_argument("--batch-size", type=int, default=64)
 arguments = parser.parse_args()
@@ -71,4 +72,10 @@ if arguments.out:
     figure.suptitle(title)
     with runs.replacing(arguments.out) as temporary:
         figure.savefig(temporary, dpi=100)
+    by_size = {
+        what: {f"{kind} {size}": figures[kind, size] for kind, size in names} for what, figures in measured.items()
+    }
+    generators = {f"{kind} {size}": networks.multiply_adds(of_name[kind, size].generator) for kind, size in names}
+    report = {"machine": title, "multiply-adds of the generator": generators, **by_size}
+    runs.write_json(Path(arguments.out).with_suffix(".json"), report)
     print(arguments.out)
