@@ -19,6 +19,10 @@ import nbformat
 HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "src").glob("*.py"))
 MOST_BYTES = 2_000_000
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 # After the title of each. The badge opens Colab, where the notebook is uploaded: that needs no address of a repository.
 COLAB = """\
@@ -57,10 +61,7 @@ def cells(source: Path) -> list[tuple[str, str]]:
 def notebook(source: Path) -> nbformat.NotebookNode:
     """A lesson without outputs."""
     made = nbformat.v4.new_notebook()
-    made.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
+    made.metadata = dict(METADATA)
     for number, (kind, text) in enumerate(cells(source)):
         new = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
         made.cells.append(new(text, id=f"cell-{number:02}"))
@@ -79,14 +80,29 @@ def run(made: nbformat.NotebookNode) -> None:
     with tempfile.TemporaryDirectory() as directory:
         where = {"metadata": {"path": directory}}
         nbclient.NotebookClient(made, timeout=None, kernel_name="python3", resources=where).execute()
+    made.metadata = dict(METADATA)  # without the version of this Python
     for cell in made.cells:
         cell.metadata.pop("execution", None)  # when each began and ended
+        if "outputs" in cell:
+            cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", ()):
             pictures = output.get("data", {})
             if "image/png" in pictures:
                 pictures.pop("image/jpeg", None)  # Pillow offers both
             elif "image/gif" in pictures:  # which nbconvert leaves out; a browser goes by the bytes, not by the name
                 pictures["image/png"] = pictures.pop("image/gif")
+
+
+def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Outputs with prints that follow each other made one: they arrive in pieces, of another size each time."""
+    found: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        before = found[-1] if found else None
+        if before and output.output_type == before.output_type == "stream" and output.name == before.name:
+            before.text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def complaints(made: nbformat.NotebookNode) -> list[str]:

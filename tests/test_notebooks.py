@@ -37,6 +37,15 @@ def test_a_source_by_hand():
     ]
 
 
+def test_prints_that_arrive_in_pieces_are_joined():
+    def printed(text, name="stdout"):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    shown = nbformat.v4.new_output("display_data")
+    found = build.joined([printed("a\n"), printed("b\n"), shown, printed("c\n"), printed("d\n", "stderr")])
+    assert [each.get("text") for each in found] == ["a\nb\n", None, "c\n", "d\n"]
+
+
 def test_cells_are_those_of_the_source(source, notebook):
     assert [(cell.cell_type, cell.source) for cell in notebook.cells] == build.cells(source)
 
