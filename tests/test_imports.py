@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "dcgan": {"gan", "networks", "losses"},
     "codegan": {"dcgan", "gan", "latent", "losses"},
     "quality.figures": set(),
-    "quality.features": {"data", "folders"},
+    "quality.features": {"data", "folders", "quality.figures"},
     "quality.evaluation": {"quality.figures", "quality.features", "data"},
     "quality": {"quality.figures", "quality.features", "quality.evaluation"},
     "speed": {"gan"},

@@ -283,7 +283,9 @@ def test_the_callback_measures_every_few_epochs_and_keeps_the_best(real, classif
     column = lines[0].split(",").index("frechet")
     assert [line.split(",")[column] == "" for line in lines[1:]] == [False, False, True, False]
     assert watcher.best == ([1, 2, 4][int(np.argmin(distances))], min(distances))
-    expected = quality.frechet_distance(watcher._real, classifier.of(kgan.load_model(file).generate(100, seed=0)))
+    expected = quality.frechet_distance(
+        watcher._real.features, classifier.of(kgan.load_model(file).generate(100, seed=0))
+    )
     assert expected == pytest.approx(min(distances), rel=1e-6)
     again = callbacks.Quality(real, count=100, features=classifier)
     again.set_state(json.loads(json.dumps(watcher.get_state())))

@@ -1,4 +1,4 @@
-"""Puts the numbers of `results/` and the settings of the recipes into the pages of this folder.
+"""Puts the numbers of `results/` and the settings of the recipes into the pages of this folder, and into the README.
 
     python docs/papers/fill.py
 
@@ -14,15 +14,17 @@ import re
 from pathlib import Path
 
 from kgan import recipes
+from kgan.cli.console import number as written
 
 HERE = Path(__file__).parent
-NUMBER = re.compile(r'\[[^\[\]]*\]\((results/[^)\s]+) "([^"]+)"\)')
+PAGES = (*sorted(HERE.glob("*.md")), HERE.parents[1] / "README.md")
+NUMBER = re.compile(r'\[[^\[\]]*\]\(((?:docs/papers/)?(results/[^)\s]+)) "([^"]+)"\)')
 RECIPE = re.compile(r"(<!-- recipe: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def filled(page: str) -> str:
     """The page with the numbers and settings that belong there."""
-    page = NUMBER.sub(lambda found: f'[{number(found[1], found[2])}]({found[1]} "{found[2]}")', page)
+    page = NUMBER.sub(lambda found: f'[{number(found[2], found[3])}]({found[1]} "{found[3]}")', page)
     return RECIPE.sub(lambda found: found[1] + settings(found[2]) + found[3], page)
 
 
@@ -51,11 +53,6 @@ def is_number(text: str) -> bool:
     return bool(re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?", text))
 
 
-def written(value: float) -> str:
-    """Three digits, and those before the point."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 def settings(name: str) -> str:
     """A recipe as a table: each setting, its value and the reason."""
     rows = [f"| `{key}` | {setting.value} | {setting.why} |\n" for key, setting in recipes.get(name).settings.items()]
@@ -63,5 +60,5 @@ def settings(name: str) -> str:
 
 
 if __name__ == "__main__":
-    for path in sorted(HERE.glob("*.md")):
+    for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

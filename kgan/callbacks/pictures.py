@@ -206,16 +206,15 @@ class LossCurves(EpochCounter):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         self._epochs.append(self.epoch)
-        for key, value in (logs or {}).items():
-            # What `Quality` measures every few epochs is NaN in the others.
+        figures = logs or {}
+        for key in {**self._history, **figures}:  # what `Quality` measures every few epochs is NaN in the others
             curve = self._history.setdefault(key, [])
-            curve += [math.nan] * (len(self._epochs) - 1 - len(curve)) + [float(value)]
+            curve += [math.nan] * (len(self._epochs) - 1 - len(curve)) + [float(figures.get(key, math.nan))]
         self._save()
 
     def draw(self) -> Figure:
         """The curves so far."""
-        missing = {key: [math.nan] * (len(self._epochs) - len(curve)) for key, curve in self._history.items()}
-        return plots.loss_curves({key: curve + missing[key] for key, curve in self._history.items()}, self._epochs)
+        return plots.loss_curves(self._history, self._epochs)
 
     def _save(self) -> None:
         with runs.replacing(self.path) as temporary:
@@ -242,8 +241,7 @@ class CodeCurves(LossCurves):
     """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._history.setdefault("iterations", []).append(int(self.model.step))
-        super().on_epoch_end(epoch, logs)
+        super().on_epoch_end(epoch, {**(logs or {}), "iterations": int(self.model.step)})
 
     def draw(self) -> Figure:
         guessing = losses.code_loss_of_guessing(self.model.latent_dim, self.model.prior, self.model.code_loss)

@@ -61,21 +61,17 @@ class Quality(EpochCounter):
         self.by = by
         self.seed = seed
         self.best: tuple[int, float] | None = None  # epoch and figure
-        self._real: np.ndarray | None = None
-        self._shares = np.zeros(0)
+        self._real: quality.Seen | None = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         if self._real is not None:
             return
         if isinstance(self.features, str):
             self.features = quality.choose_features(self.labelled, self.features)
-        if self.by != "frechet" and not self.features.probabilities:
+        if self.by != "frechet" and not self.features.names:
             raise ValueError(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
         rows = np.random.default_rng(0).permutation(len(self.labelled.images))[: self.count]
-        images = from_uint8(self.labelled.images[np.sort(rows)])
-        self._real = self.features.of(images)
-        if self.features.probabilities:
-            self._shares = self._of_classes(images)[0]
+        self._real = self.features.see(from_uint8(self.labelled.images[np.sort(rows)]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
@@ -94,17 +90,11 @@ class Quality(EpochCounter):
 
     def measure(self) -> Iterator[tuple[str, float]]:
         """The figures of the model as it is now."""
-        images = self.model.generate(self.count, seed=self.seed)
-        yield "frechet", quality.frechet_distance(self._real, self.features.of(images))
-        if self.features.probabilities:
-            shares, sure = self._of_classes(images)
-            yield "classes", float(quality.covered(self._shares, shares))
-            yield "unplaced", float((sure < quality.SURE).mean())
-
-    def _of_classes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        probabilities = self.features.probabilities(images)
-        shares = quality.shares(probabilities.argmax(axis=1), len(self.features.names))
-        return shares, probabilities.max(axis=1)
+        real, fake = self._real, self.features.see(self.model.generate(self.count, seed=self.seed))
+        yield "frechet", quality.frechet_distance(real.features, fake.features)
+        if fake.shares is not None:
+            yield "classes", float(quality.covered(real.shares, fake.shares))
+            yield "unplaced", float((fake.sure < quality.SURE).mean())
 
     def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "best": self.best}

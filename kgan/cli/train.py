@@ -314,8 +314,7 @@ def _doctor(real: Labelled, of_quality: Sequence[Quality], stop_when_sick: bool)
         typer.echo(f"doctor: {finding}", err=True)
 
     def classify(images: np.ndarray) -> np.ndarray | None:
-        probabilities = of_quality[0].features.probabilities
-        return probabilities(images) if probabilities else None
+        return of_quality[0].features.probabilities(images)  # chosen when training begins
 
     known = classify if of_quality else None
     return callbacks.Doctor(real.images, classify=known, say=say, stop_when_sick=stop_when_sick)

@@ -9,7 +9,7 @@ quality.report["figures"]["frechet"]                # {'value': â€¦, 'spread': â
 from __future__ import annotations
 
 from kgan.quality.evaluation import FIGURES, Quality, choose_features, evaluate
-from kgan.quality.features import SURE, Features, averaged, classifier, inception, pixels, tell_apart
+from kgan.quality.features import SURE, Features, Seen, averaged, classifier, inception, pixels, tell_apart
 from kgan.quality.figures import (
     Manifold,
     covered,
@@ -29,6 +29,7 @@ __all__ = [
     "Features",
     "Manifold",
     "Quality",
+    "Seen",
     "averaged",
     "choose_features",
     "classifier",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from kgan.data import Labelled, from_uint8
 from kgan.quality import figures
-from kgan.quality.features import LARGEST, SURE, Features, averaged, classifier, inception, pixels, tell_apart
+from kgan.quality.features import LARGEST, SURE, Features, Seen, averaged, classifier, inception, pixels, tell_apart
 
 # What each figure says, for tables; where a small one is good, where a large one is.
 FIGURES = {
@@ -75,8 +76,9 @@ def choose_features(labelled: Labelled, wanted: str = "auto") -> Features:
     try:
         return classifier(labelled)
     except ValueError as error:
-        note = f"{error}, so images are compared by {pixels(shape).name}, and nothing is said of classes"
-        return Features(**{**vars(pixels(shape)), "note": note})
+        instead = pixels(shape)
+        note = f"{error}, so images are compared by {instead.name}, and nothing is said of classes"
+        return dataclasses.replace(instead, note=note)
 
 
 def evaluate(
@@ -129,9 +131,9 @@ def evaluate(
         notes.append(features.note)
     order = np.random.default_rng(0).permutation(len(labelled.images))
     first, second = (from_uint8(labelled.images[np.sort(order[i * count :][:count])]) for i in range(2))
-    real = _Seen(first, features)
+    real = features.see(first)
     progress("real images against real images")
-    floor = dict(_compared(real, _Seen(second, features), features, notes))
+    floor = dict(_compared(real, features.see(second), notes))
     told_apart = {"floor": _told_apart(first, second, notes)}
     del second  # large images take much memory
     training, of_real = _reference(labelled, held_out)
@@ -139,23 +141,21 @@ def evaluate(
     floor |= {"nearest": float(np.median(of_real)), "copies": float((of_real[1::2] < copied).mean())}
 
     of_seeds: list[dict[str, float]] = []
-    fake_shares, kept = [], None
+    fake_shares = []
     for seed in seeds:
         progress(f"samples of seed {seed}")
         images = generate(count, seed)
         if images.shape[1:] != first.shape[1:]:
             raise ValueError(f"samples have shape {images.shape[1:]}, the real images {first.shape[1:]}")
-        fake = _Seen(images, features)
-        values = dict(_compared(real, fake, features, notes))
-        if kept is None:
-            told_apart["value"] = _told_apart(first, images, notes)
-            kept = images[:SHOWN]
+        fake = features.see(images)
+        values = dict(_compared(real, fake, notes))
         positions, distances = figures.nearest(averaged(images[:OF_COPIES]), training)
         values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
-        if seed == seeds[0]:
-            near = from_uint8(labelled.images[positions[:SHOWN]])
-        if fake.labels is not None:
-            fake_shares.append(figures.shares(fake.labels, len(features.names)))
+        if not of_seeds:  # of the first seed alone: the costly figure, and what is shown
+            told_apart["value"] = _told_apart(first, images, notes)
+            samples, near = images[:SHOWN], from_uint8(labelled.images[positions[:SHOWN]])
+        if fake.shares is not None:
+            fake_shares.append(fake.shares)
         of_seeds.append(values)
 
     measured = {}
@@ -164,39 +164,30 @@ def evaluate(
         if len(values) == len(of_seeds):  # or the mean would leave out the worst
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
             measured[name] = {"value": float(np.mean(values)), "spread": spread, "floor": floor.get(name)}
-    if told_apart["value"] is not None:  # the costly one: of the first seed alone
+    if told_apart["value"] is not None:
         measured["distinguishable"] = {"spread": None, **told_apart}
     report = {"features": features.name, "count": count, "seeds": list(seeds), "figures": measured}
     if fake_shares:
-        of_fakes, of_data = np.mean(fake_shares, axis=0), figures.shares(real.labels, len(features.names))
-        without = [features.names[each] for each in figures.missing(of_data, of_fakes)]
-        report["classes"] = {"names": list(features.names), "real": of_data.tolist(), "fake": of_fakes.tolist()}
-        report["classes"]["missing"] = without
-    return Quality({**report, "notes": list(dict.fromkeys(notes))}, kept, near)
+        of_fakes = np.mean(fake_shares, axis=0)
+        report["classes"] = {
+            "names": list(features.names),
+            "real": real.shares.tolist(),
+            "fake": of_fakes.tolist(),
+            "missing": [features.names[each] for each in figures.missing(real.shares, of_fakes)],
+        }
+    return Quality({**report, "notes": list(dict.fromkeys(notes))}, samples, near)
 
 
-class _Seen:
-    """Images as the features see them."""
-
-    def __init__(self, images: np.ndarray, features: Features) -> None:
-        self.features = features.of(images)
-        self.labels, self.sure = None, None
-        if features.probabilities:
-            probabilities = features.probabilities(images)
-            self.labels, self.sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-
-
-def _compared(real: _Seen, fake: _Seen, features: Features, notes: list[str]) -> Iterator[tuple[str, float]]:
+def _compared(real: Seen, fake: Seen, notes: list[str]) -> Iterator[tuple[str, float]]:
     yield "frechet", figures.frechet_distance(real.features, fake.features)
     yield "kid", figures.kernel_distance(real.features, fake.features)[0]
     if len(real.features) > figures.NEIGHBOURS:
         yield from figures.manifold(real.features, fake.features)._asdict().items()
     else:
         notes.append(f"{len(real.features)} images are too few for precision, recall, density and coverage")
-    if real.labels is not None:
-        of_data, of_fakes = (figures.shares(each.labels, len(features.names)) for each in (real, fake))
-        yield "classes", float(figures.covered(of_data, of_fakes))
-        divergence = figures.divergence(of_data, of_fakes)
+    if real.shares is not None:
+        yield "classes", float(figures.covered(real.shares, fake.shares))
+        divergence = figures.divergence(real.shares, fake.shares)
         if np.isfinite(divergence):
             yield "kl", divergence
         else:

@@ -6,12 +6,14 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.data import Labelled, from_uint8
 from kgan.folders import cache_directory
+from kgan.quality.figures import shares
 
 LARGEST = 32  # pixels: larger images are averaged to this size first
 STEPS = 1500  # of training the classifier
@@ -19,6 +21,20 @@ HELD_OUT = 5  # every fifth image is not trained on
 POOR = 0.6  # a classifier that is right less often is of no use
 SURE = 0.9  # an image is placed where a class has at least this probability
 FORMAT = 1  # of the cache
+
+
+class Seen(NamedTuple):
+    """Images as features see them.
+
+    Attributes:
+        features: (count, units), float32.
+        shares: of the classes, where there are any.
+        sure: the largest probability of each image's classes, likewise.
+    """
+
+    features: np.ndarray
+    shares: np.ndarray | None = None
+    sure: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -29,15 +45,27 @@ class Features:
         name: in words, to be named beside each figure.
         of: images, float32 in [-1, 1] → features (count, units), float32.
         names: of the classes, where there are any.
-        probabilities: images → (count, classes), where there are classes.
+        head: features → probabilities (count, classes), where there are classes.
         note: what should be known of them, or nothing.
     """
 
     name: str
     of: Callable[[np.ndarray], np.ndarray]
     names: tuple[str, ...] = ()
-    probabilities: Callable[[np.ndarray], np.ndarray] | None = None
+    head: Callable[[np.ndarray], np.ndarray] | None = None
     note: str = ""
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray | None:
+        """The probability of each class, (count, classes); None where there are no classes."""
+        return self.head(self.of(images)) if self.head else None
+
+    def see(self, images: np.ndarray) -> Seen:
+        """All that is compared of these images, from one pass through the network."""
+        features = self.of(images)
+        if not self.head:
+            return Seen(features)
+        probabilities = self.head(features)
+        return Seen(features, shares(probabilities.argmax(axis=1), len(self.names)), probabilities.max(axis=1))
 
 
 def classifier(labelled: Labelled) -> Features:
@@ -75,13 +103,15 @@ def classifier(labelled: Labelled) -> Features:
         raise ValueError(
             f"a small classifier is right on only {accuracy:.1%} of held-out images: it cannot tell how good others are"
         )
-    both = keras.Model(network.inputs, [network.layers[-2].output, network.output])
-    run = tf.function(lambda images: both(_averaged(images, LARGEST), training=False), reduce_retracing=True)
+    *_, last = network.layers
+    body = keras.Model(network.inputs, last.input)
+    of = tf.function(lambda images: body(_averaged(images, LARGEST), training=False), reduce_retracing=True)
+    head = tf.function(lambda features: tf.nn.softmax(last(features)), reduce_retracing=True)
     return Features(
         f"classifier of these data at {height} × {width} pixels, right on {accuracy:.1%} of held-out images",
-        lambda images: _in_batches(lambda batch: run(batch)[0], images),
+        lambda images: _in_batches(of, images),
         labelled.names,
-        lambda images: _in_batches(lambda batch: tf.nn.softmax(run(batch)[1]), images),
+        lambda features: _in_batches(head, features),
     )
 
 
