@@ -18,6 +18,15 @@ from kgan.cli import app
 SMALL = ["--batch-size", "256", "--set", "image_size=16", "--set", "filters=4", "--set", "latent_dim=8"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory):
+    """Keeps the tests out of the user's cache; pytest's workers share this one, so that one trains what all need."""
+    base = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KGAN_CACHE", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits():
     """128 real digits of 16 × 16 × 1."""

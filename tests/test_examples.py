@@ -79,7 +79,6 @@ def names(folder, images, models_used_again, tmp_path, monkeypatch):
     """What an example may speak of without saying where it comes from."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "cache"))
     figure = kgan.plots.loss_curves({key: [0.5] for key in ("d_loss", "g_loss", "d_real", "d_fake")})
     return {"kgan": kgan, "np": np, "tf": tf, "keras": keras, "Image": Image} | {
         "model": models_used_again.lend(new_model),

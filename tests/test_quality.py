@@ -22,10 +22,8 @@ def real():
 
 
 @pytest.fixture(scope="module")
-def classifier(real, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield quality.classifier(real)
+def classifier(real):
+    return quality.classifier(real)
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +140,13 @@ def test_classifier_of_other_labels_is_another(real, classifier, monkeypatch):
         quality.classifier(other)
 
 
-def test_a_damaged_classifier_is_trained_again(real, classifier, monkeypatch):
+def test_a_damaged_classifier_is_trained_again(real, classifier, monkeypatch, tmp_path):
     (file,) = (kgan.folders.cache_directory() / "classifiers").glob(f"{quality.features._fingerprint(real)}*")
-    content = file.read_bytes()
-    file.write_bytes(content[:1000])
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
+    (tmp_path / "classifiers").mkdir()
+    (tmp_path / "classifiers" / file.name).write_bytes(file.read_bytes()[:1000])
     monkeypatch.setattr(quality.features, "_train", lambda network, labelled: 0.77)
     assert "right on 77.0%" in quality.classifier(real).name
-    file.write_bytes(content)
 
 
 def test_tell_apart():
