@@ -198,12 +198,14 @@ def test_compare_says_what_does_not_compare(compared, kgan_command, tmp_path):
 
 
 def test_runs_of_any_name_are_compared(of_seeds, kgan_command, tmp_path):
-    """Bytes that are no text, a line break, and the same name twice."""
-    for name in ("a/run", "b/run", os.fsdecode(b"\xff"), "of two\nlines"):
+    """Bytes that are no text, a line break, the same name twice, and what looks like markup."""
+    names = "a[/b]/run", "b/run", os.fsdecode(b"\xff"), "of two\nlines", "[cats]"
+    for name in names:
         shutil.copytree(of_seeds[0] / "seed-0", tmp_path / name)
-    result = kgan_command("compare", "a/run", "b/run", os.fsdecode(b"\xff"), "of two\nlines")
+    result = kgan_command("compare", *names)
     assert result.exit_code == 0, result.output
-    assert "| a/run | b/run | \\udcff | of two lines |" in (tmp_path / "compare" / "compare.md").read_text()
+    assert "| a[/b]/run | b/run | \\udcff | of two lines | [cats] |" in (tmp_path / "compare/compare.md").read_text()
+    assert "[cats]" in result.output
 
 
 # Mistakes: one sentence, exit code 2, nothing written

@@ -225,6 +225,21 @@ def test_its_gradient_is_that_of_the_generators_step(loss, small_dcgan, digits):
     assert (record.gradient == record.full_gradient) == (loss == "non_saturating")
 
 
+def test_the_fakes_of_a_codegan_are_judged_with_its_noise(digits):
+    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4, noise=0.5)
+    model.compile()
+    watcher = callbacks.Doctor(digits)
+    fit(model, digits, 1, watcher)
+    fooled = watcher.measure({}).fooled
+    with keras.StatelessScope():
+        images = model.generator(model.sample_codes(128)[:32], training=True)
+        with_noise, without = (
+            np.mean(tf.sigmoid(model.judge(each).logits)) for each in (model.noisy(images, 1), images)
+        )
+    assert fooled == pytest.approx(with_noise, rel=1e-3)
+    assert fooled != pytest.approx(without, rel=1e-3)
+
+
 def test_its_figures_of_images_are_those_of_a_hand(digits):
     """Four images of two pixels: pairs of distance 0 and of distance 2 (root mean square), all at -1 or 1 but one."""
     generator = keras.Sequential([keras.Input((2,)), keras.layers.Reshape((1, 2, 1))])
@@ -332,6 +347,17 @@ def test_a_run_that_is_stopped_when_sick_keeps_its_last_healthy_checkpoint(small
 
 SICK = ["--set", "d_learning_rate=1e-9", "--set", "g_learning_rate=5e-3", "--batch-size", "32"]
 SMALL = ["--set", "image_size=16", "--set", "hidden_units=16", "--set", "latent_dim=8"]
+
+
+def test_the_command_does_without(kgan_command, tmp_path):
+    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 4, "--no-doctor")
+    assert result.exit_code == 0, result.output
+    assert "doctor: " not in result.output
+    assert runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")["findings"] == []
+    result = kgan_command("train", "gan-digits", "--out", "other", "--no-doctor", "--stop-when-sick")
+    assert result.exit_code == 2
+    assert "--stop-when-sick takes the doctor: leave out --no-doctor" in result.output
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_command_writes_down_what_it_finds(kgan_command, tmp_path):

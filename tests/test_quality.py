@@ -218,6 +218,20 @@ def test_a_copy_of_the_training_images_shows(halves, classifier):
     assert without_unseen["copies"]["value"] == 1
 
 
+def test_copies_show_where_the_data_hold_images_twice(halves, classifier):
+    training, _ = halves
+    twice = training._replace(images=np.tile(training.images, (2, 1, 1, 1)), labels=np.tile(training.labels, 2))
+    figures = evaluated(twice, classifier, training.images)["figures"]
+    assert figures["copies"]["value"] == 1
+
+
+def test_real_images_that_come_class_by_class_are_not_told_apart(real, monkeypatch):
+    monkeypatch.setattr(quality.features, "OF_A_KIND", 300)
+    images = from_uint8(real.images)
+    by_class = images[np.argsort(real.labels, kind="stable")]
+    assert quality.tell_apart(by_class, images) < 0.65
+
+
 def test_one_class_only_shows(halves, classifier):
     training, _ = halves
     report = evaluated(training, classifier, np.repeat(training.images[training.labels == 3], 6, axis=0))
@@ -329,3 +343,16 @@ def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
     assert result.exit_code == 2
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"count": 1}, "count is 1: how images vary is seen in 2 or more"),
+        ({"keep_best": "best"}, "keep_best is best: the file of a model ends in .keras"),
+        ({"every": 0}, "every is 0"),
+    ],
+)
+def test_the_callback_refuses_what_would_fail_later(arguments, sentence, real):
+    with pytest.raises(ValueError, match=sentence):
+        callbacks.Quality(real, **arguments)

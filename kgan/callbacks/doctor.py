@@ -132,10 +132,12 @@ class Doctor(EpochCounter):
 def _gradients_of(model: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
     """A function of codes: norm of the gradient of the generator's loss, and of the non-saturating; D(G(codes))."""
 
+    noisy = getattr(model, "noisy", lambda images, draw: images)  # a CodeGAN shows no fakes without noise
+
     def gradients(codes: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # As in the generator's step, but the scope leaves moving averages, metrics and Dropout's seeds as they are.
         with tf.GradientTape(persistent=True) as tape, keras.StatelessScope():
-            judgement = model.judge(model.generator(codes, training=True))
+            judgement = model.judge(noisy(model.generator(codes, training=True), 1))
             scale = model.g_optimizer.scale_loss(1.0)  # of float16
             g_loss = scale * model.generator_objective(judgement, codes)
             full_loss = scale * tf.reduce_mean(tf.nn.softplus(-judgement.logits))

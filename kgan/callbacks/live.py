@@ -23,8 +23,9 @@ class LivePlot(Samples):
     """Shows samples and curves in a notebook while `fit` runs, in one figure that is redrawn in place.
 
     It is redrawn after each epoch, and every few seconds within long ones. Where epochs are so short that drawing would
-    take more than a tenth of the time, some are passed over, but never the last. If a `Doctor` is among the callbacks
-    of this `fit`, what it found last stands below (it prints it as well, unless told not to by `say=None`).
+    take more than a tenth of the time, some are passed over, but not the last of a run that comes to its end. If a
+    `Doctor` is among the callbacks of this `fit`, what it found first stands below (it prints that as well, unless told
+    not to by `say=None`).
 
     It takes the place of Keras' progress bar: `fit` shows none beside it, unless told to by `verbose=1`.
 
@@ -89,7 +90,8 @@ class LivePlot(Samples):
         """The figure, as it is now."""
         history = {name: [row.get(name, math.nan) for row in self._rows] for name in CURVES}
         found = [each.findings for each in self.beside if hasattr(each, "findings")]
-        note = None if not found else str(found[0][-1]) if found[0] else "The doctor finds nothing wrong."
+        # The first finding: it may well explain the others.
+        note = None if not found else str(found[0][0]) if found[0] else "The doctor finds nothing wrong."
         epochs = [row["epoch"] for row in self._rows]
         return plots.dashboard(self.draw(), history, epochs, caption=caption, note=note)
 

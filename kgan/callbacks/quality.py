@@ -32,7 +32,8 @@ class Quality(EpochCounter):
         seed: of the samples.
 
     Raises:
-        ValueError: for a number below 1, an unknown figure, or one that these data do not have (from `fit`).
+        ValueError: for `every` below 1 or `count` below 2, a file that does not end in .keras, an unknown figure, or
+            one that these data do not have (from `fit`).
 
     Example:
         >>> watcher = Quality(kgan.data.load_labelled("digits"), every=5, keep_best="best.keras")
@@ -50,7 +51,11 @@ class Quality(EpochCounter):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_at_least_1(every=every, count=count)
+        check_at_least_1(every=every)
+        if count < 2:
+            raise ValueError(f"count is {count}: how images vary is seen in 2 or more")
+        if keep_best and Path(keep_best).suffix != ".keras":
+            raise ValueError(f"keep_best is {keep_best}: the file of a model ends in .keras")
         if by not in ("frechet", "classes", "unplaced"):
             raise ValueError(f"by is {by!r}: choose frechet, classes or unplaced")
         self.labelled = labelled

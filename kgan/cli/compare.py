@@ -162,6 +162,7 @@ def _facts(entries: Sequence[Entry], models: Sequence[GAN]) -> list[dict[str, An
                 "planned_epochs": entry.settings["epochs"],
                 "status": [record["status"] for record in entry.records],
                 "seconds": _over_seeds([record["seconds"] for record in entry.records]),
+                "curves_by": list(dict.fromkeys(filter(None, (record.get("features") for record in entry.records)))),
                 "trained_on": list(dict.fromkeys(record["environment"]["device"] for record in entry.records)),
                 **entry.quality,
             }
@@ -179,7 +180,7 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
 
     missing = [run for run in run_directories if not (run / "quality.json").exists()]
     if missing:
-        return {"quality": None, "to_do": f"kgan evaluate {shlex.quote(str(missing[0]))}"}
+        return {"quality": None, "to_do": "; ".join(f"kgan evaluate {shlex.quote(str(run))}" for run in missing)}
     reports = [_checked(run / "quality.json", runs.read_json(run / "quality.json")) for run in run_directories]
     for name in ("features", "count"):
         if len({report[name] for report in reports}) > 1:
@@ -291,6 +292,8 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"Quality is measured by different features ({features}): its figures do not compare."
     elif evaluated:
         yield f"Quality by the features of: {evaluated[0]['features']}"
+    if curves := _differences([each for each in facts if each["curves_by"]])(lambda each: "; ".join(each["curves_by"])):
+        yield f"Fréchet distances while training are by different features ({curves}): their curves do not compare."
     if counts := differs(lambda report: f"{report['count']:,}"):
         yield f"Quality is measured on different numbers of samples ({counts}): Fréchet distances do not compare."
     if data := _differences(facts)(lambda each: each["data"]):

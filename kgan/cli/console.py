@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -49,10 +49,10 @@ def warn(message: str | Warning, *rest: Any) -> None:
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], to_the_right: Sequence[str] = ()) -> None:
     console = Console() if on_a_terminal() else Console(width=10_000, force_terminal=False)  # nothing cut or folded
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in to_the_right else "left")
+    for heading in headings:  # [cats] would be taken for markup
+        table.add_column(escape(printable(heading)), justify="right" if heading in to_the_right else "left")
     for row in rows:
-        table.add_row(*(escape(printable(cell)) for cell in row))  # or [cats] would be taken for markup
+        table.add_row(*(escape(printable(cell)) for cell in row))
     console.print(table, soft_wrap=False)
 
 
@@ -67,6 +67,6 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
-def on_a_terminal() -> bool:
+def on_a_terminal(stream: TextIO | None = None) -> bool:
     """Whether lines can be redrawn. Asked of the file itself, since FORCE_COLOR makes rich believe it of a pipe."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"

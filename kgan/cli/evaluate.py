@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
@@ -76,7 +78,7 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 def described(report: Mapping[str, Any]) -> list[str]:
     """What the figures of a report rest on, in sentences."""
     seeds, classes = len(report["seeds"]), report.get("classes")
-    times = f", {seeds} times (± is the standard deviation over them)" if seeds > 1 else ""
+    times = f", {seeds} times (± is the standard deviation over them)" if seeds > 1 else " (± is that of kid's subsets)"
     lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]
     if classes and classes["missing"]:
         lines.append(f"missing: {', '.join(classes['missing'])}")
@@ -85,7 +87,8 @@ def described(report: Mapping[str, Any]) -> list[str]:
 
 @contextlib.contextmanager
 def _progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal, which moves on with each word of what is done next."""
-    with Progress(console=Console(stderr=True), disable=not on_a_terminal(), transient=True) as bar:
+    """A bar on a terminal; a word of what is done next says that what was done before is."""
+    done = itertools.count()
+    with Progress(console=Console(stderr=True), disable=not on_a_terminal(sys.stderr), transient=True) as bar:
         line = bar.add_task("the real images", total=steps)
-        yield lambda what: bar.update(line, description=what, advance=1)
+        yield lambda what: bar.update(line, description=what, completed=next(done))

@@ -47,6 +47,9 @@ def train(
     stop_when_sick: Annotated[
         bool, typer.Option("--stop-when-sick", help="End the run when the doctor finds something wrong.")
     ] = False,
+    with_doctor: Annotated[
+        bool, typer.Option("--doctor/--no-doctor", help="Whether to look after each epoch for what can go wrong.")
+    ] = True,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the recipe: see `kgan recipes RECIPE`."),
@@ -66,6 +69,8 @@ def train(
     given = {name: value for name, value in options.items() if value is not None}
     with contextlib.ExitStack() as held:
         with one_sentence():
+            if stop_when_sick and not with_doctor:
+                raise ValueError("--stop-when-sick takes the doctor: leave out --no-doctor")
             given |= _assignments(changes or [])
             if resume:
                 runs.check_begun(resume)
@@ -100,7 +105,7 @@ def train(
             warn(f"{files} skipped, such as {name} ({reason}); run.json lists them")
         if gpu := runs.unused_gpu():
             warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
-        _train(plan, model, real, dataset, steps, facts, stop_when_sick)
+        _train(plan, model, real, dataset, steps, facts, with_doctor, stop_when_sick)
 
 
 def _real(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
@@ -187,6 +192,7 @@ def _train(
     dataset: tf.data.Dataset,
     steps: int,
     facts: Mapping[str, Any],
+    with_doctor: bool,
     stop_when_sick: bool,
 ) -> None:
     """Train, save, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
@@ -208,11 +214,11 @@ def _train(
     )
     with one_sentence():
         of_quality = _of_quality(settings, real, directory)
-        doctor = _doctor(real, of_quality, stop_when_sick)
+        doctors = [_doctor(real, of_quality, stop_when_sick)] if with_doctor else []
 
     def write_record(status: str) -> None:
         end = {"status": status, "epochs": checkpoint.epoch, "seconds": seconds(), "resumed": resumed}
-        end["findings"] = [finding._asdict() for finding in doctor.findings]
+        end["findings"] = [finding._asdict() for doctor in doctors for finding in doctor.findings]
         runs.write_json(directory / "run.json", {**record, **end})
 
     def seconds() -> float:
@@ -222,13 +228,17 @@ def _train(
         nonlocal has_begun
         if step := int(model.step):
             resumed.append(step)
+        for watcher in of_quality:
+            record["features"] = watcher.features.name
+            if watcher.features.note:
+                warn(watcher.features.note)
         write_record("running")
         has_begun = True
 
     watchers = [
-        keras.callbacks.LambdaCallback(on_train_begin=begin),
         callbacks.StopOnNaN(),
         *of_quality,
+        keras.callbacks.LambdaCallback(on_train_begin=begin),  # once features are chosen
         callbacks.HistoryCSV(directory / "history.csv"),
         callbacks.SampleGrid(
             directory / "samples", every=every, iterations=_numbers(settings.get("chosen_iterations"))
@@ -237,7 +247,7 @@ def _train(
         callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"])),
         callbacks.LossCurves(directory / "losses.png"),
         *_of_codes(recipe, directory),
-        doctor,
+        *doctors,
         checkpoint,
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: write_record("running")),
     ]

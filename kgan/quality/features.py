@@ -19,6 +19,7 @@ LARGEST = 32  # pixels: larger images are averaged to this size first
 STEPS = 1500  # of training the classifier
 HELD_OUT = 5  # every fifth image is not trained on
 POOR = 0.6  # a classifier that is right less often is of no use
+OF_A_KIND = 4000  # images by which real and fake are told apart
 SURE = 0.9  # an image is placed where a class has at least this probability
 FORMAT = 1  # of the cache
 
@@ -115,15 +116,14 @@ def classifier(labelled: Labelled) -> Features:
     )
 
 
-def pixels(image_shape: Sequence[int]) -> Features:
+def pixels() -> Features:
     """Images averaged to 8 × 8 pixels, which need no labels and see only where light and colour are.
 
     Example:
-        >>> pixels((28, 28, 1)).of(images[:3]).shape
+        >>> pixels().of(images[:3]).shape
         (3, 64)
     """
-    units = 8 * 8 * image_shape[2]
-    return Features("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(-1, units))
+    return Features("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(len(images), -1))
 
 
 def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -> Features:
@@ -159,7 +159,8 @@ def tell_apart(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
     """How often a fresh classifier, trained on one half, tells real from fake images of the other half.
 
     Args:
-        real, fake: images, float32 in [-1, 1], of one shape; as many of each as there are of the fewer.
+        real, fake: images, float32 in [-1, 1], of one shape. As many of each are taken, drawn from all of them, as
+            there are of the fewer: 4,000 at most.
         seed: of its weights and of the halves.
 
     Returns:
@@ -172,7 +173,7 @@ def tell_apart(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
         >>> tell_apart(images[:64], -images[64:128])
         1.0
     """
-    count = min(len(real), len(fake))
+    count = min(len(real), len(fake), OF_A_KIND)
     if count < 20:
         raise ValueError(f"there are {count} images of a kind: telling real from fake takes 20")
     random = np.random.default_rng(seed)
