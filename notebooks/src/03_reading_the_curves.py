@@ -227,7 +227,8 @@ history = patient.fit(images, batch_size=32, epochs=2 if SMALL else 6, callbacks
 # 1. No: the discriminator tells all fakes, so either the generator has stopped or it never began.
 # 2. The game has come to rest, or nobody moves (rates too small, gradients gone). Draw the same codes again some epochs
 #    later.
-# 3. Collapse, and learning that has stopped. Also missing digits: for those one must look, or count.
+# 3. Collapse, learning that has stopped, and swings from one epoch to the next, which the means over an epoch hide.
+#    Also missing digits: for those one must look, or count.
 #
 # </details>
 #

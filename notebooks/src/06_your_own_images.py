@@ -24,7 +24,8 @@ from PIL import Image, ImageDraw
 SMALL = os.environ.get("KGAN_NOTEBOOKS") == "small"  # for a quick run of the whole notebook
 COUNT = 128 if SMALL else 1000
 EPOCHS = 1 if SMALL else 60
-FOLDER = Path("runs/pictures")  # or that of your own images
+FISH = Path("runs/pictures")  # where this notebook draws
+FOLDER = FISH  # or Path("/where/your/pictures/are")
 SIZE = 32  # pixels; a network for 64 takes four times as long
 
 # %% [markdown]
@@ -55,23 +56,23 @@ def fish(random):
     return picture
 
 
-FOLDER.mkdir(parents=True, exist_ok=True)
+FISH.mkdir(parents=True, exist_ok=True)
 random = np.random.default_rng(0)
 for number in range(COUNT):
-    fish(random).resize((64, 64), Image.Resampling.LANCZOS).save(FOLDER / f"fish-{number:04}.png")
-print(len(list(FOLDER.iterdir())), "files")
+    fish(random).resize((64, 64), Image.Resampling.LANCZOS).save(FISH / f"fish-{number:04}.png")
+print(len(list(FISH.iterdir())), "files")
 
 # %% [markdown]
 # Folders of real people are never that tidy. Let us add what they hold: a photograph of another size and format, a
 # picture with a transparent background, a file that is broken, and one that is no image at all.
 
 # %%
-fish(random).crop((0, 20, 256, 236)).save(FOLDER / "wide.jpg")
+fish(random).crop((0, 20, 256, 236)).save(FISH / "wide.jpg")
 see_through = fish(random).convert("RGBA")
 see_through.putalpha(Image.new("L", see_through.size, 128))
-see_through.save(FOLDER / "see-through.png")
-(FOLDER / "broken.png").write_bytes((FOLDER / "fish-0000.png").read_bytes()[:100])
-(FOLDER / "notes.txt").write_text("remember to feed them")
+see_through.save(FISH / "see-through.png")
+(FISH / "broken.png").write_bytes((FISH / "fish-0000.png").read_bytes()[:100])
+(FISH / "notes.txt").write_text("remember to feed them")
 
 found = folders.load(FOLDER, SIZE)
 print(f"{len(found.images)} images of {found.images.shape[1:]}")
@@ -188,13 +189,12 @@ plots.image_grid(again.generate(12, seed=3), columns=12, zoom=2)
 #
 # ## Exercises
 #
-# 1. Your own folder: set `FOLDER`, skip the cells that draw fish, run the rest.
+# 1. Your own folder: set `FOLDER`, and run all again. (The fish are drawn into a folder of their own, and left aside.)
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # FOLDER = Path("/where/your/pictures/are")
-# images = data.load(FOLDER, image_size=32)
 # ```
 #
 # With less than a thousand images take more epochs (`EPOCHS = 200`).
