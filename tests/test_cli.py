@@ -115,6 +115,8 @@ def started(directory, *arguments, until, **keywords):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_training_and_leaves_what_was_trained(number, tmp_path):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("this signal is ignored here, as SIGHUP is under nohup")
     process = started(tmp_path, "--epochs", "5000", *SMALL, until="epoch    2/5000")
     time.sleep(0.3)
     process.send_signal(number)
