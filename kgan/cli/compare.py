@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from kgan.cli import seeds, trained
-from kgan.cli.console import number, one_sentence, printable, say, sentence, table, with_spread
+from kgan.cli.console import number, of_shape, one_sentence, printable, say, sentence, table, with_spread
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
@@ -228,7 +228,7 @@ def _rows(facts: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
 
     yield row("model", lambda each: each["model"])
     yield row("data", lambda each: each["data"])
-    yield row("images", lambda each: _shape(each["image_shape"]))
+    yield row("images", lambda each: of_shape(each["image_shape"]))
     for name in ("generator", "discriminator"):
         yield row(f"{name}: parameters", lambda each, name=name: f"{each['parameters'][name]:,}")
         yield row(f"{name}: multiply-adds an image", lambda each, name=name: f"{each['multiply_adds'][name]:,}")
@@ -264,10 +264,6 @@ def _epochs_trained(each: Mapping[str, Any]) -> str:
     return f"{epochs} of {each['planned_epochs']}: {unfinished[0]}" if unfinished else epochs
 
 
-def _shape(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape))
-
-
 def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """How the figures came about, and which of them do not compare."""
     yield (
@@ -275,7 +271,7 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "second from the generator as a compiled function."
     )
     differs = _differences(facts)
-    if images := differs(lambda each: _shape(each["image_shape"])):
+    if images := differs(lambda each: of_shape(each["image_shape"])):
         yield f"Images of different size ({images}): speed and multiply-adds are each those of their own."
     if batches := differs(lambda each: str(each["batch_size"])):
         yield f"Minibatches of different size ({batches}): a step is not the same amount of work."

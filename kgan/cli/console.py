@@ -62,6 +62,11 @@ def with_spread(figure: Mapping[str, float | None]) -> str:
     return number(figure["value"]) + (f" ± {number(spread)}" if spread is not None else "")
 
 
+def of_shape(shape: Sequence[int]) -> str:
+    """(28, 28, 1) → "28 × 28 × 1" """
+    return " × ".join(map(str, shape))
+
+
 def number(value: float | None) -> str:
     """Three digits, or all before the point: 0.0512, 19.7, 1,322."""
     return "" if value is None else f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"

@@ -16,7 +16,7 @@ import typer
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from kgan import recipes
-from kgan.cli.console import exit_with, on_a_terminal, one_sentence, say, warn
+from kgan.cli.console import exit_with, of_shape, on_a_terminal, one_sentence, say, warn
 from kgan.cli.seeds import train_each
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def train(
                 runs.check_free(plan.directory)  # another run may have come first
             facts |= {"environment": runs.environment()}
 
-        of_shape, where = " × ".join(map(str, shape)), facts["environment"]["device"]
-        say(f"{plan.recipe.name}: {count:,} images of {of_shape} from {settings['data']}, on {where}")
+        where = facts["environment"]["device"]
+        say(f"{plan.recipe.name}: {count:,} images of {of_shape(shape)} from {settings['data']}, on {where}")
         if skipped := facts.get("skipped"):
             name, reason = next(iter(skipped.items()))
             files = "1 image file was" if len(skipped) == 1 else f"{len(skipped)} image files were"
