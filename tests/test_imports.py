@@ -20,7 +20,11 @@ MAY_IMPORT = {
     "folders": set(),
     "data": {"folders"},
     "latent": set(),
-    "plots": set(),
+    "plots.grids": set(),
+    "plots.layout": {"plots.grids"},
+    "plots.charts": {"plots.grids", "plots.layout"},
+    "plots.gif": set(),
+    "plots": {"plots.grids", "plots.layout", "plots.charts", "plots.gif"},
     "runs": {"gan", "codegan"},  # to load a model
     "gan": {
         "losses",

@@ -41,7 +41,7 @@ def test_each_image_stands_in_its_place(count, columns, channels, zoom):
     assert grid.shape[0] == 2 + -(-count // columns) * (5 * zoom + 2)
 
 
-def test_grids_are_square_and_grey_or_colour():
+def test_grids_are_square_and_gray_or_color():
     assert plots.image_grid(np.zeros((64, 28, 28, 1)), zoom=1).size == (242, 242)
     assert plots.image_grid(np.zeros((64, 28, 28, 1))).size == (466, 466)  # zoomed to 56 pixels an image
     assert plots.image_grid(np.zeros((4, 8, 8, 1))).mode == "L"
@@ -71,7 +71,7 @@ def test_captions_leave_the_picture_as_it_is():
 
 
 def test_side_by_side():
-    pictures = [Image.new("L", (60, 40), grey) for grey in (0, 100, 200)]
+    pictures = [Image.new("L", (60, 40), gray) for gray in (0, 100, 200)]
     row = np.asarray(plots.side_by_side(pictures, ["1", "10", "100"]))
     assert row.shape == (40 + 22, 3 * 60 + 2 * 8)
     assert [row[50, left] for left in (30, 98, 166)] == [0, 100, 200]
@@ -88,9 +88,9 @@ def test_side_by_side_of_unlike_pictures():
 def test_epochs_in_step(tmp_path):
     """The short run holds its last picture; the one that begins later is white before."""
 
-    def picture(run, epoch, grey, size=(90, 40)):
+    def picture(run, epoch, gray, size=(90, 40)):
         path = tmp_path / f"{run}-{epoch}.png"
-        Image.new("L", size, grey).save(path)
+        Image.new("L", size, gray).save(path)
         return path
 
     series = {
@@ -110,10 +110,10 @@ def test_epochs_in_step(tmp_path):
     assert shown == [*range(1, 102, 10)]
 
 
-def test_epochs_in_step_of_grey_and_of_coloured_runs(tmp_path):
-    Image.new("L", (60, 40), 100).save(tmp_path / "grey.png")
+def test_epochs_in_step_of_gray_and_of_colored_runs(tmp_path):
+    Image.new("L", (60, 40), 100).save(tmp_path / "gray.png")
     Image.new("RGB", (60, 40), "red").save(tmp_path / "red.png")
-    frame = next(plots.epochs_in_step({"a": {1: tmp_path / "grey.png"}, "b": {1: tmp_path / "red.png"}}))
+    frame = next(plots.epochs_in_step({"a": {1: tmp_path / "gray.png"}, "b": {1: tmp_path / "red.png"}}))
     assert [frame.getpixel((place, 40)) for place in (5, frame.width - 70)] == [(100,) * 3, (255, 0, 0)]
 
 
@@ -129,8 +129,8 @@ def test_distance_curves_by_epoch_and_by_time():
         [[1, 90]],
     ]
     assert [line.get_xydata().tolist() for line in by_time.lines][1:] == [[[500 / 60, 50], [15, 20]], [[1, 90]]]
-    colours = [line.get_color() for line in by_epoch.lines]
-    assert colours[0] == colours[1] != colours[2]
+    colors = [line.get_color() for line in by_epoch.lines]
+    assert colors[0] == colors[1] != colors[2]
     assert [text.get_text() for text in by_epoch.get_legend().get_texts()] == ["seeds", "short"]
 
 
@@ -158,22 +158,22 @@ def test_loss_curves_leave_pyplot_alone():
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_gif_is_whole_after_every_frame(mode, tmp_path):
     gif = plots.GIF(tmp_path / "new" / "progress.gif", milliseconds=100, hold=2000)
-    colours = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
-    shown = [Image.new("RGB", (30, 20), colour).convert(mode) for colour in colours]
+    colors = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
+    shown = [Image.new("RGB", (30, 20), color).convert(mode) for color in colors]
     for count, frame in enumerate(shown, start=1):
         gif.append(frame)
         written = frames(gif.path)
         assert [duration for _, duration in written] == [100] * (count - 1) + [2000]
         for (drawn, _), original in zip(written, shown, strict=False):
             difference = np.abs(np.int32(drawn) - np.int32(original.convert("RGB")))
-            assert difference.max() <= 19  # half of a step of 8 greys
+            assert difference.max() <= 19  # half of a step of 8 grays
     assert [path.name for path in gif.path.parent.iterdir()] == ["progress.gif"]
 
 
 def test_a_gif_replaces_its_last_frame(tmp_path):
     gif = plots.GIF(tmp_path / "progress.gif")
-    for grey, instead in ((0, False), (36, False), (73, True), (109, True), (219, False)):
-        gif.append(Image.new("L", (8, 8), grey), instead=instead)
+    for gray, instead in ((0, False), (36, False), (73, True), (109, True), (219, False)):
+        gif.append(Image.new("L", (8, 8), gray), instead=instead)
     assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 109, 219]
 
 
@@ -203,8 +203,8 @@ def test_a_gif_loops_for_ever_and_is_small(tmp_path):
 @pytest.mark.parametrize("milliseconds", [0, 5, 125.0])
 def test_gif_with_odd_durations(milliseconds, tmp_path):
     gif = plots.GIF(tmp_path / "a.gif", milliseconds=milliseconds, hold=milliseconds)
-    for grey in range(3):
-        gif.append(Image.new("L", (20, 20), 120 * grey))
+    for gray in range(3):
+        gif.append(Image.new("L", (20, 20), 120 * gray))
     with Image.open(tmp_path / "a.gif") as written:
         assert [np.asarray(frame.convert("L"))[0, 0] // 100 for frame in ImageSequence.Iterator(written)] == [0, 1, 2]
 
