@@ -18,9 +18,9 @@ from PIL import Image
 FILES = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
 LOAD = """
 import resource, sys, time
-from kgan import data, folders
+from kgan import data
 began = time.perf_counter()
-images = folders.load(sys.argv[1], 64).images
+images = data.folders.load(sys.argv[1], 64).images
 loaded = time.perf_counter()
 next(data.batches(images, 64).as_numpy_iterator())
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

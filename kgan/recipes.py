@@ -62,7 +62,7 @@ def _are_epochs(text: str) -> bool:
 
 RULES = {
     "image_size": _SIZE,
-    "crop": _one_of("centre", "letterbox", "head"),
+    "crop": _one_of("center", "letterbox", "head"),
     "epochs": _AT_LEAST_1,
     "batch_size": _AT_LEAST_1,
     "latent_dim": _SIZE,
@@ -127,7 +127,7 @@ _OUTPUT = {
 }
 _FOLDER = {
     "crop": Setting(
-        "centre", "where --data is a folder: the central square; letterbox keeps all; head: see dcgan-cats"
+        "center", "where --data is a folder: the central square; letterbox keeps all; head: see dcgan-cats"
     ),
     "background": Setting("white", "where --data is a folder: under transparent images, and beside letterboxes"),
 }
@@ -334,7 +334,7 @@ RECIPES = {
                 ),
                 "split": Setting("train", "there is one"),
                 **_FOLDER,
-                "crop": Setting("head", "by .cat files where there are any: the paper's wish; it trained on centre"),
+                "crop": Setting("head", "by .cat files where there are any: the paper's wish; it trained on center"),
                 "epochs": Setting(60, "55 and 60 are printed; by 60 its run had collapsed"),
                 **_STIFF_128,
                 "chosen_epochs": Setting("55,60", "printed: figures 11 and 12"),
@@ -425,6 +425,8 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
             nearest = difflib.get_close_matches(name, settings, n=1, cutoff=0.5)
             hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(settings)}"
             raise ValueError(f"{recipe.name} has no setting {name!r}: {hint}")
+        if name == "crop" and value == "centre":  # as earlier versions spelled it, also in run.json
+            value = "center"
         settings[name] = _parsed(name, value, type(settings[name]))
         rule = RULES.get(name)
         if rule and not rule.holds(settings[name]):

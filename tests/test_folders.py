@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
-from kgan import data, folders, runs
+from kgan import data, runs
 from kgan.cli import app
+from kgan.data import folders
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -40,8 +41,8 @@ def folder(tmp_path):
     return make
 
 
-def plain(colour, size=(10, 10), mode="RGB"):
-    return Image.new(mode, size, colour)
+def plain(color, size=(10, 10), mode="RGB"):
+    return Image.new(mode, size, color)
 
 
 def encoded(picture, kind, **options):
@@ -50,7 +51,7 @@ def encoded(picture, kind, **options):
     return file.getvalue()
 
 
-def colours(found):
+def colors(found):
     """The middle pixel of each image."""
     return [tuple(int(value) for value in image[4, 4]) for image in found.images]
 
@@ -62,7 +63,7 @@ def colours(found):
 def test_formats_whatever_the_name_says(kind, folder):
     found = folders.load(folder(a_png=encoded(plain(RED), kind), b=encoded(plain(RED), kind)), 8)
     assert found.images.shape == (2, 8, 8, 3)
-    assert np.abs(np.int32(colours(found)) - RED).max() <= 2
+    assert np.abs(np.int32(colors(found)) - RED).max() <= 2
     assert (found.skipped, found.others) == ({}, 0)
 
 
@@ -86,11 +87,11 @@ def transparent(mode):
         (Image.fromarray(np.full((10, 10), 0xFF00, np.uint16)), (254,)),
     ],
 )
-def test_colour_modes(picture, expected, folder):
+def test_color_modes(picture, expected, folder):
     kind = "JPEG" if picture.mode == "CMYK" else "PNG"
     found = folders.load(folder(a_png=encoded(picture, kind)), 8, background="blue")
     assert found.images.shape == (1, 8, 8, len(expected))
-    assert np.abs(np.int32(colours(found)[0]) - expected).max() <= 2
+    assert np.abs(np.int32(colors(found)[0]) - expected).max() <= 2
 
 
 def test_large_images_are_reduced_first_and_look_the_same(folder):
@@ -116,22 +117,22 @@ def test_a_camera_turns_large_and_transparent_images_too(folder):
     assert np.abs(np.int32(found[6, 4]) - BLUE).max() <= 2
 
 
-def test_grey_images_beside_a_coloured_letterbox(folder):
+def test_gray_images_beside_a_colored_letterbox(folder):
     boxed = folders.load(folder(a_png=plain(7, (30, 10), "L")), 9, crop="letterbox", background="blue").images[0]
     assert (boxed[0] == BLUE).all()
     assert (boxed[4] == 7).all()
 
 
-def test_grey_images_have_one_channel_only_among_themselves(folder):
+def test_gray_images_have_one_channel_only_among_themselves(folder):
     directory = folder(a_png=plain(7, mode="L"), b_png=plain(9, mode="L"))
     assert folders.load(directory, 8).images.shape == (2, 8, 8, 1)
     folder(c_png=plain(RED))
-    assert colours(folders.load(directory, 8)) == [(7, 7, 7), (9, 9, 9), RED]
+    assert colors(folders.load(directory, 8)) == [(7, 7, 7), (9, 9, 9), RED]
 
 
 def test_the_order_is_that_of_the_paths(folder):
     directory = folder(b_png=plain(RED), a__z_png=plain(GREEN), a__b__c_png=plain(BLUE))
-    assert colours(folders.load(directory, 8)) == [BLUE, GREEN, RED]
+    assert colors(folders.load(directory, 8)) == [BLUE, GREEN, RED]
 
 
 def test_the_camera_was_held_sideways(folder):
@@ -146,6 +147,7 @@ def test_the_camera_was_held_sideways(folder):
 def test_crops(folder):
     directory = folder(a_png=plain(RED, (30, 10)))
     assert (folders.load(directory, 9).images == RED).all()
+    assert (folders.load(directory, 9, crop="centre").images == RED).all()  # as it was spelled before
     boxed = folders.load(directory, 9, crop="letterbox", background="#0000ff").images[0]
     assert (boxed[:3] == BLUE).all()
     assert (boxed[3:6] == RED).all()
@@ -164,7 +166,7 @@ def test_heads_are_cut_out_by_their_nine_points(folder):
     directory = folder(a_png=picture, a_png_cat=points, b_png=picture)
     found = folders.load(directory, 8, crop="head")
     assert (found.images[0] == RED).all()
-    assert (found.images[1] == GREEN).mean() > 0.5  # the centre, where there are no points
+    assert (found.images[1] == GREEN).mean() > 0.5  # the center, where there are no points
     assert (found.skipped, found.others) == ({}, 0)
     assert folders.load(directory, 8).others == 1
 
@@ -293,13 +295,13 @@ def test_folders_that_cannot_be_used(prepare, message, tmp_path):
 
 def test_bad_arguments(folder):
     directory = folder(a_png=plain(RED))
-    with pytest.raises(ValueError, match="crop is 'left': choose one of centre, letterbox, head"):
+    with pytest.raises(ValueError, match="crop is 'left': choose one of center, letterbox, head"):
         folders.load(directory, 8, crop="left")
     with pytest.raises(ValueError, match="image_size is 0: it is 1 or more"):
         folders.load(directory, 0)
-    with pytest.raises(ValueError, match="background is 5: take a colour"):
+    with pytest.raises(ValueError, match="background is 5: take a color"):
         folders.load(directory, 8, background=5)
-    with pytest.raises(ValueError, match="background is 'whitish': take a colour such as white"):
+    with pytest.raises(ValueError, match="background is 'whitish': take a color such as white"):
         folders.load(directory, 8, background="whitish")
 
 
@@ -323,11 +325,11 @@ def test_only_what_changed_is_checked_again(folder, decoded):
     assert decoded == []
     time.sleep(0.01)
     folder(aa_png=plain(BLUE), b_png=plain(BLUE))
-    assert colours(folders.load(directory, 8)) == [RED, BLUE, BLUE]
+    assert colors(folders.load(directory, 8)) == [RED, BLUE, BLUE]
     assert sorted(decoded) == ["aa.png", "b.png"]
     decoded.clear()
     (directory / "a.png").unlink()
-    assert colours(folders.load(directory, 8)) == [BLUE, BLUE]
+    assert colors(folders.load(directory, 8)) == [BLUE, BLUE]
     folders.load(directory, 9)  # another size is another matter
     assert sorted(decoded) == ["aa.png", "b.png", "c.txt"]
 
@@ -378,7 +380,9 @@ def test_what_may_pass_is_not_remembered(folder, monkeypatch, decoded):
 
 
 def test_a_full_disk_is_one_sentence(folder, tmp_path):
-    code = "import resource, signal, sys; from kgan import folders; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    code = (
+        "import resource, signal, sys; from kgan.data import folders; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    )
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); folders.load(sys.argv[1], 64)"
     directory = folder(**good(20))
     result = subprocess.run([sys.executable, "-c", code, directory], capture_output=True, text=True)
@@ -395,10 +399,10 @@ def test_a_damaged_cache_is_made_anew(damage, folder):
     folders.load(directory, 8)
     for index in folders.cache_directory().rglob("index.json"):
         index.write_bytes(damage)
-    assert colours(folders.load(directory, 8)) == [RED]
+    assert colors(folders.load(directory, 8)) == [RED]
     for images in folders.cache_directory().rglob("images-*"):
         images.write_bytes(damage)
-    assert colours(folders.load(directory, 8)) == [RED]
+    assert colors(folders.load(directory, 8)) == [RED]
 
 
 # The CAT data set
@@ -538,7 +542,7 @@ def test_a_real_cat_is_cut_to_its_head(tmp_path):
         pytest.skip("KGAN_TEST_DATA names no directory with real images")
     with tarfile.open(os.path.join(archives, "cat-landmarks.tar")) as archive:
         archive.extractall(tmp_path, filter="data")
-    (whole,), (head,) = (folders.load(tmp_path, 32, crop=crop).images for crop in ("centre", "head"))
+    (whole,), (head,) = (folders.load(tmp_path, 32, crop=crop).images for crop in ("center", "head"))
     # The ginger cat is small before a brown wall; its head fills the square.
     ginger = [np.mean(np.int32(image[..., 0]) - image[..., 2] > 80) for image in (whole, head)]
     assert ginger[1] > 0.4 > 4 * ginger[0]

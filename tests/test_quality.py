@@ -141,7 +141,7 @@ def test_classifier_of_other_labels_is_another(real, classifier, monkeypatch):
 
 
 def test_a_damaged_classifier_is_trained_again(real, classifier, monkeypatch, tmp_path):
-    (file,) = (kgan.folders.cache_directory() / "classifiers").glob(f"{quality.features._fingerprint(real)}*")
+    (file,) = (kgan.data.folders.cache_directory() / "classifiers").glob(f"{quality.features._fingerprint(real)}*")
     monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
     (tmp_path / "classifiers").mkdir()
     (tmp_path / "classifiers" / file.name).write_bytes(file.read_bytes()[:1000])

@@ -1,6 +1,7 @@
 import pytest
 
-from kgan import folders, latent, losses, networks, recipes
+from kgan import latent, losses, networks, recipes
+from kgan.data import folders
 
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
@@ -79,6 +80,10 @@ def test_changes_are_parsed_by_type():
     settings = recipes.resolve(recipe, changes)
     assert [settings[name] for name in changes] == [3, 1e-3, False, "mnist"]
     assert settings["seed"] == recipe["seed"]
+
+
+def test_an_old_spelling_is_read():
+    assert recipes.resolve(recipes.get("dcgan-folder"), {"crop": "centre"})["crop"] == "center"
 
 
 @pytest.mark.parametrize(

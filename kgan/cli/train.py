@@ -110,13 +110,13 @@ def train(
 
 def _real(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
     """The real images, and what run.json says of them."""
-    from kgan import data, folders
+    from kgan import data
 
     source, size = settings["data"], settings["image_size"]
     if path := data.folder(source):
         if not path.exists():
             raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
-        folder = folders.load(path, size, crop=settings["crop"], background=settings["background"])
+        folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
         facts = {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
         return data.by_folders(folder), facts
     real = data.load_labelled(source, split=settings["split"], image_size=size)

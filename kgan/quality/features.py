@@ -12,7 +12,7 @@ import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.data import Labelled, from_uint8
-from kgan.folders import cache_directory
+from kgan.data.folders import cache_directory
 from kgan.quality.figures import shares
 
 LARGEST = 32  # pixels: larger images are averaged to this size first

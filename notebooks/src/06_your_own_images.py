@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 import kgan
-from kgan import callbacks, data, folders, plots  # first, since they start TensorFlow quietly
+from kgan import callbacks, data, plots  # first, since they start TensorFlow quietly
 import keras
 import numpy as np
 from IPython.display import Image as Picture
@@ -74,7 +74,7 @@ see_through.save(FISH / "see-through.png")
 (FISH / "broken.png").write_bytes((FISH / "fish-0000.png").read_bytes()[:100])
 (FISH / "notes.txt").write_text("remember to feed them")
 
-found = folders.load(FOLDER, SIZE)
+found = data.folders.load(FOLDER, SIZE)
 print(f"{len(found.images)} images of {found.images.shape[1:]}")
 print("skipped:", found.skipped)
 

@@ -1,4 +1,4 @@
-"""Folders of images as people have them: any mix of formats, sizes and colour modes, with broken files among them.
+"""Folders of images as people have them: any mix of formats, sizes and color modes, with broken files among them.
 
 Every file is checked and decoded once; the result is remembered, by path, size and time of change, in a cache
 directory (`KGAN_CACHE`, by default that of the system), so that the next run starts at once.
@@ -26,7 +26,7 @@ import numpy as np
 import platformdirs
 from PIL import Image, ImageColor, ImageOps
 
-CROPS = ("centre", "letterbox", "head")
+CROPS = ("center", "letterbox", "head")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # these decoders and no others see a file
 UNREAD = {".tif", ".tiff", ".heic", ".heif", ".avif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw"}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib"}
@@ -36,7 +36,7 @@ HEAD = 1.4  # side of a head's square, in extents of the nine points, which end 
 MOST_BROKEN = 0.25  # of a folder's image files
 IN_MEMORY = 2**28  # bytes of decoded images, of which training takes three copies; more stay on disk
 NO_IMAGE = "no image"
-FORMAT = 2  # of the cache: another number, and nothing remembered by earlier versions is used
+FORMAT = 3  # of the cache: another number, and nothing remembered by earlier versions is used
 
 _one_large = threading.Lock()
 
@@ -45,7 +45,7 @@ class Folder(NamedTuple):
     """What was found in a folder.
 
     Attributes:
-        images: uint8, (count, image_size, image_size, 3), or 1 channel where all images are grey; in the order of
+        images: uint8, (count, image_size, image_size, 3), or 1 channel where all images are gray; in the order of
             their paths. More than 256 MB of them stay on disk (a `numpy.memmap`).
         skipped: the reason by path, for each image file that could not be used.
         others: how many files are no images and do not claim to be.
@@ -58,25 +58,25 @@ class Folder(NamedTuple):
     names: list[str]
 
 
-def load(folder: str | Path, image_size: int, *, crop: str = "centre", background: str = "white") -> Folder:
+def load(folder: str | Path, image_size: int, *, crop: str = "center", background: str = "white") -> Folder:
     """Read all images of a folder and its sub-folders, as squares of one size.
 
-    PNG, JPEG, WEBP, GIF (the first frame) and BMP, whatever their names say; palettes, grey, 16 bits, CMYK and
-    rotation by EXIF are understood, transparency is composed over a colour. Hidden files are left aside.
+    PNG, JPEG, WEBP, GIF (the first frame) and BMP, whatever their names say; palettes, gray, 16 bits, CMYK and
+    rotation by EXIF are understood, transparency is composed over a color. Hidden files are ignored.
 
     With crop="head" an image that has a file of landmarks beside it (`cat.jpg.cat`, as in the CAT data set: the number
-    9 and the x and y of the eyes, the mouth and three points of each ear) is cut to the head; others to the centre.
+    9 and the x and y of the eyes, the mouth and three points of each ear) is cut to the head; others to the center.
 
     Args:
         folder: with images, in it or in sub-folders.
         image_size: height and width wanted.
-        crop: "centre" cuts the central square; "letterbox" keeps all of an image and fills up with `background`;
+        crop: "center" cuts the central square; "letterbox" keeps all of an image and fills up with `background`;
             "head" cuts the square around a cat's head.
-        background: a colour, by name or as #rrggbb.
+        background: a color, by name or as #rrggbb.
 
     Raises:
-        FileNotFoundError, NotADirectoryError, PermissionError: where there is no such folder, or no reading it.
-        ValueError: without images, with more than a quarter of them broken, or for an unknown crop or colour.
+        FileNotFoundError, NotADirectoryError, PermissionError: where there is no such folder, or it cannot be read.
+        ValueError: without images, with more than a quarter of them broken, or for an unknown crop or color.
         OSError: where the cache cannot be written, as on a full disk.
 
     Example:
@@ -86,12 +86,13 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
     folder = Path(os.path.abspath(folder))
     if image_size < 1:
         raise ValueError(f"image_size is {image_size}: it is 1 or more")
+    crop = "center" if crop == "centre" else crop  # as earlier versions spelled it
     if crop not in CROPS:
         raise ValueError(f"crop is {crop!r}: choose one of {', '.join(CROPS)}")
     try:
-        colour = ImageColor.getrgb(str(background))[:3]
+        color = ImageColor.getrgb(str(background))[:3]
     except ValueError:
-        raise ValueError(f"background is {background!r}: take a colour such as white, black or #808080") from None
+        raise ValueError(f"background is {background!r}: take a color such as white, black or #808080") from None
     found, skipped = _files(folder)
     landmarks = {name for name in found if f"{name}.cat" in found} if crop == "head" else set()
     points = {f"{name}.cat" for name in landmarks}
@@ -102,11 +103,10 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
     }
 
     def decode(name: str) -> _Decoded:
-        return _decode(
-            folder / name, image_size, "centre" if crop == "head" and name not in landmarks else crop, colour
-        )
+        cut = "center" if crop == "head" and name not in landmarks else crop
+        return _decode(folder / name, image_size, cut, color)
 
-    key = hashlib.sha256(json.dumps([FORMAT, str(folder), image_size, crop, colour]).encode()).hexdigest()[:20]
+    key = hashlib.sha256(json.dumps([FORMAT, str(folder), image_size, crop, color]).encode()).hexdigest()[:20]
     cache = cache_directory() / "folders" / key
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def load(folder: str | Path, image_size: int, *, crop: str = "centre", backgroun
     except OSError as error:
         reason = error.strerror or error
         raise OSError(f"{cache} cannot be written to: {reason}; KGAN_CACHE names another directory") from None
-    skipped |= {name: what for name, what in known.what.items() if what not in ("image", "grey image", NO_IMAGE)}
+    skipped |= {name: what for name, what in known.what.items() if what not in ("image", "gray image", NO_IMAGE)}
     return _checked(folder, known, {_readable(name): reason for name, reason in sorted(skipped.items())})
 
 
@@ -130,18 +130,18 @@ class _Known(NamedTuple):
 
     @property
     def unsettled(self) -> list[str]:
-        """Files that a disk or memory failed at: to be looked at again."""
+        """Files that could not be read because a disk or memory failed: to be looked at again."""
         return [name for name, facts in self.files.items() if facts is None]
 
     @property
     def rows(self) -> dict[str, int]:
         """Where in `images` a file's image is."""
-        names = (name for name, what in self.what.items() if what in ("image", "grey image"))
+        names = (name for name, what in self.what.items() if what in ("image", "gray image"))
         return {name: row for row, name in enumerate(names)}
 
 
 class _Decoded(NamedTuple):
-    """What a file is ("image", "grey image", or what is wrong with it), its pixels, and whether that will last."""
+    """What a file is ("image", "gray image", or what is wrong with it), its pixels, and whether to remember that."""
 
     what: str
     pixels: np.ndarray | None = None
@@ -185,7 +185,7 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
     return dict(sorted(found.items())), refused
 
 
-def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> _Decoded:
+def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...]) -> _Decoded:
     try:
         image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError:
@@ -203,23 +203,23 @@ def _decode(path: Path, image_size: int, crop: str, colour: tuple[int, ...]) -> 
         with image, _one_large if image.width * image.height > LARGE else contextlib.nullcontext():
             if image.width * image.height > MOST_PIXELS:
                 return _Decoded("it has too many pixels")
-            is_grey = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
-            is_grey &= len(set(colour)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
+            is_gray = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+            is_gray &= len(set(color)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
             if crop == "head":
                 image = image.crop(_head(Path(f"{path}.cat"), image.size))
             else:
                 image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
             turned = image.getexif().tobytes()
-            image = _opaque(_reduced(image, image_size), colour)
+            image = _opaque(_reduced(image, image_size), color)
             image.info["exif"] = turned  # which not all of that keeps
-            pixels = _square(ImageOps.exif_transpose(image), image_size, crop, colour)
+            pixels = _square(ImageOps.exif_transpose(image), image_size, crop, color)
     except Exception as error:
         return _Decoded(_reason(error, path), lasts=_lasts(error))
-    return _Decoded("grey image" if is_grey else "image", np.asarray(pixels))
+    return _Decoded("gray image" if is_gray else "image", np.asarray(pixels))
 
 
 def _lasts(error: Exception) -> bool:
-    """Whether it is the file's own fault: not that of a disk or of memory, which may be well again tomorrow."""
+    """Whether the file itself is at fault: a disk or memory that failed may work the next time."""
     return not (isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None))
 
 
@@ -244,7 +244,7 @@ def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _reduced(image: Image.Image, image_size: int) -> Image.Image:
-    """A large image made smaller in whole steps, before anything else is done that takes memory of its size."""
+    """A large image reduced by a whole factor, before any step that takes memory of its full size."""
     factor = min(image.size) // (4 * image_size)
     if factor < 2 or image.mode.startswith(("I", "F")):
         return image
@@ -254,9 +254,9 @@ def _reduced(image: Image.Image, image_size: int) -> Image.Image:
     return image.convert("RGBA") if image.mode == "RGBa" else image
 
 
-def _opaque(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
-    """The image in RGB, 8 bits a channel, composed over a colour where it is transparent."""
-    if image.mode.startswith("I"):  # grey of 16 bits
+def _opaque(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
+    """The image in RGB, 8 bits a channel, composed over a color where it is transparent."""
+    if image.mode.startswith("I"):  # gray of 16 bits
         values = np.uint16(np.clip(image, 0, 65535)) if image.mode == "I" else np.asarray(image).astype(np.uint16)
         transparent = image.info.get("transparency")
         image = Image.fromarray(np.uint8(values - (values >> 8) + 128 >> 8))  # about values / 257
@@ -264,15 +264,15 @@ def _opaque(image: Image.Image, colour: tuple[int, ...]) -> Image.Image:
             image.putalpha(Image.fromarray(np.uint8(values != transparent) * np.uint8(255)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        below = Image.new("RGBA", image.size, (*colour, 255))
+        below = Image.new("RGBA", image.size, (*color, 255))
         image = Image.alpha_composite(below, image)
     return image.convert("RGB")
 
 
-def _square(image: Image.Image, image_size: int, crop: str, colour: tuple[int, ...]) -> Image.Image:
+def _square(image: Image.Image, image_size: int, crop: str, color: tuple[int, ...]) -> Image.Image:
     size = (image_size, image_size)
     if crop == "letterbox":
-        return ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=colour)
+        return ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=color)
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
@@ -344,7 +344,7 @@ def _mapped(path: Path, image_size: int) -> np.ndarray:
 
 
 def _known(cache: Path, image_size: int) -> _Known | None:
-    """What an earlier run remembered; None where it is not whole."""
+    """What an earlier run remembered; None where that is incomplete."""
     try:
         index = json.loads((cache / "index.json").read_bytes())
         known = _Known(index["files"], index["what"], _mapped(cache / Path(index["images"]).name, image_size))
@@ -355,7 +355,7 @@ def _known(cache: Path, image_size: int) -> _Known | None:
 
 
 def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
-    """The images, if there are enough good ones; in memory where they fit."""
+    """The images, if enough of them are good; in memory where they fit."""
     count = len(known.rows)
     others = sum(what == NO_IMAGE for what in known.what.values())
     if not count:
@@ -366,7 +366,7 @@ def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
     if len(broken) > MOST_BROKEN * (count + len(broken)):
         raise ValueError(
             f"{len(broken)} of {count + len(broken)} image files in {folder} cannot be used, such as {broken[0]}: "
-            "take the broken ones away first"
+            "remove the broken ones first"
         )
     images = known.images[:count]
     if all(what != "image" for what in known.what.values()):
@@ -381,7 +381,7 @@ def _readable(name: str) -> str:
 
 
 def cache_directory() -> Path:
-    """Where kgan remembers what takes long to work out: `KGAN_CACHE`, by default the system's place for such things.
+    """Where kgan keeps results that take long to compute: `KGAN_CACHE`, by default the system's cache directory.
 
     Example:
         >>> cache_directory().name

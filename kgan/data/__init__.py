@@ -1,0 +1,22 @@
+"""Real images: the embedded digits, image data sets of TensorFlow Datasets, folders, arrays; and their batches."""
+
+from kgan.data import folders
+from kgan.data.arrays import Labelled, from_uint8
+from kgan.data.batching import batches
+from kgan.data.degradations import DEGRADATIONS, degrade
+from kgan.data.loading import by_folders, folder, held_out, is_folder, load, load_labelled
+
+__all__ = [
+    "DEGRADATIONS",
+    "Labelled",
+    "batches",
+    "by_folders",
+    "degrade",
+    "folder",
+    "folders",
+    "from_uint8",
+    "held_out",
+    "is_folder",
+    "load",
+    "load_labelled",
+]

@@ -1,0 +1,43 @@
+"""Images spoiled on purpose, for a model to restore."""
+
+from __future__ import annotations
+
+import numpy as np
+
+DEGRADATIONS = ("noise", "blur", "mask")
+
+
+def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Images with noise, blurred, or with the middle masked; and which pixels are still known.
+
+    Args:
+        images: (count, height, width, channels), in [-1, 1].
+        how: "noise", Gaussian with standard deviation 0.5; "blur", Gaussian too, over a 14th of the width (2 pixels
+            of 28); "mask", a gray square of half the height and width.
+        seed: of the noise.
+
+    Returns:
+        Images of the same shape, in [-1, 1], and (count, height, width, 1), 1 where a pixel is known and 0 under the
+        mask.
+
+    Raises:
+        ValueError: for another way.
+
+    Example:
+        >>> masked, known = degrade(images, "mask")
+        >>> float(known.mean())
+        0.75
+    """
+    from scipy import ndimage  # of scikit-learn
+
+    count, height, width, _ = images.shape
+    known = np.ones((count, height, width, 1), np.float32)
+    if how == "noise":
+        noise = np.random.default_rng(seed).normal(0, 0.5, images.shape)
+        return np.float32(np.clip(images + noise, -1, 1)), known
+    if how == "blur":
+        return np.float32(ndimage.gaussian_filter(images, (0, height / 14, width / 14, 0))), known
+    if how == "mask":
+        known[:, height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2] = 0
+        return np.float32(images * known), known
+    raise ValueError(f"cannot degrade images by {how!r}: choose one of {', '.join(DEGRADATIONS)}")

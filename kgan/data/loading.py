@@ -1,0 +1,160 @@
+"""From what a user names (digits, a data set, a file, a folder) to its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kgan.data import arrays, cats, digits, folders, tfds
+from kgan.data.arrays import Labelled, from_uint8
+
+
+def load(
+    source: str | Path = "digits",
+    *,
+    split: str = "train",
+    image_size: int | None = None,
+    crop: str = "center",
+    background: str = "white",
+    dtype: str = "float32",
+) -> np.ndarray:
+    """Load real images.
+
+    Args:
+        source: "digits", scikit-learn's 1,797 real handwritten digits, which needs no network; a `.npy` file with
+            images of shape (count, height, width, channels), uint8 or float32 in [-1, 1]; a folder of image files
+            (see `kgan.data.folders.load`); "cat-dataset", the CAT photographs on Kaggle, which take `kagglehub`; or the
+            name of a data set of TensorFlow Datasets: "mnist", "fashion_mnist", "cifar10", "stl10",
+            "oxford_flowers102", …
+        split: of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
+        image_size: height and width wanted; images are cut to their central square and resized. None leaves
+            them as they are; a folder must have one.
+        crop, background: of images in a folder: see `kgan.data.folders.load`.
+        dtype: "float32" for images in [-1, 1]; "uint8" for 0 to 255, a quarter of the memory, which `batches`
+            takes as well.
+
+    Returns:
+        Images of shape (count, height, width, channels).
+
+    Raises:
+        ValueError: for an unknown data set, split or file content, images of mixed sizes without `image_size`, or a
+            folder without images.
+        OSError: for a data set that cannot be downloaded, or a file or folder that cannot be read.
+        ImportError: for "cat-dataset" without `kagglehub`.
+
+    Example:
+        >>> load("digits").shape
+        (1797, 28, 28, 1)
+    """
+    images = load_labelled(source, split=split, image_size=image_size, crop=crop, background=background).images
+    if dtype == "uint8":
+        return images
+    if dtype == "float32":
+        return from_uint8(images)
+    raise ValueError(f"dtype is {dtype!r}: choose float32 or uint8")
+
+
+def load_labelled(
+    source: str | Path = "digits",
+    *,
+    split: str = "train",
+    image_size: int | None = None,
+    crop: str = "center",
+    background: str = "white",
+) -> Labelled:
+    """Load real images with their labels, where there are any.
+
+    The labels are those of the digits; of a TensorFlow data set; of a folder its sub-folders, where all images are in
+    one and there are two or more.
+
+    Args:
+        source, split, image_size, crop, background: see `load`.
+
+    Returns:
+        Images, uint8, with labels and the names of the classes.
+
+    Raises:
+        ValueError, OSError, ImportError: see `load`.
+
+    Example:
+        >>> load_labelled("digits").labels[:10]
+        array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    """
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"image_size is {image_size}: it is 1 or more")
+    if str(source) == "digits":
+        labelled = digits.load()
+    elif str(source).endswith(".npy"):
+        labelled = Labelled(arrays.load(Path(source)))
+    elif path := folder(source):
+        if image_size is None:
+            raise ValueError(f"the images in {source} may have many sizes: choose one with image_size")
+        labelled = by_folders(folders.load(path, image_size, crop=crop, background=background))
+    else:
+        labelled = tfds.load(str(source), split, image_size)
+    images = labelled.images
+    if image_size is not None and images.shape[1:3] != (image_size, image_size):
+        chunks = np.array_split(images, len(images) // 1024 + 1)
+        resized = np.concatenate([arrays.resize(chunk, image_size).numpy() for chunk in chunks])
+        labelled = labelled._replace(images=resized)
+    return labelled
+
+
+def by_folders(found: folders.Folder) -> Labelled:
+    """Images of a folder, with its sub-folders as classes where each image is in one and there are two or more."""
+    tops = [name.split("/")[0] if "/" in name else "" for name in found.names]
+    names = tuple(sorted(set(tops)))
+    if "" in names or len(names) < 2:
+        return Labelled(found.images)
+    return Labelled(found.images, np.searchsorted(names, tops), names)
+
+
+def held_out(source: str | Path, split: str = "train", image_size: int | None = None) -> Labelled | None:
+    """Real images that a model trained on `split` has not seen: the test split of a TensorFlow data set.
+
+    Args:
+        source, image_size: see `load`.
+        split: that the model was trained on.
+
+    Returns:
+        None for other sources, for a data set without a test split, and where `split` has images of it, as "all" has.
+
+    Example:
+        >>> held_out("digits") is None
+        True
+    """
+    name = str(source)
+    if name == "digits" or name.endswith(".npy") or is_folder(source) or not tfds.is_known(name):
+        return None
+    return tfds.held_out(name, split, image_size)
+
+
+def is_folder(source: str | Path) -> bool:
+    """Whether `load` takes `source` for a folder of images: a path, or a folder that no data set is named like.
+
+    Example:
+        >>> is_folder("digits"), is_folder("./digits")
+        (False, True)
+    """
+    name = str(source)
+    if name in ("", "digits") or name.endswith(".npy"):
+        return False
+    if isinstance(source, Path) or "/" in name or "\\" in name:
+        return Path(name).is_dir() or not tfds.is_known(name)  # "mnist/3.0.1" is a data set
+    return Path(name).is_dir() and not tfds.is_known(name)
+
+
+def folder(source: str | Path) -> Path | None:
+    """The folder of images that `source` means, fetched first where it is the CAT data set; None for all else.
+
+    Raises:
+        ImportError, OSError: where the CAT data set cannot be fetched.
+
+    Example:
+        >>> folder("./pictures")
+        PosixPath('pictures')
+    """
+    if is_folder(source):
+        return Path(source)
+    return cats.fetch() if str(source) == "cat-dataset" else None

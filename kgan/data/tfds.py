@@ -1,0 +1,123 @@
+"""Image data sets of TensorFlow Datasets."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import urllib.parse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgan._backend import tf
+from kgan.data import folders
+from kgan.data.arrays import Labelled, resize
+
+
+def load(name: str, split: str, image_size: int | None) -> Labelled:
+    """The images of a data set, which is downloaded if it is not on this machine yet."""
+    import absl.logging
+    import tensorflow_datasets as tfds
+
+    absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of folders it half made itself
+    if not is_known(name):
+        if not name or Path(name).exists():
+            raise ValueError(
+                f"{name!r} is no .npy file and no folder: give one, or the name of a data set such as digits or mnist"
+            )
+        known = tfds.list_builders(with_community_datasets=False)
+        similar = difflib.get_close_matches(name, ["digits", *known], n=3)
+        hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"
+        raise ValueError(f"unknown data set {name!r}: {hint}")
+    if Path(name).is_dir() and any(path.suffix.lower() in folders.SUFFIXES for path in Path(name).rglob("*")):
+        warnings.warn(f"{name} is taken for the data set of that name: write ./{name} for the folder", stacklevel=3)
+    try:
+        builder = tfds.builder(name)
+    except Exception as error:  # of many classes: an unknown version or configuration
+        raise ValueError(f"TensorFlow Datasets has no {name!r}: {first_line(error)}") from None
+    _image_feature(builder, image_size)
+    if not builder.is_prepared():
+        if not sys.stderr.isatty():
+            tfds.disable_progress_bar()
+        try:
+            _check_reachable(builder)
+            builder.download_and_prepare()
+        except Exception as error:  # of many classes: no network, a full disk, files to be fetched by hand
+            reason = first_line(error)
+            raise OSError(f"cannot download {name} ({reason}): 'digits' is a data set that needs no network") from None
+    return _images_of(builder, split, image_size)
+
+
+def held_out(name: str, split: str, image_size: int | None) -> Labelled | None:
+    """The test split of a data set on this machine; None where there is none, or `split` has images of it."""
+    import tensorflow_datasets as tfds
+
+    if "test" in split:
+        return None
+    builder = tfds.builder(name)
+    if "test" not in builder.info.splits or not builder.is_prepared():
+        return None
+    return _images_of(builder, "test", image_size)
+
+
+def is_known(name: str) -> bool:
+    """Whether a data set has that name; a version or a configuration may follow it."""
+    import tensorflow_datasets as tfds
+
+    return re.split("[/:]", name)[0] in tfds.list_builders(with_community_datasets=False)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _check_reachable(builder: Any) -> None:
+    """Without a network TFDS tries again and again for minutes: ask once whether its first host answers."""
+    import requests  # of TFDS
+
+    for url in getattr(builder, "url_infos", {}):
+        try:
+            requests.head(url, timeout=20)
+        except requests.ConnectionError:
+            host = urllib.parse.urlsplit(url).hostname
+            raise ConnectionError(f"{host} does not answer") from None
+        break
+
+
+def _image_feature(builder: Any, image_size: int | None) -> str:
+    """The name under which a `tfds` builder keeps its images."""
+    import tensorflow_datasets as tfds
+
+    names = [name for name, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image)]
+    if not names:
+        raise ValueError(f"{builder.name} holds no images: choose an image data set such as digits, mnist or cifar10")
+    if image_size is None and None in builder.info.features[names[0]].shape:
+        raise ValueError(f"the images of {builder.name} have many sizes: choose one with image_size")
+    return names[0]
+
+
+def _images_of(builder: Any, split: str = "train", image_size: int | None = None) -> Labelled:
+    """All images of a split of a prepared `tfds` builder in the data set's own order, with their first labels."""
+    import tensorflow_datasets as tfds
+
+    image, features = _image_feature(builder, image_size), builder.info.features
+    label = next((name for name, each in features.items() if isinstance(each, tfds.features.ClassLabel)), None)
+
+    def chosen(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = example[image] if image_size is None else resize(example[image], image_size)
+        return pixels, example[label] if label else tf.constant(0, tf.int64)
+
+    try:
+        examples = builder.as_dataset(split=split, shuffle_files=False)
+    except ValueError:
+        raise ValueError(
+            f"{builder.name} has no split {split!r}: choose from {', '.join(builder.info.splits)}"
+        ) from None
+    examples = examples.map(chosen, tf.data.AUTOTUNE, deterministic=True).batch(1024)
+    images, labels = (np.concatenate(each) for each in zip(*examples.as_numpy_iterator(), strict=True))
+    unlabelled = label is None or (labels < 0).any()  # -1: the unlabelled split of STL-10
+    return Labelled(images) if unlabelled else Labelled(images, labels, tuple(features[label].names))
