@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,6 +124,28 @@ def test_names_of_tensorflow_datasets(name, split, image_size, shape, monkeypatc
         images = data.load(name, split=split, image_size=image_size, dtype="uint8")
     assert images.shape == (7, *shape)  # however many splits are joined; real ones are joined with MNIST, above
     assert images.dtype == np.uint8
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """TensorFlow data sets as if they had been downloaded, with random pictures in them."""
+    import tensorflow_datasets as tfds
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "is_prepared", lambda builder: True)
+    splits = dict.fromkeys(("train", "test"), types.SimpleNamespace(num_bytes=0, num_examples=7))
+    monkeypatch.setattr(tfds.core.DatasetInfo, "splits", splits)
+    with tfds.testing.mock_data(num_examples=7):
+        yield
+
+
+@pytest.mark.parametrize("split", ["train", "train[:10%]", "train[:10%]+train[50%:]"])
+def test_the_test_split_is_held_out(split, prepared):
+    assert data.held_out("mnist", split).images.shape == (7, 28, 28, 1)
+
+
+@pytest.mark.parametrize("split", ["test", "train+test[:50%]", "all", "train+all", "train + all", "all[:50%]"])
+def test_what_a_model_was_trained_on_is_not_held_out(split, prepared):
+    assert data.held_out("mnist", split) is None
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def held_out(name: str, split: str, image_size: int | None) -> Labelled | None:
     """The test split of a data set on this machine; None where there is none, or `split` has images of it."""
     import tensorflow_datasets as tfds
 
-    if "test" in split:
+    names = [part.split("[")[0].strip() for part in split.split("+")]
+    if any(each == "all" or "test" in each for each in names):  # "all" is every split, the test split among them
         return None
     builder = tfds.builder(name)
     if "test" not in builder.info.splits or not builder.is_prepared():
