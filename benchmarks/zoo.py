@@ -60,7 +60,7 @@ def mixed_batches(recipe, settings):
 
 def gradient_descent(rate):
     def model(recipe, settings):
-        plain = recipes.uncompiled(recipe, settings, (28, 28, 1))
+        plain = recipes.build_uncompiled(recipe, settings, (28, 28, 1))
         plain.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), loss=settings["loss"])
         return plain
 

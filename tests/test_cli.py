@@ -238,7 +238,7 @@ def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["dcgan-minst"], "unknown recipe 'dcgan-minst': choose one of dcgan-digits, gan-digits, gan-mnist"),
+        (["dcgan-minst"], "unknown recipe 'dcgan-minst': choose one of dcgan-digits, gan-digits, codegan-digits"),
         (["--set", "filtres=3"], "has no setting 'filtres': did you mean filters?"),
         (["--set", "filters"], "--set filters: write it as name=value"),
         (["--set", "filters=many"], "filters is 'many': it must be a whole number"),

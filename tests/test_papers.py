@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kgan import recipes
+from kgan import doctor, recipes
 
 PAPERS = Path(__file__).parent.parent / "docs" / "papers"
 FILL = runpy.run_path(str(PAPERS / "fill.py"))
@@ -42,6 +42,13 @@ def test_a_changed_number_is_found():
     wrong = f'trained for [0 s]({place} "seconds")'
     seconds = json.loads(result.read_text(encoding="utf-8"))["seconds"]
     assert FILL["filled"](wrong) == f'trained for [{FILL["written"](seconds)}]({place} "seconds")'
+
+
+def test_the_doctors_threshold_is_the_one_that_a_page_names():
+    page = (PAPERS / "image-generation-using-dcgans.md").read_text(encoding="utf-8")
+    assert f"more than {doctor.MOST_IMBALANCE:.0f} times the other for ten epochs" in page
+    (rule,) = (rule for rule in doctor.RULES if rule.disease == "imbalance")
+    assert rule.epochs == 10
 
 
 def test_results_name_no_path_of_a_machine():

@@ -1,0 +1,61 @@
+"""Recipes: the papers' settings as data, each with its reason.
+
+Where a paper prints a number, its recipe has it and says "printed". Where it prints none, or can be read in more than
+one way, the reason says "not printed" or "read". All other reasons are kgan's own.
+
+There is one file for each paper, and `offline` for the recipes that need no network. `kgan train NAME` trains a recipe,
+`--set name=value` changes any of its settings.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from kgan.recipes.ding_shao_ren import DING, REPORT
+from kgan.recipes.generating_images_using_a_dcgan import ANONYMOUS
+from kgan.recipes.models import build, build_uncompiled, image_shape
+from kgan.recipes.schema import RULES, Recipe, Rule, Setting, resolve
+from kgan.recipes.shao_li_jiang import SHAO
+from kgan.recipes.stiff_keyserlingk_stuart import STIFF
+
+__all__ = [
+    "ANONYMOUS",
+    "DING",
+    "RECIPES",
+    "REPORT",
+    "RULES",
+    "SHAO",
+    "STIFF",
+    "Recipe",
+    "Rule",
+    "Setting",
+    "build",
+    "build_uncompiled",
+    "get",
+    "image_shape",
+    "resolve",
+]
+
+FILES = (
+    "offline",
+    "ding_shao_ren",
+    "stiff_keyserlingk_stuart",
+    "generating_images_using_a_dcgan",
+    "shao_li_jiang",
+)
+RECIPES = {recipe.name: recipe for file in FILES for recipe in importlib.import_module(f"{__name__}.{file}").RECIPES}
+
+
+def get(name: str) -> Recipe:
+    """The recipe with a name.
+
+    Raises:
+        ValueError: for an unknown name, with the choices.
+
+    Example:
+        >>> kgan.recipes.get("gan-mnist")["epochs"]
+        100
+    """
+    if name not in RECIPES:
+        raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,65 @@
+"""*Generating Images Using a DCGAN*, by an anonymous author: Radford's DCGAN on CIFAR-10 and STL-10 at 64 × 64."""
+
+from __future__ import annotations
+
+from kgan.recipes import shared
+from kgan.recipes.schema import Recipe, Setting
+from kgan.recipes.shared import not_printed
+
+ANONYMOUS = "Generating Images Using a DCGAN"
+
+_DCGAN = {
+    **shared.FOLDER,
+    "epochs": Setting(1000, 'printed: "e.g. 1000"'),
+    "batch_size": Setting(128, "printed"),
+    **not_printed(shared.DCGAN),
+    "latent_dim": Setting(100, "read from Radford's figure 1, which the paper shows"),
+    "prior": Setting("normal", "printed"),
+    "d_steps": Setting(1, "printed: each batch trains both networks once"),
+    "filters": Setting(128, "read from Radford's figure 1: 1024, 512, 256, 128. D is not printed: the same"),
+    "kernel_size": Setting(5, "read from Radford's figure 1"),
+    "depth": Setting(0, "read from Radford's figure 1: four doublings, from 4 to 64"),
+    "upsampling": Setting("transposed", "printed: transposed convolutions"),
+    "activation": Setting("relu", "printed, for the generator"),
+    "norm": Setting("batch", "printed: batch normalization in both networks"),
+    "stddev": Setting(0.02, "of the initial weights; printed"),
+    "loss": Setting(
+        "non_saturating",
+        "log(1 - D(G(z))) is printed; the PyTorch example that the paper cites maximizes log D(G(z)). Step 5 of the "
+        "paper, log D of real images, has no gradient for the generator",
+    ),
+    "reuse_fakes": Setting(True, "read: step 4 of the paper classifies the fakes of step 2 again"),
+    "d_learning_rate": Setting(2e-4, "printed, for Adam"),
+    "g_learning_rate": Setting(2e-4, "printed, for Adam"),
+    "d_beta_1": Setting(0.5, "0.05 is printed, as the DCGAN paper's; Radford et al. 2016 have 0.5"),
+    "g_beta_1": Setting(0.5, "0.05 is printed: see d_beta_1"),
+    **shared.OUTPUT,
+    "sample_every": Setting(10, "epochs between grids of samples, of 1000; the paper draws one after each"),
+}
+
+RECIPES = (
+    Recipe(
+        "dcgan-cifar10",
+        "DCGAN",
+        ANONYMOUS,
+        {
+            "data": Setting("cifar10", "printed"),
+            "split": Setting("train", "not printed: 50,000 images"),
+            "image_size": Setting(64, "printed; CIFAR-10 has 32 × 32"),
+            **_DCGAN,
+        },
+    ),
+    Recipe(
+        "dcgan-stl10",
+        "DCGAN",
+        ANONYMOUS,
+        {
+            "data": Setting("stl10", "printed"),
+            "split": Setting(
+                "train", "not printed: 5,000 images. The paper expects more to help: unlabelled has 100,000"
+            ),
+            "image_size": Setting(64, "printed; STL-10 has 96 × 96"),
+            **_DCGAN,
+        },
+    ),
+)

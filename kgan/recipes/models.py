@@ -1,0 +1,76 @@
+"""The model of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kgan.recipes.schema import MODEL, Recipe
+
+if TYPE_CHECKING:
+    from kgan.gan import GAN
+
+
+def image_shape(recipe: Recipe) -> tuple[int, int, int]:
+    """(height, width, channels) of the images that the recipe is meant for.
+
+    Example:
+        >>> kgan.recipes.image_shape(kgan.recipes.get("dcgan-cats"))
+        (128, 128, 3)
+    """
+    return recipe["image_size"], recipe["image_size"], 1 if recipe["data"] in ("digits", "mnist") else 3
+
+
+def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int]) -> GAN:
+    """The recipe's model for images of a shape, compiled.
+
+    Args:
+        recipe: see `kgan.recipes.get`.
+        settings: see `kgan.recipes.resolve`.
+        image_shape: (height, width, channels).
+
+    Raises:
+        ValueError: for an image size, or a depth, that the networks cannot have.
+
+    Example:
+        >>> recipe = kgan.recipes.get("dcgan-digits")
+        >>> model = kgan.recipes.build(recipe, kgan.recipes.resolve(recipe, {}), (28, 28, 1))
+    """
+    from kgan._backend import keras
+
+    model = build_uncompiled(recipe, settings, image_shape)
+    adam = {"epsilon": settings.get("epsilon", 1e-7), "weight_decay": settings.get("weight_decay")}
+    model.compile(
+        d_optimizer=keras.optimizers.Adam(settings["d_learning_rate"], settings["d_beta_1"], **adam),
+        g_optimizer=keras.optimizers.Adam(settings["g_learning_rate"], settings["g_beta_1"], **adam),
+        loss=settings["loss"],
+        label_smoothing=settings["label_smoothing"],
+        steps_per_execution=settings["steps_per_execution"],
+    )
+    return model
+
+
+def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int]) -> GAN:
+    """The model of `build` before `compile`: it has its two networks, but no optimizers.
+
+    Example:
+        >>> recipe = kgan.recipes.get("dcgan-digits")
+        >>> kgan.recipes.build_uncompiled(recipe, kgan.recipes.resolve(recipe, {}), (28, 28, 1)).compiled
+        False
+    """
+    from kgan import networks
+    from kgan.codegan import CodeGAN
+    from kgan.dcgan import DCGAN
+    from kgan.gan import GAN
+
+    arguments = {name: settings[name] for name in MODEL if name in settings}
+    if recipe.model == "GAN":
+        latent_dim, hidden_units, norm = (arguments.pop(name) for name in ("latent_dim", "hidden_units", "norm"))
+        seed = settings["seed"]
+        return GAN(
+            networks.dense_generator(image_shape, latent_dim, hidden_units, norm=norm, seed=seed),
+            networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed + 1),
+            **arguments,
+        )
+    kind = {"DCGAN": DCGAN, "CodeGAN": CodeGAN}[recipe.model]
+    return kind(image_shape, **{**arguments, "depth": settings["depth"] or None})

@@ -1,0 +1,91 @@
+"""Recipes for data that are there without a network: scikit-learn's digits, and folders of images.
+
+Each digits recipe is a short version of a paper's recipe.
+"""
+
+from __future__ import annotations
+
+from kgan.recipes import shared
+from kgan.recipes.schema import Recipe, Setting
+
+_DIGITS = {
+    "data": Setting("digits", "scikit-learn's 1,797 real digits, which need no network"),
+    "split": Setting("train", "there is only one"),
+    "image_size": Setting(28, "as MNIST: 8 × 8 digits scaled to 20 × 20, with a margin of 4"),
+    **shared.FOLDER,
+}
+_SMALL_BATCH = {"batch_size": Setting(32, "small: 1,797 images make few steps an epoch")}
+
+RECIPES = (
+    Recipe(
+        "dcgan-digits",
+        "DCGAN",
+        "kgan's offline version of dcgan-mnist",
+        {
+            **_DIGITS,
+            "epochs": Setting(40, "readable digits in about two minutes on a laptop's CPU"),
+            **_SMALL_BATCH,
+            **shared.DCGAN,
+            **shared.OUTPUT,
+        },
+    ),
+    Recipe(
+        "gan-digits",
+        "GAN",
+        "kgan's offline version of gan-mnist",
+        {
+            **_DIGITS,
+            "epochs": Setting(100, "as gan-mnist; an epoch takes a fraction of a second"),
+            **_SMALL_BATCH,
+            **shared.GAN,
+            **shared.DENSE_OUTPUT,
+        },
+    ),
+    Recipe(
+        "codegan-digits",
+        "CodeGAN",
+        "kgan's offline version of codegan-mnist",
+        {
+            **_DIGITS,
+            "epochs": Setting(40, "as dcgan-digits"),
+            "steps_per_epoch": Setting(0, "0: an epoch goes through the data once"),
+            **_SMALL_BATCH,
+            **shared.DCGAN,
+            "latent_dim": Setting(36, "as codegan-mnist"),
+            "filters": Setting(32, "as codegan-mnist"),
+            "stddev": Setting(
+                0.02, "of the initial weights: Radford's. With 0.00282 a third of so short a run is lost"
+            ),
+            "reuse_fakes": Setting(False, "as codegan-mnist"),
+            "code_weight": Setting(0.012, "as codegan-mnist"),
+            "code_loss": Setting("l2", "as codegan-mnist"),
+            "noise": Setting(0.1, "as codegan-mnist"),
+            "stages": Setting(1, "as codegan-mnist"),
+            "g_beta_1": Setting(0.4, "as codegan-mnist"),
+            "epsilon": Setting(1e-8, "as codegan-mnist"),
+            "weight_decay": Setting(1e-5, "as codegan-mnist, where its reason stands"),
+            **shared.OUTPUT,
+            "chosen_iterations": Setting("100,200,2400", "as codegan-mnist: samples after these"),
+        },
+    ),
+    Recipe(
+        "dcgan-folder",
+        "DCGAN",
+        "Radford et al.: Unsupervised Representation Learning with DCGANs; for images of your own",
+        {
+            "data": Setting("./pictures", "a folder of image files: name yours with --data"),
+            "split": Setting("train", "there is only one"),
+            "image_size": Setting(64, "Radford's; 32 takes a quarter of the time"),
+            **shared.FOLDER,
+            "epochs": Setting(200, "for about a thousand images; more images need fewer epochs"),
+            "batch_size": Setting(32, "small: a folder of your own makes few steps an epoch"),
+            **shared.DCGAN,
+            "filters": Setting(64, "half of Radford's, for a smaller computer"),
+            "label_smoothing": Setting(0.1, "D soon learns few images by heart: this holds it back"),
+            "d_learning_rate": Setting(1e-4, "half of Radford's: with 2e-4 D won early on 772 cartoon figures"),
+            "g_learning_rate": Setting(2e-4, "Radford et al. 2016"),
+            **shared.OUTPUT,
+            "sample_every": Setting(5, "epochs between grids of samples; there are many epochs"),
+        },
+    ),
+)

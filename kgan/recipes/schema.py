@@ -1,0 +1,178 @@
+"""What a recipe is made of: settings with reasons, and the rules that their values fulfill.
+
+A setting is declared once, below, in the group that says where its value goes. `kgan.recipes.models` passes the group
+`MODEL` on to the model by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Value = int | float | str | bool
+
+
+class Setting(NamedTuple):
+    """A value, and the reason for it."""
+
+    value: Value
+    why: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model, the paper it comes from, and its settings by name.
+
+    Attributes:
+        name: what `kgan train` calls it.
+        model: "GAN", "DCGAN" or "CodeGAN".
+        paper: authors and title; two papers have "; " between them.
+        settings: each value with its reason.
+    """
+
+    name: str
+    model: str
+    paper: str
+    settings: Mapping[str, Setting]
+
+    def __getitem__(self, setting: str) -> Value:
+        return self.settings[setting].value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value must fulfill, and how an error says it."""
+
+    sentence: str
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A rule: one of the choices that a module of kgan declares.
+
+    They are read when a value is checked, not before: the modules import TensorFlow. So a choice that is added there is
+    known here.
+    """
+
+    module: str
+    choices: str
+
+    @property
+    def sentence(self) -> str:
+        return f"one of {', '.join(self._known())}"
+
+    def holds(self, value: Any) -> bool:
+        return value in self._known()
+
+    def _known(self) -> tuple[str, ...]:
+        return tuple(getattr(importlib.import_module(self.module), self.choices))
+
+
+def _are_epochs(text: str) -> bool:
+    return all(number.strip().isdecimal() and int(number) for number in text.split(","))
+
+
+_FREE = Rule("anything", lambda value: True)  # whatever reads it checks it
+_COUNT = Rule("1 or more", lambda value: value >= 1)
+_COUNT_OR_0 = Rule("0 or more", lambda value: value >= 0)
+_SIZE = Rule("from 1 to 4096", lambda value: 1 <= value <= 4096)
+_RATE = Rule("above 0 and finite", lambda value: 0 < value < math.inf)
+_RATE_OR_0 = Rule("0 or more, and finite", lambda value: 0 <= value < math.inf)
+_DECAY = Rule("from 0 up to, but not, 1", lambda value: 0 <= value < 1)
+_EPOCHS = Rule("whole numbers from 1 up with commas between them", _are_epochs)
+
+DATA = {
+    "data": _FREE,
+    "split": _FREE,
+    "image_size": _SIZE,
+    "crop": OneOf("kgan.folders", "CROPS"),
+    "background": _FREE,
+    "batch_size": _COUNT,
+}
+MODEL = {
+    "latent_dim": _SIZE,
+    "prior": OneOf("kgan.latent", "PRIORS"),
+    "d_steps": _COUNT,
+    "hidden_units": _SIZE,
+    "filters": _SIZE,
+    "kernel_size": Rule("from 1 to 32", lambda value: 1 <= value <= 32),
+    "depth": Rule("from 0 to 10", lambda value: 0 <= value <= 10),
+    "upsampling": OneOf("kgan.networks", "UPSAMPLINGS"),
+    "activation": OneOf("kgan.networks", "ACTIVATIONS"),
+    "norm": OneOf("kgan.networks", "NORMS"),
+    "stddev": _RATE,
+    "reuse_fakes": _FREE,
+    "code_weight": Rule("from 0 to 1", lambda value: 0 <= value <= 1),
+    "code_loss": OneOf("kgan.losses", "CODE_LOSSES"),
+    "noise": _RATE_OR_0,
+    "stages": Rule("from 1 to 10", lambda value: 1 <= value <= 10),
+    "seed": Rule("from 0 to 2147483647", lambda value: 0 <= value < 2**31),
+}
+TRAINING = {
+    "epochs": _COUNT,
+    "steps_per_epoch": _COUNT_OR_0,
+    "loss": OneOf("kgan.losses", "LOSSES"),
+    "label_smoothing": Rule("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
+    "d_learning_rate": _RATE,
+    "g_learning_rate": _RATE,
+    "d_beta_1": _DECAY,
+    "g_beta_1": _DECAY,
+    "epsilon": _RATE,
+    "weight_decay": _RATE_OR_0,
+    "steps_per_execution": _COUNT,
+}
+OUTPUT = {
+    "sample_every": _COUNT,
+    "chosen_epochs": _EPOCHS,
+    "chosen_iterations": _EPOCHS,
+    "quality_every": _COUNT_OR_0,
+    "checkpoint_every": _COUNT,
+    "checkpoint_minutes": _RATE,
+}
+RULES = {**DATA, **MODEL, **TRAINING, **OUTPUT}
+
+
+def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Value]:
+    """The recipe's settings with changes, each of them checked.
+
+    Args:
+        recipe: see `kgan.recipes.get`.
+        changes: new values by name, typed or as text.
+
+    Raises:
+        ValueError: for an unknown setting (with the nearest name), a value of another type, or out of range.
+
+    Example:
+        >>> kgan.recipes.resolve(kgan.recipes.get("gan-mnist"), {"epochs": "5"})["epochs"]
+        5
+    """
+    settings = {name: setting.value for name, setting in recipe.settings.items()}
+    for name, value in changes.items():
+        if name not in settings:
+            nearest = difflib.get_close_matches(name, settings, n=1, cutoff=0.5)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(settings)}"
+            raise ValueError(f"{recipe.name} has no setting {name!r}: {hint}")
+        settings[name] = _parsed(name, value, type(settings[name]))
+        rule = RULES[name]
+        if not rule.holds(settings[name]):
+            raise ValueError(f"{name} is {settings[name]}: it must be {rule.sentence}")
+    return settings
+
+
+def _parsed(name: str, value: Value | str, kind: type) -> Value:
+    """The value as `kind`, which text may spell."""
+    if kind is bool:
+        spelled = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if str(value).lower() not in spelled:
+            raise ValueError(f"{name} is {value!r}: it must be true or false")
+        return spelled[str(value).lower()]
+    try:
+        return kind(str(value))
+    except ValueError:
+        wanted = {int: "a whole number", float: "a number"}[kind]
+        raise ValueError(f"{name} is {value!r}: it must be {wanted}") from None

@@ -1,0 +1,76 @@
+"""Settings that several recipes start from, with kgan's own reasons.
+
+Nothing here is any paper's print: what a paper prints stands in its own file, in place of the setting here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kgan.recipes.schema import Setting
+
+
+def not_printed(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """The settings for a paper that prints none of them.
+
+    Example:
+        >>> not_printed({"latent_dim": Setting(100, "100 is Radford's")})["latent_dim"].why
+        "not printed: 100 is Radford's"
+    """
+    return {name: Setting(setting.value, f"not printed: {setting.why}") for name, setting in settings.items()}
+
+
+FOLDER = {
+    "crop": Setting("centre", "for a folder of images: the central square. letterbox keeps all; head: see dcgan-cats"),
+    "background": Setting("white", "for a folder of images: behind transparent pixels, and beside letterboxes"),
+}
+BATCH = {"batch_size": Setting(128, "128 is Radford's")}
+_CODES = {
+    "latent_dim": Setting(100, "100 is Radford's"),
+    "prior": Setting("normal", "N(0, 1) in each unit"),
+    "label_smoothing": Setting(0.0, "off; 0.1 is usual (Salimans et al. 2016, section 3.4)"),
+    "d_steps": Setting(1, "k of Goodfellow et al. 2014, Algorithm 1, who used 1"),
+}
+_ADAM = {
+    "d_learning_rate": Setting(2e-4, "Adam with 2e-4, as Radford et al. 2016"),
+    "g_learning_rate": Setting(2e-4, "the same as for the discriminator"),
+    "d_beta_1": Setting(0.5, "with 0.9 training oscillates (Radford et al. 2016)"),
+    "g_beta_1": Setting(0.5, "the same as for the discriminator"),
+}
+GAN = {
+    **_CODES,
+    "hidden_units": Setting(256, "of the one hidden layer of each network"),
+    "norm": Setting("none", "a dense network this small trains without"),
+    "loss": Setting(
+        "minimax",
+        "Algorithm 1 of Goodfellow et al. 2014. Its gradient vanishes while D is certain of the fakes: with d_steps=10 "
+        "D is, with these settings it never was",
+    ),
+    "reuse_fakes": Setting(False, "fresh codes for the generator's step; dense networks are fast"),
+    **_ADAM,
+}
+DCGAN = {
+    **_CODES,
+    "filters": Setting(64, "half of Radford's, for images of half the size"),
+    "kernel_size": Setting(4, "Radford's 5 leaves a checkerboard, and takes twice as long"),
+    "depth": Setting(0, "how often the size doubles; 0: as often as it takes from 4, 5 or 7 pixels"),
+    "upsampling": Setting("transposed", "transposed convolutions, as Radford et al. 2016; nearest repeats pixels"),
+    "activation": Setting("relu", "in the generator, as Radford et al. 2016"),
+    "norm": Setting("batch", "batch normalization, as Radford et al. 2016"),
+    "loss": Setting("non_saturating", "its gradient does not vanish while D is certain of the fakes"),
+    "reuse_fakes": Setting(True, "the generator's step uses D's fakes, which saves a generator pass"),
+    **_ADAM,
+}
+OUTPUT = {
+    "steps_per_execution": Setting(1, "more gains nothing where a step is long"),
+    "sample_every": Setting(1, "epochs between grids of samples"),
+    "chosen_epochs": Setting("1,10,50,100", "samples after these epochs, next to each other in epochs.png"),
+    "quality_every": Setting(0, "epochs between measurements of quality, which keep best.keras; 0: none"),
+    "checkpoint_every": Setting(1, "epochs between checkpoints: what a crash can cost"),
+    "checkpoint_minutes": Setting(10.0, "between checkpoints in a long epoch; one takes a fraction of a second"),
+    "seed": Setting(0, "of the initial weights, codes and data order; the same seed gives the same run"),
+}
+DENSE_OUTPUT = {
+    **OUTPUT,
+    "steps_per_execution": Setting(10, "dense steps are short: started one by one they take a third longer"),
+}

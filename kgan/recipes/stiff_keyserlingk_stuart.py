@@ -1,0 +1,95 @@
+"""*Image Generation Using Deep Convolutional Generative Adversarial Networks* by Stiff, von Keyserlingk and Stuart.
+
+DCGANs that upsample and then convolve, on MNIST, flowers and cats.
+"""
+
+from __future__ import annotations
+
+from kgan.recipes import shared
+from kgan.recipes.schema import Recipe, Setting
+from kgan.recipes.shared import not_printed
+
+STIFF = "Stiff, von Keyserlingk, Stuart: Image Generation Using Deep Convolutional Generative Adversarial Networks"
+
+_DCGAN = {
+    **not_printed(shared.DCGAN),
+    "latent_dim": Setting(100, "printed"),
+    "prior": Setting("uniform", "printed: U(-1, 1)"),
+    "d_steps": Setting(1, "printed: one batch for each network in turn"),
+    "kernel_size": Setting(5, "printed"),
+    "upsampling": Setting(
+        "nearest",
+        "upsampling is printed, nearest is not. Read as before each convolution: after the last one it would leave "
+        "blocks of 2 × 2 pixels",
+    ),
+    "activation": Setting("leaky_relu", "printed: LeakyReLU between all layers of the generator"),
+    "norm": Setting("batch", "printed: batch normalization, except in D's input and G's output"),
+    "loss": Setting(
+        "non_saturating",
+        "printed in equation 1, where the generator minimizes 1 - log D(G(z)), this loss plus 1. The text below has "
+        "1 - D(G(z))",
+    ),
+    "reuse_fakes": Setting(False, "read: each network is trained on a batch of its own"),
+    "d_learning_rate": Setting(2e-4, "Adam is printed, its rate is not: Radford's"),
+}
+_128 = {
+    "image_size": Setting(128, "printed"),
+    "batch_size": Setting(64, "not printed: half of Radford's, for 8,000 to 10,000 images"),
+    **_DCGAN,
+    "filters": Setting(16, "read: 8 × 8 × 128 is printed, halved by each doubling: 64, 32, 16, then the image's 3"),
+    "depth": Setting(4, "printed for G: four convolutions from 8 × 8. D is said to repeat three; 128 to 8 takes four"),
+}
+
+RECIPES = (
+    Recipe(
+        "dcgan-mnist-upsampling",
+        "DCGAN",
+        STIFF,
+        {
+            "data": Setting("mnist", "printed"),
+            "split": Setting("train", "not printed: 60,000 images. The paper counts 65,000, MNIST has 70,000"),
+            "image_size": Setting(28, "printed"),
+            **shared.FOLDER,
+            "epochs": Setting(25, "printed"),
+            **not_printed(shared.BATCH),
+            **_DCGAN,
+            "filters": Setting(
+                64, "read: layers are removed for small images. 7 × 7 × 128, halved to 64, then the image"
+            ),
+            "depth": Setting(0, "read: two doublings, from 7 to 28"),
+            **shared.OUTPUT,
+        },
+    ),
+    Recipe(
+        "dcgan-flowers",
+        "DCGAN",
+        STIFF,
+        {
+            "data": Setting("oxford_flowers102", "printed"),
+            "split": Setting("train+validation+test", "read: 8,100 images are printed, these are 8,189"),
+            **shared.FOLDER,
+            "epochs": Setting(40, "printed"),
+            **_128,
+            **shared.OUTPUT,
+        },
+    ),
+    Recipe(
+        "dcgan-cats",
+        "DCGAN",
+        STIFF,
+        {
+            "data": Setting(
+                "cat-dataset", "printed; from Kaggle: pip install 'kgan[cats]', or name a folder with --data"
+            ),
+            "split": Setting("train", "there is only one"),
+            **shared.FOLDER,
+            "crop": Setting(
+                "head", "an improvement that the paper proposes; it trained on whole pictures. Takes .cat files"
+            ),
+            "epochs": Setting(60, "55 and 60 are printed; by 60 the paper's run had collapsed"),
+            **_128,
+            **shared.OUTPUT,
+            "chosen_epochs": Setting("55,60", "printed: figures 11 and 12"),
+        },
+    ),
+)
