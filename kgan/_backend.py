@@ -56,10 +56,10 @@ if keras.backend.backend() != "tensorflow":  # keras was imported before kgan, a
         f"kgan trains on TensorFlow, but Keras runs on {keras.backend.backend()!r}: set KERAS_BACKEND to 'tensorflow'"
     )
 
-__all__ = ["keras", "tf", "without_memory"]
+__all__ = ["abstract_build", "keras", "tf"]
 
 
-def without_memory(build: Callable[[], keras.Model]) -> keras.Model:
+def abstract_build(build: Callable[[], keras.Model]) -> keras.Model:
     """The model that `build` gives, with the shapes of its weights but not their values, however large it is."""
 
     def described() -> keras.Model:

@@ -346,7 +346,7 @@ def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits_gan, dig
         ({"loss": "minimax"}, {}, 32, "loss is minimax, but in the checkpoint non_saturating"),
         ({}, {}, 64, "batch_size is 64, but in the checkpoint 32"),
         ({}, {"count": 96}, 32, r"images.shape is \[96, 16, 16, 1\], but in the checkpoint \[128, 16, 16, 1\]"),
-        ({}, {"negative": True}, 32, "the images are others than those of the checkpoint"),
+        ({}, {"negative": True}, 32, "the images differ from those of the checkpoint"),
     ],
 )
 def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits_gan, digits):
@@ -385,7 +385,7 @@ def test_another_model_is_refused_by_the_same_checkpoint(digits_gan, digits, tmp
     model = digits_gan()
     fit(model, digits, 2, watcher)
     assert int(model.step) == 8
-    with pytest.raises(ValueError, match="the images are others"):
+    with pytest.raises(ValueError, match="the images differ"):
         fit(model, -digits, 3, watcher)
 
 
@@ -394,7 +394,7 @@ def test_another_model_is_refused_by_the_same_checkpoint(digits_gan, digits, tmp
     [
         (lambda digits: batches(digits, 64), "images.batch_size is 64, but in the checkpoint 32"),
         (lambda digits: batches(digits, 32, seed=6), "images.seed is 6, but in the checkpoint 0"),
-        (lambda digits: batches(-digits, 32), "the images are others than those of the checkpoint"),
+        (lambda digits: batches(-digits, 32), "the images differ from those of the checkpoint"),
         (lambda digits: tf.data.Dataset.from_tensor_slices(digits).batch(32), "images.batches is 4"),
     ],
 )

@@ -45,9 +45,9 @@ def within_a_step(*_, **__):
     threading.Thread(target=lambda: (time.sleep(0.002), die())).start()
 
 savez, replace = np.savez, os.replace
-owner, name, deadly = {
+owner, name, deadly = {  # a function that several modules have imported is replaced in each of them
     "weights": (np, "savez", half_written),
-    "checksum": (runs, "write_json", die),
+    "checksum": ((runs, runs.checkpoints), "write_json", die),
     "flush": (os, "fsync", die),
     "rename": (os, "replace", die),
     "renamed": (os, "replace", lambda *paths: (replace(*paths), die())),
@@ -55,7 +55,8 @@ owner, name, deadly = {
     "gif": (plots.GIF, "_write", half_a_gif),
     "step": (callbacks.Checkpoint, "on_train_batch_begin", within_a_step),
 }[where]
-alive = getattr(owner, name)
+owners = owner if isinstance(owner, tuple) else (owner,)
+alive = getattr(owners[0], name)
 
 def counting(*arguments, **keywords):
     global left
@@ -64,7 +65,8 @@ def counting(*arguments, **keywords):
         deadly(*arguments, **keywords)
     return alive(*arguments, **keywords)
 
-setattr(owner, name, counting)
+for each in owners:
+    setattr(each, name, counting)
 main()
 """
 MOMENTS = {

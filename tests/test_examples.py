@@ -49,7 +49,13 @@ MODULES = (
     "recipes.schema",
     "recipes.shared",
     "reference",
-    "runs",
+    "runs.checkpoints",
+    "runs.description",
+    "runs.directory",
+    "runs.files",
+    "runs.history",
+    "runs.loading",
+    "runs.machine",
     "speed",
 )
 

@@ -97,7 +97,7 @@ class Checkpoint(EpochCounter):
             epochs: that `fit` is to train.
         """
         with runs.lock(self.directory):
-            runs.sweep(self.directory)
+            runs.remove_partial_files(self.directory)
             if self._described is None or self._described[0] is not model:
                 self._described, self._up_to_date = (model, runs.describe_model(model)), False
             self.set_model(model)

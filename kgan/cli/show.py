@@ -34,10 +34,10 @@ def list_recipes(
 
 def _draw_networks(recipe: recipes.Recipe) -> None:
     from kgan import networks
-    from kgan._backend import without_memory
+    from kgan._backend import abstract_build
 
     settings, image_shape = recipes.resolve(recipe, {}), recipes.image_shape(recipe)
-    model = without_memory(lambda: recipes.build_uncompiled(recipe, settings, image_shape))
+    model = abstract_build(lambda: recipes.uncompiled(recipe, settings, image_shape))
     for network in (model.generator, model.discriminator):
         rows = [("codes" if network is model.generator else "images", of_shape(network.input_shape[1:]), "")]
         rows += [(layer, of_shape(shape), f"{count:,}") for layer, shape, count in networks.rows(network)]

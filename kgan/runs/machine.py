@@ -1,0 +1,44 @@
+"""The versions and the hardware that a run is trained with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from typing import Any
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, for `run.json`."""
+    import numpy as np
+
+    import kgan
+    from kgan._backend import keras, tf
+
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return {
+        "device": ", ".join(gpu.get("device_name", "GPU") for gpu in gpus) or f"CPU, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "kgan": kgan.__version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def unused_gpu() -> str | None:
+    """The name of this machine's NVIDIA GPU where TensorFlow uses none, though nobody hides it on purpose."""
+    from kgan._backend import tf
+
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return None
+    if tf.config.list_physical_devices("GPU") or not shutil.which("nvidia-smi"):
+        return None
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        names = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return names.strip().splitlines()[0] if names.strip() else None
