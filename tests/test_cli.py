@@ -124,7 +124,7 @@ def test_a_signal_ends_training_and_leaves_what_was_trained(number, tmp_path):
     assert process.returncode == 128 + number
     assert errors == ""
     assert "interrupted after" in rest
-    assert rest.endswith("go on with: kgan train --resume runs/dcgan-digits\n")
+    assert rest.endswith("resume with: kgan train --resume runs/dcgan-digits\n")
     run = tmp_path / "runs" / "dcgan-digits"
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
     step = int(runs.load_model(run).step)
@@ -286,7 +286,7 @@ def test_a_run_is_resumed(trained, kgan_command, tmp_path):
     assert (result.exit_code, result.output) == (0, f"{run} has all its 3 epochs: --epochs trains it further\n")
     result = kgan_command("train", "dcgan-digits", "--resume", run, "--epochs", 5, *SMALL, "--out", run)
     assert result.exit_code == 0, result.output
-    assert "going on after 3 epochs, at step 21\nepoch 4/5" in result.output
+    assert "resumed after 3 epochs, at step 21\nepoch 4/5" in result.output
     result = kgan_command("train", "--epochs", 5, *SMALL, "--out", "straight")
     np.testing.assert_array_equal(runs.load_model(run).generate(4), runs.load_model("straight").generate(4))
     record, straight = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("run", "straight"))
@@ -324,7 +324,7 @@ def test_a_run_whose_checkpoints_are_gone_is_not_trained_anew(trained, kgan_comm
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     result = kgan_command("train", "--resume", run, "--epochs", 5)
     assert result.exit_code == 2
-    assert "run cannot be gone on with: there is no checkpoint in it. Nothing was changed" in result.output
+    assert "run cannot be resumed: there is no checkpoint in it. Nothing was changed" in result.output
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -343,13 +343,13 @@ def test_an_unfinished_run_tells_how_to_resume_it(kgan_command, tmp_path):
     process.communicate()
     result = kgan_command("sample", "a run")
     assert result.exit_code == 2
-    assert "has left no model: go on with it by `kgan train --resume 'a run'`" in result.output
+    assert "has no model: resume it with `kgan train --resume 'a run'`" in result.output
     result = kgan_command("train", "--epochs", 2, *SMALL, "--out", "a run")
     assert result.exit_code == 2
-    assert "holds a run that is not finished: go on with it by `kgan train --resume 'a run'`" in result.output
+    assert "holds a run that is not finished: resume it with `kgan train --resume 'a run'`" in result.output
     result = kgan_command("train", "--resume", "a run")
     assert result.exit_code == 0, result.output
-    assert "going on" not in result.output
+    assert "resumed after" not in result.output
     assert "epoch 1/2" in result.output
 
 
@@ -364,7 +364,7 @@ def test_of_two_runs_in_a_directory_one_is_refused(tmp_path):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
 
 
-def test_a_run_that_trains_is_not_resumed_beside(tmp_path, kgan_command):
+def test_a_run_that_trains_is_not_resumed_at_the_same_time(tmp_path, kgan_command):
     process = started(tmp_path, "--epochs", "5000", *SMALL, until="epoch    1/5000")
     result = kgan_command("train", "--resume", "runs/dcgan-digits")
     process.kill()

@@ -218,7 +218,7 @@ def test_runs_of_any_name_are_compared(of_seeds, kgan_command, tmp_path):
         (["one", "./one"], "one is named twice: a comparison takes different runs"),
         (["one", "nowhere"], "there is no run in nowhere: it has no run.json, and no folder such as seed-0"),
         (["one", "one/model.keras"], "there is no run in one/model.keras: "),
-        (["one", "no-model"], "the run in no-model has left no model: go on with it by `kgan train --resume no-model`"),
+        (["one", "no-model"], "the run in no-model has no model: resume it with `kgan train --resume no-model`"),
         (["one", "no-json"], "no-json/run.json cannot be read: it is not the JSON that kgan wrote"),
         (["one", "odd-json"], "odd-json/run.json does not say how the run was trained"),
         (["one", "odd-quality"], "odd-quality/quality.json cannot be read: it is not what kgan evaluate wrote"),
@@ -279,7 +279,7 @@ def test_seeds_end_with_a_table_of_means_and_spreads(of_seeds):
     assert "over 2 seeds" in result.stdout
 
 
-def test_seeds_go_on(of_seeds, kgan_command, tmp_path):
+def test_seeds_are_resumed(of_seeds, kgan_command, tmp_path):
     """The first is done, the second was killed at its beginning, the third is new, with the settings of the first."""
     directory = shutil.copytree(of_seeds[0], tmp_path / "dense")
     record = runs.read_json(directory / "seed-1" / "run.json")

@@ -356,7 +356,7 @@ def test_the_command_does_without(kgan_command, tmp_path):
     assert runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")["findings"] == []
     result = kgan_command("train", "gan-digits", "--out", "other", "--no-doctor", "--stop-when-sick")
     assert result.exit_code == 2
-    assert "--stop-when-sick takes the doctor: leave out --no-doctor" in result.output
+    assert "--stop-when-sick needs the doctor: leave out --no-doctor" in result.output
     assert not (tmp_path / "other").exists()
 
 

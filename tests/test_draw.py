@@ -154,7 +154,7 @@ def test_what_cannot_be_drawn_is_one_sentence(run, kgan_command, tmp_path):
         (["traverse", run, "--units", "8"], "unit is 8: this code has units 0 to 7"),
         (["traverse", run, "--out", "a.gif"], "--out is a.gif: it must end in .png"),
         (["interpolate", "nowhere"], "there is no model at nowhere"),
-        (["sample", run, "--beside-real", "--out", "a.npy"], "--out is a.npy: beside real images samples make a grid"),
+        (["sample", run, "--beside-real", "--out", "a.npy"], "--out is a.npy: samples next to real images make a grid"),
         (["sample", run, "--beside-real", "--count", "2000"], "--count is 2000: there are only 1797 real images"),
     ):
         result = kgan_command(*arguments)

@@ -65,7 +65,7 @@ def without_training(monkeypatch):
 
 
 def resume(directory):
-    """Resume with one more epoch: the step it goes on from, or None where it is refused as it should be."""
+    """Resume with one more epoch: the step it resumes from, or None where it is refused as it should be."""
     try:
         result = CliRunner().invoke(app, ["train", "--resume", str(directory), "--epochs", "3"])
     except Resumed as resumed:

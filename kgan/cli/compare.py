@@ -1,4 +1,4 @@
-"""`kgan compare`: runs beside each other, in numbers and in pictures."""
+"""`kgan compare`: runs side by side, in numbers and in pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from kgan.cli import seeds, trained
-from kgan.cli.console import number, of_shape, one_sentence, printable, say, sentence, table, with_spread
+from kgan.cli.console import number, one_sentence, printable, say, sentence, shape_text, table, with_spread
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
@@ -55,7 +55,7 @@ def compare(
             temporary.write_text(_markdown(machine, headings, rows, notes, drawn), "utf-8", "backslashreplace")
         for name in set(FILES) - {"compare.json", "compare.md", *drawn}:
             (out / name).unlink(missing_ok=True)  # of an earlier comparison
-    table(headings, rows, to_the_right=headings[1:])
+    table(headings, rows, right_aligned=headings[1:])
     for line in (*notes, *(str(out / name) for name in FILES if (out / name).exists())):
         say(line)
 
@@ -114,10 +114,10 @@ def _entry(path: Path, name: str) -> Entry:
         raise FileNotFoundError(f"there is no run in {path}: it has no run.json, and no folder such as seed-0 with one")
     records = [runs.read_json(run / "run.json") for run in found.values()]
     settings = [_settings(*each) for each in zip(found.values(), records, strict=True)]
-    of_each = ("seed", "checkpoint_every", "checkpoint_minutes")
+    may_differ = ("seed", "checkpoint_every", "checkpoint_minutes")
     for run, other in zip(found.values(), settings, strict=True):
         for setting, value in settings[0].items():
-            if other.get(setting) != value and setting not in of_each:
+            if other.get(setting) != value and setting not in may_differ:
                 raise ValueError(
                     f"{run} is no other seed of the same run: {setting} is {other.get(setting)}, not {value}"
                 )
@@ -228,7 +228,7 @@ def _rows(facts: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
 
     yield row("model", lambda each: each["model"])
     yield row("data", lambda each: each["data"])
-    yield row("images", lambda each: of_shape(each["image_shape"]))
+    yield row("images", lambda each: shape_text(each["image_shape"]))
     for name in ("generator", "discriminator"):
         yield row(f"{name}: parameters", lambda each, name=name: f"{each['parameters'][name]:,}")
         yield row(f"{name}: multiply-adds an image", lambda each, name=name: f"{each['multiply_adds'][name]:,}")
@@ -271,7 +271,7 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "second from the generator as a compiled function."
     )
     differs = _differences(facts)
-    if images := differs(lambda each: of_shape(each["image_shape"])):
+    if images := differs(lambda each: shape_text(each["image_shape"])):
         yield f"Images of different size ({images}): speed and multiply-adds are each those of their own."
     if batches := differs(lambda each: str(each["batch_size"])):
         yield f"Minibatches of different size ({batches}): a step is not the same amount of work."

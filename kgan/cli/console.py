@@ -46,11 +46,11 @@ def warn(message: str | Warning, *rest: Any) -> None:
     typer.echo(f"warning: {sentence(message)}", err=True)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], to_the_right: Sequence[str] = ()) -> None:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right_aligned: Sequence[str] = ()) -> None:
     console = Console() if on_a_terminal() else Console(width=10_000, force_terminal=False)  # nothing cut or folded
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:  # [cats] would be taken for markup
-        table.add_column(escape(printable(heading)), justify="right" if heading in to_the_right else "left")
+        table.add_column(escape(printable(heading)), justify="right" if heading in right_aligned else "left")
     for row in rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
     console.print(table, soft_wrap=False)
@@ -62,7 +62,7 @@ def with_spread(figure: Mapping[str, float | None]) -> str:
     return number(figure["value"]) + (f" ± {number(spread)}" if spread is not None else "")
 
 
-def of_shape(shape: Sequence[int]) -> str:
+def shape_text(shape: Sequence[int]) -> str:
     """(28, 28, 1) → "28 × 28 × 1" """
     return " × ".join(map(str, shape))
 

@@ -21,7 +21,7 @@ Run = Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-dig
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same picture.")]
 Picture = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE.png", help="In the run directory unless given; a GIF goes beside it."),
+    typer.Option("--out", metavar="FILE.png", help="In the run directory unless given; a GIF goes next to it."),
 ]
 
 
@@ -47,8 +47,8 @@ def sample(
     from kgan import runs
 
     with one_sentence():
-        of_how_many = f"-best-of-{count * CANDIDATES}" if best else ""
-        name = f"sample-{count}{of_how_many}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
+        candidates = f"-best-of-{count * CANDIDATES}" if best else ""
+        name = f"sample-{count}{candidates}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
         target = Path(out) if out else trained.directory(run) / name
         suffix = target.suffix.lower()
         as_folder = bool(out) and (out.endswith(("/", "\\")) or target.is_dir() or not suffix)
@@ -57,7 +57,7 @@ def sample(
         if as_folder and target.exists() and any(target.iterdir()):
             raise FileExistsError(f"{target} holds files already: name an empty or a new folder with --out")
         if beside_real and (as_folder or suffix != ".png"):
-            raise ValueError(f"--out is {out}: beside real images samples make a grid, which ends in .png")
+            raise ValueError(f"--out is {out}: samples next to real images make a grid, which ends in .png")
         model = runs.load_model(run)
         real_images = _real_images(run, count, seed) if beside_real else None
 
@@ -94,7 +94,7 @@ def interpolate(
     seed: Seed = 0,
     out: Picture = None,
 ) -> None:
-    """Walk between pairs of codes, on straight and on spherical paths: a PNG, and beside it a GIF that loops."""
+    """Walk between pairs of codes, on straight and on spherical paths: a PNG, and a GIF that loops."""
     from kgan import runs
 
     with one_sentence():

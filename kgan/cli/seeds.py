@@ -17,8 +17,8 @@ from kgan.cli.console import exit_with, one_sentence, say, table
 def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
     """Train `count` seeds one after the other, each in a folder of its own: OUT/seed-0, ….
 
-    Those that were begun before go on, those that are done are left as they are, and new ones take their settings. A
-    seed that diverges does not keep the others from being trained; the exit code is 1 in the end.
+    Seeds that were trained in part are resumed, finished ones are left as they are, and new ones take their settings.
+    A seed that diverges does not keep the others from being trained; the exit code is 1 in the end.
 
     Args:
         train: the command that trains one seed.
@@ -32,25 +32,25 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
             raise ValueError(f"--out is {out}: seeds that are resumed stay in {resume}")
         directory = resume or out or Path("runs") / (options["recipe"] or "dcgan-digits")
         runs.check_free(directory)
-        begun = directories(directory)
-        if resume and not begun:
+        existing = directories(directory)
+        if resume and not existing:
             raise FileNotFoundError(f"there are no seeds in {resume}: it has no folder such as seed-0 with a run in it")
-        of_new = _like(next(iter(begun.values())), options) if begun else options
-    first = min(begun, default=0) if seed is None else seed
+        new_options = _like(next(iter(existing.values())), options) if existing else options
+    first = min(existing, default=0) if seed is None else seed
     failed = []
     for number in range(first, first + count):
-        of_seed = directory / f"seed-{number}"
+        seed_directory = directory / f"seed-{number}"
         say(f"seed {number}")
         try:
-            if number in begun:
-                train(**{**options, "resume": of_seed, "out": None, "seed": number})
+            if number in existing:
+                train(**{**options, "resume": seed_directory, "out": None, "seed": number})
             else:
-                train(**{**of_new, "resume": None, "out": of_seed, "seed": number})
+                train(**{**new_options, "resume": None, "out": seed_directory, "seed": number})
         except typer.Exit as end:
             if end.exit_code != 1:  # a mistake, or a signal
                 raise
             failed.append(number)
-    trained = {number: of_seed for number, of_seed in directories(directory).items() if number not in failed}
+    trained = {number: path for number, path in directories(directory).items() if number not in failed}
     if len(trained) > 1:
         say(f"\nfigures of the last epoch over {len(trained)} seeds; ± is their standard deviation")
         with one_sentence():
@@ -62,7 +62,7 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
 
 
 def _like(run: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """The options that train another seed as that of `run` was, but for what is given beside."""
+    """The options that train another seed as that of `run` was, except for the options that are given."""
     from kgan import runs
 
     record = runs.read_json(run / "run.json")
@@ -102,8 +102,8 @@ def _figures(last: Mapping[int, Mapping[str, float]]) -> tuple[list[str], list[l
     rows = []
     for name in dict.fromkeys(name for figures in last.values() for name in figures):
         values = [figures[name] for figures in last.values() if name in figures]
-        of_all = spread(values)
-        mean = f"{statistics.mean(values):.3f}" + ("" if of_all is None else f" ± {of_all:.3f}")
+        deviation = spread(values)
+        mean = f"{statistics.mean(values):.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
         rows.append([name, mean, *(f"{figures[name]:.3f}" if name in figures else "" for figures in last.values())])
     headings = ["", "mean", *(f"seed {number}" for number in last)]
     return headings, rows, headings[1:]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kgan import recipes
-from kgan.cli.console import of_shape, one_sentence, table
+from kgan.cli.console import one_sentence, shape_text, table
 
 
 def list_recipes(
@@ -39,8 +39,8 @@ def _draw_networks(recipe: recipes.Recipe) -> None:
     settings, image_shape = recipes.resolve(recipe, {}), recipes.image_shape(recipe)
     model = abstract_build(lambda: recipes.uncompiled(recipe, settings, image_shape))
     for network in (model.generator, model.discriminator):
-        rows = [("codes" if network is model.generator else "images", of_shape(network.input_shape[1:]), "")]
-        rows += [(layer, of_shape(shape), f"{count:,}") for layer, shape, count in networks.rows(network)]
+        rows = [("codes" if network is model.generator else "images", shape_text(network.input_shape[1:]), "")]
+        rows += [(layer, shape_text(shape), f"{count:,}") for layer, shape, count in networks.rows(network)]
         rows.append(("", "", f"{network.count_params():,}"))
         typer.echo()
-        table((network.name, "shape", "parameters"), rows, to_the_right=("shape", "parameters"))
+        table((network.name, "shape", "parameters"), rows, right_aligned=("shape", "parameters"))

@@ -1,0 +1,92 @@
+"""What `kgan train` is to train: a new run, or one that is resumed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kgan import recipes
+
+
+class Plan(NamedTuple):
+    """A run as it is to be trained."""
+
+    recipe: recipes.Recipe
+    settings: dict[str, Any]
+    directory: Path
+    record: dict[str, Any]  # what its run.json says; empty for a new run
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.record.get("status") == "finished" and self.record.get("epochs") == self.settings["epochs"]
+
+    def recorded(self, name: str, kind: type) -> Any:
+        """What run.json says under a name, or an empty value where it says anything of another kind."""
+        value = self.record.get(name)
+        return value if isinstance(value, kind) else kind()
+
+
+def plan_new(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
+    """The plan of a new run.
+
+    Args:
+        name: of the recipe.
+        given: settings that replace those of the recipe.
+        out: its directory, runs/NAME unless given.
+    """
+    if name not in recipes.RECIPES and Path(name).is_dir():
+        raise ValueError(f"{name} is a folder, not a recipe: kgan train dcgan-folder --data {shlex.quote(name)}")
+    recipe = recipes.get(name)
+    return Plan(recipe, recipes.resolve(recipe, given), out or Path("runs") / name, {})
+
+
+def plan_resumed(directory: Path, name: str | None, given: Mapping[str, Any], out: Path | None) -> Plan:
+    """The plan of the run in a directory, which must be locked.
+
+    Args:
+        directory: of the run.
+        name: of the recipe, if given; it must be that of the run.
+        given: settings. Only the epochs, and how often checkpoints are written, may differ from those of the run.
+        out: if given, it must be the directory of the run.
+    """
+    from kgan import runs
+
+    runs.remove_partial_files(directory)
+    path = directory / "run.json"
+    record = runs.read_json(path)
+    if not isinstance(record.get("recipe"), str) or not isinstance(record.get("settings"), dict):
+        raise ValueError(f"{path} names no recipe, or no settings: the run cannot be resumed")
+    try:
+        recipe = recipes.get(record["recipe"])
+        planned = recipes.resolve(recipe, record["settings"])
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be resumed: {error}") from None
+    if out and out.resolve() != directory.resolve():
+        raise ValueError(f"--out is {out}: a run that is resumed stays in {directory}")
+    if name not in (None, recipe.name):
+        raise ValueError(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
+    settings = with_absolute_data(recipes.resolve(recipe, {**planned, **given}))
+    for setting, value in planned.items():
+        may_change = setting in ("epochs", "checkpoint_every", "checkpoint_minutes")
+        if settings[setting] != value and not may_change:
+            raise ValueError(
+                f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
+            )
+    trained = any((directory / name).exists() for name in ("history.csv", "model.keras"))
+    if trained and runs.next_number(directory / "checkpoint") == 1:
+        raise ValueError(f"{directory} cannot be resumed: there is no checkpoint in it. Nothing was changed")
+    plan = Plan(recipe, settings, directory, record)
+    if plan.recorded("epochs", int) > settings["epochs"]:
+        raise ValueError(f"epochs is {settings['epochs']}, but the run in {directory} has {record['epochs']} already")
+    return plan
+
+
+def with_absolute_data(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the whole path of a data file or folder: a run can be resumed from any working directory."""
+    from kgan.data import is_folder
+
+    is_path = settings["data"].endswith(".npy") or is_folder(settings["data"])
+    return {**settings, "data": str(Path(settings["data"]).absolute())} if is_path else settings

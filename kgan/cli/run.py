@@ -1,0 +1,145 @@
+"""A plan, trained: the callbacks of a run, its one call of `fit`, and the model that it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from kgan import callbacks, runs
+from kgan._backend import keras, tf
+from kgan.cli.plan import Plan
+from kgan.cli.progress import progress_line
+from kgan.cli.record import RunRecord
+from kgan.cli.signals import Stopped, Stopper
+from kgan.doctor import Sick
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kgan.data import Labelled
+    from kgan.gan import GAN
+
+
+class Outcome(NamedTuple):
+    """How training ended."""
+
+    status: str  # "finished", "interrupted", or what was wrong
+    is_saved: bool  # whether a model was
+
+
+class Run:
+    """A run that trains.
+
+    Args:
+        plan: what is to be trained.
+        model: compiled.
+        real: the real images.
+        facts: of the images and the machine, for run.json.
+        with_doctor: whether a doctor checks each epoch.
+        stop_when_sick: whether its first finding ends the run.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        model: GAN,
+        real: Labelled,
+        facts: Mapping[str, Any],
+        with_doctor: bool,
+        stop_when_sick: bool,
+    ) -> None:
+        settings = plan.settings
+        self.plan = plan
+        self.model = model
+        self.gif = plan.directory / "progress.gif"
+        self.checkpoint = callbacks.Checkpoint(
+            plan.directory / "checkpoint",
+            every=settings["checkpoint_every"],
+            minutes=settings["checkpoint_minutes"],
+            resume=True,
+        )
+        self.quality = _quality(plan, real)
+        self.doctors = [_doctor(real, self.quality, stop_when_sick)] if with_doctor else []
+        self.record = RunRecord(plan, facts, self.checkpoint, self.doctors)
+
+    def train(self, dataset: tf.data.Dataset, steps_per_epoch: int, stopper: Stopper) -> Outcome:
+        """Train to the end, to a signal, or to a loss or a finding that ends the run; then save what is good."""
+        if not self.plan.record:
+            self.record.write("running")  # first of all, so that the run can be resumed whatever happens
+        try:
+            status, is_good = self._fit(dataset, steps_per_epoch, stopper), True
+        except (FloatingPointError, Sick) as error:
+            status, is_good = str(error), False
+            with contextlib.suppress(ValueError):  # all checkpoints are damaged
+                is_good = self.checkpoint.restore() and int(self.model.step) > 0
+        if is_good:
+            with runs.replacing(self.plan.directory / "model.keras") as temporary:
+                self.model.save(temporary)
+        self.record.write(status)
+        return Outcome(status, is_good)
+
+    def _fit(self, dataset: tf.data.Dataset, steps_per_epoch: int, stopper: Stopper) -> str:
+        epochs = self.plan.settings["epochs"]
+        with progress_line(epochs, steps_per_epoch) as progress:
+            each = [*self._callbacks(), progress, stopper]
+            try:
+                self.model.fit(dataset, epochs=epochs, steps_per_epoch=steps_per_epoch, verbose=0, callbacks=each)
+            except Stopped:
+                self.checkpoint.save()
+                return "interrupted"
+        return "finished"
+
+    def _callbacks(self) -> list[keras.callbacks.Callback]:
+        """In the order in which Keras calls them: quality adds metrics that those behind it write and draw."""
+        directory, settings = self.plan.directory, self.plan.settings
+        every, iterations = settings["sample_every"], _numbers(settings.get("chosen_iterations"))
+        return [
+            callbacks.StopOnNaN(),
+            *self.quality,
+            # once the quality callbacks have chosen their features
+            keras.callbacks.LambdaCallback(on_train_begin=lambda logs: self.record.begin(self.model, self.quality)),
+            callbacks.HistoryCSV(directory / "history.csv"),
+            callbacks.SampleGrid(directory / "samples", every=every, iterations=iterations),
+            callbacks.EpochGIF(self.gif, every=every),
+            callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"])),
+            callbacks.LossCurves(directory / "losses.png"),
+            *_code_pictures(self.plan),
+            *self.doctors,
+            self.checkpoint,
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.record.write("running")),
+        ]
+
+
+def _code_pictures(plan: Plan) -> list[keras.callbacks.Callback]:
+    """What is drawn of a CodeGAN in addition."""
+    if plan.recipe.model != "CodeGAN":
+        return []
+    codes, reconstructions = plan.directory / "codes.png", plan.directory / "reconstructions.png"
+    return [callbacks.CodeCurves(codes), callbacks.CodeColumns(reconstructions)]
+
+
+def _quality(plan: Plan, real: Labelled) -> list[callbacks.Quality]:
+    """What measures quality, if the settings ask for it."""
+    every = plan.settings["quality_every"]
+    return [callbacks.Quality(real, every=every, keep_best=plan.directory / "best.keras")] if every else []
+
+
+def _doctor(real: Labelled, quality: Sequence[callbacks.Quality], stop_when_sick: bool) -> callbacks.Doctor:
+    """One that speaks on stderr, as nobody closes that early, and knows classes where quality is measured by them."""
+
+    def say(finding: Any) -> None:
+        typer.echo(f"doctor: {finding}", err=True)
+
+    def classify(images: np.ndarray) -> np.ndarray | None:
+        return quality[0].features.probabilities(images)  # chosen when training begins
+
+    known = classify if quality else None
+    return callbacks.Doctor(real.images, classify=known, say=say, stop_when_sick=stop_when_sick)
+
+
+def _numbers(text: str | None) -> list[int]:
+    """ "1,10" → [1, 10]"""
+    return [int(number) for number in text.split(",")] if text else []

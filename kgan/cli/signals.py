@@ -1,0 +1,48 @@
+"""Ctrl-C, SIGTERM and SIGHUP while a model trains."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from kgan._backend import keras
+
+
+class Stopped(Exception):
+    """A signal came, and the current step is done."""
+
+
+class Stopper(keras.callbacks.Callback):
+    """Raises `Stopped` after the step in which a signal came."""
+
+    signal: int | None = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.signal:
+            raise Stopped
+
+
+@contextlib.contextmanager
+def stop_between_steps() -> Iterator[Stopper]:
+    """A callback that ends training between two steps on Ctrl-C, SIGTERM or SIGHUP; a second signal does not wait.
+
+    Python's own KeyboardInterrupt can come in the middle of anything, and gets lost where TensorFlow calls Python.
+    """
+
+    def note(number: int, frame: Any) -> None:
+        if stopper.signal:
+            raise KeyboardInterrupt
+        stopper.signal = number
+
+    stopper = Stopper()
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        wanted.append(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in wanted}
+    try:
+        yield stopper
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
