@@ -4,7 +4,7 @@
 
 Prints a table: of each animal the disease that is expected, and what was found, in which epoch, over the seeds; and
 likewise of healthy runs, in which nothing should be. What was measured is kept in --records, a file a run, and not
-trained again while it is there: thresholds in `kgan/doctor.py` are tried on it in a second.
+trained again while it is there: thresholds in `kgan/diagnosis.py` are tried on it in a second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kgan
-from kgan import callbacks, doctor, quality, recipes, runs
+from kgan import callbacks, diagnosis, quality, recipes, runs
 from kgan._backend import keras, tf
 
 
@@ -144,7 +144,7 @@ ZOO = {
         ("missing classes",),
         shown=lambda images, labels: np.resize(images[np.isin(labels, (3, 5, 8))], images.shape),
     ),
-    "real and fake in one batch": Animal(CONVOLUTIONAL, NARROW, 6, ("judged by the batch",), model=mixed_batches),
+    "real and fake in one batch": Animal(CONVOLUTIONAL, NARROW, 6, ("batch dependence",), model=mixed_batches),
     "images in [0, 1]": Animal(CONVOLUTIONAL, NARROW, 1, ("narrow range",), spoilt=lambda images: (images + 1) / 2),
     "images divided by 255 twice, dense": Animal(
         DENSE, {}, 1, ("narrow range",), spoilt=lambda images: (images + 1) / 510
@@ -160,7 +160,7 @@ LONG = {  # only by name
 }
 
 
-def measured(name: str, animal: Animal, seed: int, directory: Path, by_class: bool = True) -> list[doctor.Record]:
+def measured(name: str, animal: Animal, seed: int, directory: Path, by_class: bool = True) -> list[diagnosis.Record]:
     """What the doctor measured in this run, which is trained if it was not; by class takes a classifier's training."""
     path = directory / f"{''.join(each if each.isalnum() else '-' for each in name)}-{seed}.json"
     if not path.exists():
@@ -183,23 +183,23 @@ def measured(name: str, animal: Animal, seed: int, directory: Path, by_class: bo
             )
         print(f"{name}, seed {seed}: {time.process_time() - began:.0f} s of CPU", flush=True)
         runs.write_json(path, {"records": watcher.records})
-    return [doctor.Record(*each) for each in json.loads(path.read_text())["records"]]
+    return [diagnosis.Record(*each) for each in json.loads(path.read_text())["records"]]
 
 
-def found(records: Sequence[doctor.Record]) -> list[doctor.Finding]:
+def found(records: Sequence[diagnosis.Record]) -> list[diagnosis.Finding]:
     """All that the doctor finds as the epochs go by."""
-    findings: list[doctor.Finding] = []
+    findings: list[diagnosis.Finding] = []
     for count in range(1, len(records) + 1):
-        findings += doctor.diagnose(records[:count], findings)
+        findings += diagnosis.diagnose(records[:count], findings)
     return findings
 
 
-def is_right(animal: Animal, findings: Sequence[doctor.Finding]) -> bool:
+def is_right(animal: Animal, findings: Sequence[diagnosis.Finding]) -> bool:
     """Whether the first finding is the expected one, or there is none where none is expected."""
     return findings[0].disease in animal.diseases if findings else not animal.diseases
 
 
-def row(name: str, animal: Animal, each: Sequence[Sequence[doctor.Finding]]) -> str:
+def row(name: str, animal: Animal, each: Sequence[Sequence[diagnosis.Finding]]) -> str:
     first: dict[str, list[int]] = {}
     later: dict[str, list[int]] = {}
     for findings in each:

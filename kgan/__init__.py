@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kgan import callbacks, data, doctor, latent, losses, networks, plots, quality, recipes, runs, speed
+    from kgan import callbacks, data, diagnosis, folders, latent, losses, networks, plots, quality, recipes, runs, speed
     from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
@@ -29,7 +29,8 @@ __all__ = [
     "CodeGAN",
     "callbacks",
     "data",
-    "doctor",
+    "diagnosis",
+    "folders",
     "latent",
     "load_model",
     "losses",

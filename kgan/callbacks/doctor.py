@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from kgan import doctor, quality
+from kgan import diagnosis, quality
 from kgan._backend import keras, tf
 from kgan.callbacks.base import EpochCounter
 from kgan.data import from_uint8
 
 COUNT = 128  # images, real and fake, that are measured
-OF_GRADIENTS = 32  # codes; the gradient is the costly part
+GRADIENT_COUNT = 32  # codes; the gradient is the costly part
 MOVED = 16  # images that a checkpoint keeps, to see how far they move
 
 
 class Doctor(EpochCounter):
-    """Says in one plain sentence what is wrong with a run, when something is, and what to do: see `kgan.doctor`.
+    """Says in one plain sentence what is wrong with a run, when something is, and what to do: see `kgan.diagnosis`.
 
     It looks at the same codes after each epoch, and training is bit for bit the same with it and without.
 
@@ -46,7 +46,7 @@ class Doctor(EpochCounter):
         images: np.ndarray,
         *,
         classify: Callable[[np.ndarray], np.ndarray | None] | None = None,
-        say: Callable[[doctor.Finding], Any] | None = print,
+        say: Callable[[diagnosis.Finding], Any] | None = print,
         stop_when_sick: bool = False,
     ) -> None:
         super().__init__()
@@ -58,8 +58,8 @@ class Doctor(EpochCounter):
         self.classify = classify
         self.say = say
         self.stop_when_sick = stop_when_sick
-        self.records: list[doctor.Record] = []
-        self.findings: list[doctor.Finding] = []
+        self.records: list[diagnosis.Record] = []
+        self.findings: list[diagnosis.Finding] = []
         self._of_real: dict[str, Any] = {}
         self._before: np.ndarray | None = None  # fakes of the epoch before
 
@@ -69,54 +69,54 @@ class Doctor(EpochCounter):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         self.records.append(self.measure(logs or {}))
-        found = doctor.diagnose(self.records, self.findings)
+        found = diagnosis.diagnose(self.records, self.findings)
         self.findings = [*self.findings, *found]
         if found and self.stop_when_sick:
-            raise doctor.Sick(found[0])
+            raise diagnosis.Sick(found[0])
         for finding in found if self.say else ():
             self.say(finding)
 
     @property
     def holds_checkpoints(self) -> bool:
         """Whether a run that is to be stopped when sick shows symptoms of what may be nothing."""
-        return self.stop_when_sick and doctor.shows_symptoms(self.records, self.findings)
+        return self.stop_when_sick and diagnosis.shows_symptoms(self.records, self.findings)
 
-    def measure(self, logs: dict[str, float]) -> doctor.Record:
+    def measure(self, logs: dict[str, float]) -> diagnosis.Record:
         """What the rules go by, as the model is now; `logs` are the epoch's metrics."""
         model, real = self.model, self.real_images
         codes = model.sample_codes(len(real))
-        gradient, full_gradient, fooled = map(float, self._gradients(codes[:OF_GRADIENTS]))
+        gradient_norm, ns_gradient_norm, d_fake_eval = map(float, self._gradients(codes[:GRADIENT_COUNT]))
         fakes = model.generate(codes)
         before, self._before = self._before, fakes[:MOVED]
         squares = [np.sum(np.square(each.numpy(), dtype=np.float64)) for each in model.trainable_weights]
-        record = doctor.Record(
+        record = diagnosis.Record(
             epoch=self.epoch,
             minibatches=int(model.step) * model.d_steps,
             **{name: float(logs.get(name, np.nan)) for name in ("d_loss", "g_loss", "d_real", "d_fake")},
-            gradient=gradient,
-            full_gradient=full_gradient,
-            fooled=fooled,
-            weights=float(np.sqrt(sum(squares))),
+            gradient_norm=gradient_norm,
+            ns_gradient_norm=ns_gradient_norm,
+            d_fake_eval=d_fake_eval,
+            weight_norm=float(np.sqrt(sum(squares))),
         )
         if not np.isfinite(fakes).all():
             return record
-        self._of_real = self._of_real or {f"real_{name}": value for name, value in self._figures(real).items()}
+        self._of_real = self._of_real or {f"real_{name}": value for name, value in self._metrics(real).items()}
         moved = None if before is None else float(np.sqrt(np.mean(np.square(fakes[:MOVED] - before))))
-        record = record._replace(moved=moved, **self._figures(fakes), **self._of_real)
+        record = record._replace(moved=moved, **self._metrics(fakes), **self._of_real)
         if real.ndim == 4:  # images, not vectors
             record = record._replace(low=float(real.min()), high=float(real.max()))
         return record
 
-    def _figures(self, images: np.ndarray) -> dict[str, Any]:
+    def _metrics(self, images: np.ndarray) -> dict[str, Any]:
         """What is measured of real images as well."""
         nearest = quality.nearest(images, images, itself=np.arange(len(images)))[1]
-        figures = {"diversity": quality.diversity(images), "nearest": float(nearest.mean())}
+        metrics = {"diversity": quality.diversity(images), "nearest": float(nearest.mean())}
         if images.ndim == 4:
-            figures["grey"] = float(np.mean(np.abs(images) < 0.99))
+            metrics["unsaturated_fraction"] = float(np.mean(np.abs(images) < 0.99))
         if self.classify and (probabilities := self.classify(images)) is not None:
             classes = np.shape(probabilities)[1]
-            figures["shares"] = quality.shares(np.argmax(probabilities, axis=1), classes).tolist()
-        return figures
+            metrics["class_frequencies"] = quality.shares(np.argmax(probabilities, axis=1), classes).tolist()
+        return metrics
 
     def get_state(self) -> dict[str, Any]:
         of_fakes = {} if self._before is None else {"fakes": self._before}
@@ -124,8 +124,8 @@ class Doctor(EpochCounter):
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
-        self.records = [doctor.Record(*each) for each in state["records"]]
-        self.findings = [doctor.Finding(*each) for each in state["findings"]]
+        self.records = [diagnosis.Record(*each) for each in state["records"]]
+        self.findings = [diagnosis.Finding(*each) for each in state["findings"]]
         self._before = state.get("fakes")
 
 
@@ -140,9 +140,9 @@ def _gradients_of(model: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, 
             judgement = model.judge(noisy(model.generator(codes, training=True), 1))
             scale = model.g_optimizer.scale_loss(1.0)  # of float16
             g_loss = scale * model.generator_objective(judgement, codes)
-            full_loss = scale * tf.reduce_mean(tf.nn.softplus(-judgement.logits))
+            ns_loss = scale * tf.reduce_mean(tf.nn.softplus(-judgement.logits))
         weights = model.generator.trainable_weights
-        norms = [tf.linalg.global_norm(tape.gradient(loss, weights)) / scale for loss in (g_loss, full_loss)]
+        norms = [tf.linalg.global_norm(tape.gradient(loss, weights)) / scale for loss in (g_loss, ns_loss)]
         return *norms, tf.reduce_mean(tf.sigmoid(judgement.logits))
 
     return gradients

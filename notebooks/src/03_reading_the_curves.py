@@ -117,7 +117,7 @@ vanished = watch(convolutional(d_rate=2e-3, loss="minimax"), epochs=6)
 
 # %%
 for record in vanished.records:
-    print(f"epoch {record.epoch}: {record.gradient:.2g}, non-saturating {record.full_gradient:.2g}")
+    print(f"epoch {record.epoch}: {record.gradient_norm:.2g}, non-saturating {record.ns_gradient_norm:.2g}")
 
 # %% [markdown]
 # **What helps:** `loss="non_saturating"`, which is kgan's default for that reason.
@@ -149,8 +149,8 @@ oscillating = watch(dense(d_rate=1e-2, g_rate=1e-2), epochs=30)
 # fakes *at that moment*?
 
 # %%
-print(" ".join(f"{record.fooled:.2f}" for record in oscillating.records[-20:]))
-print(" ".join(f"{record.fooled:.2f}" for record in healthy.records[-20:]), "(healthy)")
+print(" ".join(f"{record.d_fake_eval:.2f}" for record in oscillating.records[-20:]))
+print(" ".join(f"{record.d_fake_eval:.2f}" for record in healthy.records[-20:]), "(healthy)")
 
 # %% [markdown]
 # In one epoch it takes them for real, some epochs later it knows them. So it depends on the epoch in which you stop
@@ -277,4 +277,4 @@ history = patient.fit(images, batch_size=32, epochs=2 if SMALL else 6, callbacks
 #
 # - [The latent space](04_the_latent_space.ipynb).
 # - `kgan train --stop-when-sick` ends a run when the doctor finds something, and says what.
-# - Read `kgan/doctor.py`: each rule is a function of a few lines, with its threshold and its source.
+# - Read `kgan/diagnosis.py`: each rule is a function of a few lines, with its threshold and its source.

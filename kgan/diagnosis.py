@@ -1,11 +1,11 @@
 """What can go wrong with a GAN, and how it shows: rules, each a pure function of what was measured after each epoch.
 
-A rule looks for one disease. Its symptom is a function of the epochs so far: the evidence, where the newest epoch
-shows it. A finding is made once the symptom has stayed for some epochs and some training, so that a run that stumbles
-and goes on is no case; and it is made once in a run.
+A rule looks for one disease. Its symptom is a function of all epochs so far: a sentence with the evidence if the newest
+epoch shows the symptom, otherwise None. A symptom that lasts for some epochs and some training becomes a finding, so a
+run that stumbles and recovers is not reported. Each disease is found once in a run.
 
-`kgan.callbacks.Doctor` measures. Thresholds come from measurements too: beside each stands how far healthy runs and the
-sick ones of `benchmarks/zoo.py` are from it.
+`kgan.callbacks.Doctor` measures. The thresholds come from measurements too: a comment beside each says what healthy
+runs and the sick ones of `benchmarks/zoo.py` showed.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """What was measured after an epoch, on the same codes and real images each time; None where it makes no sense.
+    """What was measured after an epoch, on the same codes and real images each time; None where it does not apply.
 
     Attributes:
         epoch: counted from 1.
         minibatches: of real images that the discriminator has seen: steps × d_steps.
         d_loss, g_loss, d_real, d_fake: means over the epoch, as in the history.
-        gradient: norm of the gradient of the generator's loss by its weights.
-        full_gradient: likewise of the non-saturating loss, -E[log D(G(z))].
-        fooled: the probability of being real that the discriminator gives to a batch of fakes alone, in training mode:
-            what the generator's step sees.
-        weights: norm of all trainable weights.
-        moved: root mean square change of the fakes of the same codes since the epoch before.
+        gradient_norm: norm of the gradient of the generator's loss with respect to its weights.
+        ns_gradient_norm: the same for the non-saturating loss, -E[log D(G(z))].
+        d_fake_eval: the mean probability of being real that the discriminator gives to a batch of fakes alone, in
+            training mode: what the generator's step sees.
+        weight_norm: norm of all trainable weights.
+        moved: root mean square change of the fakes of the same codes since the previous epoch.
         diversity, real_diversity: how much two fakes differ, and two real images: see `kgan.quality.diversity`.
-        nearest, real_nearest: mean distance of a fake to the one nearest to it, among 128; of real images likewise.
-        grey, real_grey: share of pixels that are not at -1 or 1.
+        nearest, real_nearest: mean distance of a fake to the nearest of the others, among 128; real images likewise.
+        unsaturated_fraction, real_unsaturated_fraction: fraction of pixels that are not at -1 or 1.
         low, high: range of the real images.
-        shares, real_shares: of the classes, where a classifier is known.
+        class_frequencies, real_class_frequencies: how often each class occurs, where a classifier is given.
 
     Example:
-        >>> record = Record(1, 56, 1.4, 0.7, 0.5, 0.5, gradient=1.0, full_gradient=1.0, fooled=0.5, weights=30.0)
+        >>> losses = {"d_loss": 1.4, "g_loss": 0.7, "d_real": 0.5, "d_fake": 0.5}
+        >>> gradients = {"gradient_norm": 1.0, "ns_gradient_norm": 1.0}
+        >>> record = Record(1, 56, **losses, **gradients, d_fake_eval=0.5, weight_norm=30.0)
     """
 
     epoch: int
@@ -45,21 +47,21 @@ class Record(NamedTuple):
     g_loss: float
     d_real: float
     d_fake: float
-    gradient: float
-    full_gradient: float
-    fooled: float
-    weights: float
+    gradient_norm: float
+    ns_gradient_norm: float
+    d_fake_eval: float
+    weight_norm: float
     moved: float | None = None
     diversity: float | None = None
     real_diversity: float | None = None
     nearest: float | None = None
     real_nearest: float | None = None
-    grey: float | None = None
-    real_grey: float | None = None
+    unsaturated_fraction: float | None = None
+    real_unsaturated_fraction: float | None = None
     low: float | None = None
     high: float | None = None
-    shares: Sequence[float] | None = None
-    real_shares: Sequence[float] | None = None
+    class_frequencies: Sequence[float] | None = None
+    real_class_frequencies: Sequence[float] | None = None
 
 
 class Finding(NamedTuple):
@@ -111,17 +113,18 @@ class Rule(NamedTuple):
 
 
 def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[Finding]:
-    """What the newest epoch brings to light.
+    """What the newest epoch reveals.
 
     Args:
         records: of all epochs so far.
         found: what was found before.
 
+    Returns:
+        The new findings, most often none.
+
     Example:
-        >>> epochs = [
-        ...     Record(n, 56 * n, 0.01, 8.0, 0.999, 0.001, gradient=9.0, full_gradient=9.0, fooled=0.001, weights=30.0)
-        ...     for n in (1, 2, 3)
-        ... ]
+        >>> measured = {"gradient_norm": 9.0, "ns_gradient_norm": 9.0, "d_fake_eval": 0.001, "weight_norm": 30.0}
+        >>> epochs = [Record(n, 56 * n, 0.01, 8.0, 0.999, 0.001, **measured) for n in (1, 2, 3)]
         >>> print(diagnose(epochs)[0].sentence)
         The discriminator has won: it gives real images a probability of 0.999 of being real, and fakes 0.001
     """
@@ -139,11 +142,11 @@ def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[F
 
 
 def shows_symptoms(records: Sequence[Record], found: Sequence[Finding] = ()) -> bool:
-    """Whether the newest epoch shows a symptom of something that is not found yet, and may never be.
+    """Whether the newest epoch shows a symptom of a disease that is not found yet, and perhaps never will be.
 
     Example:
-        >>> epoch = Record(1, 56, 9.0, 0.0, 0.6, 0.99, gradient=1.0, full_gradient=1.0, fooled=0.99, weights=30.0)
-        >>> shows_symptoms([epoch])
+        >>> measured = {"gradient_norm": 1.0, "ns_gradient_norm": 1.0, "d_fake_eval": 0.99, "weight_norm": 30.0}
+        >>> shows_symptoms([Record(1, 56, 9.0, 0.0, 0.6, 0.99, **measured)])
         True
     """
     return any(rule.symptom(records) for rule in _open_rules(found)) if records else False
@@ -162,13 +165,13 @@ def _shown(rule: Rule, records: Sequence[Record]) -> list[str]:
     return shown
 
 
-# Symptoms. Comparisons are such that NaN shows none but the first.
+# Symptoms. A comparison with NaN is false, so NaN shows only the first.
 
 
 def not_a_number(records: Sequence[Record]) -> str | None:
     """A loss, a gradient or a weight is NaN or infinite."""
     newest = records[-1]
-    for name in ("d_loss", "g_loss", "gradient", "weights"):
+    for name in ("d_loss", "g_loss", "gradient_norm", "weight_norm"):
         if not math.isfinite(value := getattr(newest, name)):
             return f"Training has broken: {name} is {value}"
     return None
@@ -180,8 +183,8 @@ def exploding(records: Sequence[Record]) -> str | None:
     for name in ("d_loss", "g_loss"):
         if abs(value := getattr(newest, name)) > LARGEST_LOSS:
             return f"NaN is ahead: {name} is {value:,.0f}"
-    if newest.weights > MOST_GROWTH * first.weights:
-        growth = newest.weights / first.weights
+    if newest.weight_norm > MOST_GROWTH * first.weight_norm:
+        growth = newest.weight_norm / first.weight_norm
         return f"NaN is ahead: the weights are {growth:,.0f} times as large as after the first epoch"
     return None
 
@@ -195,9 +198,9 @@ def narrow_range(records: Sequence[Record]) -> str | None:
 
 
 def generator_won(records: Sequence[Record]) -> str | None:
-    """The discriminator is certain that all fakes are real."""
+    """The discriminator takes all fakes for real."""
     newest = records[-1]
-    if newest.d_fake > SURE_OF_REAL:
+    if newest.d_fake > GENERATOR_WON:
         return (
             f"The generator has won: the discriminator gives its fakes a probability of {newest.d_fake:.3f} of being "
             f"real, and real images {newest.d_real:.3f}"
@@ -206,42 +209,42 @@ def generator_won(records: Sequence[Record]) -> str | None:
 
 
 def saturated(records: Sequence[Record]) -> str | None:
-    """Hardly a pixel of the fakes is grey, where the real images have greys."""
-    newest = records[-1]
-    if newest.grey is not None and newest.grey < FEWEST_GREYS * newest.real_grey:
+    """Hardly a pixel of the fakes lies between -1 and 1, unlike in the real images."""
+    fraction, real_fraction = records[-1].unsaturated_fraction, records[-1].real_unsaturated_fraction
+    if fraction is not None and fraction < FEWEST_UNSATURATED * real_fraction:
         return (
-            f"Images are saturated: {1 - newest.grey:.0%} of the fakes' pixels are at -1 or 1, where tanh lets no "
-            f"gradient through, of the real images' {1 - newest.real_grey:.0%}"
+            f"Images are saturated: {1 - fraction:.0%} of the fakes' pixels are at -1 or 1, where tanh lets no "
+            f"gradient through, and {1 - real_fraction:.0%} of the real images'"
         )
     return None
 
 
-def judged_by_the_batch(records: Sequence[Record]) -> str | None:
-    """The discriminator knows fakes beside real images, and takes the same fakes for real where they are alone."""
+def batch_dependence(records: Sequence[Record]) -> str | None:
+    """The discriminator recognizes fakes in its own step, and takes them for real in a batch that holds only fakes."""
     newest = records[-1]
-    if newest.d_fake < 0.1 and newest.fooled > BY_THE_BATCH:
+    if newest.d_fake < 0.1 and newest.d_fake_eval > BATCH_DEPENDENT:
         return (
             f"The discriminator goes by the batch, not by the image: in its own steps it gives fakes a probability of "
-            f"{newest.d_fake:.3f} of being real, and {newest.fooled:.3f} where a batch has no others"
+            f"{newest.d_fake:.3f} of being real, and {newest.d_fake_eval:.3f} in a batch that holds only fakes"
         )
     return None
 
 
 def vanishing_gradients(records: Sequence[Record]) -> str | None:
-    """The generator's gradients are next to nothing beside those of the non-saturating loss."""
+    """The generator's gradients are tiny compared with those of the non-saturating loss."""
     newest = records[-1]
-    if newest.gradient < VANISHED * newest.full_gradient:
+    if newest.gradient_norm < VANISHED * newest.ns_gradient_norm:
         return (
-            f"The generator's gradients vanish: their norm is {newest.gradient:.2g}, with the non-saturating loss it "
-            f"would be {newest.full_gradient:.2g}"
+            f"The generator's gradients vanish: their norm is {newest.gradient_norm:.2g}, with the non-saturating loss "
+            f"it would be {newest.ns_gradient_norm:.2g}"
         )
     return None
 
 
 def discriminator_won(records: Sequence[Record]) -> str | None:
-    """The discriminator is sure of all fakes and of nearly all real images (under label smoothing not of all)."""
+    """The discriminator recognizes all fakes and nearly all real images (under label smoothing not all)."""
     newest = records[-1]
-    if newest.d_fake < SURE_OF_FAKE and newest.d_real > 0.85:
+    if newest.d_fake < DISCRIMINATOR_WON and newest.d_real > 0.85:
         return (
             f"The discriminator has won: it gives real images a probability of {newest.d_real:.3f} of being real, and "
             f"fakes {newest.d_fake:.2g}"
@@ -282,10 +285,10 @@ def collapse(records: Sequence[Record]) -> str | None:
 def missing_classes(records: Sequence[Record]) -> str | None:
     """Classes of the data do not come up among the fakes."""
     newest = records[-1]
-    if newest.shares is None:
+    if newest.class_frequencies is None:
         return None
-    wanted = [number for number, share in enumerate(newest.real_shares) if share >= 0.03]
-    missing = [number for number in wanted if newest.shares[number] == 0]
+    wanted = [number for number, frequency in enumerate(newest.real_class_frequencies) if frequency >= 0.03]
+    missing = [number for number in wanted if newest.class_frequencies[number] == 0]
     if len(missing) > MOST_MISSING * len(wanted):
         numbers = ", ".join(map(str, missing))
         return (
@@ -296,8 +299,8 @@ def missing_classes(records: Sequence[Record]) -> str | None:
 
 
 def oscillation(records: Sequence[Record]) -> str | None:
-    """The discriminator swings between taking fakes for real and knowing them."""
-    last = [record.fooled for record in records[-15:]]
+    """The discriminator swings between taking fakes for real and recognizing them."""
+    last = [record.d_fake_eval for record in records[-15:]]
     swings = [abs(after - before) for before, after in itertools.pairwise(last)]
     if len(last) == 15 and sum(swings) / 14 > WIDEST_SWINGS:
         return (
@@ -321,16 +324,16 @@ def imbalance(records: Sequence[Record]) -> str | None:
 LARGEST_LOSS = 1000.0  # healthy 2.5; gradient descent that explodes 5e6 and more; a discriminator that has won 20
 MOST_GROWTH = 100.0  # healthy 1.2 in a run; 11 in 20 epochs of rates × 50, which did no harm
 NARROWEST_RANGE = 1.2  # healthy 2; images in [0, 1], or in [-0.5, 0.5], 1
-SURE_OF_REAL = 0.95  # healthy 0.59; sick 0.96 to 1
-SURE_OF_FAKE = 0.01  # healthy 0.15; sick 4e-5 to 0.005
-FEWEST_GREYS = 0.33  # of the share of real images; healthy 1.3; sick 0.02 to 0.26
-BY_THE_BATCH = 0.5  # healthy no epoch with d_fake below 0.1 at all; sick 0.74 to 0.96
+GENERATOR_WON = 0.95  # healthy 0.59; sick 0.96 to 1
+DISCRIMINATOR_WON = 0.01  # healthy 0.15; sick 4e-5 to 0.005
+FEWEST_UNSATURATED = 0.33  # of the fraction in real images; healthy 1.3; sick 0.02 to 0.26
+BATCH_DEPENDENT = 0.5  # healthy no epoch with d_fake below 0.1 at all; sick 0.74 to 0.96
 VANISHED = 0.02  # of the non-saturating loss's gradient; healthy 0.22; sick 1e-4 to 0.014
 LEAST_MOVE = 0.01  # of the diversity of real images; healthy 0.10; sick 0.0007
 NEAREST = 0.1  # of real images' distance; healthy 0.68; codes of 1 unit 0.01 to 0.04, codes of 2 units 0.2
 FALL = 0.4  # of the best of ten epochs; healthy 0.66
 MOST_MISSING = 0.3  # of the classes, for 3,000 minibatches; a healthy dense run lacks as many for up to 1,600
-WIDEST_SWINGS = 0.3  # healthy 0.15; sick 0.39; rates × 50 with batch normalisation, which did no harm, 0.27
+WIDEST_SWINGS = 0.3  # healthy 0.15; sick 0.39; rates × 50 with batch normalization, which did no harm, 0.27
 MOST_IMBALANCE = 30.0  # for ten epochs; healthy 7; sick 38 to 1,600
 
 _GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets"
@@ -378,8 +381,8 @@ RULES = (
         follows=("generator won",),
     ),
     Rule(
-        "judged by the batch",
-        judged_by_the_batch,
+        "batch dependence",
+        batch_dependence,
         "Show the discriminator real and fake images in batches of their own, or take norm=layer",
         "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.5: outputs that depend on the batch",
     ),
@@ -395,7 +398,7 @@ RULES = (
         discriminator_won,
         "Lower d_learning_rate, set label_smoothing=0.1, or narrow the discriminator",
         f"{_STIFF}, section 5.2: the discriminator outperforms the generator",
-        follows=("saturated", "judged by the batch", "vanishing gradients"),
+        follows=("saturated", "batch dependence", "vanishing gradients"),
     ),
     Rule(
         "stopped learning",
@@ -432,6 +435,6 @@ RULES = (
         "Bring them nearer: lower the learning rate of the network whose loss is small",
         f"{_STIFF}, section 3.1, after Berthelot et al. 2017: both losses should be equal",
         epochs=10,
-        follows=("generator won", "saturated", "judged by the batch", "vanishing gradients", "discriminator won"),
+        follows=("generator won", "saturated", "batch dependence", "vanishing gradients", "discriminator won"),
     ),
 )

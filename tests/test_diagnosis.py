@@ -8,27 +8,27 @@ import numpy as np
 import pytest
 
 import kgan
-from kgan import callbacks, doctor, runs
+from kgan import callbacks, diagnosis, runs
 from kgan._backend import keras, tf
 
-HEALTHY = doctor.Record(
+HEALTHY = diagnosis.Record(
     epoch=1,
     minibatches=56,
     d_loss=0.9,
     g_loss=1.4,
     d_real=0.7,
     d_fake=0.35,
-    gradient=2.0,
-    full_gradient=2.0,
-    fooled=0.35,
-    weights=30.0,
+    gradient_norm=2.0,
+    ns_gradient_norm=2.0,
+    d_fake_eval=0.35,
+    weight_norm=30.0,
     moved=0.2,
     diversity=0.45,
     real_diversity=0.48,
     nearest=0.2,
     real_nearest=0.22,
-    grey=0.6,
-    real_grey=0.32,
+    unsaturated_fraction=0.6,
+    real_unsaturated_fraction=0.32,
     low=-1.0,
     high=1.0,
 )
@@ -46,7 +46,7 @@ def findings(records):
     """All that is found as the epochs go by."""
     found = []
     for count in range(1, len(records) + 1):
-        found += doctor.diagnose(records[:count], found)
+        found += diagnosis.diagnose(records[:count], found)
     return found
 
 
@@ -56,31 +56,37 @@ SYMPTOMS = {
     "not a number": {"g_loss": float("nan")},
     "NaN ahead": {"d_loss": 2e5},
     "narrow range": {"low": 0.0, "high": 1.0},
-    "generator won": {"d_fake": 0.993, "d_loss": 12.6, "g_loss": 0.009, "fooled": 1.0},
-    "saturated": {"grey": 0.08},
-    "judged by the batch": {"d_fake": 0.02, "fooled": 0.95},
-    "vanishing gradients": {"gradient": 0.0026, "full_gradient": 41.0, "g_loss": -8e-5, "d_real": 1.0, "d_fake": 8e-5},
+    "generator won": {"d_fake": 0.993, "d_loss": 12.6, "g_loss": 0.009, "d_fake_eval": 1.0},
+    "saturated": {"unsaturated_fraction": 0.08},
+    "batch dependence": {"d_fake": 0.02, "d_fake_eval": 0.95},
+    "vanishing gradients": {
+        "gradient_norm": 0.0026,
+        "ns_gradient_norm": 41.0,
+        "g_loss": -8e-5,
+        "d_real": 1.0,
+        "d_fake": 8e-5,
+    },
     "discriminator won": {"d_loss": 8e-5, "g_loss": 9.7, "d_real": 0.999, "d_fake": 4e-5},
     "stopped learning": {"moved": 0.0003},
     "collapse": {"nearest": 0.002},
-    "missing classes": {"shares": [0.5, 0, 0, 0.5], "real_shares": [0.25] * 4},
+    "missing classes": {"class_frequencies": [0.5, 0, 0, 0.5], "real_class_frequencies": [0.25] * 4},
     "imbalance": {"d_loss": 0.04, "g_loss": 10.0},
 }
 
 
 def rule(disease):
-    return next(rule for rule in doctor.RULES if rule.disease == disease)
+    return next(rule for rule in diagnosis.RULES if rule.disease == disease)
 
 
 def test_every_rule_is_tried_here():
-    assert {*SYMPTOMS, "oscillation"} == {rule.disease for rule in doctor.RULES}
-    assert all(rule.suggestion and rule.source for rule in doctor.RULES)
+    assert {*SYMPTOMS, "oscillation"} == {rule.disease for rule in diagnosis.RULES}
+    assert all(rule.suggestion and rule.source for rule in diagnosis.RULES)
 
 
 def test_a_healthy_run_is_not_spoken_of():
     assert findings(epochs(*[{}] * 100)) == []
-    assert not doctor.shows_symptoms(epochs({}))
-    assert not doctor.shows_symptoms([])
+    assert not diagnosis.shows_symptoms(epochs({}))
+    assert not diagnosis.shows_symptoms([])
 
 
 @pytest.mark.parametrize("disease", SYMPTOMS)
@@ -99,7 +105,7 @@ def test_a_symptom_that_comes_and_goes_is_not_found(disease):
     longest = max(rule(disease).epochs, -(-rule(disease).minibatches // 56)) - 1
     stumbling = epochs(*([SYMPTOMS[disease]] * longest + [{}]) * 5)
     assert findings(stumbling) == []
-    assert bool(longest) == doctor.shows_symptoms(stumbling[:-1])
+    assert bool(longest) == diagnosis.shows_symptoms(stumbling[:-1])
 
 
 @pytest.mark.parametrize("disease", [name for name in SYMPTOMS if rule(name).minibatches])
@@ -144,12 +150,12 @@ def test_a_good_epoch_that_bad_ones_follow_is_a_collapse():
 
 
 def test_swings_are_an_oscillation():
-    swinging = [{"fooled": 0.1 if number // 2 % 2 else 0.9} for number in range(20)]
+    swinging = [{"d_fake_eval": 0.1 if number // 2 % 2 else 0.9} for number in range(20)]
     [finding] = findings(epochs(*swinging))  # each second epoch changes it by 0.8
     assert (finding.disease, finding.epoch) == ("oscillation", 17)
     assert "a probability of 0.10 to 0.90 of being real, and changed it by 0.40" in finding.sentence
-    assert findings(epochs(*[{"fooled": 0.3 if number % 2 else 0.55} for number in range(40)])) == []
-    assert findings(epochs(*[{"fooled": 0.9}] * 20, *[{"fooled": 0.1}] * 20)) == []
+    assert findings(epochs(*[{"d_fake_eval": 0.3 if number % 2 else 0.55} for number in range(40)])) == []
+    assert findings(epochs(*[{"d_fake_eval": 0.9}] * 20, *[{"d_fake_eval": 0.1}] * 20)) == []
 
 
 def test_losses_of_other_signs_are_not_compared():
@@ -158,7 +164,7 @@ def test_losses_of_other_signs_are_not_compared():
 
 
 def test_vectors_are_judged_without_what_images_have():
-    images_alone = dict.fromkeys(("grey", "real_grey", "low", "high"))
+    images_alone = dict.fromkeys(("unsaturated_fraction", "real_unsaturated_fraction", "low", "high"))
     assert findings(epochs(*[images_alone] * 40)) == []
 
 
@@ -221,8 +227,8 @@ def test_its_gradient_is_that_of_the_generators_step(loss, small_dcgan, digits):
     model.generator_step(kgan.gan.Fakes(codes, images, tape))
     change = [old - new.numpy() for old, new in zip(before, model.generator.trainable_weights, strict=True)]
     norm = np.sqrt(sum(np.sum(np.square(each)) for each in change))
-    np.testing.assert_allclose(record.gradient, norm, rtol=1e-3)
-    assert (record.gradient == record.full_gradient) == (loss == "non_saturating")
+    np.testing.assert_allclose(record.gradient_norm, norm, rtol=1e-3)
+    assert (record.gradient_norm == record.ns_gradient_norm) == (loss == "non_saturating")
 
 
 def test_the_fakes_of_a_codegan_are_judged_with_its_noise(digits):
@@ -230,14 +236,14 @@ def test_the_fakes_of_a_codegan_are_judged_with_its_noise(digits):
     model.compile()
     watcher = callbacks.Doctor(digits)
     fit(model, digits, 1, watcher)
-    fooled = watcher.measure({}).fooled
+    d_fake_eval = watcher.measure({}).d_fake_eval
     with keras.StatelessScope():
         images = model.generator(model.sample_codes(128)[:32], training=True)
         with_noise, without = (
             np.mean(tf.sigmoid(model.judge(each).logits)) for each in (model.noisy(images, 1), images)
         )
-    assert fooled == pytest.approx(with_noise, rel=1e-3)
-    assert fooled != pytest.approx(without, rel=1e-3)
+    assert d_fake_eval == pytest.approx(with_noise, rel=1e-3)
+    assert d_fake_eval != pytest.approx(without, rel=1e-3)
 
 
 def test_its_figures_of_images_are_those_of_a_hand(digits):
@@ -254,10 +260,10 @@ def test_its_figures_of_images_are_those_of_a_hand(digits):
     root = np.sqrt(0.5)
     np.testing.assert_allclose(record.real_diversity, np.sqrt((0 + 4 + 2.5 + 4 + 2.5 + 0.5) / 6))
     np.testing.assert_allclose(record.real_nearest, (0 + 0 + root + root) / 4)
-    assert record.real_grey == 1 / 8
+    assert record.real_unsaturated_fraction == 1 / 8
     assert (record.low, record.high) == (-1, 1)
-    assert record.real_shares == [0.5, 0.5]
-    assert sum(record.shares) == 1
+    assert record.real_class_frequencies == [0.5, 0.5]
+    assert sum(record.class_frequencies) == 1
     assert record.moved is None
     assert watcher.measure({}).moved == 0
     assert (record.d_loss, record.minibatches) == (1.0, 0)
@@ -276,7 +282,7 @@ def test_vectors(vector_gan, vectors):
     model.compile()
     fit(model, vectors, 2, watcher)
     assert watcher.records[1].moved > 0
-    assert watcher.records[1].grey is None
+    assert watcher.records[1].unsaturated_fraction is None
 
 
 def test_float16_does_not_lose_its_gradients(small_dcgan, digits):
@@ -288,7 +294,7 @@ def test_float16_does_not_lose_its_gradients(small_dcgan, digits):
         watcher = callbacks.Doctor(digits)
         watcher.set_model(model)
         watcher.on_train_begin()
-        norms.append(watcher.measure({}).gradient)
+        norms.append(watcher.measure({}).gradient_norm)
     np.testing.assert_allclose(*norms, rtol=0.05)
 
 
@@ -307,7 +313,7 @@ def test_images_that_are_no_numbers_are_told_of_and_not_measured(small_dcgan, di
 def won(monkeypatch, disease="discriminator won", after=2):
     """Have one rule speak whose symptom shows after some epochs."""
     shows = lambda records: f"There are {len(records)}" if len(records) > after else None  # noqa: E731
-    monkeypatch.setattr(doctor, "RULES", (doctor.Rule(disease, shows, "Rest", "a test", minibatches=1),))
+    monkeypatch.setattr(diagnosis, "RULES", (diagnosis.Rule(disease, shows, "Rest", "a test", minibatches=1),))
 
 
 def test_it_says_what_it_finds_once(small_dcgan, digits, monkeypatch):
@@ -315,7 +321,7 @@ def test_it_says_what_it_finds_once(small_dcgan, digits, monkeypatch):
     said = []
     watcher = callbacks.Doctor(digits, say=said.append)
     fit(small_dcgan(), digits, 8, watcher)
-    expected = doctor.Finding("discriminator won", 5, 3, "There are 5", "Rest", "a test")
+    expected = diagnosis.Finding("discriminator won", 5, 3, "There are 5", "Rest", "a test")
     assert watcher.findings == said == [expected]
     assert [record.epoch for record in watcher.records] == list(range(1, 9))
 
@@ -335,7 +341,7 @@ def test_a_run_that_is_stopped_when_sick_keeps_its_last_healthy_checkpoint(small
     won(monkeypatch)  # from epoch 3 on, found in epoch 5
     model = small_dcgan()
     checkpoint = callbacks.Checkpoint(tmp_path)
-    with pytest.raises(doctor.Sick, match=r"epoch 5: There are 5\. Rest"):
+    with pytest.raises(diagnosis.Sick, match=r"epoch 5: There are 5\. Rest"):
         fit(model, digits, 8, callbacks.Doctor(digits, stop_when_sick=True), checkpoint)
     assert int(model.step) == 20
     assert runs.read_checkpoint(tmp_path).state["epochs"] == 2
@@ -429,7 +435,7 @@ def test_nothing_is_said_of_a_healthy_run(name, epochs, zoo, tmp_path):
 
 
 def test_a_row_of_the_zoo_counts_what_was_right(zoo):
-    won, stopped = (doctor.Finding(name, epoch, 1, "", "", "") for name, epoch in (("won", 3), ("stopped", 5)))
+    won, stopped = (diagnosis.Finding(name, epoch, 1, "", "", "") for name, epoch in (("won", 3), ("stopped", 5)))
     animal = zoo.Animal("gan-digits", {}, 9, ("won",))
     row = zoo.row("a", animal, [[won, stopped], [won._replace(epoch=4)], [stopped], []])
     assert (
