@@ -133,7 +133,7 @@ ZOO = {
     ),
     "codes of 1 unit, dense": Animal(DENSE, {"latent_dim": 1}, 5, ("collapse",)),
     "codes of 1 unit": Animal(CONVOLUTIONAL, {**NARROW, "latent_dim": 1}, 5, ("collapse",)),
-    "no normalisation": Animal(CONVOLUTIONAL, {**NARROW, "norm": "none"}, 30, ("collapse",)),
+    "no normalization": Animal(CONVOLUTIONAL, {**NARROW, "norm": "none"}, 30, ("collapse",)),
     "generator's rate × 1000 after 8 epochs": Animal(
         CONVOLUTIONAL, NARROW, 16, ("generator won", "collapse", "saturated"), watchers=(lambda: Jump(8, 1000.0),)
     ),

@@ -13,7 +13,7 @@ import numpy as np
 from kgan import latent, losses
 from kgan._backend import keras, tf
 from kgan.data import batches, from_uint8
-from kgan.reference import ReferenceBatch
+from kgan.normalization import ReferenceBatch
 
 
 class Fakes(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kgan._backend import keras
-from kgan.reference import ReferenceBatch, ReferenceNormalization, WithoutReference
+from kgan.normalization import ReferenceBatch, ReferenceNormalization, WithoutReference
 
 layers = keras.layers
 
@@ -123,7 +123,7 @@ def dcgan_generator(
         upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, then comes a convolution.
         activation: "relu" or "leaky_relu" (0.2).
         norm: "batch", "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch
-            normalisation by one fixed batch (`kgan.reference`).
+            normalisation by one fixed batch (`kgan.normalization`).
         stddev: of the initial weights.
         seed: of the initial weights.
 

@@ -79,10 +79,10 @@ assert np.allclose(C.T @ y, grow(y.reshape(1, 4, 1)).numpy().ravel())
 # %% [markdown]
 # ## The two networks
 #
-# Radford's rules: strided convolutions instead of pooling; batch normalisation everywhere but at the image; ReLU in the
+# Radford's rules: strided convolutions instead of pooling; batch normalization everywhere but at the image; ReLU in the
 # generator and tanh at its end; leaky ReLU in the discriminator; all weights drawn from $N(0, 0.02^2)$.
 #
-# Batch normalisation sets the mean and variance of each channel over the batch to 0 and 1, then lets the layer choose
+# Batch normalization sets the mean and variance of each channel over the batch to 0 and 1, then lets the layer choose
 # its own, $\beta$ and $\gamma$. It keeps signals alive through many layers:
 #
 # $$\hat{x} = \gamma \frac{x - \mu_{batch}}{\sqrt{\sigma_{batch}^2 + \epsilon}} + \beta$$
@@ -220,7 +220,7 @@ plots.image_grid(maps[-1].numpy(), columns=1)
 #    convolution with a 4 × 4 window?
 # 2. With a window of 5 and a stride of 2, how many stamps overlap on each pixel of the larger line? With a window of 4?
 #    Which of the two leaves a checkerboard?
-# 3. Why is there no batch normalisation at the generator's end, and none at the discriminator's beginning?
+# 3. Why is there no batch normalization at the generator's end, and none at the discriminator's beginning?
 #
 # <details><summary>Answers</summary>
 #
@@ -253,7 +253,7 @@ plots.image_grid(maps[-1].numpy(), columns=1)
 #
 # </details>
 #
-# 2. Take batch normalisation away (`norm="none"`). What do the curves do?
+# 2. Take batch normalization away (`norm="none"`). What do the curves do?
 #
 # <details><summary>Solution</summary>
 #

@@ -263,7 +263,7 @@ history = patient.fit(images, batch_size=32, epochs=2 if SMALL else 6, callbacks
 #
 # </details>
 #
-# 3. Take batch normalisation away from a DCGAN, `convolutional(norm="none")`. What does the doctor say, and when?
+# 3. Take batch normalization away from a DCGAN, `convolutional(norm="none")`. What does the doctor say, and when?
 #
 # <details><summary>Solution</summary>
 #

@@ -1,7 +1,11 @@
-"""Reference and virtual batch normalisation: Salimans et al. (2016), *Improved Techniques for Training GANs*, 3.4.
+"""Reference and virtual batch normalization: Salimans et al. (2016), *Improved Techniques for Training GANs*, 3.5.
 
-Batch normalisation makes what a network says of an example depend on the others in its minibatch. Here all examples
-are normalised by the statistics of one batch, which is chosen once and passes through the network beside them.
+With batch normalization the output for an example depends on the other examples in its minibatch. Here all examples are
+normalized by the statistics of one reference batch, which is chosen once and passes through the network with every
+minibatch. Virtual batch normalization counts the example itself in with the reference batch.
+
+The paper uses virtual batch normalization in the generator only, because a second forward pass for the reference batch
+is expensive. `kgan.networks` builds either network with it.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ class ReferenceBatch(keras.layers.Layer):
 
     A network begins with it, has `ReferenceNormalization` where it would have BatchNormalization, and ends with
     `WithoutReference`. `GAN.fit` chooses the examples, once: real images for a discriminator, codes for a generator.
-    They are weights, so that they are saved. Until then they are noise.
+    They are weights, so they are saved with the model. Before `fit` they are noise.
 
     Args:
         size: examples of the reference batch, the same in all layers of a network.
@@ -72,11 +76,11 @@ class ReferenceBatch(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class ReferenceNormalization(keras.layers.Layer):
-    """Normalises each channel by the mean and variance that it has in the reference batch.
+    """Normalizes each channel by the mean and variance that it has in the reference batch.
 
     Args:
         size: of the reference batch, which are the first examples (see `ReferenceBatch`).
-        virtual: virtual batch normalisation: each example is normalised by the reference batch and itself, with
+        virtual: virtual batch normalization: each example is normalized by the reference batch and itself, with
             weights size / (size + 1) and 1 / (size + 1).
         epsilon: added to the variance, as in Keras' BatchNormalization.
 
@@ -124,7 +128,7 @@ class ReferenceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class WithoutReference(keras.layers.Layer):
-    """Takes the reference batch away again: (size + batch, …) → (batch, …).
+    """Removes the reference batch again: (size + batch, …) → (batch, …).
 
     Example:
         >>> WithoutReference(size=4)(np.zeros((14, 1))).shape

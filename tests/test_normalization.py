@@ -1,4 +1,4 @@
-"""Reference and virtual batch normalisation: against numbers by hand, in training, saved and resumed."""
+"""Reference and virtual batch normalization: against numbers by hand, in training, saved and resumed."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 import kgan
 from kgan import callbacks, networks, plots, runs
 from kgan._backend import keras
-from kgan.reference import ReferenceBatch, ReferenceNormalization
+from kgan.normalization import ReferenceBatch, ReferenceNormalization
 
 
 def layer(**arguments):
@@ -23,13 +23,13 @@ def test_statistics_are_those_of_the_reference_batch():
     np.testing.assert_allclose(layer()(np.float32([[1], [5], [3], [7]])), [[-1], [1], [0], [2]])
 
 
-def test_virtual_normalisation_counts_the_example_itself_in():
+def test_virtual_normalization_counts_the_example_itself_in():
     # Of 1, 5 and 6 the mean is 4 and the variance 14 / 3; of 1, 5 and 3 they are 3 and 8 / 3.
     expected = [[-1], [1], [2 / np.sqrt(14 / 3)], [0]]
     np.testing.assert_allclose(layer(virtual=True)(np.float32([[1], [5], [6], [3]])), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_images_are_normalised_by_channel_over_all_their_pixels():
+def test_images_are_normalized_by_channel_over_all_their_pixels():
     images = np.random.default_rng(0).normal(size=(5, 3, 4, 2)).astype("float32")
     normalized = ReferenceNormalization(size=3, epsilon=0.1)(images)
     mean, variance = images[:3].mean((0, 1, 2)), images[:3].var((0, 1, 2))
@@ -85,7 +85,7 @@ def test_codes_are_of_the_prior(vector_gan, vectors):
 
 
 def test_too_few_images_are_one_sentence(small_dcgan, digits):
-    with pytest.raises(ValueError, match="virtual batch normalisation need 32 images to go by"):
+    with pytest.raises(ValueError, match="virtual batch normali[sz]ation need 32 images to go by"):
         small_dcgan(norm="reference").fit(digits[:20], batch_size=4, verbose=0)
 
 
