@@ -39,10 +39,19 @@ def of_seeds(tmp_path_factory):
 
 
 def report(frechet, spread=0.5, features="classifier", count=1000, missing=()):
-    figure = {"value": frechet, "spread": spread, "floor": 2.0}
+    metric = {"value": frechet, "spread": spread, "baseline": 2.0}
     classes = {"names": ["0", "1"], "real": [0.5, 0.5], "fake": [0.9, 0.1], "missing": list(missing)}
     plain = {"features": features, "count": count, "seeds": [0, 1, 2], "notes": [], "classes": classes}
-    return {**plain, "figures": {"frechet": figure, "classes": {"value": 9, "spread": None, "floor": None}}}
+    return {**plain, "metrics": {"frechet": metric, "classes": {"value": 9, "spread": None, "baseline": None}}}
+
+
+def with_old_names(report):
+    """As kgan 0.1 wrote it before its names changed."""
+    metrics = {
+        name: {"value": metric["value"], "spread": metric["spread"], "floor": metric["baseline"]}
+        for name, metric in report["metrics"].items()
+    }
+    return {name: value for name, value in report.items() if name != "metrics"} | {"figures": metrics}
 
 
 def write_distances(run, distances):
@@ -62,7 +71,7 @@ def compared(trained, of_seeds, tmp_path_factory):
     place = tmp_path_factory.mktemp("compared")
     convolutional = shutil.copytree(trained[0], place / "convolutional")
     dense = shutil.copytree(of_seeds[0], place / "dense")
-    runs.write_json(convolutional / "quality.json", report(10.0, missing=["7"]))
+    runs.write_json(convolutional / "quality.json", with_old_names(report(10.0, missing=["7"])))
     write_distances(convolutional, ["", "30.5", "12.5"])
     for seed, distance in enumerate((40.0, 44.0)):
         runs.write_json(dense / f"seed-{seed}" / "quality.json", report(distance))
@@ -121,11 +130,11 @@ def test_compare_measures_speed_and_names_the_machine(compared):
     assert f"Measured on {device} (" in (place / "out" / "compare.md").read_text()
 
 
-def test_compare_shows_quality_with_its_spread_and_floor(compared):
+def test_compare_shows_quality_with_its_spread_and_baseline(compared):
     place, result = compared
     for text in (result.stdout, (place / "out" / "compare.md").read_text()):
         # over the seeds of samples; over those of training: 42, and sqrt(((42 - 40)² + (44 - 42)²) / 1)
-        assert cells(text, "frechet") == ["10 ± 0.5 (floor 2)", "42 ± 2.83 (floor 2)"]
+        assert cells(text, "frechet") == ["10 ± 0.5 (baseline 2)", "42 ± 2.83 (baseline 2)"]
         assert cells(text, "classes missing") == ["7", "none"]
         assert cells(text, "epochs trained") == ["3", "2"]
         assert "Quality by the features of: classifier\n" in text
@@ -187,7 +196,7 @@ def test_compare_says_what_does_not_compare(compared, kgan_command, tmp_path):
     for sentence in (
         "Minibatches of different size (256; 128): ",
         f"Trained on different machines ({runs.environment()['device']}; Tesla T4): ",
-        "Quality is measured by different features (classifier; pixels): its figures do not compare.",
+        "Quality is measured by different features (classifier; pixels): its metrics do not compare.",
         "Quality is measured on different numbers of samples (1,000; 500): ",
         "Trained on different data (digits; mnist): ",
         "The quality of a|b is older than its model: kgan evaluate 'a|b'",
@@ -242,7 +251,7 @@ def test_mistakes_get_one_sentence(arguments, sentence, of_seeds, kgan_command, 
     (tmp_path / "no-model" / "model.keras").unlink()
     (tmp_path / "no-json" / "run.json").write_text("{")
     runs.write_json(tmp_path / "odd-json" / "run.json", {"recipe": "gan-digits", "settings": {}, "epochs": "many"})
-    runs.write_json(tmp_path / "odd-quality" / "quality.json", {"features": "x", "count": 3, "figures": {"kid": 3}})
+    runs.write_json(tmp_path / "odd-quality" / "quality.json", {"features": "x", "count": 3, "metrics": {"kid": 3}})
     record = runs.read_json(tmp_path / "one" / "run.json")
     record["settings"]["batch_size"] = 8
     runs.write_json(tmp_path / "odd-seeds" / "seed-1" / "run.json", record)

@@ -85,7 +85,7 @@ def test_codes_are_of_the_prior(vector_gan, vectors):
 
 
 def test_too_few_images_are_one_sentence(small_dcgan, digits):
-    with pytest.raises(ValueError, match="virtual batch normali[sz]ation need 32 images to go by"):
+    with pytest.raises(ValueError, match=r"virtual batch normali[sz]ation need 32 images to go by"):
         small_dcgan(norm="reference").fit(digits[:20], batch_size=4, verbose=0)
 
 
@@ -107,6 +107,25 @@ def test_every_norm_saves_loads_and_resumes_exactly(norm, small_dcgan, digits, t
     for other in (loaded, resumed):
         for one, same in zip(straight.training_state, other.training_state, strict=True):
             np.testing.assert_array_equal(one, same)
+
+
+@pytest.mark.parametrize("floatx", ["float32", "float64"])
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+def test_layers_however_keras_is_configured(layout, floatx):
+    """Images are (height, width, channels) in any case."""
+    images = np.random.default_rng(0).normal(size=(5, 3, 4, 2)).astype("float32")
+    before = keras.config.image_data_format(), keras.config.floatx()
+    try:
+        keras.config.set_image_data_format(layout)
+        keras.config.set_floatx(floatx)
+        both = ReferenceBatch(size=3, seed=0)(images)
+        normalized = ReferenceNormalization(size=3, epsilon=0.1, virtual=True)(both)
+    finally:
+        keras.config.set_image_data_format(before[0])
+        keras.config.set_floatx(before[1])
+    assert normalized.dtype == floatx
+    usual = ReferenceNormalization(size=3, epsilon=0.1, virtual=True)(np.float32(both))
+    np.testing.assert_allclose(normalized, usual, rtol=1e-5, atol=1e-5)
 
 
 def test_half_precision(small_dcgan, digits):

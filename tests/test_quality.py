@@ -1,6 +1,7 @@
-"""Figures against closed forms, scipy and the package prdc; and sets of images whose fault is known."""
+"""Metrics against closed forms, scipy and the package prdc; and sets of images whose fault is known."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def clouds():
     return random.normal(size=(300, 5)), random.normal(size=(200, 5)) @ random.normal(size=(5, 5)) + 0.5
 
 
-# Figures
+# Metrics
 
 
 def test_frechet_distance_of_gaussians_with_diagonal_covariances():
@@ -85,16 +86,16 @@ def test_kernel_distance_of_one_distribution_is_0_within_its_spread():
     assert abs(value) < 3 * spread
 
 
-@pytest.mark.parametrize("neighbours", [1, 5])
-def test_manifold_agrees_with_prdc(clouds, neighbours, monkeypatch):
-    monkeypatch.setattr(quality.figures, "CHUNK", 64)  # so that the tables come in parts
+@pytest.mark.parametrize("neighbors", [1, 5])
+def test_manifold_agrees_with_prdc(clouds, neighbors, monkeypatch):
+    monkeypatch.setattr(quality.metrics, "CHUNK", 64)  # so that the tables come in parts
     real, fake = clouds
-    expected = compute_prdc(real_features=real, fake_features=fake, nearest_k=neighbours)
-    assert quality.manifold(real, fake, neighbours=neighbours)._asdict() == pytest.approx(expected)
+    expected = compute_prdc(real_features=real, fake_features=fake, nearest_k=neighbors)
+    assert quality.manifold(real, fake, neighbors=neighbors)._asdict() == pytest.approx(expected)
 
 
 def test_nearest_by_the_whole_table(clouds, monkeypatch):
-    monkeypatch.setattr(quality.figures, "CHUNK", 64)
+    monkeypatch.setattr(quality.metrics, "CHUNK", 64)
     real, fake = clouds
     table = pairwise_distances(fake, real) / np.sqrt(5)
     positions, distances = quality.nearest(fake, real)
@@ -149,18 +150,30 @@ def test_a_damaged_classifier_is_trained_again(real, classifier, monkeypatch, tm
     assert "right on 77.0%" in quality.classifier(real).name
 
 
-def test_tell_apart():
+def test_a_classifier_that_cannot_be_cached_works(real, monkeypatch, tmp_path):
+    def full_disk(*arguments, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(quality.features, "_train", lambda network, labelled: 0.77)
+    monkeypatch.setattr(np, "savez", full_disk)
+    assert "right on 77.0%" in quality.classifier(real).name
+    assert {path.name for path in (tmp_path / "classifiers").iterdir()} <= {".lock"}
+
+
+def test_real_vs_fake_accuracy():
     random = np.random.default_rng(3)
     images = np.float32(np.clip(random.normal(size=(400, 8, 8, 1)) / 3, -1, 1))
-    assert quality.tell_apart(images[:200], images[200:]) == pytest.approx(0.5, abs=0.12)  # 3 standard deviations
-    assert quality.tell_apart(images[:200] / 2 - 0.3, images[200:] / 2 + 0.3) > 0.95
-    with pytest.raises(ValueError, match="19 images of a kind: telling real from fake takes 20"):
-        quality.tell_apart(images[:19], images)
+    accuracy = quality.real_vs_fake_accuracy(images[:200], images[200:])
+    assert accuracy == pytest.approx(0.5, abs=0.12)  # 3 standard deviations
+    assert quality.real_vs_fake_accuracy(images[:200] / 2 - 0.3, images[200:] / 2 + 0.3) > 0.95
+    with pytest.raises(ValueError, match="19 images of each kind: to tell real from fake takes 20"):
+        quality.real_vs_fake_accuracy(images[:19], images)
 
 
-def test_inception_sees_grey_images_in_three_channels():
+def test_inception_sees_gray_images_in_three_channels():
     features = quality.inception((8, 8, 1), weights=None)
-    seen = features.of(np.zeros((2, 8, 8, 1), np.float32))
+    seen = features.features(np.zeros((2, 8, 8, 1), np.float32))
     assert seen.shape == (2, 2048)
     assert "not comparable with published FID" in features.name
     assert "three equal channels" in features.note
@@ -175,6 +188,52 @@ def test_inception_that_cannot_be_had(monkeypatch):
         quality.inception((8, 8, 3))
 
 
+# Keras as it may be configured
+
+
+@pytest.fixture(params=["channels_first", "float64"])
+def unusual_keras(request):
+    layout, floatx = keras.config.image_data_format(), keras.config.floatx()
+    if request.param == "channels_first":
+        keras.config.set_image_data_format(request.param)
+    else:
+        keras.config.set_floatx(request.param)
+    yield request.param
+    keras.config.set_image_data_format(layout)
+    keras.config.set_floatx(floatx)
+
+
+def test_the_classifier_is_the_same_however_keras_is_configured(real, unusual_keras, monkeypatch, tmp_path):
+    monkeypatch.setattr(quality.features, "STEPS", 30)
+    monkeypatch.setattr(quality.features, "POOR", 0.0)
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
+    few = Labelled(real.images[:200], real.labels[:200], real.names)
+    extractor = quality.classifier(few)
+    extracted = extractor.extract(from_uint8(few.images))
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "other"))
+    usual = quality.classifier(few)
+    assert usual.name == extractor.name
+    assert extracted.values.dtype == np.float32
+    np.testing.assert_allclose(extracted.values, usual.features(few.images), rtol=1e-3, atol=1e-3)
+
+
+def test_evaluating_however_keras_is_configured(unusual_keras):
+    images = np.random.default_rng(6).integers(0, 256, (100, 8, 8, 3), np.uint8)
+    measured = quality.evaluate(lambda count, seed: from_uint8(images[:count]), Labelled(images), seeds=[0])
+    assert set(quality.METRICS) - set(measured.report["metrics"]) == {"classes", "kl", "low_confidence"}
+
+
+def test_inception_however_keras_is_configured(unusual_keras):
+    if unusual_keras == "channels_first":
+        with pytest.raises(ValueError, match="image_data_format is channels_first: InceptionV3 takes images"):
+            quality.inception((8, 8, 3), weights=None)
+    else:
+        values = quality.inception((8, 8, 3), weights=None).features(np.zeros((1, 8, 8, 3), np.float32))
+        assert (values.shape, values.dtype) == ((1, 2048), np.float32)
+
+
 # The whole
 
 
@@ -182,7 +241,7 @@ def evaluated(real, features, images, **options):
     """The report of a model that draws its samples from these images."""
     draw = np.random.default_rng(5)
     generate = lambda count, seed: from_uint8(images[draw.permutation(len(images))[:count]])  # noqa: E731
-    measured = quality.evaluate(generate, real, features=features, count=400, seeds=[0, 1], **options)
+    measured = quality.evaluate(generate, real, features=features, count=350, seeds=[0, 1], **options)
     assert json.loads(json.dumps(measured.report)) == measured.report
     return measured.report
 
@@ -195,71 +254,71 @@ def halves(real):
     return training, real.images[order[900:]]
 
 
-def test_real_images_are_at_their_floor(halves, classifier):
+def test_real_images_are_at_their_baseline(halves, classifier):
     training, unseen = halves
-    figures = evaluated(training, classifier, unseen, held_out=unseen[400:])["figures"]
-    assert set(figures) == set(quality.FIGURES)
-    assert figures["frechet"]["value"] == pytest.approx(figures["frechet"]["floor"], rel=0.3)
+    metrics = evaluated(training, classifier, unseen, held_out=unseen[400:])["metrics"]
+    assert set(metrics) == set(quality.METRICS)
+    assert metrics["frechet"]["value"] == pytest.approx(metrics["frechet"]["baseline"], rel=0.3)
     for name in ("precision", "recall", "density", "coverage"):
-        assert figures[name]["value"] == pytest.approx(figures[name]["floor"], abs=0.1)
-    assert figures["classes"]["value"] == figures["classes"]["floor"] == 10
-    assert figures["copies"]["value"] < 0.05
-    assert figures["nearest"]["value"] == pytest.approx(figures["nearest"]["floor"], rel=0.1)
-    assert figures["distinguishable"]["value"] < 0.65
+        assert metrics[name]["value"] == pytest.approx(metrics[name]["baseline"], abs=0.1)
+    assert metrics["classes"]["value"] == metrics["classes"]["baseline"] == 10
+    assert metrics["copies"]["value"] < 0.05
+    assert metrics["nearest"]["value"] == pytest.approx(metrics["nearest"]["baseline"], rel=0.1)
+    assert metrics["real_vs_fake_accuracy"]["value"] < 0.65
 
 
 def test_a_copy_of_the_training_images_shows(halves, classifier):
     training, unseen = halves
-    figures = evaluated(training, classifier, training.images, held_out=unseen)["figures"]
-    assert figures["nearest"]["value"] == pytest.approx(0, abs=1e-3)
-    assert figures["copies"]["value"] == 1
-    assert figures["copies"]["floor"] < 0.05
-    without_unseen = evaluated(training, classifier, training.images)["figures"]
+    metrics = evaluated(training, classifier, training.images, held_out=unseen)["metrics"]
+    assert metrics["nearest"]["value"] == pytest.approx(0, abs=1e-3)
+    assert metrics["copies"]["value"] == 1
+    assert metrics["copies"]["baseline"] < 0.05
+    without_unseen = evaluated(training, classifier, training.images)["metrics"]
     assert without_unseen["copies"]["value"] == 1
 
 
 def test_copies_show_where_the_data_hold_images_twice(halves, classifier):
     training, _ = halves
     twice = training._replace(images=np.tile(training.images, (2, 1, 1, 1)), labels=np.tile(training.labels, 2))
-    figures = evaluated(twice, classifier, training.images)["figures"]
-    assert figures["copies"]["value"] == 1
+    metrics = evaluated(twice, classifier, training.images)["metrics"]
+    assert metrics["copies"]["value"] == 1
 
 
 def test_real_images_that_come_class_by_class_are_not_told_apart(real, monkeypatch):
-    monkeypatch.setattr(quality.features, "OF_A_KIND", 300)
+    monkeypatch.setattr(quality.features, "MOST_OF_EACH", 300)
     images = from_uint8(real.images)
     by_class = images[np.argsort(real.labels, kind="stable")]
-    assert quality.tell_apart(by_class, images) < 0.65
+    assert quality.real_vs_fake_accuracy(by_class, images) < 0.65
 
 
 def test_one_class_only_shows(halves, classifier):
     training, _ = halves
     report = evaluated(training, classifier, np.repeat(training.images[training.labels == 3], 6, axis=0))
-    figures, classes = report["figures"], report["classes"]
+    metrics, classes = report["metrics"], report["classes"]
     assert classes["missing"] == [name for name in "0123456789" if name != "3"]
-    assert figures["classes"]["value"] == 1
-    assert figures["kl"]["value"] == pytest.approx(np.log(10), abs=0.2)
-    assert figures["recall"]["value"] < 0.3
-    assert figures["frechet"]["value"] > 5 * figures["frechet"]["floor"]
+    assert metrics["classes"]["value"] == 1
+    assert metrics["kl"]["value"] == pytest.approx(np.log(10), abs=0.2)
+    assert metrics["recall"]["value"] < 0.3
+    assert metrics["frechet"]["value"] > 5 * metrics["frechet"]["baseline"]
 
 
 def test_a_constant_image_shows(halves, classifier):
     training, _ = halves
-    figures = evaluated(training, classifier, np.full_like(training.images[:400], 128))["figures"]
-    assert figures["coverage"]["value"] <= 0.01
-    assert figures["recall"]["value"] == 0
-    assert figures["frechet"]["value"] > 20 * figures["frechet"]["floor"]
-    assert figures["distinguishable"]["value"] > 0.95
+    metrics = evaluated(training, classifier, np.full_like(training.images[:400], 128))["metrics"]
+    assert metrics["coverage"]["value"] <= 0.01
+    assert metrics["recall"]["value"] == 0
+    assert metrics["frechet"]["value"] > 20 * metrics["frechet"]["baseline"]
+    assert metrics["real_vs_fake_accuracy"]["value"] > 0.95
 
 
 def test_without_labels_what_can_be_computed_still_is(halves):
     training, unseen = halves
     report = evaluated(Labelled(training.images), "auto", unseen)
     assert report["features"] == "pixels at 8 × 8"
-    assert set(quality.FIGURES) - set(report["figures"]) == {"classes", "kl", "unplaced"}
+    assert set(quality.METRICS) - set(report["metrics"]) == {"classes", "kl", "low_confidence"}
     (note,) = report["notes"]
     assert note.startswith("the data have no labels")
-    assert "nothing is said of classes" in note
+    assert "there are no metrics of classes" in note
     with pytest.raises(ValueError, match="the data have no labels"):
         quality.choose_features(Labelled(training.images), "classifier")
     with pytest.raises(ValueError, match="unknown features 'vgg': choose auto, classifier, inception, pixels"):
@@ -269,9 +328,9 @@ def test_without_labels_what_can_be_computed_still_is(halves):
 def test_few_images():
     images = np.random.default_rng(6).integers(0, 256, (8, 8, 8, 3), np.uint8)
     measured = quality.evaluate(lambda count, seed: from_uint8(images[:count]), Labelled(images), seeds=[0])
-    assert set(measured.report["figures"]) == {"frechet", "kid", "nearest", "copies"}
-    assert measured.report["count"] == 4
-    assert "half of the 8 real images" in " ".join(measured.report["notes"])
+    assert set(measured.report["metrics"]) == {"frechet", "kid", "nearest", "copies"}
+    assert measured.report["count"] == 3
+    assert "10,000 samples were asked for, 3 are taken: half of the 7 real images" in " ".join(measured.report["notes"])
     assert "too few for precision" in " ".join(measured.report["notes"])
     with pytest.raises(ValueError, match="only 3 real images"):
         quality.evaluate(lambda count, seed: images, Labelled(images[:3]))
@@ -295,9 +354,9 @@ def test_the_callback_measures_every_few_epochs_and_keeps_the_best(real, classif
     column = lines[0].split(",").index("frechet")
     assert [line.split(",")[column] == "" for line in lines[1:]] == [False, False, True, False]
     assert watcher.best == ([1, 2, 4][int(np.argmin(distances))], min(distances))
-    expected = quality.frechet_distance(
-        watcher._real.features, classifier.of(kgan.load_model(file).generate(100, seed=0))
-    )
+    best = kgan.load_model(file)
+    fakes = best.generate(best.sample_codes(100, (0, callbacks.quality.SELECTION)))
+    expected = quality.frechet_distance(watcher._real.values, classifier.features(fakes))
     assert expected == pytest.approx(min(distances), rel=1e-6)
     again = callbacks.Quality(real, count=100, features=classifier)
     again.set_state(json.loads(json.dumps(watcher.get_state())))
@@ -314,12 +373,66 @@ def test_the_callback_without_labels(real, small_dcgan):
         small_dcgan().fit(
             from_uint8(real.images[:64]), verbose=0, callbacks=[callbacks.Quality(unlabelled, by="classes")]
         )
-    with pytest.raises(ValueError, match="by is 'fid': choose frechet, classes or unplaced"):
+    with pytest.raises(ValueError, match="by is 'fid': choose frechet, classes or low_confidence"):
         callbacks.Quality(real, by="fid")
 
 
-def test_evaluate_a_run(trained, kgan_command):
-    run, _ = trained
+class Recorder:
+    """A feature extractor that remembers what it was shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def extractor(self):
+        def features(images):
+            self.shown.append({image.tobytes() for image in images})
+            return images.reshape(len(images), -1)
+
+        return quality.FeatureExtractor("pixels", features)
+
+
+def test_the_best_model_is_not_measured_with_what_chose_it(small_dcgan, monkeypatch):
+    """Neither with the real images nor with the codes: the model stays the same, so codes show in its images."""
+    labelled = Labelled(np.random.default_rng(8).integers(0, 256, (100, 16, 16, 1), np.uint8))
+    monkeypatch.setattr(quality.evaluation, "real_vs_fake_accuracy", lambda real, fake: 0.5)  # for speed
+    model, chosen, measured = small_dcgan(), Recorder(), Recorder()
+    watcher = callbacks.Quality(labelled, features=chosen.extractor())
+    watcher.set_model(model)
+    watcher.on_train_begin()
+    dict(watcher.measure())
+    generate = lambda count, seed: model.generate(count, seed=seed)  # noqa: E731
+    report = quality.evaluate(generate, labelled, features=measured.extractor(), seeds=range(5)).report
+    assert report["count"] == 40
+    assert any("40 are taken: half of the 80 real images" in note for note in report["notes"])
+    assert [len(each) for each in chosen.shown] == [20, 20]
+    assert [len(each) for each in measured.shown] == [40] * 7
+    assert not set.union(*chosen.shown) & set.union(*measured.shown)
+
+
+def test_the_images_that_choose_are_few_where_there_are_many():
+    reserved, rest = quality.selection_split(60_000)
+    assert (len(reserved), len(rest)) == (1000, 59_000)
+    assert sorted([*reserved, *rest]) == list(range(60_000))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"count": 3, "figures": {"kid": {"floor": 1}}}, {"count": 3, "metrics": {"kid": {"baseline": 1}}}),
+        ({"unplaced": [0.1], "distinguishable": [1]}, {"low_confidence": [0.1], "real_vs_fake_accuracy": [1]}),
+        ([{"epoch": "1", "unplaced": ""}], [{"epoch": "1", "low_confidence": ""}]),
+        ({"findings": [{"disease": "judged by the batch"}]}, {"findings": [{"disease": "batch dependence"}]}),
+        ({"disease": ["odd"]}, {"disease": ["odd"]}),
+        ("floor", "floor"),
+    ],
+)
+def test_files_of_earlier_versions_are_read_under_the_names_of_today(old, new):
+    assert quality.current_names(old) == new
+    assert quality.current_names(new) == new
+
+
+def test_evaluate_a_run(trained, kgan_command, tmp_path):
+    run = shutil.copytree(trained[0], tmp_path / "run")
     result = kgan_command("evaluate", run, "--count", 100, "--seeds", 2)
     assert result.exit_code == 0, result.output
     assert "real images" in result.output
@@ -351,8 +464,12 @@ def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
         ({"count": 1}, "count is 1: how images vary is seen in 2 or more"),
         ({"keep_best": "best"}, "keep_best is best: the file of a model ends in .keras"),
         ({"every": 0}, "every is 0"),
+        (
+            {"labelled": Labelled(np.zeros((9, 8, 8, 1), np.uint8))},
+            "only 9 real images: to choose the best model takes 10",
+        ),
     ],
 )
 def test_the_callback_refuses_what_would_fail_later(arguments, sentence, real):
     with pytest.raises(ValueError, match=sentence):
-        callbacks.Quality(real, **arguments)
+        callbacks.Quality(**{"labelled": real, **arguments})

@@ -3,7 +3,7 @@
     python docs/papers/fill.py
 
 A number is a link to the file that it comes from, with its place there as the title:
-`[19.7 ± 0.3](results/gan-mnist/quality.json "figures.frechet")`; with ` %` behind the place it is a percentage. Of a
+`[19.7 ± 0.3](results/gan-mnist/quality.json "metrics.frechet")`; with ` %` behind the place it is a percentage. Of a
 table, the place is `row.column`, where `-1` is the last row. A recipe's settings stand between `<!-- recipe: NAME -->`
 and `<!-- end -->`. A test fails where page and files disagree.
 """
@@ -13,7 +13,7 @@ import json
 import re
 from pathlib import Path
 
-from kgan import recipes
+from kgan import quality, recipes
 from kgan.cli.console import number as written
 
 HERE = Path(__file__).parent
@@ -43,10 +43,11 @@ def number(file: str, place: str) -> str:
 
 
 def content(file: Path) -> object:
+    """What a result holds, under today's names: earlier versions of kgan wrote others."""
     if file.suffix == ".csv":
         with file.open(newline="", encoding="utf-8") as table:
-            return list(csv.DictReader(table))
-    return json.loads(file.read_text(encoding="utf-8"))
+            return quality.current_names(list(csv.DictReader(table)))
+    return quality.current_names(json.loads(file.read_text(encoding="utf-8")))
 
 
 def is_number(text: str) -> bool:

@@ -115,7 +115,7 @@ class Doctor(EpochCounter):
             metrics["unsaturated_fraction"] = float(np.mean(np.abs(images) < 0.99))
         if self.classify and (probabilities := self.classify(images)) is not None:
             classes = np.shape(probabilities)[1]
-            metrics["class_frequencies"] = quality.shares(np.argmax(probabilities, axis=1), classes).tolist()
+            metrics["class_frequencies"] = quality.class_frequencies(np.argmax(probabilities, axis=1), classes).tolist()
         return metrics
 
     def get_state(self) -> dict[str, Any]:

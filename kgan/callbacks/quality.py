@@ -13,27 +13,32 @@ from kgan.callbacks.base import EpochCounter, check_at_least_1
 from kgan.data import Labelled, from_uint8
 
 LARGE_IS_GOOD = ("classes",)
+SELECTION = 0x5E1EC7  # the stream of the codes that choose the best model: `kgan evaluate` draws from seeds alone
 
 
 class Quality(EpochCounter):
     """Measures the cheap part of `kgan.quality` every few epochs, and keeps the best model.
 
     It adds to the epoch's metrics, and so to the history, the table and the curves of the callbacks behind it:
-    `frechet`, and where the data have labels that a classifier learns, `classes` (how many are covered) and `unplaced`.
-    A Fréchet distance of 1,000 samples is larger than one of 10,000: compare it within a run.
+    `frechet`, and where the data have labels that a classifier learns, `classes` (how many are covered) and
+    `low_confidence`. A Fréchet distance of 1,000 samples is larger than one of 10,000: compare it within a run.
+
+    The best model is best on the real images and the codes that chose it. So these are set apart: a fifth of the real
+    images, at most 1,000 (`kgan.quality.selection_split`), and codes from a stream of their own.
+    `kgan.quality.evaluate` and `kgan evaluate` measure with other images and other codes.
 
     Args:
         labelled: the real images.
-        every: so many epochs. The first is measured too.
-        count: of samples and of real images; at most as many as there are.
+        every: how many epochs lie between measurements. The first epoch is measured too.
+        count: of samples and of real images; at most as many as are set apart.
         features: see `kgan.quality.choose_features`.
         keep_best: a `.keras` file for the best model so far.
-        by: the figure that says which is best: "frechet", "classes" or "unplaced".
-        seed: of the samples.
+        by: the metric that says which is best: "frechet", "classes" or "low_confidence".
+        seed: of the codes.
 
     Raises:
-        ValueError: for `every` below 1 or `count` below 2, a file that does not end in .keras, an unknown figure, or
-            one that these data do not have (from `fit`).
+        ValueError: for `every` below 1, `count` below 2, fewer than 10 real images, a file that does not end in .keras,
+            an unknown metric, or one that these data do not have (from `fit`).
 
     Example:
         >>> watcher = Quality(kgan.data.load_labelled("digits"), every=5, keep_best="best.keras")
@@ -45,7 +50,7 @@ class Quality(EpochCounter):
         *,
         every: int = 5,
         count: int = 1000,
-        features: quality.Features | str = "auto",
+        features: quality.FeatureExtractor | str = "auto",
         keep_best: str | Path | None = None,
         by: str = "frechet",
         seed: int = 0,
@@ -54,19 +59,22 @@ class Quality(EpochCounter):
         check_at_least_1(every=every)
         if count < 2:
             raise ValueError(f"count is {count}: how images vary is seen in 2 or more")
+        reserved, _ = quality.selection_split(len(labelled.images))
+        if len(reserved) < 2:
+            raise ValueError(f"there are only {len(labelled.images)} real images: to choose the best model takes 10")
         if keep_best and Path(keep_best).suffix != ".keras":
             raise ValueError(f"keep_best is {keep_best}: the file of a model ends in .keras")
-        if by not in ("frechet", "classes", "unplaced"):
-            raise ValueError(f"by is {by!r}: choose frechet, classes or unplaced")
+        if by not in ("frechet", "classes", "low_confidence"):
+            raise ValueError(f"by is {by!r}: choose frechet, classes or low_confidence")
         self.labelled = labelled
         self.every = every
-        self.count = min(count, len(labelled.images))
+        self.count = min(count, len(reserved))
         self.features = features
         self.keep_best = Path(keep_best) if keep_best else None
         self.by = by
         self.seed = seed
-        self.best: tuple[int, float] | None = None  # epoch and figure
-        self._real: quality.Seen | None = None
+        self.best: tuple[int, float] | None = None  # epoch and value
+        self._real: quality.Features | None = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         if self._real is not None:
@@ -75,8 +83,8 @@ class Quality(EpochCounter):
             self.features = quality.choose_features(self.labelled, self.features)
         if self.by != "frechet" and not self.features.names:
             raise ValueError(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
-        rows = np.random.default_rng(0).permutation(len(self.labelled.images))[: self.count]
-        self._real = self.features.see(from_uint8(self.labelled.images[np.sort(rows)]))
+        reserved, _ = quality.selection_split(len(self.labelled.images))
+        self._real = self.features.extract(from_uint8(self.labelled.images[np.sort(reserved[: self.count])]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
@@ -85,21 +93,22 @@ class Quality(EpochCounter):
         measured = dict(self.measure())
         if logs is not None:
             logs.update(measured)
-        figure = measured[self.by]
+        value = measured[self.by]
         sign = -1 if self.by in LARGE_IS_GOOD else 1
-        if self.best is None or sign * figure < sign * self.best[1]:
-            self.best = self.epoch, figure
+        if self.best is None or sign * value < sign * self.best[1]:
+            self.best = self.epoch, value
             if self.keep_best:
                 with runs.replacing(self.keep_best) as temporary:
                     self.model.save(temporary)
 
     def measure(self) -> Iterator[tuple[str, float]]:
-        """The figures of the model as it is now."""
-        real, fake = self._real, self.features.see(self.model.generate(self.count, seed=self.seed))
-        yield "frechet", quality.frechet_distance(real.features, fake.features)
-        if fake.shares is not None:
-            yield "classes", float(quality.covered(real.shares, fake.shares))
-            yield "unplaced", float((fake.sure < quality.SURE).mean())
+        """The metrics of the model as it is now."""
+        codes = self.model.sample_codes(self.count, (self.seed, SELECTION))
+        real, fake = self._real, self.features.extract(self.model.generate(codes))
+        yield "frechet", quality.frechet_distance(real.values, fake.values)
+        if fake.class_frequencies is not None:
+            yield "classes", float(quality.covered(real.class_frequencies, fake.class_frequencies))
+            yield "low_confidence", float((fake.max_probability < quality.LOW_CONFIDENCE).mean())
 
     def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "best": self.best}

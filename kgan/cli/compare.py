@@ -186,12 +186,15 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
         if len({report[name] for report in reports}) > 1:
             raise ValueError(f"the seeds in {run_directories[0].parent} were evaluated by different {name}")
     quality = {name: reports[0][name] for name in ("features", "count")}
-    quality["figures"] = reports[0]["figures"]
+    quality["metrics"] = reports[0]["metrics"]
     if len(reports) > 1:
-        quality["figures"] = {
-            name: {**_over_seeds([report["figures"][name]["value"] for report in reports]), "floor": figure["floor"]}
-            for name, figure in reports[0]["figures"].items()
-            if all(name in report["figures"] for report in reports)
+        quality["metrics"] = {
+            name: {
+                **_over_seeds([report["metrics"][name]["value"] for report in reports]),
+                "baseline": metric["baseline"],
+            }
+            for name, metric in reports[0]["metrics"].items()
+            if all(name in report["metrics"] for report in reports)
         }
     quality["missing"] = sorted({name for report in reports for name in report["missing"]})
     stale = [
@@ -202,17 +205,19 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
 
 def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
     """Of a report the parts that are shown, where it has them: anybody may have written it."""
+    from kgan import quality
+
     try:
-        figures = {
-            name: {part: None if figure.get(part) is None else float(figure[part]) for part in ("spread", "floor")}
-            | {"value": float(figure["value"])}
-            for name, figure in report["figures"].items()
+        metrics = {
+            name: {part: None if metric.get(part) is None else float(metric[part]) for part in ("spread", "baseline")}
+            | {"value": float(metric["value"])}
+            for name, metric in quality.current_names(report)["metrics"].items()
         }
         missing = [str(name) for name in (report.get("classes") or {}).get("missing", [])]
         return {
             "features": str(report["features"]),
             "count": int(report["count"]),
-            "figures": figures,
+            "metrics": metrics,
             "missing": missing,
         }
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -240,8 +245,8 @@ def _rows(facts: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
     yield row("seconds trained", lambda each: with_spread(each["seconds"]))
     yield row("samples evaluated", lambda each: f"{each['quality']['count']:,}" if each["quality"] else "not evaluated")
     reports = [each["quality"] for each in facts if each["quality"]]
-    for name in dict.fromkeys(name for report in reports for name in report["figures"]):
-        yield row(name, lambda each, name=name: _figure(each["quality"], name))
+    for name in dict.fromkeys(name for report in reports for name in report["metrics"]):
+        yield row(name, lambda each, name=name: _metric(each["quality"], name))
     if reports:
         yield row(
             "classes missing",
@@ -249,12 +254,12 @@ def _rows(facts: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
         )
 
 
-def _figure(report: Mapping[str, Any] | None, name: str) -> str:
-    if not report or name not in report["figures"]:
+def _metric(report: Mapping[str, Any] | None, name: str) -> str:
+    if not report or name not in report["metrics"]:
         return ""
-    figure = report["figures"][name]
-    floor = "" if figure["floor"] is None else f" (floor {number(figure['floor'])})"
-    return with_spread(figure) + floor
+    metric = report["metrics"][name]
+    baseline = "" if metric["baseline"] is None else f" (baseline {number(metric['baseline'])})"
+    return with_spread(metric) + baseline
 
 
 def _epochs_trained(each: Mapping[str, Any]) -> str:
@@ -280,12 +285,12 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     evaluated = [each["quality"] for each in facts if each["quality"]]
     if evaluated:
         yield (
-            "± is the standard deviation over sample seeds, of runs of several seeds over these; the floor is what "
-            "real images get."
+            "± is the standard deviation over sample seeds, of runs of several seeds over these; the baseline is what "
+            "real images get against other real images."
         )
     differs = _differences(evaluated)
     if features := differs(lambda report: report["features"]):
-        yield f"Quality is measured by different features ({features}): its figures do not compare."
+        yield f"Quality is measured by different features ({features}): its metrics do not compare."
     elif evaluated:
         yield f"Quality by the features of: {evaluated[0]['features']}"
     if curves := _differences([each for each in facts if each["curves_by"]])(lambda each: "; ".join(each["curves_by"])):

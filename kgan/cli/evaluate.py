@@ -19,7 +19,7 @@ from kgan.cli.draw import Run
 
 def evaluate(
     run: Run,
-    count: Annotated[int, typer.Option(min=2, max=10**5, help="Samples; at most half of the real images.")] = 10_000,
+    count: Annotated[int, typer.Option(min=2, max=10**5, help="Samples; at most 2 for 5 real images.")] = 10_000,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="How many times, from different codes.")] = 3,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 101, help="Of the first samples.")] = 0,
     features: Annotated[
@@ -57,26 +57,26 @@ def evaluate(
         runs.write_json(directory / f"{name}.json", report)
         with runs.replacing(directory / f"{name}.png") as temporary:
             plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
-    table(("figure", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
+    table(("metric", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
     for note in described(report):
         typer.echo(note)
     typer.echo(f"{directory / name}.json\n{directory / name}.png")
 
 
 def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """The table of a report: each figure with its spread, its floor, and what it says."""
-    from kgan.quality import FIGURES
+    """The table of a report: each metric with its spread, its real-vs-real baseline, and what it says."""
+    from kgan.quality import METRICS, current_names
 
-    figures = report["figures"]
+    metrics = current_names(report)["metrics"]
     return [
-        (name, with_spread(figures[name]), number(figures[name]["floor"]), FIGURES[name])
-        for name in FIGURES
-        if name in figures
+        (name, with_spread(metrics[name]), number(metrics[name]["baseline"]), METRICS[name])
+        for name in METRICS
+        if name in metrics
     ]
 
 
 def described(report: Mapping[str, Any]) -> list[str]:
-    """What the figures of a report rest on, in sentences."""
+    """What the metrics of a report rest on, in sentences."""
     seeds, classes = len(report["seeds"]), report.get("classes")
     times = f", {seeds} times (± is the standard deviation over them)" if seeds > 1 else " (± is that of kid's subsets)"
     lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]

@@ -53,9 +53,12 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
     trained = {number: path for number, path in directories(directory).items() if number not in failed}
     if len(trained) > 1:
         say(f"\nfigures of the last epoch over {len(trained)} seeds; ± is their standard deviation")
+        from kgan import quality
+
         with one_sentence():
             files = {number: path / "history.csv" for number, path in trained.items()}  # none before the first epoch
-            last = {number: _last(runs.read_history(file)) for number, file in files.items() if file.exists()}
+            histories = {number: runs.read_history(file) for number, file in files.items() if file.exists()}
+            last = {number: _last(quality.current_names(history)) for number, history in histories.items()}
             table(*_figures(last))
     if failed:
         raise exit_with(f"not trained to the end: seed {', '.join(map(str, failed))}", 1)

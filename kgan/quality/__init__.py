@@ -1,17 +1,27 @@
-"""How good, how varied, how new: what losses do not tell, measured, with what real images get beside it.
+"""How good, how varied, how new: what losses do not tell, measured, each with what real images get.
 
 real = kgan.data.load_labelled("digits")
 model = kgan.load_model("runs/dcgan-digits")
 quality = kgan.quality.evaluate(lambda count, seed: model.generate(count, seed=seed), real)
-quality.report["figures"]["frechet"]                # {'value': …, 'spread': …, 'floor': …}
+quality.report["metrics"]["frechet"]                # {'value': …, 'spread': …, 'baseline': …}
 """
 
 from __future__ import annotations
 
-from kgan.quality.evaluation import FIGURES, Quality, choose_features, evaluate
-from kgan.quality.features import SURE, Features, Seen, averaged, classifier, inception, pixels, tell_apart
-from kgan.quality.figures import (
+from kgan.quality.evaluation import METRICS, Quality, choose_features, evaluate, selection_split
+from kgan.quality.features import (
+    LOW_CONFIDENCE,
+    FeatureExtractor,
+    Features,
+    averaged,
+    classifier,
+    inception,
+    pixels,
+    real_vs_fake_accuracy,
+)
+from kgan.quality.metrics import (
     Manifold,
+    class_frequencies,
     covered,
     divergence,
     diversity,
@@ -20,20 +30,22 @@ from kgan.quality.figures import (
     manifold,
     missing,
     nearest,
-    shares,
 )
+from kgan.quality.names import current_names
 
 __all__ = [
-    "FIGURES",
-    "SURE",
+    "LOW_CONFIDENCE",
+    "METRICS",
+    "FeatureExtractor",
     "Features",
     "Manifold",
     "Quality",
-    "Seen",
     "averaged",
     "choose_features",
+    "class_frequencies",
     "classifier",
     "covered",
+    "current_names",
     "divergence",
     "diversity",
     "evaluate",
@@ -44,6 +56,6 @@ __all__ = [
     "missing",
     "nearest",
     "pixels",
-    "shares",
-    "tell_apart",
+    "real_vs_fake_accuracy",
+    "selection_split",
 ]

@@ -1,4 +1,4 @@
-"""All figures of a model at once, each beside that of real images against real images of the same number."""
+"""All metrics of a model at once, each with its baseline: what as many real images get against other real images."""
 
 from __future__ import annotations
 
@@ -9,25 +9,36 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kgan.data import Labelled, from_uint8
-from kgan.quality import figures
-from kgan.quality.features import LARGEST, SURE, Features, Seen, averaged, classifier, inception, pixels, tell_apart
+from kgan.quality import metrics
+from kgan.quality.features import (
+    LARGEST,
+    LOW_CONFIDENCE,
+    FeatureExtractor,
+    Features,
+    averaged,
+    classifier,
+    inception,
+    pixels,
+    real_vs_fake_accuracy,
+)
 
-# What each figure says, for tables; where a small one is good, where a large one is.
-FIGURES = {
+# What each metric says, for tables; where a small one is good, where a large one is.
+METRICS = {
     "frechet": "Fréchet distance of the features; small is good",
     "kid": "kernel distance (KID) of the features; small is good",
-    "precision": "share of samples within reach of real images",
-    "recall": "share of real images within reach of samples",
+    "precision": "fraction of samples within reach of real images",
+    "recall": "fraction of real images within reach of samples",
     "density": "real images around a sample; 1 is expected",
-    "coverage": "share of real images with a sample within reach",
-    "classes": "classes with a tenth of their share or more",
+    "coverage": "fraction of real images with a sample within reach",
+    "classes": "classes with a tenth of their frequency or more",
     "kl": "divergence of the classes from the data's, in nats",
-    "unplaced": "share that the classifier places with less than 90 %",
+    "low_confidence": "fraction whose most probable class has less than 90 %",
     "nearest": "median distance to the nearest training image",
-    "copies": "share nearer to one than 1 % of real images are",
-    "distinguishable": "how often a fresh classifier tells them from real ones; 0.5 is guessing",
+    "copies": "fraction nearer to one than 1 % of real images are",
+    "real_vs_fake_accuracy": "how often a fresh classifier tells them from real ones; 0.5 is guessing",
 }
-OF_COPIES = 1000  # images whose nearest training image is looked for
+MOST_RESERVED = 1000  # real images to choose the best model by
+NEAREST_COUNT = 1000  # images whose nearest training image is looked for
 SAME = 1e-3  # so far from each other rounding may put two images that are one
 SHOWN = 12
 
@@ -36,9 +47,9 @@ class Quality(NamedTuple):
     """What was measured, as JSON can hold it, and what there is to show.
 
     Attributes:
-        report: "features" (their name), "count", "seeds", "figures" ({name: {"value", "spread" over seeds, "floor"}};
-            that of one seed has none, but "kid", over its subsets), "classes" ({"names", "real", "fake", "missing"})
-            and "notes".
+        report: "features" (their name), "count", "seeds", "metrics" ({name: {"value", "spread", "baseline"}}),
+            "classes" ({"names", "real", "fake", "missing"}) and "notes". The spread is over seeds; with one seed it is
+            None, except that of "kid", which is over its subsets.
         samples: the first samples, float32 in [-1, 1].
         nearest: the training image nearest to each of them.
     """
@@ -48,8 +59,8 @@ class Quality(NamedTuple):
     nearest: np.ndarray
 
 
-def choose_features(labelled: Labelled, wanted: str = "auto") -> Features:
-    """The features of that name for these data.
+def choose_features(labelled: Labelled, wanted: str = "auto") -> FeatureExtractor:
+    """The feature extractor of that name for these data.
 
     Args:
         labelled: real images, with labels or without.
@@ -57,8 +68,8 @@ def choose_features(labelled: Labelled, wanted: str = "auto") -> Features:
             learns, pixels otherwise, with a note that says so.
 
     Raises:
-        ValueError: for another name, or a classifier that cannot be had.
-        OSError: where InceptionV3 cannot be had.
+        ValueError: for another name, or data that no classifier can be trained on.
+        OSError: where InceptionV3 cannot be downloaded.
 
     Example:
         >>> choose_features(kgan.data.load_labelled("digits"), "pixels").name
@@ -77,15 +88,34 @@ def choose_features(labelled: Labelled, wanted: str = "auto") -> Features:
         return classifier(labelled)
     except ValueError as error:
         instead = pixels()
-        note = f"{error}, so images are compared by {instead.name}, and nothing is said of classes"
+        note = f"{error}, so images are compared by {instead.name}, and there are no metrics of classes"
         return dataclasses.replace(instead, note=note)
+
+
+def selection_split(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of `count` real images choose the best model, and which measure it: two disjoint sets.
+
+    A model that was chosen among many for its distance to some images is nearer to these than to others. So
+    `kgan.callbacks.Quality` chooses by a fifth of the images, at most 1,000, and `evaluate` measures with the rest.
+
+    Returns:
+        The positions of the images to choose by, and of the rest, each in random order, always the same.
+
+    Example:
+        >>> reserved, rest = selection_split(100)
+        >>> len(reserved), len(rest), set(reserved) & set(rest)
+        (20, 80, set())
+    """
+    order = np.random.default_rng(0).permutation(count)
+    reserved = min(MOST_RESERVED, count // 5)
+    return order[:reserved], order[reserved:]
 
 
 def evaluate(
     generate: Callable[[int, int], np.ndarray],
     labelled: Labelled,
     *,
-    features: Features | str = "auto",
+    features: FeatureExtractor | str = "auto",
     held_out: np.ndarray | None = None,
     count: int = 10_000,
     seeds: Sequence[int] = (0, 1, 2),
@@ -93,27 +123,36 @@ def evaluate(
 ) -> Quality:
     """Measure how good and how varied a model's images are.
 
-    Every figure has a floor beside it, what real images of the same number get against other real images: the best
-    that can be hoped for. A figure that cannot be computed is left out, and a note says why.
+    Every metric has a real-vs-real baseline: what as many real images get against other real images, the best that can
+    be expected. A metric that cannot be computed is left out, and a note says why.
+
+    The real images by which `kgan.callbacks.Quality` chooses the best model are not compared with (see
+    `selection_split`), since they would flatter it. Only the nearest training image, which shows copies, is looked for
+    among all.
 
     Args:
-        generate: (count, seed) → images, float32 in [-1, 1].
+        generate: a function (count, seed) → images, float32 in [-1, 1].
         labelled: the real images that it was trained on.
         features: see `choose_features`.
-        held_out: real images that it was not trained on, uint8: what is near to a training image is judged by them.
-            Without them, by the training images, each of which is compared with all others.
-        count: of samples; at most half as many as there are real images, since the floor takes as many again.
-        seeds: of the samples; the figures are means over them, with their standard deviation.
-        progress: called with a word of what is done next.
+        held_out: real images that it was not trained on, uint8: their distances to the nearest training image say which
+            samples are copies. Without them, the distances of training images to the nearest of the others do.
+        count: of samples; at most half as many as there are real images to compare with, because the baseline takes as
+            many again.
+        seeds: of the samples; the metrics are means over them, with their standard deviation.
+        progress: called with a few words that say what is done next.
+
+    Returns:
+        The metrics, the first samples and the training images nearest to them.
 
     Raises:
-        ValueError: for a count below 2 or no seed, images of another shape, unknown features.
-        OSError: where InceptionV3 cannot be had.
+        ValueError: for a count below 2, no seed, fewer than 4 real images, samples of another shape than these, or
+            unknown features.
+        OSError: where InceptionV3 cannot be downloaded.
 
     Example:
         >>> real = kgan.data.load_labelled("digits")
         >>> quality = evaluate(lambda count, seed: model.generate(count, seed=seed), real, count=100, seeds=[0])
-        >>> sorted(quality.report["figures"])[:3]
+        >>> sorted(quality.report["metrics"])[:3]
         ['classes', 'copies', 'coverage']
     """
     notes = []
@@ -121,85 +160,89 @@ def evaluate(
         raise ValueError(f"count is {count} and seeds {list(seeds)}: it takes 2 samples or more, and a seed")
     if len(labelled.images) < 4:
         raise ValueError(f"there are only {len(labelled.images)} real images: it takes 4 to compare anything with")
-    if count > len(labelled.images) // 2:
-        notes.append(f"{count:,} samples were asked for; half of the {len(labelled.images):,} real images are taken")
-        count = len(labelled.images) // 2
+    reserved, rest = selection_split(len(labelled.images))
+    if count > len(rest) // 2:
+        notes.append(
+            f"{count:,} samples were asked for, {len(rest) // 2:,} are taken: half of the {len(rest):,} real images "
+            f"that are left beside the {len(reserved):,} for choosing the best model"
+        )
+        count = len(rest) // 2
     progress("features of the real images")
     if isinstance(features, str):
         features = choose_features(labelled, features)
     if features.note:
         notes.append(features.note)
-    order = np.random.default_rng(0).permutation(len(labelled.images))
-    first, second = (from_uint8(labelled.images[np.sort(order[i * count :][:count])]) for i in range(2))
-    real = features.see(first)
+    first, second = (from_uint8(labelled.images[np.sort(rest[i * count :][:count])]) for i in range(2))
+    real = features.extract(first)
     progress("real images against real images")
-    floor = dict(_compared(real, features.see(second), notes))
-    told_apart = {"floor": _told_apart(first, second, notes)}
+    baseline = dict(_compared(real, features.extract(second), notes))
+    accuracy = {"baseline": _real_vs_fake_accuracy(first, second, notes)}
     del second  # large images take much memory
-    training, of_real = _reference(labelled, held_out)
-    copied = max(SAME, np.quantile(of_real[::2], 0.01))  # which is 0 where the data hold images twice
-    floor |= {"nearest": float(np.median(of_real)), "copies": float((of_real[1::2] < copied).mean())}
+    training, distances_of_real = _reference(labelled, held_out)
+    copied = max(SAME, np.quantile(distances_of_real[::2], 0.01))  # which is 0 where the data hold images twice
+    baseline["nearest"] = float(np.median(distances_of_real))
+    baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
 
-    of_seeds: list[dict[str, float]] = []
-    fake_shares = []
+    by_seed: list[dict[str, float]] = []
+    frequencies = []
     for seed in seeds:
         progress(f"samples of seed {seed}")
         images = generate(count, seed)
         if images.shape[1:] != first.shape[1:]:
             raise ValueError(f"samples have shape {images.shape[1:]}, the real images {first.shape[1:]}")
-        fake = features.see(images)
+        fake = features.extract(images)
         values = dict(_compared(real, fake, notes))
-        positions, distances = figures.nearest(averaged(images[:OF_COPIES]), training)
+        positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), training)
         values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
-        if not of_seeds:  # of the first seed alone: the costly figure, and what is shown
-            told_apart["value"] = _told_apart(first, images, notes)
+        if not by_seed:  # with the first seed alone: the costly metric, and what is shown
+            accuracy["value"] = _real_vs_fake_accuracy(first, images, notes)
             samples, near = images[:SHOWN], from_uint8(labelled.images[positions[:SHOWN]])
-        if fake.shares is not None:
-            fake_shares.append(fake.shares)
-        of_seeds.append(values)
+        if fake.class_frequencies is not None:
+            frequencies.append(fake.class_frequencies)
+        by_seed.append(values)
 
     measured = {}
-    for name in FIGURES:
-        values = [each[name] for each in of_seeds if name in each]
-        if len(values) == len(of_seeds):  # or the mean would leave out the worst
+    for name in METRICS:
+        values = [each[name] for each in by_seed if name in each]
+        if len(values) == len(by_seed):  # or the mean would leave out the worst
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-            measured[name] = {"value": float(np.mean(values)), "spread": spread, "floor": floor.get(name)}
-    if len(of_seeds) == 1:
-        measured["kid"]["spread"] = of_seeds[0]["spread of kid"]  # over its subsets
-    if told_apart["value"] is not None:
-        measured["distinguishable"] = {"spread": None, **told_apart}
-    report = {"features": features.name, "count": count, "seeds": list(seeds), "figures": measured}
-    if fake_shares:
-        of_fakes = np.mean(fake_shares, axis=0)
+            measured[name] = {"value": float(np.mean(values)), "spread": spread, "baseline": baseline.get(name)}
+    if len(by_seed) == 1:
+        measured["kid"]["spread"] = by_seed[0]["spread of kid"]  # over its subsets
+    if accuracy["value"] is not None:
+        measured["real_vs_fake_accuracy"] = {"spread": None, **accuracy}
+    report = {"features": features.name, "count": count, "seeds": list(seeds), "metrics": measured}
+    if frequencies:
+        mean_frequencies = np.mean(frequencies, axis=0)
         report["classes"] = {
             "names": list(features.names),
-            "real": real.shares.tolist(),
-            "fake": of_fakes.tolist(),
-            "missing": [features.names[each] for each in figures.missing(real.shares, of_fakes)],
+            "real": real.class_frequencies.tolist(),
+            "fake": mean_frequencies.tolist(),
+            "missing": [features.names[each] for each in metrics.missing(real.class_frequencies, mean_frequencies)],
         }
     return Quality({**report, "notes": list(dict.fromkeys(notes))}, samples, near)
 
 
-def _compared(real: Seen, fake: Seen, notes: list[str]) -> Iterator[tuple[str, float]]:
-    yield "frechet", figures.frechet_distance(real.features, fake.features)
-    yield from zip(("kid", "spread of kid"), figures.kernel_distance(real.features, fake.features), strict=True)
-    if len(real.features) > figures.NEIGHBOURS:
-        yield from figures.manifold(real.features, fake.features)._asdict().items()
+def _compared(real: Features, fake: Features, notes: list[str]) -> Iterator[tuple[str, float]]:
+    yield "frechet", metrics.frechet_distance(real.values, fake.values)
+    yield from zip(("kid", "spread of kid"), metrics.kernel_distance(real.values, fake.values), strict=True)
+    if len(real.values) > metrics.NEIGHBORS:
+        yield from metrics.manifold(real.values, fake.values)._asdict().items()
     else:
-        notes.append(f"{len(real.features)} images are too few for precision, recall, density and coverage")
-    if real.shares is not None:
-        yield "classes", float(figures.covered(real.shares, fake.shares))
-        divergence = figures.divergence(real.shares, fake.shares)
+        notes.append(f"{len(real.values)} images are too few for precision, recall, density and coverage")
+    if real.class_frequencies is not None:
+        yield "classes", float(metrics.covered(real.class_frequencies, fake.class_frequencies))
+        divergence = metrics.divergence(real.class_frequencies, fake.class_frequencies)
         if np.isfinite(divergence):
             yield "kl", divergence
         else:
             notes.append("some samples are of a class that the real images compared with lack: kl is infinite")
-        yield "unplaced", float((fake.sure < SURE).mean())
+        yield "low_confidence", float((fake.max_probability < LOW_CONFIDENCE).mean())
 
 
-def _told_apart(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> float | None:
+def _real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> float | None:
     try:
-        return tell_apart(real, fake)
+        return real_vs_fake_accuracy(real, fake)
     except ValueError as error:
         notes.append(str(error))
         return None
@@ -208,7 +251,7 @@ def _told_apart(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> float |
 def _reference(labelled: Labelled, held_out: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The training images, and how far real images are from the nearest of them."""
     training = averaged(labelled.images, LARGEST)
-    order = np.random.default_rng(1).permutation(len(training) if held_out is None else len(held_out))[:OF_COPIES]
+    order = np.random.default_rng(1).permutation(len(training) if held_out is None else len(held_out))[:NEAREST_COUNT]
     if held_out is not None:
-        return training, figures.nearest(averaged(held_out[np.sort(order)]), training)[1]
-    return training, figures.nearest(training[order], training, itself=order)[1]
+        return training, metrics.nearest(averaged(held_out[np.sort(order)]), training)[1]
+    return training, metrics.nearest(training[order], training, itself=order)[1]

@@ -2,74 +2,77 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from kgan import runs
 from kgan._backend import keras, tf
 from kgan.data import Labelled, from_uint8
-from kgan.data.folders import cache_directory
-from kgan.quality.figures import shares
+from kgan.folders import cache_directory
+from kgan.quality.metrics import class_frequencies
 
 LARGEST = 32  # pixels: larger images are averaged to this size first
 STEPS = 1500  # of training the classifier
 HELD_OUT = 5  # every fifth image is not trained on
 POOR = 0.6  # a classifier that is right less often is of no use
-OF_A_KIND = 4000  # images by which real and fake are told apart
-SURE = 0.9  # an image is placed where a class has at least this probability
+MOST_OF_EACH = 4000  # real and fake images for `real_vs_fake_accuracy`
+LOW_CONFIDENCE = 0.9  # the classifier has low confidence where no class reaches this probability
 FORMAT = 1  # of the cache
 
 
-class Seen(NamedTuple):
-    """Images as features see them.
+class Features(NamedTuple):
+    """What was extracted from images.
 
     Attributes:
-        features: (count, units), float32.
-        shares: of the classes, where there are any.
-        sure: the largest probability of each image's classes, likewise.
+        values: (count, units), float32.
+        class_frequencies: the fraction of the images in each class, where there are classes.
+        max_probability: the probability of the most probable class of each image, likewise.
     """
 
-    features: np.ndarray
-    shares: np.ndarray | None = None
-    sure: np.ndarray | None = None
+    values: np.ndarray
+    class_frequencies: np.ndarray | None = None
+    max_probability: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureExtractor:
     """What images are compared by.
 
     Attributes:
-        name: in words, to be named beside each figure.
-        of: images, float32 in [-1, 1] → features (count, units), float32.
+        name: in words, reported with every metric.
+        features: a function from images, float32 in [-1, 1], to features (count, units), float32.
         names: of the classes, where there are any.
-        head: features → probabilities (count, classes), where there are classes.
-        note: what should be known of them, or nothing.
+        head: a function from features to probabilities (count, classes), where there are classes.
+        note: what a reader of the metrics should know about it, or nothing.
     """
 
     name: str
-    of: Callable[[np.ndarray], np.ndarray]
+    features: Callable[[np.ndarray], np.ndarray]
     names: tuple[str, ...] = ()
     head: Callable[[np.ndarray], np.ndarray] | None = None
     note: str = ""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray | None:
         """The probability of each class, (count, classes); None where there are no classes."""
-        return self.head(self.of(images)) if self.head else None
+        return self.head(self.features(images)) if self.head else None
 
-    def see(self, images: np.ndarray) -> Seen:
+    def extract(self, images: np.ndarray) -> Features:
         """All that is compared of these images, from one pass through the network."""
-        features = self.of(images)
+        values = self.features(images)
         if not self.head:
-            return Seen(features)
-        probabilities = self.head(features)
-        return Seen(features, shares(probabilities.argmax(axis=1), len(self.names)), probabilities.max(axis=1))
+            return Features(values)
+        probabilities = self.head(values)
+        frequencies = class_frequencies(probabilities.argmax(axis=1), len(self.names))
+        return Features(values, frequencies, probabilities.max(axis=1))
 
 
-def classifier(labelled: Labelled) -> Features:
+def classifier(labelled: Labelled) -> FeatureExtractor:
     """A small convolutional network trained on the data's own labels, with a fixed seed.
 
     Features are the 128 units before the last layer. It is trained once, 1,500 steps, on four images of five, and kept
@@ -83,8 +86,8 @@ def classifier(labelled: Labelled) -> Features:
             were held out.
 
     Example:
-        >>> features = classifier(kgan.data.load_labelled("digits"))
-        >>> features.of(images[:3]).shape, features.probabilities(images[:3]).shape
+        >>> extractor = classifier(kgan.data.load_labelled("digits"))
+        >>> extractor.features(images[:3]).shape, extractor.probabilities(images[:3]).shape
         ((3, 128), (3, 10))
     """
     if labelled.labels is None:
@@ -96,66 +99,70 @@ def classifier(labelled: Labelled) -> Features:
     height, width, channels = averaged(labelled.images[:1]).shape[1:]
     network = _network((height, width, channels), len(labelled.names))
     file = cache_directory() / "classifiers" / f"{_fingerprint(labelled)}.npz"
-    accuracy = _remembered(network, file)
+    accuracy = _load_cached(network, file)
     if accuracy is None:
         accuracy = _train(network, labelled)
-        _remember(network, accuracy, file)
+        _cache(network, accuracy, file)
     if accuracy < POOR:
         raise ValueError(
             f"a small classifier is right on only {accuracy:.1%} of held-out images: it cannot tell how good others are"
         )
     *_, last = network.layers
     body = keras.Model(network.inputs, last.input)
-    of = tf.function(lambda images: body(_averaged(images, LARGEST), training=False), reduce_retracing=True)
-    head = tf.function(lambda features: tf.nn.softmax(last(features)), reduce_retracing=True)
-    return Features(
+    features = tf.function(lambda images: body(_averaged(images, LARGEST), training=False), reduce_retracing=True)
+    head = tf.function(lambda values: tf.nn.softmax(last(values)), reduce_retracing=True)
+    return FeatureExtractor(
         f"classifier of these data at {height} × {width} pixels, right on {accuracy:.1%} of held-out images",
-        lambda images: _in_batches(of, images),
+        lambda images: _in_batches(features, images),
         labelled.names,
-        lambda features: _in_batches(head, features),
+        lambda values: _in_batches(head, values),
     )
 
 
-def pixels() -> Features:
-    """Images averaged to 8 × 8 pixels, which need no labels and see only where light and colour are.
+def pixels() -> FeatureExtractor:
+    """Images averaged to 8 × 8 pixels: they need no labels, and show only where light and color are.
 
     Example:
-        >>> pixels().of(images[:3]).shape
+        >>> pixels().features(images[:3]).shape
         (3, 64)
     """
-    return Features("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(len(images), -1))
+    return FeatureExtractor("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(len(images), -1))
 
 
-def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -> Features:
+def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -> FeatureExtractor:
     """The 2,048 features of Keras' InceptionV3, whose weights are downloaded when first used.
 
     Not comparable with published FID, which uses another port of the network and another way to resize.
 
     Args:
-        image_shape: (height, width, channels); grey images are given three equal channels.
+        image_shape: (height, width, channels); gray images are given three equal channels.
         weights: "imagenet"; None for random ones.
 
     Raises:
-        OSError: where the weights cannot be had.
+        ValueError: under Keras' image data format "channels_first", in which Keras builds InceptionV3.
+        OSError: where the weights cannot be downloaded.
     """
+    if (layout := keras.config.image_data_format()) != "channels_last":
+        raise ValueError(f"image_data_format is {layout}: InceptionV3 takes images that are channels_last")
     try:
         network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=weights)
     except Exception as error:  # of many classes: no network, a broken file
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise OSError(f"the weights of InceptionV3 cannot be downloaded ({reason}): choose other features") from None
-    is_grey = image_shape[2] == 1
+    is_gray = image_shape[2] == 1
 
     @tf.function(reduce_retracing=True)
-    def of(images: tf.Tensor) -> tf.Tensor:
+    def features(images: tf.Tensor) -> tf.Tensor:
         large = tf.image.resize(images, (299, 299), antialias=True)
-        return network(tf.image.grayscale_to_rgb(large) if is_grey else large, training=False)
+        values = network(tf.image.grayscale_to_rgb(large) if is_gray else large, training=False)
+        return tf.cast(values, tf.float32)
 
-    note = "grey images were given three equal channels for it, which it was not trained on" if is_grey else ""
+    note = "gray images were given three equal channels for it, which it was not trained on" if is_gray else ""
     name = "Keras Inception: not comparable with published FID"
-    return Features(name, lambda images: _in_batches(of, images, 32), note=note)
+    return FeatureExtractor(name, lambda images: _in_batches(features, images, 32), note=note)
 
 
-def tell_apart(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
+def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
     """How often a fresh classifier, trained on one half, tells real from fake images of the other half.
 
     Args:
@@ -167,26 +174,26 @@ def tell_apart(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
         Its accuracy: 0.5 where it has to guess, 1 where it is always right.
 
     Raises:
-        ValueError: for fewer than 20 images of a kind.
+        ValueError: for fewer than 20 real or 20 fake images.
 
     Example:
-        >>> tell_apart(images[:64], -images[64:128])
+        >>> real_vs_fake_accuracy(images[:64], -images[64:128])
         1.0
     """
-    count = min(len(real), len(fake), OF_A_KIND)
+    count = min(len(real), len(fake), MOST_OF_EACH)
     if count < 20:
-        raise ValueError(f"there are {count} images of a kind: telling real from fake takes 20")
+        raise ValueError(f"there are {count} images of each kind: to tell real from fake takes 20")
     random = np.random.default_rng(seed)
     images = averaged(np.concatenate([each[random.permutation(len(each))[:count]] for each in (real, fake)]))
     labels = np.repeat([0, 1], count)
     first = np.tile(np.arange(count) < count // 2, 2)
     network = _network(images.shape[1:], 2)
     _fit(network, images[first], labels[first], steps=300, seed=seed)
-    # Its threshold is the median: of the other half as many are real as are fake.
+    # Its threshold is the median: the other half holds as many real images as fakes.
     logits = _in_batches(lambda batch: network(batch, training=False), images[~first])
     leaning = logits[:, 1] - logits[:, 0]
-    said = leaning > np.median(leaning)
-    return float((said == labels[~first]).mean())
+    predicted = leaning > np.median(leaning)
+    return float((predicted == labels[~first]).mean())
 
 
 def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
@@ -206,15 +213,15 @@ def _averaged(images: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _network(image_shape: Sequence[int], classes: int) -> keras.Model:
-    """Three convolutions of stride 2, a layer of 128 features, logits."""
+    """Three convolutions of stride 2, a layer of 128 features, logits: the same whatever Keras is configured to."""
     layers, he = keras.layers, keras.initializers.HeNormal
-    of_all = {"activation": "relu", "dtype": "float32"}  # whatever the policy of the day is
-    images = outputs = keras.Input(tuple(image_shape))
+    relu, nhwc = {"activation": "relu", "dtype": "float32"}, {"data_format": "channels_last"}
+    images = outputs = keras.Input(tuple(image_shape), dtype="float32")
     for number, filters in enumerate((32, 64, 128)):
-        convolution = layers.Conv2D(filters, 3, strides=2, padding="same", kernel_initializer=he(seed=number), **of_all)
-        outputs = convolution(outputs)
-    outputs = layers.Flatten(dtype="float32")(outputs)
-    outputs = layers.Dense(128, kernel_initializer=he(seed=3), **of_all)(outputs)
+        kernel = he(seed=number)
+        outputs = layers.Conv2D(filters, 3, 2, padding="same", kernel_initializer=kernel, **relu, **nhwc)(outputs)
+    outputs = layers.Flatten(dtype="float32", **nhwc)(outputs)
+    outputs = layers.Dense(128, kernel_initializer=he(seed=3), **relu)(outputs)
     outputs = layers.Dense(classes, kernel_initializer=he(seed=4), dtype="float32")(outputs)
     return keras.Model(images, outputs)
 
@@ -253,22 +260,18 @@ def _fingerprint(labelled: Labelled) -> str:
     return digest.hexdigest()[:20]
 
 
-def _remembered(network: keras.Model, file: os.PathLike) -> float | None:
-    """Load the weights that an earlier run kept; None where there are none that fit."""
+def _load_cached(network: keras.Model, file: Path) -> float | None:
+    """Load the weights that an earlier run cached; None where there are none that fit."""
     try:
-        with np.load(file, allow_pickle=False) as kept:
-            network.set_weights([kept[f"{number}"] for number in range(len(network.weights))])
-            return float(kept["accuracy"])
-    except Exception:  # whatever may be wrong with the file: it is made again
+        with np.load(file, allow_pickle=False) as cached:
+            network.set_weights([cached[f"{number}"] for number in range(len(network.weights))])
+            return float(cached["accuracy"])
+    except Exception:  # whatever may be wrong with the file: the network is trained again
         return None
 
 
-def _remember(network: keras.Model, accuracy: float, file: os.PathLike) -> None:
+def _cache(network: keras.Model, accuracy: float, file: Path) -> None:
     arrays = {f"{number}": value for number, value in enumerate(network.get_weights())}
-    temporary = file.with_suffix(f".part-{os.getpid()}.npz")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    # Where that fails, or another process is at it, the network is trained again next time.
+    with contextlib.suppress(OSError), runs.lock(file.parent), runs.replacing(file) as temporary:
         np.savez(temporary, **arrays, accuracy=accuracy)
-        os.replace(temporary, file)
-    except OSError:  # it is trained again next time
-        temporary.unlink(missing_ok=True)

@@ -153,14 +153,14 @@ plots.side_by_side([plots.image_grid(each[:36], 6, zoom=1) for each in samples.v
 #
 # And how far are the samples from real images altogether? kgan measures the *Fréchet distance*: a small classifier,
 # trained on the real digits, describes each image by 128 numbers, and the means and covariances of the descriptions are
-# compared (Heusel et al., 2017). Smaller is better; two halves of the real images set the floor.
+# compared (Heusel et al., 2017). Smaller is better; two halves of the real images give the baseline.
 
 # %%
-features = kgan.quality.classifier(real)
-described = {name: features.of(each) for name, each in samples.items()}
+extractor = kgan.quality.classifier(real)
+described = {name: extractor.features(each) for name, each in samples.items()}
 half = len(images) // 2
-others = features.of(images[half : half + 797])
-print(features.name)
+others = extractor.features(images[half : half + 797])
+print(extractor.name)
 print("        speckle   Fréchet distance")
 for name, each in samples.items():
     speckle = np.abs(np.diff(each, axis=2)).mean()
@@ -182,13 +182,13 @@ for name, seconds in (("GAN", gan_seconds), ("DCGAN", dcgan_seconds)):
 # ## Does it leave digits out?
 #
 # The report also finds that its DCGAN drew only the digits 3, 5 and 8. Our classifier can count. (It names every image,
-# also one that is no digit at all: so read small shares with care.)
+# also one that is no digit at all: so read small fractions with care.)
 
 # %%
 print("digit  " + "".join(f"{name:>6}" for name in real.names))
 for name, each in samples.items():
-    shares = np.bincount(features.probabilities(each).argmax(axis=1), minlength=len(real.names)) / len(each)
-    print(f"{name:6} " + "".join(f"{share:6.0%}" for share in shares))
+    frequencies = np.bincount(extractor.probabilities(each).argmax(axis=1), minlength=len(real.names)) / len(each)
+    print(f"{name:6} " + "".join(f"{each:6.0%}" for each in frequencies))
 
 # %% [markdown]
 # Look at the DCGAN's row: is a digit missing, or three left over? A collapse as in the report may come with other
@@ -274,7 +274,7 @@ plots.image_grid(maps[-1].numpy(), columns=1)
 # epochs = max(1, round(DCGAN_EPOCHS * gan_seconds / dcgan_seconds))
 # model = kgan.DCGAN(shape, filters=FILTERS)
 # train(model, epochs, "short")
-# kgan.quality.frechet_distance(others, features.of(model.generate(797, seed=1)))
+# kgan.quality.frechet_distance(others, extractor.features(model.generate(797, seed=1)))
 # ```
 #
 # </details>

@@ -1,6 +1,6 @@
 """How far two sets of images are apart: pure functions of their features, each from its paper.
 
-Features are arrays (count, units). What a figure means depends on them, so a figure is named together with them.
+Features are arrays (count, units). What a metric means depends on them, so a metric is reported with their name.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-NEIGHBOURS = 5  # of precision, recall, density and coverage, as in the paper of the latter two
+NEIGHBORS = 5  # of precision, recall, density and coverage, as in the paper of the latter two
 CHUNK = 1024  # rows of a table of distances at a time, so that memory stays bounded
-COVERED = 0.1  # a class is covered from a tenth of the share that it has in the data
+COVERED = 0.1  # a class is covered if it has a tenth of the frequency that it has in the data
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
@@ -86,11 +86,11 @@ class Manifold(NamedTuple):
     """How two sets of images lie in each other.
 
     Attributes:
-        precision: share of the fakes that lie within reach of a real image, its distance to its fifth neighbour.
-        recall: share of the real images that lie within reach of a fake.
+        precision: fraction of the fakes that lie within reach of a real image, its distance to its fifth neighbor.
+        recall: fraction of the real images that lie within reach of a fake.
         density: in how many real images' reach a fake lies, by the number expected: 1 for real images, and above it
             where fakes keep to the crowded places.
-        coverage: share of the real images that have a fake within their reach.
+        coverage: fraction of the real images that have a fake within their reach.
     """
 
     precision: float
@@ -99,26 +99,26 @@ class Manifold(NamedTuple):
     coverage: float
 
 
-def manifold(real: np.ndarray, fake: np.ndarray, *, neighbours: int = NEIGHBOURS) -> Manifold:
+def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) -> Manifold:
     """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
     *Improved Precision and Recall Metric for Assessing Generative Models*, eq. 2; *Reliable Fidelity and Diversity
     Metrics for Generative Models*, eqs. 3 and 5.
 
     Args:
-        real, fake: (count, units), more rows than `neighbours`.
-        neighbours: k.
+        real, fake: (count, units), more rows than `neighbors`.
+        neighbors: k.
 
     Raises:
         ValueError: for too few rows, or different units.
 
     Example:
         >>> points = np.arange(8.0)[:, np.newaxis]
-        >>> manifold(points, points + 100, neighbours=2)
+        >>> manifold(points, points + 100, neighbors=2)
         Manifold(precision=0.0, recall=0.0, density=0.0, coverage=0.0)
     """
-    real, fake = _checked(real, fake, at_least=neighbours + 1)
-    real_reach, fake_reach = _reach(real, neighbours), _reach(fake, neighbours)
+    real, fake = _checked(real, fake, at_least=neighbors + 1)
+    real_reach, fake_reach = _reach(real, neighbors), _reach(fake, neighbors)
     within_fakes, covered, within = [], [], np.zeros(len(fake))
     for distances in _distances(real, fake):  # rows of real images, columns of fakes
         reach = real_reach[len(covered) * CHUNK :][: len(distances), np.newaxis]
@@ -128,7 +128,7 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, neighbours: int = NEIGHBOURS
     return Manifold(
         float((within > 0).mean()),
         float(np.concatenate(within_fakes).mean()),
-        float(within.mean() / neighbours),
+        float(within.mean() / neighbors),
         float(np.concatenate(covered).mean()),
     )
 
@@ -140,7 +140,7 @@ def nearest(
 
     Args:
         images, others: (count, …), of one shape.
-        itself: where each image stands among the others, if it does: it is not its own neighbour.
+        itself: where each image stands among the others, if it does: it is not its own neighbor.
 
     Returns:
         Positions in `others`, and distances: the root of the mean squared difference of a value.
@@ -184,40 +184,41 @@ def diversity(images: np.ndarray, *, most: int = 256) -> float:
     return float(np.sqrt(2 * flat.var(axis=0, ddof=1).mean()))
 
 
-def shares(labels: np.ndarray, classes: int) -> np.ndarray:
-    """The share of each class.
+def class_frequencies(labels: np.ndarray, classes: int) -> np.ndarray:
+    """The fraction of the labels that each class has.
 
     Example:
-        >>> shares(np.array([0, 2, 2, 2]), classes=3)
+        >>> class_frequencies(np.array([0, 2, 2, 2]), classes=3)
         array([0.25, 0.  , 0.75])
     """
     return np.bincount(labels, minlength=classes) / max(1, len(labels))
 
 
-def missing(real_shares: np.ndarray, fake_shares: np.ndarray) -> list[int]:
-    """The classes of the data that have less than a tenth of their share among the fakes.
+def missing(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> list[int]:
+    """The classes of the data that have less than a tenth of their frequency among the fakes.
 
     Example:
         >>> missing(np.array([0.5, 0.5]), np.array([0.99, 0.01]))
         [1]
     """
-    return [int(each) for each in np.flatnonzero((real_shares > 0) & (fake_shares < COVERED * real_shares))]
+    is_missing = (real_frequencies > 0) & (fake_frequencies < COVERED * real_frequencies)
+    return [int(each) for each in np.flatnonzero(is_missing)]
 
 
-def covered(real_shares: np.ndarray, fake_shares: np.ndarray) -> int:
+def covered(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> int:
     """How many of the data's classes are not missing.
 
     Example:
         >>> covered(np.array([0.5, 0.5]), np.array([0.99, 0.01]))
         1
     """
-    return int(np.count_nonzero(real_shares)) - len(missing(real_shares, fake_shares))
+    return int(np.count_nonzero(real_frequencies)) - len(missing(real_frequencies, fake_frequencies))
 
 
-def divergence(real_shares: np.ndarray, fake_shares: np.ndarray) -> float:
+def divergence(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> float:
     """The Kullback-Leibler divergence of the fakes' classes from the data's, Σ f log(f / r), in nats.
 
-    Infinite where fakes are of a class that the data have not.
+    Infinite where fakes belong to a class that the data do not have.
 
     Example:
         >>> round(divergence(np.array([0.5, 0.5]), np.array([1.0, 0.0])), 4)
@@ -225,13 +226,13 @@ def divergence(real_shares: np.ndarray, fake_shares: np.ndarray) -> float:
     """
     from scipy.special import rel_entr
 
-    return float(rel_entr(fake_shares, real_shares).sum())
+    return float(rel_entr(fake_frequencies, real_frequencies).sum())
 
 
-def _reach(points: np.ndarray, neighbours: int) -> np.ndarray:
-    """Each point's distance to its k-th neighbour; it itself is the first of the row."""
+def _reach(points: np.ndarray, neighbors: int) -> np.ndarray:
+    """Each point's distance to its k-th neighbor; it itself is the first of the row."""
     tables = _distances(points, points)
-    return np.concatenate([np.partition(table, neighbours, axis=1)[:, neighbours] for table in tables])
+    return np.concatenate([np.partition(table, neighbors, axis=1)[:, neighbors] for table in tables])
 
 
 def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
