@@ -101,7 +101,7 @@ class ReferenceNormalization(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        values = tf.cast(inputs, tf.float32)  # squares would overflow half precision
+        values = tf.cast(inputs, tf.float32) if inputs.dtype.size < 4 else inputs  # squares would overflow float16
         reference, examples = values[: self.size], values[self.size :]
         axes = list(range(len(values.shape) - 1))
         mean, variance = tf.nn.moments(reference, axes, keepdims=True)
@@ -113,7 +113,7 @@ class ReferenceNormalization(keras.layers.Layer):
             mean = share * own_mean + (1 - share) * mean
             variance = share * own_variance + (1 - share) * variance + apart
         normalized.append(self._normalize(examples, mean, variance))
-        scaled = tf.concat(normalized, axis=0) * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32)
+        scaled = tf.concat(normalized, axis=0) * tf.cast(self.gamma, values.dtype) + tf.cast(self.beta, values.dtype)
         return tf.cast(scaled, inputs.dtype)
 
     def _normalize(self, values: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:

@@ -118,11 +118,13 @@ def test_layers_however_keras_is_configured(layout, floatx):
     try:
         keras.config.set_image_data_format(layout)
         keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(floatx)
         both = ReferenceBatch(size=3, seed=0)(images)
         normalized = ReferenceNormalization(size=3, epsilon=0.1, virtual=True)(both)
     finally:
         keras.config.set_image_data_format(before[0])
         keras.config.set_floatx(before[1])
+        keras.config.set_dtype_policy("float32")
     assert normalized.dtype == floatx
     usual = ReferenceNormalization(size=3, epsilon=0.1, virtual=True)(np.float32(both))
     np.testing.assert_allclose(normalized, usual, rtol=1e-5, atol=1e-5)

@@ -198,6 +198,7 @@ def unusual_keras(request):
         keras.config.set_image_data_format(request.param)
     else:
         keras.config.set_floatx(request.param)
+        keras.config.set_dtype_policy(request.param)  # as it is by itself, unless it was set before
     yield request.param
     keras.config.set_image_data_format(layout)
     keras.config.set_floatx(floatx)
@@ -212,6 +213,7 @@ def test_the_classifier_is_the_same_however_keras_is_configured(real, unusual_ke
     extracted = extractor.extract(from_uint8(few.images))
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
     monkeypatch.setenv("KGAN_CACHE", str(tmp_path / "other"))
     usual = quality.classifier(few)
     assert usual.name == extractor.name
