@@ -13,28 +13,32 @@ Start reading at `kgan/gan.py`.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import wrapt
 
 if TYPE_CHECKING:
-    from kgan import callbacks, data, diagnosis, folders, latent, losses, networks, plots, quality, recipes, runs, speed
+    from kgan import callbacks, data, diagnosis, latent, losses, networks, plots, quality, recipes, runs, speed
     from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
     from kgan.runs import load_model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [
     "DCGAN",
     "GAN",
     "CodeGAN",
+    "augment",
     "callbacks",
     "data",
     "diagnosis",
-    "folders",
     "latent",
     "load_model",
     "losses",
     "networks",
+    "penalties",
     "plots",
     "quality",
     "recipes",
@@ -43,6 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}
+_LAYERS = "kgan.normalization"
 
 
 def __getattr__(name: str) -> object:
@@ -52,6 +57,25 @@ def __getattr__(name: str) -> object:
     if name in __all__:
         return importlib.import_module(f"kgan.{name}")
     raise AttributeError(f"module 'kgan' has no attribute {name!r}")
+
+
+class _Registered:
+    """What Keras finds under the name of one of kgan's classes until that class is imported, and takes its place."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+    def from_config(self, config: dict[str, Any]) -> Any:
+        return getattr(importlib.import_module(self.module), self.name).from_config(config)
+
+
+@wrapt.when_imported("keras")
+def _register(keras: ModuleType) -> None:
+    """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
+    layers = ("ReferenceBatch", "ReferenceNormalization", "WithoutReference")
+    homes = {**{name: _HOMES[name] for name in ("GAN", "DCGAN", "CodeGAN")}, **dict.fromkeys(layers, _LAYERS)}
+    for name, module in homes.items():
+        keras.saving.get_custom_objects().setdefault(f"kgan>{name}", _Registered(module, name))
 
 
 def __dir__() -> list[str]:

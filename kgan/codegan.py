@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kgan import latent, losses
+from kgan import losses, training
 from kgan._backend import keras, tf
 from kgan.dcgan import DCGAN
-from kgan.gan import Fakes, Judgement
+from kgan.gan import DiscriminatorOutput
+
+STAGES = 3  # the stream of what is augmented in later stages, beside those in `kgan.gan`
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -24,17 +25,14 @@ class CodeGAN(DCGAN):
     equation 2. So the discriminator also encodes images, real ones included, and the generator decodes them.
 
     Args:
-        image_shape, …, seed: see `DCGAN`.
+        image_shape, …: see `DCGAN`. The paper's noise on the images is `augment=[("instance_noise", 0.1)]`.
         code_weight: w, from 0 (a DCGAN) to 1 (pure regression of codes).
         code_loss: "l1" or "l2", summed over the units of a code (`kgan.losses`).
-        noise: standard deviation of Gaussian noise on all images that the discriminator is trained on. The paper adds
-            it to the data; on the fakes as well, it does not tell the two apart.
         stages: how often a code is read in training. 1 is the paper's; at 2 the reconstruction from the code that was
             read is drawn and read again, and so on (the loop training that it names as next).
 
     Raises:
-        ValueError: for a weight outside [0, 1], an unknown code loss, noise below 0, no stage, a discriminator without
-            a code head.
+        ValueError: for a weight outside [0, 1], an unknown code loss, no stage, a discriminator without a code head.
 
     Metrics of an epoch beside those of `GAN`, all of the discriminator's steps:
         adversarial_loss, code_loss: the two parts of d_loss before they are weighted; the first compares with the
@@ -49,96 +47,89 @@ class CodeGAN(DCGAN):
         (3, 28, 28, 1)
     """
 
-    reads_codes = True
+    has_code_head = True
 
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
-        *args: Any,
+        *arguments: Any,
         code_weight: float = 0.012,
         code_loss: str = "l2",
-        noise: float = 0.0,
         stages: int = 1,
-        **kwargs: Any,
+        **keywords: Any,
     ) -> None:
         if not 0 <= code_weight <= 1:
             raise ValueError(f"code_weight is {code_weight}: it lies between 0 and 1")
         if code_loss not in losses.CODE_LOSSES:
             raise ValueError(f"unknown code_loss {code_loss!r}: choose one of {', '.join(losses.CODE_LOSSES)}")
-        if not 0 <= noise < float("inf"):
-            raise ValueError(f"noise is {noise}: a standard deviation is 0 or more")
         if stages < 1:
             raise ValueError(f"stages is {stages}: a code is read once or more")
-        super().__init__(image_shape, *args, **kwargs)
+        super().__init__(image_shape, *arguments, **keywords)
         self.code_weight = code_weight
         self.code_loss = code_loss
-        self.noise = noise
         self.stages = stages
         self.adversarial_loss_metric = keras.metrics.Mean(name="adversarial_loss")
         self.code_loss_metric = keras.metrics.Mean(name="code_loss")
         self.real_loss_metric = keras.metrics.Mean(name="real_loss")
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> CodeGAN:
+        config = dict(config)
+        if noise := config.pop("noise", 0):  # as version 0.1.0 wrote it
+            config["augment"] = [["instance_noise", noise]]
+        return super().from_config(config)
+
     def get_config(self) -> dict[str, Any]:
-        of_codes = {name: getattr(self, name) for name in ("code_weight", "code_loss", "noise", "stages")}
-        return {**super().get_config(), **of_codes}
+        own = {name: getattr(self, name) for name in ("code_weight", "code_loss", "stages")}
+        return {**super().get_config(), **own}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return [*super().metrics, self.adversarial_loss_metric, self.code_loss_metric, self.real_loss_metric]
 
-    # The two objectives
+    # The second head
 
-    def judge(self, images: tf.Tensor, training: bool = True) -> Judgement:
-        return Judgement(*self.discriminator(images, training=training))
+    def discriminate(self, images: tf.Tensor, training: bool = True) -> DiscriminatorOutput:
+        return DiscriminatorOutput(*self.discriminator(images, training=training))
 
-    def discriminator_objective(self, real: Judgement, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
-        adversarial_loss = super().discriminator_objective(real, fake, codes)
-        code_loss = self.code_objective(fake, codes)
-        self.adversarial_loss_metric.update_state(adversarial_loss)
-        self.code_loss_metric.update_state(code_loss)
-        self.real_loss_metric.update_state(tf.nn.softplus(-real.logits))
-        return self.code_weight * code_loss + (1 - self.code_weight) * adversarial_loss
-
-    def generator_objective(self, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
-        adversarial_loss = super().generator_objective(fake, codes)
-        return self.code_weight * self.code_objective(fake, codes) + (1 - self.code_weight) * adversarial_loss
-
-    def code_objective(self, fake: Judgement, codes: tf.Tensor) -> tf.Tensor:
-        """l_code, equation 3; over several stages the mean of theirs, each against the codes of the beginning."""
-        distance, read = losses.CODE_LOSSES[self.code_loss], fake.codes
-        total = distance(codes, read)
-        with keras.StatelessScope():  # moving averages are left to the first stage
-            for _ in range(1, self.stages):
-                read = self.judge(self.generator(read, training=True)).codes
-                total += distance(codes, read)
-        return total / self.stages
-
-    def check_heads(self, discriminator: keras.Model, latent_dim: int) -> None:
-        outputs = discriminator.output_shape
-        if not isinstance(outputs, list) or [shape[1:] for shape in outputs] != [(1,), (latent_dim,)]:
+    def check_heads(self, output_shape: Any, latent_dim: int) -> None:
+        if not isinstance(output_shape, list) or [shape[1:] for shape in output_shape] != [(1,), (latent_dim,)]:
             raise ValueError(
-                f"the discriminator's output has shape {outputs}: a CodeGAN's has two heads, "
+                f"the discriminator's output has shape {output_shape}: a CodeGAN's has two heads, "
                 f"[logits (batch, 1), codes (batch, {latent_dim})]"
             )
 
-    # Noise on the images
+    # The loss term of the codes
 
-    def minibatches(self, data: Any) -> list[tf.Tensor]:
-        return [self.noisy(images, 2 * k) for k, images in enumerate(super().minibatches(data))]
+    def discriminator_objective(
+        self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor
+    ) -> tf.Tensor:
+        adversarial_loss = super().discriminator_objective(real, fake, codes)
+        code_loss = self.code_objective(fake, codes)
+        count = tf.shape(codes)[0]  # a partial batch counts by its images
+        self.adversarial_loss_metric.update_state(adversarial_loss, sample_weight=count)
+        self.code_loss_metric.update_state(code_loss, sample_weight=count)
+        self.real_loss_metric.update_state(tf.nn.softplus(-real.logits))
+        return self.weighted(adversarial_loss, code_loss)
 
-    def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
-        fakes = super().draw_fakes(count, draw)
-        with fakes.tape:
-            return fakes._replace(images=self.noisy(fakes.images, 2 * draw + 1))
+    def generator_objective(self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor) -> tf.Tensor:
+        return self.weighted(super().generator_objective(real, fake, codes), self.code_objective(fake, codes))
 
-    def noisy(self, images: tf.Tensor, draw: int) -> tf.Tensor:
-        """The images with Gaussian noise, a function of (seed, step, draw)."""
-        if not self.noise:
-            return images
-        shape = images.shape[1:]
-        seed = self.seed, self.step, 2**20 + draw  # far from the draws of the codes
-        normal = latent.sample_codes(tf.shape(images)[0], math.prod(shape), seed=seed)
-        return images + self.noise * tf.cast(tf.reshape(normal, (-1, *shape)), images.dtype)
+    def weighted(self, adversarial_loss: tf.Tensor, code_loss: tf.Tensor) -> tf.Tensor:
+        """l_total, equation 2."""
+        return self.code_weight * code_loss + (1 - self.code_weight) * adversarial_loss
+
+    def code_objective(self, fake: DiscriminatorOutput, codes: tf.Tensor) -> tf.Tensor:
+        """l_code, equation 3; over several stages the mean of theirs, each against the codes of the beginning."""
+        distance, read = losses.CODE_LOSSES[self.code_loss], fake.codes
+        total = distance(codes, read)
+        for stage in range(1, self.stages):
+            # Moving averages are left to the first stage.
+            with training.statistics_kept(self.generator, self.discriminator):
+                rebuilt = self.augmented(self.generator(read, training=True), STAGES, stage)
+                read = self.discriminate(rebuilt).codes
+            total += distance(codes, read)
+        return total / self.stages
 
     # Encoding
 
@@ -173,11 +164,11 @@ class CodeGAN(DCGAN):
             (3, 100)
         """
         images = np.asarray(images, np.float32)
-        self._check_images(images)
+        training.check_images(images, self.data_shape)
         codes = []
         for i in range(0, len(images), batch_size):
             batch = slice(i, i + batch_size)
-            read = self.judge(images[batch], training=False).codes
+            read = self.discriminate(images[batch], training=False).codes
             if refine:
                 read = self._refined(read, images[batch], 1 if known is None else known[batch], refine, learning_rate)
             codes.append(np.asarray(read))

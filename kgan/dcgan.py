@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from kgan import networks
@@ -18,13 +19,13 @@ class DCGAN(GAN):
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
         latent_dim: units of a code.
-        filters: width of the networks (see `kgan.networks.dcgan_generator`).
+        filters: width of the networks.
         kernel_size: of all convolutions.
-        depth, upsampling, activation, norm, stddev: of the networks, likewise.
-        reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step
-            uses the fakes made for the discriminator: a generator pass is what a step pays most for.
+        reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step uses
+            the fakes made for the discriminator: a generator pass is what a step pays most for.
         seed: of the initial weights, the codes and the data order.
-        **kwargs: those of `GAN`: d_steps, prior, name.
+        **keywords: of the networks, depth, upsampling, activation, norm, stddev: see `kgan.networks.dcgan_generator`
+            and `dcgan_discriminator`; and those of `GAN`: d_steps, prior, augment, name.
 
     Raises:
         ValueError: for an image size that the networks cannot make, with the nearest ones, or an unknown choice.
@@ -37,7 +38,7 @@ class DCGAN(GAN):
         (16, 28, 28, 1)
     """
 
-    reads_codes = False  # whether the discriminator has a second head (`kgan.CodeGAN`)
+    has_code_head = False  # whether the discriminator reads codes as well (`kgan.CodeGAN`)
 
     def __init__(
         self,
@@ -46,68 +47,39 @@ class DCGAN(GAN):
         filters: int = 64,
         kernel_size: int = 4,
         *,
-        depth: int | None = None,
-        upsampling: str = "transposed",
-        activation: str = "relu",
-        norm: str = "batch",
-        stddev: float = 0.02,
         reuse_fakes: bool = True,
         seed: int = 0,
-        **kwargs: Any,
+        **keywords: Any,
     ) -> None:
         image_shape = tuple(int(size) for size in image_shape)
-        with _policy(kwargs.get("dtype")):
-            generator = networks.dcgan_generator(
-                image_shape,
-                latent_dim,
-                filters,
-                kernel_size,
-                depth=depth,
-                upsampling=upsampling,
-                activation=activation,
-                norm=norm,
-                stddev=stddev,
-                seed=seed,
-            )
-            discriminator = networks.dcgan_discriminator(
-                image_shape,
-                filters,
-                kernel_size,
-                depth=depth,
-                norm=norm,
-                stddev=stddev,
-                code_units=latent_dim if self.reads_codes else None,
-                seed=seed + 1,
-            )
-        super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **kwargs)
+        shared = {"filters": filters, "kernel_size": kernel_size, "seed": seed}
+        shared |= {name: keywords.pop(name, default) for name, default in NETWORK_ARGUMENTS.items()}
+        with _policy(keywords.get("dtype")):
+            generator = networks.dcgan_generator(image_shape, latent_dim, **shared)
+            code_units = latent_dim if self.has_code_head else None
+            of_discriminator = {name: value for name, value in shared.items() if name not in GENERATOR_ONLY}
+            discriminator = networks.dcgan_discriminator(image_shape, code_units=code_units, **of_discriminator)
+        super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **keywords)
         self.image_shape = image_shape
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.depth = depth
-        self.upsampling = upsampling
-        self.activation = activation
-        self.norm = norm
-        self.stddev = stddev
+        for name, value in shared.items():
+            setattr(self, name, value)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["generator"], config["discriminator"]  # built anew from what follows
-        return {
-            **config,
-            "image_shape": self.image_shape,
-            "latent_dim": self.latent_dim,
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "depth": self.depth,
-            "upsampling": self.upsampling,
-            "activation": self.activation,
-            "norm": self.norm,
-            "stddev": self.stddev,
-        }
+        own = ("image_shape", "latent_dim", "filters", "kernel_size", *NETWORK_ARGUMENTS)
+        return {**config, **{name: getattr(self, name) for name in own}}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DCGAN:
-        return cls(**config)
+
+def _keyword_arguments(build: Callable[..., keras.Model]) -> dict[str, Any]:
+    """The arguments of a builder that are passed by name, with their defaults."""
+    parameters = inspect.signature(build).parameters.values()
+    return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "seed"}
+
+
+# Depth, upsampling, activation, norm, stddev: spelled, and explained, in `kgan.networks` alone.
+NETWORK_ARGUMENTS = _keyword_arguments(networks.dcgan_generator)
+GENERATOR_ONLY = NETWORK_ARGUMENTS.keys() - _keyword_arguments(networks.dcgan_discriminator).keys()
 
 
 @contextlib.contextmanager

@@ -21,8 +21,8 @@ def sample_codes(
         count: how many.
         latent_dim: units of a code.
         prior: "normal" is N(0, 1) in each unit; "uniform" is U(-1, 1).
-        seed: one whole number, or several, such as the (seed, step, draw) of a training run: each combination
-            is a stream of its own, and none depends on what was drawn before.
+        seed: one whole number, or several, such as the (seed, step, purpose, draw) of a training run: each
+            combination is a stream of its own, and none depends on what was drawn before.
 
     Returns:
         Codes of shape (count, latent_dim), float32.

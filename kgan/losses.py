@@ -1,18 +1,20 @@
 """Adversarial losses: pure functions of logits, the paper's formula above each.
 
 D(x) = σ(logit) is the probability that x is real, and ζ(a) = log(1 + eᵃ) is the softplus, so that
--log D(x) = ζ(-logit) and -log(1 - D(x)) = ζ(logit). Written with ζ they never compute log 0, however sure
+-log D(x) = ζ(-logit) and -log(1 - D(x)) = ζ(logit). Written with ζ they never compute log 0, however certain
 the discriminator is.
 
-A loss is a pair, and a new one is a new pair: `model.compile(loss=(my_discriminator_loss, my_generator_loss))`.
+A loss is a pair of functions of (real_logits, fake_logits), one for each network, so that a loss that compares real
+with fake is a pair like any other: `model.compile(loss=(my_discriminator_loss, my_generator_loss))`.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kgan._backend import tf
 
@@ -37,46 +39,48 @@ def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smo
         >>> float(discriminator_loss(tf.zeros((4, 1)), tf.zeros((4, 1))))
         1.3862943649291992
     """
-    sure = tf.reduce_mean(tf.nn.softplus(-real_logits))  # -E[log D(x)]
-    unsure = tf.reduce_mean(tf.nn.softplus(real_logits))  # -E[log(1 - D(x))]
-    fooled = tf.reduce_mean(tf.nn.softplus(fake_logits))  # -E[log(1 - D(G(z)))]
-    return (1 - label_smoothing) * sure + label_smoothing * unsure + fooled
+    real_as_real = tf.reduce_mean(tf.nn.softplus(-real_logits))  # -E[log D(x)]
+    real_as_fake = tf.reduce_mean(tf.nn.softplus(real_logits))  # -E[log(1 - D(x))]
+    fake_as_fake = tf.reduce_mean(tf.nn.softplus(fake_logits))  # -E[log(1 - D(G(z)))]
+    return (1 - label_smoothing) * real_as_real + label_smoothing * real_as_fake + fake_as_fake
 
 
-def minimax(fake_logits: tf.Tensor) -> tf.Tensor:
+def minimax(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     """The generator's half of the minimax game: Algorithm 1 of Goodfellow et al. (2014), last line.
 
         E[log(1 - D(G(z)))]
 
-    Its gradient vanishes where the discriminator is sure of the fakes, which is why their section 3 and most
+    Its gradient vanishes where the discriminator is certain of the fakes, which is why their section 3 and most
     implementations use `non_saturating`.
 
     Args:
-        fake_logits: the discriminator's logits for fake images, shape (batch, 1).
+        real_logits: the discriminator's logits for real images, shape (batch, 1); not used.
+        fake_logits: its logits for fake images, shape (batch, 1).
 
     Returns:
         A scalar, never above 0; -ln 2 where all logits are 0.
 
     Example:
-        >>> float(minimax(tf.zeros((4, 1))))
+        >>> float(minimax(tf.zeros((4, 1)), tf.zeros((4, 1))))
         -0.6931471824645996
     """
     return -tf.reduce_mean(tf.nn.softplus(fake_logits))
 
 
-def non_saturating(fake_logits: tf.Tensor) -> tf.Tensor:
-    """The generator maximises log D(G(z)) instead: Goodfellow et al. (2014), section 3.
+def non_saturating(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """The generator maximizes log D(G(z)) instead: Goodfellow et al. (2014), section 3.
 
         -E[log D(G(z))]
 
     Args:
-        fake_logits: the discriminator's logits for fake images, shape (batch, 1).
+        real_logits: the discriminator's logits for real images, shape (batch, 1); not used.
+        fake_logits: its logits for fake images, shape (batch, 1).
 
     Returns:
         A scalar, never below 0; ln 2 where all logits are 0.
 
     Example:
-        >>> float(non_saturating(tf.zeros((4, 1))))
+        >>> float(non_saturating(tf.zeros((4, 1)), tf.zeros((4, 1))))
         0.6931471824645996
     """
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
@@ -141,25 +145,25 @@ def code_loss_of_guessing(latent_dim: int, prior: str = "normal", code_loss: str
         >>> code_loss_of_guessing(100)
         100.0
     """
-    of_a_unit = {
+    unit = {
         ("normal", "l1"): math.sqrt(2 / math.pi),
         ("normal", "l2"): 1.0,
         ("uniform", "l1"): 1 / 2,
         ("uniform", "l2"): 1 / 3,
     }
-    return latent_dim * of_a_unit[prior, code_loss]
+    return latent_dim * unit[prior, code_loss]
 
 
 class AdversarialLoss(NamedTuple):
-    """What the two networks descend.
+    """What the two networks descend: functions (real_logits, fake_logits) → scalar.
 
     Attributes:
-        discriminator: (real_logits, fake_logits) → scalar.
-        generator: (fake_logits) → scalar.
+        discriminator: the discriminator's.
+        generator: the generator's. The discriminator is asked about real images for it only where it uses them.
     """
 
     discriminator: Callable[..., tf.Tensor]
-    generator: Callable[[tf.Tensor], tf.Tensor]
+    generator: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 LOSSES = {
@@ -172,11 +176,12 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0) -> 
     """The pair of losses of that name, or the pair given, with one-sided label smoothing for the discriminator.
 
     Args:
-        loss: "minimax", "non_saturating", or two functions (discriminator_loss, generator_loss).
-        label_smoothing: handed to the discriminator's loss where it is not 0.
+        loss: a name in `LOSSES`, or two functions (discriminator_loss, generator_loss) of (real_logits, fake_logits).
+        label_smoothing: passed to the discriminator's loss where it is not 0.
 
     Raises:
-        ValueError: for an unknown name, anything but two functions, or label_smoothing outside [0, 0.5].
+        ValueError: for an unknown name, anything but two such functions, label_smoothing outside [0, 0.5], or a
+            discriminator's loss that has no such argument.
 
     Example:
         >>> get("minimax").generator is minimax
@@ -192,6 +197,21 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0) -> 
         raise ValueError(
             f"unknown loss {loss!r}: choose {', '.join(LOSSES)} or two functions (discriminator, generator)"
         )
+    for name, function in pair._asdict().items():
+        if not _takes(function, "real_logits", "fake_logits"):
+            raise ValueError(f"the {name}'s loss must take two arguments, (real_logits, fake_logits)")
     if label_smoothing:
+        if not _takes(pair.discriminator, "real_logits", "fake_logits", label_smoothing=label_smoothing):
+            raise ValueError(f"label_smoothing is {label_smoothing}, but the discriminator's loss has no such argument")
         pair = pair._replace(discriminator=functools.partial(pair.discriminator, label_smoothing=label_smoothing))
     return pair
+
+
+def _takes(function: Callable, *arguments: Any, **keywords: Any) -> bool:
+    try:
+        inspect.signature(function).bind(*arguments, **keywords)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin, whose arguments Python cannot tell
+        return True
+    return True

@@ -1,8 +1,9 @@
 """Generators and discriminators for any image size: plain functions that build Keras models.
 
 Generators take codes (batch, latent_dim) and end in tanh, images in [-1, 1]. Discriminators take images and end in
-logits (batch, 1). Both outputs are float32 under every precision policy. With a `seed` the initial weights are a
-function of it; without one they are drawn from Keras' global generator.
+logits (batch, 1). Both outputs are float32 under every precision policy, and images are channels-last whatever Keras'
+`image_data_format` is. With a `seed` the initial weights are a function of it; without one they are drawn from Keras'
+global generator. Two networks of one seed, or of two, have independent weights.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kgan._backend import keras
 from kgan.normalization import ReferenceBatch, ReferenceNormalization, WithoutReference
 
 layers = keras.layers
+CHANNELS_LAST = {"data_format": "channels_last"}  # not what another project has left in keras.json
 
 REFERENCE_NORMS = ("reference", "virtual")
 NORMS = ("batch", *REFERENCE_NORMS, "layer", "none")
@@ -52,7 +54,7 @@ def dense_generator(
         (None, 28, 28, 1)
     """
     _check_positive(latent_dim=latent_dim, hidden_units=hidden_units)
-    units, seeds = _units(data_shape), _seeds(seed)
+    units, seeds = _units(data_shape), _seeds(seed, "generator")
     network = [
         layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),
         *_normalized(norm),
@@ -84,9 +86,9 @@ def dense_discriminator(
     """
     _check_positive(hidden_units=hidden_units)
     _units(data_shape)
-    seeds = _seeds(seed)
+    seeds = _seeds(seed, "discriminator")
     network = [
-        layers.Flatten(),
+        layers.Flatten(**CHANNELS_LAST),
         layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),
         *_normalized(norm),
         layers.LeakyReLU(0.2),
@@ -110,7 +112,7 @@ def dcgan_generator(
 ) -> keras.Model:
     """Radford et al. (2016), figure 1: a dense layer, then transposed convolutions of stride 2.
 
-    Normalised and activated after every layer but the last, which ends in tanh; weights from N(0, 0.02). With
+    Normalized and activated after every layer but the last, which ends in tanh; weights from N(0, 0.02). With
     upsampling="nearest" and activation="leaky_relu" it is the generator of Stiff, von Keyserlingk and Stuart, *Image
     Generation Using Deep Convolutional Generative Adversarial Networks*, figure 4.
 
@@ -123,7 +125,7 @@ def dcgan_generator(
         upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, then comes a convolution.
         activation: "relu" or "leaky_relu" (0.2).
         norm: "batch", "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch
-            normalisation by one fixed batch (`kgan.normalization`).
+            normalization by one fixed batch (`kgan.normalization`).
         stddev: of the initial weights.
         seed: of the initial weights.
 
@@ -138,7 +140,7 @@ def dcgan_generator(
     _check_positive(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size)
     _check_choice("activation", activation, ACTIVATIONS)
     (height, width), widths = _pyramid(image_shape, filters, depth)
-    seeds, use_bias = _seeds(seed), norm == "none"  # a normalisation has a shift of its own
+    seeds, use_bias = _seeds(seed, "generator"), norm == "none"  # a normalization has a shift of its own
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
     network = [
         layers.Dense(height * width * widths[-1], use_bias=use_bias, kernel_initializer=_normal(seeds, stddev)),
@@ -172,7 +174,7 @@ def dcgan_discriminator(
 ) -> keras.Model:
     """Radford et al. (2016), section 3: convolutions of stride 2 with LeakyReLU, the generator in reverse.
 
-    Normalised after every convolution but the first, which sees the image; weights from N(0, 0.02).
+    Normalized after every convolution but the first, which sees the image; weights from N(0, 0.02).
 
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
@@ -195,26 +197,19 @@ def dcgan_discriminator(
     """
     _check_positive(filters=filters, kernel_size=kernel_size)
     _, widths = _pyramid(image_shape, filters, depth)
-    seeds = _seeds(seed)
+    seeds = _seeds(seed, "discriminator")
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
     network = [
-        layers.Conv2D(widths[0], kernel_size, strides=2, padding="same", kernel_initializer=_normal(seeds, stddev)),
+        _halved(widths[0], kernel_size, True, seeds, stddev),
         layers.LeakyReLU(0.2),  # 14 × 14 × 64
     ]
     for width in widths[1:]:
         network += [
-            layers.Conv2D(
-                width,
-                kernel_size,
-                strides=2,
-                padding="same",
-                use_bias=norm == "none",
-                kernel_initializer=_normal(seeds, stddev),
-            ),  # 7 × 7 × 128
+            _halved(width, kernel_size, norm == "none", seeds, stddev),  # 7 × 7 × 128
             *_normalized(norm),
             layers.LeakyReLU(0.2),
         ]
-    flatten = layers.Flatten()
+    flatten = layers.Flatten(**CHANNELS_LAST)
     network += [flatten, layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32")]
     model = _model("discriminator", image_shape, network, norm, seeds)
     if code_units is None:
@@ -227,46 +222,46 @@ def dcgan_discriminator(
     return keras.Model(model.inputs[0], [*model.outputs, codes], name="discriminator")
 
 
-class Row(NamedTuple):
-    """A layer with the normalisation and activation after it, as a paper's diagram shows them."""
+class LayerRow(NamedTuple):
+    """A layer with the normalization and activation after it, as a paper's diagram shows them."""
 
     layer: str
     shape: tuple[int, ...]
     parameters: int
 
 
-def rows(network: keras.Model) -> list[Row]:
+def layer_table(network: keras.Model) -> list[LayerRow]:
     """A network layer by layer: what each does, the shape it gives (without the batch), its parameters.
 
     Example:
-        >>> for row in rows(dense_discriminator((28, 28, 1))):
+        >>> for row in layer_table(dense_discriminator((28, 28, 1))):
         ...     print(*row, sep=" | ")
         flatten | (784,) | 0
         dense · leaky ReLU 0.2 | (128,) | 100480
         dense | (1,) | 129
     """
-    found: list[Row] = []
+    found: list[LayerRow] = []
     for layer in network.layers:
         if isinstance(layer, layers.InputLayer):
             continue
         shape, parameters = tuple(layer.output.shape[1:]), layer.count_params()
-        of_one_tensor = found and (found[-1].shape == shape or isinstance(layer, layers.Reshape))
-        if of_one_tensor and not isinstance(layer, (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)):
+        is_one_tensor = found and (found[-1].shape == shape or isinstance(layer, layers.Reshape))
+        if is_one_tensor and not isinstance(layer, (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)):
             before = found.pop()
-            found.append(Row(f"{before.layer} · {_described(layer)}", shape, before.parameters + parameters))
+            found.append(LayerRow(f"{before.layer} · {_described(layer)}", shape, before.parameters + parameters))
         else:
-            found.append(Row(_described(layer), shape, parameters))
+            found.append(LayerRow(_described(layer), shape, parameters))
     return found
 
 
 def multiply_adds(network: keras.Model) -> int:
     """Multiplications, each with an addition, that one example takes on its way through a network.
 
-    Those of dense layers, convolutions and transposed convolutions, where nearly all work is; biases, normalisations
+    Those of dense layers, convolutions and transposed convolutions, where nearly all work is; biases, normalizations
     and activations are left out. At borders the zeros of padding are counted with the rest.
 
     Args:
-        network: a built model. With reference or virtual batch normalisation the reference batch, which passes once
+        network: a built model. With reference or virtual batch normalization the reference batch, which passes once
             with every minibatch, is not counted.
 
     Example:
@@ -324,15 +319,23 @@ def _model(
     return keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name)
 
 
+def _halved(
+    filters: int, kernel_size: int, use_bias: bool, seeds: Iterator[int | None], stddev: float
+) -> keras.layers.Layer:
+    """A layer that halves height and width."""
+    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds, stddev)}
+    return layers.Conv2D(filters, kernel_size, strides=2, **common, **CHANNELS_LAST)
+
+
 def _doubled(
     filters: int, kernel_size: int, upsampling: str, use_bias: bool, seeds: Iterator[int | None], stddev: float
 ) -> list[keras.layers.Layer]:
     """Layers that double height and width."""
     _check_choice("upsampling", upsampling, UPSAMPLINGS)
-    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds, stddev)}
+    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds, stddev), **CHANNELS_LAST}
     if upsampling == "transposed":
         return [layers.Conv2DTranspose(filters, kernel_size, strides=2, **common)]
-    return [layers.UpSampling2D(2), layers.Conv2D(filters, kernel_size, **common)]
+    return [layers.UpSampling2D(2, **CHANNELS_LAST), layers.Conv2D(filters, kernel_size, **common)]
 
 
 def _activated(activation: str) -> keras.layers.Layer:
@@ -391,9 +394,9 @@ def _check_positive(**sizes: int) -> None:
             raise ValueError(f"{name} is {size}: it is 1 or more")
 
 
-def _seeds(seed: int | None) -> Iterator[int | None]:
-    """A seed for each layer: one seed for all would give layers of equal shape equal weights."""
-    numbers = random.Random(seed)
+def _seeds(seed: int | None, network: str) -> Iterator[int | None]:
+    """A seed for each layer of a network: one seed for several would give layers of equal shape equal weights."""
+    numbers = random.Random(f"{network} {seed}")
     while True:
         yield None if seed is None else numbers.randrange(2**31)
 

@@ -1,7 +1,7 @@
-"""How fast models are beside each other: medians of turns that they take one after the other.
+"""How fast models are, compared: medians of turns that they take one after the other.
 
 What else a machine is doing changes from second to second. Models that take turns are slowed by it alike, so their
-figures compare where those of one measured after the other do not.
+values compare where those of one measured after the other do not.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def interleaved(measures: Sequence[Callable[[], float]]) -> list[float]:
     for number in range(ROUNDS + 1):
         if number > 3 and time.perf_counter() - began > LONGEST:
             break
-        for figures, measure in zip(kept, measures, strict=True):
-            figure = measure()
+        for values, measure in zip(kept, measures, strict=True):
+            value = measure()
             if number:
-                figures.append(figure)
-    return [statistics.median(figures) for figures in kept]
+                values.append(value)
+    return [statistics.median(values) for values in kept]
 
 
 def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int]) -> list[float]:
@@ -79,9 +79,9 @@ class _Steps(keras.callbacks.Callback):
         self.seconds: list[float] = []
         steps = self.turn * self.trained.steps_per_execution
         self.trained.fit(self.images, batch_size=self.batch_size, steps_per_epoch=steps, verbose=0, callbacks=[self])
-        of_an_execution = statistics.median(self.seconds)
-        self.turn = max(1, min(50, round(SECONDS / of_an_execution)))
-        return of_an_execution / self.trained.steps_per_execution * 1000
+        seconds_per_execution = statistics.median(self.seconds)
+        self.turn = max(1, min(50, round(SECONDS / seconds_per_execution)))
+        return seconds_per_execution / self.trained.steps_per_execution * 1000
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self.began = time.perf_counter()

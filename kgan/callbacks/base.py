@@ -1,34 +1,13 @@
-"""What callbacks have in common: counting epochs, and checks."""
+"""What callbacks check."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from kgan._backend import keras
-
-
-class EpochCounter(keras.callbacks.Callback):
-    """Counts finished epochs in `self.epoch`, from 1, and on where `fit` is called again and Keras starts over."""
-
-    holds_checkpoints = False  # whether a checkpoint should wait for better times
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.epoch = 0
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch = max(self.epoch, epoch) + 1
-
-    def get_state(self) -> dict[str, Any]:
-        """What a checkpoint keeps of this callback, by name: arrays, and whatever JSON can hold."""
-        return {"epoch": self.epoch}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave."""
-        self.epoch = state["epoch"]
 
 
 def check_finite(variable: keras.Variable, value: np.ndarray, moment: str) -> None:
@@ -44,3 +23,29 @@ def check_at_least_1(**arguments: int | Collection[int] | None) -> None:
         for number in numbers:
             if number < 1:
                 raise ValueError(f"{name} is {value}: it is counted from 1")
+
+
+def checked_file(path: str | Path, suffix: str) -> Path:
+    """The path of a file to write.
+
+    Raises:
+        ValueError: for another suffix, or a directory.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a directory: name a file that ends in {suffix}")
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"path is {path}: the file must end in {suffix}")
+    return path
+
+
+def checked_directory(path: str | Path) -> Path:
+    """The path of a directory to write to, which may not exist yet.
+
+    Raises:
+        ValueError: for a file.
+    """
+    path = Path(path)
+    if path.is_file():
+        raise ValueError(f"{path} is a file: name a directory")
+    return path

@@ -1,4 +1,4 @@
-"""What it takes to go on after a crash, and the way back from it."""
+"""What it takes to resume a run after a crash, and the way back from it."""
 
 from __future__ import annotations
 
@@ -6,41 +6,33 @@ import contextlib
 import operator
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from kgan import runs
 from kgan._backend import keras, tf
-from kgan.callbacks.base import EpochCounter, check_at_least_1, check_finite
+from kgan.callbacks.base import check_at_least_1, check_finite, checked_directory
+from kgan.training import Callback, FitArguments, ResumePoint
 
 
-class TakenUp(NamedTuple):
-    """Where `fit` begins."""
-
-    epochs: int  # finished
-    steps: int  # done of the one after
-    of_data: int  # epochs since the data set was at its beginning
-    history: keras.callbacks.History
-
-
-class Checkpoint(EpochCounter):
-    """Keeps what it takes to go on after a crash as if there had been none, bit for bit on a CPU.
+class Checkpoint(Callback):
+    """Keeps what it takes to resume a run after a crash as if there had been none, bit for bit on a CPU.
 
     That is all the model's training state (see `GAN.training_state`), the history, and the states of kgan's own
-    callbacks beside it: GIF, curves, table. The last two checkpoints are kept, each with a checksum; where the newest
-    is damaged the one before is used, with a warning. Beside arrays and JSON there is nothing in them.
+    callbacks in the same `fit`: GIF, curves, table. The last two checkpoints are kept, each with a checksum; where the
+    newest is damaged the one before is used, with a warning. There is nothing in them but arrays and JSON.
 
-    Exact are runs on arrays, on datasets of `kgan.data.batches`, and on others that give the same batches in the same
-    order each time. Keras' own callbacks, such as EarlyStopping, begin anew.
+    Runs on arrays, on `kgan.data.Batches`, and on other data that give the same batches in the same order each time are
+    resumed exactly. Keras' own callbacks, such as EarlyStopping, begin anew.
 
     Args:
         directory: where to; for checkpoints alone.
         every: a checkpoint after every so many epochs.
         minutes: and, in the middle of an epoch too, as soon as the last is so many minutes old. None: never.
-        resume: go on from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
+        resume: continue from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
             from the beginning of the run, so that the same script, started again, ends where it would have ended.
 
     Raises:
@@ -52,8 +44,8 @@ class Checkpoint(EpochCounter):
         OSError: from `fit`: a checkpoint cannot be written, as on a full disk; the one before is kept.
 
     Example:
-        >>> watchers = [kgan.callbacks.EpochGIF("progress.gif"), Checkpoint("checkpoint", resume=True)]
-        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=watchers)
+        >>> callbacks = [kgan.callbacks.EpochGIF("progress.gif"), Checkpoint("checkpoint", resume=True)]
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=callbacks)
     """
 
     def __init__(
@@ -63,65 +55,54 @@ class Checkpoint(EpochCounter):
         check_at_least_1(every=every)
         if minutes is not None and not minutes > 0:
             raise ValueError(f"minutes is {minutes}: it must be above 0, or None")
-        self.directory = Path(directory)
+        self.directory = checked_directory(directory)
         self.every = every
         self.minutes = minutes
-        self.resume = resume
+        self.is_resuming = resume
         self.steps = 0  # done of the epoch at hand
-        self._began = 0  # the epoch after which the data set was at its beginning
+        self._data_start = 0  # the epoch after which the data were at their beginning
         self._run: dict[str, Any] = {}  # what is trained
         self._described: tuple[keras.Model, dict[str, Any]] | None = None  # a model, as it was when first seen
         self._history: dict[str, list[float]] = {}
-        self._watchers: dict[str, EpochCounter] = {}
+        self._peers: dict[str, Callback] = {}  # the other callbacks of this `fit`
         self._kept: list[int] = []  # numbers of the good checkpoints that are there, the newest last
         self._up_to_date = False  # whether the model stands where the newest does
         self._written = 0.0  # when the newest was
-        self._metrics: list[np.ndarray] = []  # sums of a half-done epoch that was taken up
+        self._metrics: list[np.ndarray] = []  # sums of the half-done epoch that is resumed
 
     @contextlib.contextmanager
-    def taken_up(
-        self,
-        model: keras.Model,
-        watchers: Sequence[keras.callbacks.Callback],
-        data: Any,
-        pace: dict[str, Any],
-        epochs: int,
-    ) -> Iterator[TakenUp]:
-        """Keep the directory to this process while `fit` trains, and take up the run in it. For `GAN.fit` to call.
-
-        Args:
-            model: compiled.
-            watchers: all callbacks of this `fit`.
-            data: the real images.
-            pace: batch_size, steps_per_epoch and shuffle.
-            epochs: that `fit` is to train.
-        """
+    def resume(self, arguments: FitArguments) -> Iterator[ResumePoint]:
+        """Keep the directory to this process while `fit` trains, and resume the run in it."""
+        model = self.model
         with runs.lock(self.directory):
             runs.remove_partial_files(self.directory)
             if self._described is None or self._described[0] is not model:
                 self._described, self._up_to_date = (model, runs.describe_model(model)), False
-            self.set_model(model)
-            self._watchers = _named(each for each in watchers if isinstance(each, EpochCounter) and each is not self)
-            run = {**runs.describe_data(data), **pace, **self._described[1]}
-            if not self.resume:
+            self._peers = _named(
+                each for each in arguments.callbacks if isinstance(each, Callback) and each is not self
+            )
+            fit_arguments = {name: getattr(arguments, name) for name in ("batch_size", "steps_per_epoch", "shuffle")}
+            run = {**runs.describe_data(arguments.data), **fit_arguments, **self._described[1]}
+            if not self.is_resuming:
                 if not self._kept and runs.next_number(self.directory) > 1:
                     raise FileExistsError(
-                        f"{self.directory} holds checkpoints: go on from them with resume=True, or name another"
+                        f"{self.directory} holds checkpoints: continue from them with resume=True, or name another"
                     )
-                self.steps, self._began, self._run = 0, self.epoch, run
+                self.steps, self._data_start, self._run = 0, self.epoch, run
             elif self._up_to_date:  # `fit` again: what was changed by hand since stays so
                 runs.check_same(run, self._run)
-                _check_epochs(self.epoch, self.steps, epochs)
-            elif not self._take_up(run, epochs):
+                _check_epochs(self.epoch, self.steps, arguments.epochs)
+            elif not self._read(run, arguments.epochs):
                 self._run = run
                 self.save()  # at its very beginning, so that there always is one
             self._metrics = [variable.numpy() for variable in model.metrics_variables]
             self._up_to_date, self._written = False, time.monotonic()
             history = keras.callbacks.History()
-            if self.resume:
+            if self.is_resuming:
                 history.history = {name: list(values) for name, values in self._history.items()}
-            yield TakenUp(self.epoch if self.resume else 0, self.steps, self.epoch - self._began, history)
-            if self.resume:
+            epochs = self.epoch if self.is_resuming else 0
+            yield ResumePoint(epochs, self.steps, self.epoch - self._data_start, history)
+            if self.is_resuming:
                 history.epoch = list(range(self.epoch))
 
     # The moments to save are those at which all callbacks are done with what they have seen: an epoch is saved when
@@ -140,7 +121,8 @@ class Checkpoint(EpochCounter):
             self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.steps = max(self.steps, batch + 1)  # steps that were done before pass by again
+        done = min(batch + 1, self.params.get("steps") or batch + 1)  # Keras counts whole executions
+        self.steps = max(self.steps, done)  # steps that were done before pass by again
         self._up_to_date = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -155,7 +137,7 @@ class Checkpoint(EpochCounter):
     @property
     def _is_held(self) -> bool:
         """Whether a callback wants the newest checkpoint to stay it: see `Doctor`, stop_when_sick."""
-        return any(watcher.holds_checkpoints for watcher in self._watchers.values())
+        return any(peer.holds_checkpoints for peer in self._peers.values())
 
     def save(self) -> None:
         """Write a checkpoint now, between two steps, unless the newest is of this very step."""
@@ -165,12 +147,12 @@ class Checkpoint(EpochCounter):
         for number, variable in enumerate(self.model.training_state):
             arrays[f"{number:05}"] = value = variable.numpy()
             check_finite(variable, value, f"after step {self.model.step.numpy()}")
-        for name, watcher in self._watchers.items():
-            state = watcher.get_state()
+        for name, peer in self._peers.items():
+            state = peer.get_state()
             arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
             states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
         state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "history": self._history}
-        state |= {"began": self._began, "run": self._run, "callbacks": states, "versions": _versions()}
+        state |= {"data_start": self._data_start, "run": self._run, "callbacks": states, "versions": _versions()}
         number = runs.next_number(self.directory)
         runs.write_checkpoint(self.directory, number, arrays, state)
         self._kept = [*self._kept[-1:], number]
@@ -200,33 +182,33 @@ class Checkpoint(EpochCounter):
             self.epoch, self.steps, self._up_to_date = saved.state["epochs"], saved.state["steps"], False
         return saved is not None
 
-    def _take_up(self, run: dict[str, Any], wanted: int) -> bool:
-        """Go on from the newest good checkpoint, if there is one: model, history and callbacks."""
+    def _read(self, run: dict[str, Any], wanted: int) -> bool:
+        """Continue from the newest good checkpoint, if there is one: model, history and callbacks."""
         saved = runs.read_checkpoint(self.directory)
         if saved is None:
             runs.keep_checkpoints(self.directory, ())  # half of one, at most
             return False
-        state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be gone on with"
+        state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be resumed"
         try:
             if state["format"] != FORMAT:
                 raise ValueError(f"its format is {state['format']}, that of another version of kgan, not {FORMAT}")
             runs.check_same(run, state["run"])
             values = self._values(saved)
-            epochs, steps, began = (operator.index(state[name]) for name in ("epochs", "steps", "began"))
-            if min(epochs, steps, began) < 0 or began > epochs:
-                raise ValueError(f"it has {epochs} epochs since {began}, and {steps} steps")
+            epochs, steps, data_start = (operator.index(state[name]) for name in ("epochs", "steps", "data_start"))
+            if min(epochs, steps, data_start) < 0 or data_start > epochs:
+                raise ValueError(f"it has {epochs} epochs since {data_start}, and {steps} steps")
             _check_epochs(epochs, steps, wanted)
             history = {str(name): [float(value) for value in each] for name, each in state["history"].items()}
-            for name, watcher in self._watchers.items():
+            for name, peer in self._peers.items():
                 arrays = {
                     key.removeprefix(f"{name}/"): each
                     for key, each in saved.arrays.items()
                     if key.startswith(f"{name}/")
                 }
                 if name in state["callbacks"]:
-                    watcher.set_state({**state["callbacks"][name], **arrays})
+                    peer.set_state({**state["callbacks"][name], **arrays})
                 else:  # new to the run
-                    watcher.epoch = epochs
+                    peer.epoch = epochs
             if state["versions"] != _versions():
                 made_with = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
                 warnings.warn(f"{where} bit for bit: it was made with {made_with}", stacklevel=4)
@@ -234,7 +216,7 @@ class Checkpoint(EpochCounter):
             raise ValueError(f"{where}: {error}") from None
         for variable, value in zip(self.model.training_state, values, strict=True):
             variable.assign(value)
-        self.epoch, self.steps, self._began = epochs, steps, began
+        self.epoch, self.steps, self._data_start = epochs, steps, data_start
         self._history, self._run = history, state["run"]
         self._kept = [saved.number]
         return True
@@ -248,7 +230,7 @@ class Checkpoint(EpochCounter):
         return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
 
 
-FORMAT = 1  # of checkpoints
+FORMAT = 2  # of checkpoints
 
 
 def _versions() -> dict[str, str]:
@@ -261,14 +243,14 @@ def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
         raise ValueError(f"epochs is {wanted}, but the run {has} already")
 
 
-def _named(watchers: Iterable[EpochCounter]) -> dict[str, EpochCounter]:
-    """By class and file, which are the same in the process that goes on."""
-    named: dict[str, EpochCounter] = {}
-    for watcher in watchers:
-        target = getattr(watcher, "path", getattr(watcher, "directory", None))
-        name = type(watcher).__name__ + (f" {target.name}" if isinstance(target, Path) else "")
+def _named(callbacks: Iterable[Callback]) -> dict[str, Callback]:
+    """By class and file, which are the same in the process that resumes."""
+    named: dict[str, Callback] = {}
+    for callback in callbacks:
+        target = getattr(callback, "path", getattr(callback, "directory", None))
+        name = type(callback).__name__ + (f" {target.name}" if isinstance(target, Path) else "")
         count = sum(each.split("#")[0] == name for each in named)
-        named[f"{name}#{count + 1}" if count else name] = watcher
+        named[f"{name}#{count + 1}" if count else name] = callback
     return named
 
 

@@ -9,15 +9,16 @@ import numpy as np
 
 from kgan import diagnosis, quality
 from kgan._backend import keras, tf
-from kgan.callbacks.base import EpochCounter
 from kgan.data import from_uint8
+from kgan.gan import FAKE_IMAGES, GAN, REAL_IMAGES
+from kgan.training import Callback, FitArguments
 
 COUNT = 128  # images, real and fake, that are measured
 GRADIENT_COUNT = 32  # codes; the gradient is the costly part
 MOVED = 16  # images that a checkpoint keeps, to see how far they move
 
 
-class Doctor(EpochCounter):
+class Doctor(Callback):
     """Says in one plain sentence what is wrong with a run, when something is, and what to do: see `kgan.diagnosis`.
 
     It looks at the same codes after each epoch, and training is bit for bit the same with it and without.
@@ -32,12 +33,12 @@ class Doctor(EpochCounter):
 
     Raises:
         Sick: from `fit`, where `stop_when_sick` is set; the finding is its message.
-        ValueError: for fewer than 2 images.
+        ValueError: for fewer than 2 images; from `fit`, before training, where they are not of the model's shape.
 
     Example:
-        >>> watcher = Doctor(images)
-        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[watcher])
-        >>> watcher.findings
+        >>> doctor = Doctor(images)
+        >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[doctor])
+        >>> doctor.findings
         []
     """
 
@@ -60,11 +61,16 @@ class Doctor(EpochCounter):
         self.stop_when_sick = stop_when_sick
         self.records: list[diagnosis.Record] = []
         self.findings: list[diagnosis.Finding] = []
-        self._of_real: dict[str, Any] = {}
+        self._real_metrics: dict[str, Any] = {}
         self._before: np.ndarray | None = None  # fakes of the epoch before
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._gradients = tf.function(_gradients_of(self.model))
+    def before_fit(self, arguments: FitArguments) -> None:
+        if self.real_images.shape[1:] != self.model.data_shape:
+            raise ValueError(
+                f"the doctor was given images of shape {self.real_images.shape[1:]}, the model is trained on "
+                f"{self.model.data_shape}"
+            )
+        self._gradients = tf.function(_gradients_of(self.model, self.real_images[:GRADIENT_COUNT]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
@@ -91,7 +97,7 @@ class Doctor(EpochCounter):
         squares = [np.sum(np.square(each.numpy(), dtype=np.float64)) for each in model.trainable_weights]
         record = diagnosis.Record(
             epoch=self.epoch,
-            minibatches=int(model.step) * model.d_steps,
+            minibatches=int(model.step.numpy()) * model.d_steps,
             **{name: float(logs.get(name, np.nan)) for name in ("d_loss", "g_loss", "d_real", "d_fake")},
             gradient_norm=gradient_norm,
             ns_gradient_norm=ns_gradient_norm,
@@ -100,9 +106,11 @@ class Doctor(EpochCounter):
         )
         if not np.isfinite(fakes).all():
             return record
-        self._of_real = self._of_real or {f"real_{name}": value for name, value in self._metrics(real).items()}
+        self._real_metrics = self._real_metrics or {
+            f"real_{name}": value for name, value in self._metrics(real).items()
+        }
         moved = None if before is None else float(np.sqrt(np.mean(np.square(fakes[:MOVED] - before))))
-        record = record._replace(moved=moved, **self._metrics(fakes), **self._of_real)
+        record = record._replace(moved=moved, **self._metrics(fakes), **self._real_metrics)
         if real.ndim == 4:  # images, not vectors
             record = record._replace(low=float(real.min()), high=float(real.max()))
         return record
@@ -119,8 +127,8 @@ class Doctor(EpochCounter):
         return metrics
 
     def get_state(self) -> dict[str, Any]:
-        of_fakes = {} if self._before is None else {"fakes": self._before}
-        return {**super().get_state(), "records": self.records, "findings": self.findings, **of_fakes}
+        fakes = {} if self._before is None else {"fakes": self._before}
+        return {**super().get_state(), "records": self.records, "findings": self.findings, **fakes}
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
@@ -129,20 +137,19 @@ class Doctor(EpochCounter):
         self._before = state.get("fakes")
 
 
-def _gradients_of(model: keras.Model) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+def _gradients_of(model: GAN, real_images: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
     """A function of codes: norm of the gradient of the generator's loss, and of the non-saturating; D(G(codes))."""
-
-    noisy = getattr(model, "noisy", lambda images, draw: images)  # a CodeGAN shows no fakes without noise
 
     def gradients(codes: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # As in the generator's step, but the scope leaves moving averages, metrics and Dropout's seeds as they are.
         with tf.GradientTape(persistent=True) as tape, keras.StatelessScope():
-            judgement = model.judge(noisy(model.generator(codes, training=True), 1))
+            fake = model.discriminate(model.augmented(model.generator(codes, training=True), FAKE_IMAGES, 1))
+            real = model.discriminate(model.augmented(tf.constant(real_images), REAL_IMAGES, 1))
             scale = model.g_optimizer.scale_loss(1.0)  # of float16
-            g_loss = scale * model.generator_objective(judgement, codes)
-            ns_loss = scale * tf.reduce_mean(tf.nn.softplus(-judgement.logits))
+            g_loss = scale * model.generator_objective(real, fake, codes)
+            ns_loss = scale * tf.reduce_mean(tf.nn.softplus(-fake.logits))
         weights = model.generator.trainable_weights
         norms = [tf.linalg.global_norm(tape.gradient(loss, weights)) / scale for loss in (g_loss, ns_loss)]
-        return *norms, tf.reduce_mean(tf.sigmoid(judgement.logits))
+        return *norms, tf.reduce_mean(tf.sigmoid(fake.logits))
 
     return gradients

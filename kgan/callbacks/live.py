@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from PIL import Image
 
 from kgan import plots
-from kgan._backend import keras
+from kgan.callbacks.doctor import Doctor
 from kgan.callbacks.pictures import Samples
+from kgan.training import FitArguments
 
 CURVES = ("d_loss", "g_loss", "d_real", "d_fake", "frechet")
 PATIENCE = 5  # seconds of a long epoch after which it is drawn anew
@@ -37,20 +38,26 @@ class LivePlot(Samples):
         RuntimeError: from `fit`, before training, outside a notebook.
 
     Example:
-        >>> watcher = LivePlot(rows=4)  # and in a notebook: model.fit(images, epochs=30, callbacks=[watcher])
+        >>> callback = LivePlot(rows=4)  # and in a notebook: model.fit(images, epochs=30, callbacks=[callback])
     """
 
     def __init__(self, *, rows: int = 8, columns: int = 8, seed: int = 0) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
-        self.beside: Sequence[keras.callbacks.Callback] = ()  # all callbacks of this `fit`, which fills it in
+        self._doctor: Doctor | None = None  # among the callbacks of this `fit`
         self._rows: list[dict[str, float]] = []  # the metrics of each epoch, with its number
         self._show: Callable[[bytes], None] | None = None
         self._began = self._drawn = 0.0  # when `fit` did, when the figure was
         self._takes = 0.0  # seconds, to draw it
         self._done = self._left = 0  # epochs of this `fit`
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+    shows_progress = True
+
+    def before_fit(self, arguments: FitArguments) -> None:
+        super().before_fit(arguments)
+        self._doctor = next((each for each in arguments.callbacks if isinstance(each, Doctor)), None)
         self._show = _display()
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._began, self._done, self._left = time.monotonic(), 0, 0
         self._redraw(f"epoch {self.epoch}" if self.epoch else "before the first epoch")
 
@@ -89,9 +96,9 @@ class LivePlot(Samples):
     def picture(self, caption: str = "") -> Image.Image:
         """The figure, as it is now."""
         history = {name: [row.get(name, math.nan) for row in self._rows] for name in CURVES}
-        found = [each.findings for each in self.beside if hasattr(each, "findings")]
-        # The first finding: it may well explain the others.
-        note = None if not found else str(found[0][0]) if found[0] else "The doctor finds nothing wrong."
+        note = None
+        if self._doctor:  # its first finding may well explain the others
+            note = str(self._doctor.findings[0]) if self._doctor.findings else "The doctor finds nothing wrong."
         epochs = [row["epoch"] for row in self._rows]
         return plots.dashboard(self.draw(), history, epochs, caption=caption, note=note)
 
@@ -113,7 +120,7 @@ def _display() -> Callable[[bytes], None]:
         shell = get_ipython()
     if not hasattr(shell, "kernel"):  # the shell of a notebook has one, that of a terminal has not
         raise RuntimeError(
-            "LivePlot draws in a notebook, and this is none: EpochGIF and LossCurves draw into files, anywhere"
+            "LivePlot draws in a notebook, and this is not one: EpochGIF and LossCurves draw into files, anywhere"
         )
     handle = display.DisplayHandle()
     begun = False

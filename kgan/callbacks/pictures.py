@@ -11,18 +11,23 @@ import numpy as np
 from PIL import Image
 
 from kgan import losses, plots, runs
-from kgan.callbacks.base import EpochCounter, check_at_least_1
+from kgan.callbacks.base import check_at_least_1, checked_directory, checked_file
+from kgan.training import Callback, FitArguments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Samples(EpochCounter):
+class Samples(Callback):
     """Draws the same codes each time, so that pictures of different epochs compare.
 
     Args:
         rows, columns: of the grid.
         seed: which codes.
+
+    Raises:
+        ValueError: for rows or columns below 1; from `fit`, before training, for a model of anything but images with 1
+            or 3 channels.
     """
 
     def __init__(self, *, rows: int = 8, columns: int = 8, seed: int = 0) -> None:
@@ -31,6 +36,14 @@ class Samples(EpochCounter):
         self.rows = rows
         self.columns = columns
         self.seed = seed
+
+    def before_fit(self, arguments: FitArguments) -> None:
+        shape = self.model.data_shape
+        if len(shape) != 3 or shape[2] not in (1, 3):
+            raise ValueError(
+                f"{type(self).__name__} draws images of 1 or 3 channels, (height, width, channels), and this model "
+                f"makes {shape}: leave it out"
+            )
 
     def draw(self) -> Image.Image:
         """The grid, as the model draws it now."""
@@ -42,7 +55,7 @@ class SampleGrid(Samples):
 
     Args:
         directory: where to.
-        every: a picture every so many epochs.
+        every: a picture every so many epochs. The last epoch has one in any case.
         epochs: or just after these epochs.
         iterations: also after these training steps (generator updates) of the model.
         rows, columns, seed: see `Samples`.
@@ -51,7 +64,7 @@ class SampleGrid(Samples):
         ValueError: for an epoch, iteration or number below 1.
 
     Example:
-        >>> watcher = SampleGrid("samples", epochs=(1, 10, 50, 100), iterations=(100, 200, 2400))
+        >>> callback = SampleGrid("samples", epochs=(1, 10, 50, 100), iterations=(100, 200, 2400))
     """
 
     def __init__(
@@ -69,21 +82,29 @@ class SampleGrid(Samples):
         epochs = (epochs,) if isinstance(epochs, int) else epochs
         iterations = (iterations,) if isinstance(iterations, int) else iterations
         check_at_least_1(every=every, epochs=epochs, iterations=iterations)
-        self.directory = Path(directory)
+        self.directory = checked_directory(directory)
         self.every = every
         self.epochs = epochs
         self.iterations = iterations
-        self._drawn = 0
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self.iterations and (step := int(self.model.step)) in self.iterations and step != self._drawn:
-            self._save(f"iteration-{step:06}.png")
-            self._drawn = step
+    def next_iteration(self, step: int) -> int | None:
+        return min((each for each in self.iterations if each > step), default=None)
+
+    def on_iteration_end(self, step: int) -> None:
+        self._save(f"iteration-{step:06}.png")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
-        if self.epoch in self.epochs if self.epochs is not None else self.epoch % self.every == 0:
+        if self._is_chosen:
             self._save(f"epoch-{self.epoch:04}.png")
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        if self.epochs is None and self.epoch and not self._is_chosen:  # whatever `every` says
+            self._save(f"epoch-{self.epoch:04}.png")
+
+    @property
+    def _is_chosen(self) -> bool:
+        return self.epoch % self.every == 0 if self.epochs is None else self.epoch in self.epochs
 
     def _save(self, name: str) -> None:
         with runs.replacing(self.directory / name) as temporary:
@@ -119,7 +140,7 @@ class EpochGIF(Samples):
     ) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
         check_at_least_1(every=every, milliseconds=milliseconds, hold=hold)
-        self.path = Path(path)
+        self.path = checked_file(path, ".gif")
         self.every = every
         self.gif = plots.GIF(path, milliseconds=milliseconds, hold=hold)
         self._newest_stays = True
@@ -131,8 +152,8 @@ class EpochGIF(Samples):
         self._newest_stays = self.epoch == 1 or self.epoch % self.every == 0
 
     def get_state(self) -> dict[str, Any]:
-        of_gif = {"grid": [self.rows, self.columns], **self.gif.get_state()}
-        return {**super().get_state(), "newest_stays": self._newest_stays, **of_gif}
+        gif = {"grid": [self.rows, self.columns], **self.gif.get_state()}
+        return {**super().get_state(), "newest_stays": self._newest_stays, **gif}
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
@@ -142,7 +163,7 @@ class EpochGIF(Samples):
 
 
 class ChosenEpochs(Samples):
-    """Sets chosen epochs beside each other in one picture, as the report on GANs and DCGANs in TensorFlow does.
+    """Puts chosen epochs next to each other in one picture, as the report on GANs and DCGANs in TensorFlow does.
 
     The newest epoch stands at the right end, so the picture is right whenever training stops.
 
@@ -152,7 +173,7 @@ class ChosenEpochs(Samples):
         rows, columns, seed: see `Samples`.
 
     Example:
-        >>> watcher = ChosenEpochs("epochs.png", epochs=(1, 10, 50, 100))
+        >>> callback = ChosenEpochs("epochs.png", epochs=(1, 10, 50, 100))
     """
 
     def __init__(
@@ -166,7 +187,7 @@ class ChosenEpochs(Samples):
     ) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
         check_at_least_1(epochs=epochs)
-        self.path = Path(path)
+        self.path = checked_file(path, ".png")
         self.epochs = epochs
         self._chosen: dict[int, Image.Image] = {}
 
@@ -187,7 +208,7 @@ class ChosenEpochs(Samples):
         self._chosen = {int(number): Image.fromarray(each) for number, each in chosen.items()}
 
 
-class LossCurves(EpochCounter):
+class LossCurves(Callback):
     """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch; anew each epoch.
 
     Args:
@@ -199,17 +220,17 @@ class LossCurves(EpochCounter):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path = checked_file(path, ".png")
         self._epochs: list[int] = []
         self._history: dict[str, list[float]] = {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         self._epochs.append(self.epoch)
-        figures = logs or {}
-        for key in {**self._history, **figures}:  # what `Quality` measures every few epochs is NaN in the others
+        metrics = logs or {}
+        for key in {**self._history, **metrics}:  # what `Quality` measures every few epochs is NaN in the others
             curve = self._history.setdefault(key, [])
-            curve += [math.nan] * (len(self._epochs) - 1 - len(curve)) + [float(figures.get(key, math.nan))]
+            curve += [math.nan] * (len(self._epochs) - 1 - len(curve)) + [float(metrics.get(key, math.nan))]
         self._save()
 
     def draw(self) -> Figure:
@@ -237,11 +258,11 @@ class CodeCurves(LossCurves):
         path: of the picture, a PNG.
 
     Example:
-        >>> watcher = CodeCurves("codes.png")
+        >>> callback = CodeCurves("codes.png")
     """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, {**(logs or {}), "iterations": int(self.model.step)})
+        super().on_epoch_end(epoch, {**(logs or {}), "iterations": int(self.model.step.numpy())})
 
     def draw(self) -> Figure:
         guessing = losses.code_loss_of_guessing(self.model.latent_dim, self.model.prior, self.model.code_loss)
@@ -260,12 +281,12 @@ class CodeColumns(Samples):
         seed: which codes.
 
     Example:
-        >>> watcher = CodeColumns("reconstructions.png")
+        >>> callback = CodeColumns("reconstructions.png")
     """
 
     def __init__(self, path: str | Path, *, rows: int = 8, seed: int = 0) -> None:
         super().__init__(rows=rows, columns=1, seed=seed)
-        self.path = Path(path)
+        self.path = checked_file(path, ".png")
 
     def draw(self) -> Image.Image:
         model = self.model

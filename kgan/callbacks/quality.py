@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from kgan import quality, runs
-from kgan.callbacks.base import EpochCounter, check_at_least_1
+from kgan.callbacks.base import check_at_least_1
 from kgan.data import Labelled, from_uint8
+from kgan.training import Callback, FitArguments
 
 LARGE_IS_GOOD = ("classes",)
 SELECTION = 0x5E1EC7  # the stream of the codes that choose the best model: `kgan evaluate` draws from seeds alone
 
 
-class Quality(EpochCounter):
+class Quality(Callback):
     """Measures the cheap part of `kgan.quality` every few epochs, and keeps the best model.
 
     It adds to the epoch's metrics, and so to the history, the table and the curves of the callbacks behind it:
@@ -41,7 +42,7 @@ class Quality(EpochCounter):
             an unknown metric, or one that these data do not have (from `fit`).
 
     Example:
-        >>> watcher = Quality(kgan.data.load_labelled("digits"), every=5, keep_best="best.keras")
+        >>> callback = Quality(kgan.data.load_labelled("digits"), every=5, keep_best="best.keras")
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Quality(EpochCounter):
         self.best: tuple[int, float] | None = None  # epoch and value
         self._real: quality.Features | None = None
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+    def before_fit(self, arguments: FitArguments) -> None:
         if self._real is not None:
             return
         if isinstance(self.features, str):

@@ -1,4 +1,4 @@
-"""The table of a run, and the guard against numbers that are none."""
+"""The table of a run, and the guard against NaN."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from kgan import runs
-from kgan.callbacks.base import EpochCounter, check_finite
+from kgan.callbacks.base import check_finite, checked_file
+from kgan.training import Callback
 
 
-class HistoryCSV(EpochCounter):
+class HistoryCSV(Callback):
     """Writes a line an epoch: its number, the metrics, and its seconds (without those that a crash lost).
 
     Args:
@@ -24,10 +25,10 @@ class HistoryCSV(EpochCounter):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path = checked_file(path, ".csv")
         self._rows: list[dict[str, Any]] = []
-        self._began = 0.0
-        self._elapsed = 0.0  # seconds of an epoch that was begun in another process
+        self._began: float | None = None
+        self._elapsed = 0.0  # seconds of an epoch that another process began
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._began = time.perf_counter() - self._elapsed
@@ -37,8 +38,8 @@ class HistoryCSV(EpochCounter):
         super().on_epoch_end(epoch, logs)
         seconds = round(time.perf_counter() - self._began, 3)
         self._began = time.perf_counter()
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        self._rows.append({"epoch": self.epoch, **figures, "seconds": seconds})
+        metrics = {name: float(value) for name, value in (logs or {}).items()}
+        self._rows.append({"epoch": self.epoch, **metrics, "seconds": seconds})
         self._write()
 
     def _write(self) -> None:
@@ -48,7 +49,8 @@ class HistoryCSV(EpochCounter):
             writer.writerows(self._rows)
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "rows": self._rows, "elapsed": time.perf_counter() - self._began}
+        elapsed = 0.0 if self._began is None else time.perf_counter() - self._began
+        return {**super().get_state(), "rows": self._rows, "elapsed": elapsed}
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
@@ -57,10 +59,10 @@ class HistoryCSV(EpochCounter):
             self._write()
 
 
-class StopOnNaN(EpochCounter):
+class StopOnNaN(Callback):
     """Ends training as soon as a loss is NaN or infinite, or a weight at the end of an epoch.
 
-    Keras' TerminateOnNaN reads only `loss`, which a GAN has not.
+    Keras' TerminateOnNaN reads only `loss`, which a GAN does not have.
 
     Raises:
         FloatingPointError: from `fit`, naming the loss or the weight, the epoch and the step.

@@ -16,7 +16,7 @@ from kgan.cli import compare, draw, evaluate, show, train
 from kgan.cli.console import warn
 
 app = typer.Typer(
-    help="Train GANs that leave pictures behind, and draw samples from them.",
+    help="Train GANs, and draw samples and pictures from them.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

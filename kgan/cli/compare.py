@@ -46,7 +46,7 @@ def compare(
         facts = _facts(entries, models)
         rows, notes = list(_rows(facts)), list(_notes(facts))
         headings = ["", *(each["title"] for each in facts)]
-        # First of all, as it tells the next comparison that the folder may be written to.
+        # First, since the next comparison sees by it that it may write to the folder.
         runs.write_json(out / "compare.json", {"environment": environment, "runs": facts, "notes": notes})
         with runs.replacing(out / "side-by-side.png") as temporary:
             samples.save(temporary)
@@ -134,7 +134,7 @@ def _settings(run: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     return trained.settings(run)
 
 
-# Figures: each entry's as they stand in compare.json
+# Metrics: those of each entry, as in compare.json
 
 
 def _facts(entries: Sequence[Entry], models: Sequence[GAN]) -> list[dict[str, Any]]:
@@ -270,7 +270,7 @@ def _epochs_trained(each: Mapping[str, Any]) -> str:
 
 
 def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """How the figures came about, and which of them do not compare."""
+    """How the metrics were measured, and which of them do not compare."""
     yield (
         "Speed: medians of turns, the runs one after the other; steps as in training, on random images; images a "
         "second from the generator as a compiled function."
@@ -308,7 +308,7 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _differences(facts: Sequence[Any]) -> Callable[[Callable[[Any], str]], str]:
-    """A function that tells the values of something where they differ, and else nothing."""
+    """A function that names the values of something if they differ; otherwise it is empty."""
 
     def of(value: Callable[[Any], str]) -> str:
         values = dict.fromkeys(map(value, facts))
@@ -339,7 +339,7 @@ def _side_by_side(entries: Sequence[Entry], models: Sequence[GAN]) -> Any:
 
 
 def _epochs(entries: Sequence[Entry], out: Path) -> list[str]:
-    """Write the GIF of all runs in step, where they have left pictures of epochs."""
+    """Write the GIF of all runs in step, if they have pictures of epochs."""
     from kgan import plots, runs
 
     series = {entry.caption: _pictures(entry.shown / "samples") for entry in entries}

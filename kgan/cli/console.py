@@ -56,10 +56,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right_aligned:
     console.print(table, soft_wrap=False)
 
 
-def with_spread(figure: Mapping[str, float | None]) -> str:
+def with_spread(metric: Mapping[str, float | None]) -> str:
     """ "19.7 ± 0.3" """
-    spread = figure.get("spread")
-    return number(figure["value"]) + (f" ± {number(spread)}" if spread is not None else "")
+    spread = metric.get("spread")
+    return number(metric["value"]) + (f" ± {number(spread)}" if spread is not None else "")
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -162,7 +162,7 @@ def reconstruct(
         str | None, typer.Option(help="A folder of images, or other data; what the run was trained on unless given.")
     ] = None,
     degrade: Annotated[
-        str | None, typer.Option(metavar="noise|blur|mask", help="Spoil the images first, and see what comes back.")
+        str | None, typer.Option(metavar="noise|blur|mask", help="Damage the images before they are read.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=100, help="Images, one a column.")] = 8,
     refine: Annotated[int, typer.Option(min=0, max=10_000, help="Gradient steps on the codes that were read.")] = 100,

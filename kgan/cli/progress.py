@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-from kgan.callbacks import EpochCounter
+from kgan.callbacks import Callback
 from kgan.cli.console import on_a_terminal
 
 
@@ -24,7 +24,7 @@ def progress_line(epochs: int, steps_per_epoch: int) -> Iterator[ProgressLine]:
         yield ProgressLine(live, epochs, steps_per_epoch)
 
 
-class ProgressLine(EpochCounter):
+class ProgressLine(Callback):
     """Shows epoch, time left and metrics.
 
     Args:
@@ -42,7 +42,7 @@ class ProgressLine(EpochCounter):
         self.epoch_start = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        if step := int(self.model.step):
+        if step := int(self.model.step.numpy()):
             _print(f"resumed after {self.epoch} epochs, at step {step:,}")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -51,7 +51,7 @@ class ProgressLine(EpochCounter):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if not self.live.disable:
             losses = {name: value for name, value in logs.items() if "loss" in name}  # all are over 80 columns
-            completed = self.epoch * self.steps_per_epoch + batch + 1
+            completed = self.epoch * self.steps_per_epoch + min(batch + 1, self.steps_per_epoch)
             self.live.update(self.task, completed=completed, metrics=_as_text(losses))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -44,7 +44,7 @@ class RunRecord:
 
     def begin(self, model: GAN, quality: Sequence[Quality]) -> None:
         """Training begins: from here on the features of the quality callbacks and the first step are known."""
-        if step := int(model.step):
+        if step := int(model.step.numpy()):
             self.resumed.append(step)
         for callback in quality:
             self.content["features"] = callback.features.name

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from kgan import callbacks, runs
-from kgan._backend import keras, tf
+from kgan._backend import keras
 from kgan.cli.plan import Plan
 from kgan.cli.progress import progress_line
 from kgan.cli.record import RunRecord
 from kgan.cli.signals import Stopped, Stopper
-from kgan.doctor import Sick
+from kgan.diagnosis import Sick
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kgan.data import Labelled
+    from kgan.data import Batches, Labelled
     from kgan.gan import GAN
 
 
@@ -65,7 +65,7 @@ class Run:
         self.doctors = [_doctor(real, self.quality, stop_when_sick)] if with_doctor else []
         self.record = RunRecord(plan, facts, self.checkpoint, self.doctors)
 
-    def train(self, dataset: tf.data.Dataset, steps_per_epoch: int, stopper: Stopper) -> Outcome:
+    def train(self, dataset: Batches, steps_per_epoch: int, stopper: Stopper) -> Outcome:
         """Train to the end, to a signal, or to a loss or a finding that ends the run; then save what is good."""
         if not self.plan.record:
             self.record.write("running")  # first of all, so that the run can be resumed whatever happens
@@ -74,14 +74,14 @@ class Run:
         except (FloatingPointError, Sick) as error:
             status, is_good = str(error), False
             with contextlib.suppress(ValueError):  # all checkpoints are damaged
-                is_good = self.checkpoint.restore() and int(self.model.step) > 0
+                is_good = self.checkpoint.restore() and int(self.model.step.numpy()) > 0
         if is_good:
             with runs.replacing(self.plan.directory / "model.keras") as temporary:
                 self.model.save(temporary)
         self.record.write(status)
         return Outcome(status, is_good)
 
-    def _fit(self, dataset: tf.data.Dataset, steps_per_epoch: int, stopper: Stopper) -> str:
+    def _fit(self, dataset: Batches, steps_per_epoch: int, stopper: Stopper) -> str:
         epochs = self.plan.settings["epochs"]
         with progress_line(epochs, steps_per_epoch) as progress:
             each = [*self._callbacks(), progress, stopper]

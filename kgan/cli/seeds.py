@@ -52,14 +52,14 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
             failed.append(number)
     trained = {number: path for number, path in directories(directory).items() if number not in failed}
     if len(trained) > 1:
-        say(f"\nfigures of the last epoch over {len(trained)} seeds; ± is their standard deviation")
+        say(f"\nmetrics of the last epoch over {len(trained)} seeds; ± is their standard deviation")
         from kgan import quality
 
         with one_sentence():
             files = {number: path / "history.csv" for number, path in trained.items()}  # none before the first epoch
             histories = {number: runs.read_history(file) for number, file in files.items() if file.exists()}
             last = {number: _last(quality.current_names(history)) for number, history in histories.items()}
-            table(*_figures(last))
+            table(*_metrics(last))
     if failed:
         raise exit_with(f"not trained to the end: seed {', '.join(map(str, failed))}", 1)
 
@@ -95,18 +95,18 @@ def spread(values: Sequence[float]) -> float | None:
 
 
 def _last(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """The last of each figure: some are not measured in every epoch."""
+    """The last value of each metric: some are not measured in every epoch."""
     measured = {name: [value for value in column if not math.isnan(value)] for name, column in history.items()}
     return {name: column[-1] for name, column in measured.items() if column and name not in ("epoch", "seconds")}
 
 
-def _figures(last: Mapping[int, Mapping[str, float]]) -> tuple[list[str], list[list[str]], list[str]]:
-    """Headings, rows, and which headings stand to the right: a figure a row, and each seed's value in a column."""
+def _metrics(last: Mapping[int, Mapping[str, float]]) -> tuple[list[str], list[list[str]], list[str]]:
+    """Headings, rows, and which headings are aligned right: one row for each metric, one column for each seed."""
     rows = []
-    for name in dict.fromkeys(name for figures in last.values() for name in figures):
-        values = [figures[name] for figures in last.values() if name in figures]
+    for name in dict.fromkeys(name for metrics in last.values() for name in metrics):
+        values = [metrics[name] for metrics in last.values() if name in metrics]
         deviation = spread(values)
         mean = f"{statistics.mean(values):.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
-        rows.append([name, mean, *(f"{figures[name]:.3f}" if name in figures else "" for figures in last.values())])
+        rows.append([name, mean, *(f"{metrics[name]:.3f}" if name in metrics else "" for metrics in last.values())])
     headings = ["", "mean", *(f"seed {number}" for number in last)]
     return headings, rows, headings[1:]

@@ -16,9 +16,8 @@ from kgan.cli.plan import plan_new, plan_resumed
 from kgan.cli.seeds import train_each
 
 if TYPE_CHECKING:
-    from kgan._backend import tf
     from kgan.cli.run import Run
-    from kgan.data import Labelled
+    from kgan.data import Batches, Labelled
 
 
 def train(
@@ -76,15 +75,15 @@ def train(
                 typer.echo(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
                 return
 
-            from kgan.data import batches
+            from kgan.data import Batches
 
             settings = plan.settings
             real, facts = _load_images(settings)
             count, *shape = real.images.shape
             model = recipes.build(plan.recipe, settings, shape)
             step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
-            dataset = batches(real.images, step_size, seed=settings["seed"])
-            steps = settings.get("steps_per_epoch") or count // step_size
+            dataset = Batches(real.images, step_size, seed=settings["seed"])
+            steps = settings.get("steps_per_epoch") or len(dataset)
             if not resume:
                 held.enter_context(runs.lock(plan.directory))
                 runs.check_free(plan.directory)  # another run may have come first
@@ -101,240 +100,9 @@ def train(
 
         from kgan.cli.run import Run
 
-def _real(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
-    """The real images, and what run.json says of them."""
-    from kgan import data, folders
-
-    source, size = settings["data"], settings["image_size"]
-    if path := data.folder(source):
-        if not path.exists():
-            raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
-        folder = folders.load(path, size, crop=settings["crop"], background=settings["background"])
-        facts = {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
-        return data.by_folders(folder), facts
-    real = data.load_labelled(source, split=settings["split"], image_size=size)
-    return real, {"images": real.images.shape}
-
-
-class Plan(NamedTuple):
-    """A run as it is to be trained."""
-
-    recipe: recipes.Recipe
-    settings: dict[str, Any]
-    directory: Path
-    record: dict[str, Any]  # what its run.json says, where it was begun before
-
-    @property
-    def is_done(self) -> bool:
-        """Whether there is nothing left to train."""
-        return self.record.get("status") == "finished" and self.record.get("epochs") == self.settings["epochs"]
-
-
-def _planned_now(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
-    if name not in recipes.RECIPES and Path(name).is_dir():
-        raise ValueError(f"{name} is a folder, not a recipe: kgan train dcgan-folder --data {shlex.quote(name)}")
-    recipe = recipes.get(name)
-    return Plan(recipe, recipes.resolve(recipe, given), out or Path("runs") / name, {})
-
-
-def _planned_before(directory: Path, name: str | None, given: Mapping[str, Any], out: Path | None) -> Plan:
-    """The run in a directory as it was planned; of what is given beside, only the epochs may differ."""
-    from kgan import runs
-
-    runs.sweep(directory)
-    path = directory / "run.json"
-    record = runs.read_json(path)
-    if not isinstance(record.get("recipe"), str) or not isinstance(record.get("settings"), dict):
-        raise ValueError(f"{path} names no recipe, or no settings: the run cannot be gone on with")
-    try:
-        recipe = recipes.get(record["recipe"])
-        planned = recipes.resolve(recipe, record["settings"])
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be gone on with: {error}") from None
-    if out and out.resolve() != directory.resolve():
-        raise ValueError(f"--out is {out}: a run that is resumed stays in {directory}")
-    if name not in (None, recipe.name):
-        raise ValueError(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
-    settings = _findable(recipes.resolve(recipe, {**planned, **given}))
-    for setting, value in planned.items():
-        may_change = setting in ("epochs", "checkpoint_every", "checkpoint_minutes")
-        if settings[setting] != value and not may_change:
-            raise ValueError(
-                f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
-            )
-    trained = any((directory / name).exists() for name in ("history.csv", "model.keras"))
-    if trained and runs.next_number(directory / "checkpoint") == 1:
-        raise ValueError(f"{directory} cannot be gone on with: there is no checkpoint in it. Nothing was changed")
-    if _as(int, record.get("epochs")) > settings["epochs"]:
-        raise ValueError(f"epochs is {settings['epochs']}, but the run in {directory} has {record['epochs']} already")
-    return Plan(recipe, settings, directory, record)
-
-
-def _findable(settings: dict[str, Any]) -> dict[str, Any]:
-    """With the path of a data file or folder in full, so that a run can be resumed from wherever one is."""
-    from kgan.data import is_folder
-
-    is_path = settings["data"].endswith(".npy") or is_folder(settings["data"])
-    return {**settings, "data": str(Path(settings["data"]).absolute())} if is_path else settings
-
-
-def _train(
-    plan: Plan,
-    model: GAN,
-    real: Labelled,
-    dataset: tf.data.Dataset,
-    steps: int,
-    facts: Mapping[str, Any],
-    with_doctor: bool,
-    stop_when_sick: bool,
-) -> None:
-    """Train, save, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
-    from kgan import callbacks, runs
-    from kgan._backend import keras
-    from kgan.diagnosis import Sick
-
-    recipe, settings, directory, before = plan
-    gif, every, epochs = directory / "progress.gif", settings["sample_every"], settings["epochs"]
-    record = {"recipe": recipe.name, "paper": recipe.paper, "model": recipe.model, "settings": _findable(settings)}
-    record |= facts
-    resumed = [step for step in _as(list, before.get("resumed")) if isinstance(step, int)]
-    seconds_before, began, has_begun = _as(float, before.get("seconds")), time.perf_counter(), False
-    checkpoint = callbacks.Checkpoint(
-        directory / "checkpoint",
-        every=settings["checkpoint_every"],
-        minutes=settings["checkpoint_minutes"],
-        resume=True,
-    )
-    with one_sentence():
-        of_quality = _of_quality(settings, real, directory)
-        doctors = [_doctor(real, of_quality, stop_when_sick)] if with_doctor else []
-
-    def write_record(status: str) -> None:
-        end = {"status": status, "epochs": checkpoint.epoch, "seconds": seconds(), "resumed": resumed}
-        end["findings"] = [finding._asdict() for doctor in doctors for finding in doctor.findings]
-        runs.write_json(directory / "run.json", {**record, **end})
-
-    def seconds() -> float:
-        return round(seconds_before + time.perf_counter() - began, 1)
-
-    def begin(logs: Any) -> None:
-        nonlocal has_begun
-        if step := int(model.step):
-            resumed.append(step)
-        for watcher in of_quality:
-            record["features"] = watcher.features.name
-            if watcher.features.note:
-                warn(watcher.features.note)
-        write_record("running")
-        has_begun = True
-
-    watchers = [
-        callbacks.StopOnNaN(),
-        *of_quality,
-        keras.callbacks.LambdaCallback(on_train_begin=begin),  # once features are chosen
-        callbacks.HistoryCSV(directory / "history.csv"),
-        callbacks.SampleGrid(
-            directory / "samples", every=every, iterations=_numbers(settings.get("chosen_iterations"))
-        ),
-        callbacks.EpochGIF(gif, every=every),
-        callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"])),
-        callbacks.LossCurves(directory / "losses.png"),
-        *_of_codes(recipe, directory),
-        *doctors,
-        checkpoint,
-        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: write_record("running")),
-    ]
-
-    def fit() -> str:
-        with _progress(epochs, steps) as progress:
-            each = [*watchers, progress, stopper]
-            try:
-                model.fit(dataset, epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=each)
-            except _Stopped:
-                checkpoint.save()
-                return "interrupted"
-        return "finished"
-
-    with _stop_between_steps() as stopper:
-        try:
-            if not before:
-                write_record("running")  # first of all, so that what follows can be gone on with
-            try:
-                status, is_good = fit(), True
-            except (FloatingPointError, Sick) as error:
-                status, is_good = str(error), False
-                with contextlib.suppress(ValueError):  # all checkpoints are damaged
-                    is_good = checkpoint.restore() and int(model.step) > 0
-            if is_good:
-                with runs.replacing(directory / "model.keras") as temporary:
-                    model.save(temporary)
-            write_record(status)
-        except KeyboardInterrupt:  # a second signal: leave at once; the last checkpoint is whole
-            raise typer.Exit(128 + (stopper.signal or signal.SIGINT)) from None
-        except (ValueError, OSError) as error:
-            if not has_begun:
-                raise exit_with(error, 2) from None
-            if isinstance(error, ValueError):  # no mistake of the user's
-                raise
-            reason = getattr(error, "strerror", None) or error
-            raise exit_with(
-                f"{directory} cannot be written to: {reason}; once it can, {_go_on(directory)}", 1
-            ) from None
-
-    if status not in ("finished", "interrupted"):
-        kept = f"model and checkpoint are of epoch {checkpoint.epoch}, before that" if is_good else "no model is saved"
-        raise exit_with(f"{status}; what was drawn before is in {directory}, {kept}", 1)
-    typer.echo(f"{status} after {checkpoint.epoch} epochs and {_clock(seconds())}; everything is in {directory}")
-    if gif.exists():
-        typer.echo(f"GIF: {gif}")
-    if status == "interrupted":
-        typer.echo(_go_on(directory))
-        raise typer.Exit(128 + stopper.signal)
-
-
-def _of_codes(recipe: recipes.Recipe, directory: Path) -> list[keras.callbacks.Callback]:
-    """What is drawn of a CodeGAN beside the rest."""
-    from kgan import callbacks
-
-    if recipe.model != "CodeGAN":
-        return []
-    return [callbacks.CodeCurves(directory / "codes.png"), callbacks.CodeColumns(directory / "reconstructions.png")]
-
-
-def _of_quality(settings: Mapping[str, Any], real: Labelled, directory: Path) -> list[Quality]:
-    """What measures quality, where it is wished for; before the callbacks that write its figures down."""
-    from kgan import callbacks
-
-    every = settings["quality_every"]
-    return [callbacks.Quality(real, every=every, keep_best=directory / "best.keras")] if every else []
-
-
-def _doctor(real: Labelled, of_quality: Sequence[Quality], stop_when_sick: bool) -> Doctor:
-    """One that speaks on stderr, as nobody closes that early, and knows classes where quality is measured by them."""
-    from kgan import callbacks
-
-    def say(finding: Any) -> None:
-        typer.echo(f"doctor: {finding}", err=True)
-
-    def classify(images: np.ndarray) -> np.ndarray | None:
-        return of_quality[0].features.probabilities(images)  # chosen when training begins
-
-    known = classify if of_quality else None
-    return callbacks.Doctor(real.images, classify=known, say=say, stop_when_sick=stop_when_sick)
-
-
-def _numbers(text: str | None) -> list[int]:
-    """ "1,10" → [1, 10]"""
-    return [int(number) for number in text.split(",")] if text else []
-
-
-def _go_on(directory: Path) -> str:
-    return f"go on with: kgan train --resume {shlex.quote(str(directory))}"
-
-
-def _as(kind: type, value: Any) -> Any:
-    """The value, or where it is of another kind, an empty one: a file may say anything."""
-    return value if isinstance(value, kind) else kind()
+        with one_sentence():
+            run = Run(plan, model, real, facts, with_doctor, stop_when_sick)
+        _train(run, dataset, steps)
 
 
 def _assignments(changes: Sequence[str]) -> dict[str, str]:
@@ -360,7 +128,7 @@ def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]
     return real, {"images": real.images.shape}
 
 
-def _train(run: Run, dataset: tf.data.Dataset, steps_per_epoch: int) -> None:
+def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     """Train, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
     from kgan import runs
     from kgan.cli.signals import stop_between_steps

@@ -33,7 +33,7 @@ def settings(run: Path) -> dict[str, Any]:
 
 
 def labelled(run: Path, source: str | None = None) -> Labelled:
-    """The real images that a run was trained on, or others treated likewise."""
+    """The real images that a run was trained on, or others prepared in the same way."""
     from kgan import data
 
     used = settings(run)

@@ -2,12 +2,13 @@
 
 from kgan.data import folders
 from kgan.data.arrays import Labelled, from_uint8
-from kgan.data.batching import batches
+from kgan.data.batching import Batches, batches
 from kgan.data.degradations import DEGRADATIONS, degrade
 from kgan.data.loading import by_folders, folder, held_out, is_folder, load, load_labelled
 
 __all__ = [
     "DEGRADATIONS",
+    "Batches",
     "Labelled",
     "batches",
     "by_folders",

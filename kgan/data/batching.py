@@ -1,61 +1,127 @@
-"""Batches that are a pure function of (seed, step): a run that is resumed sees the batches it would have seen."""
+"""Shuffled batches, each a pure function of (seed, step)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from kgan._backend import tf
 
 
-def batches(images: np.ndarray | tf.Tensor, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
-    """Shuffled batches without end; the batch of each step is a pure function of (seed, step).
+class Batches:
+    """Real images in shuffled batches without end; the batch of each step is a pure function of (seed, step).
 
-    An epoch is `len(images) // batch_size` batches, which is the `steps_per_epoch` to train with. Counted from step
-    0 it shows no image twice; each has an order of its own and leaves out another remainder.
+    An epoch is `len(images) // batch_size` batches. Each shows no image twice, in an order of its own, a random
+    permutation drawn from (seed, epoch), and leaves out another remainder.
 
     Args:
-        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. A
-            `numpy.memmap` stays on disk.
+        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. What
+            is on disk (`numpy.memmap`, HDF5) stays there.
         batch_size: of every batch.
-        seed: of the order.
+        seed: of the order, 0 or more.
+
+    Raises:
+        ValueError: for a batch larger than the data, or below 1; a seed below 0.
+
+    Example:
+        >>> history = model.fit(Batches(images, 64), epochs=2, verbose=0)
+    """
+
+    def __init__(self, images: Any, batch_size: int, seed: int = 0) -> None:
+        if not 1 <= batch_size <= len(images):
+            raise ValueError(
+                f"a batch of {batch_size} cannot be drawn from {len(images)} images: choose a smaller batch_size"
+            )
+        if seed < 0:
+            raise ValueError(f"seed is {seed}: that of an order of images is 0 or more")
+        self.images = images
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return len(self.images) // self.batch_size
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The rows of each batch of an epoch, (batches, batch_size)."""
+        rows = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
+        return rows[: len(self) * self.batch_size].reshape(len(self), self.batch_size)
+
+    def dataset(self, step: int | Callable[[], int] = 0) -> tf.data.Dataset:
+        """The batches from a step on.
+
+        Args:
+            step: number of the first batch, or a function that gives it as soon as batches are asked for.
+
+        Returns:
+            An endless dataset of float32 batches, (batch_size, …).
+
+        Example:
+            >>> for batch in Batches(images, 64).dataset().take(1):
+            ...     print(batch.shape)
+            (64, 28, 28, 1)
+        """
+        images, shape, dtype = self.images, tuple(self.images.shape[1:]), tf.as_dtype(self.images.dtype)
+        in_memory = isinstance(images, (np.ndarray, tf.Tensor)) and not isinstance(images, np.memmap)
+        if in_memory:
+            images = tf.convert_to_tensor(images)
+
+        def first(_: tf.Tensor) -> tf.Tensor:
+            number = tf.numpy_function(lambda: np.int64(step() if callable(step) else step), [], tf.int64)
+            return tf.ensure_shape(number, ())
+
+        def rows_from(start: tf.Tensor) -> tf.data.Dataset:
+            epochs = tf.data.Dataset.counter(start // len(self))
+            return epochs.flat_map(rows_of).skip(start % len(self))
+
+        def rows_of(epoch: tf.Tensor) -> tf.data.Dataset:
+            rows = tf.numpy_function(lambda number: np.int64(self.order(int(number))), [epoch], tf.int64)
+            return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(rows, (len(self), self.batch_size)))
+
+        def batch(rows: tf.Tensor) -> tf.Tensor:
+            if in_memory:
+                chosen = tf.gather(images, rows)
+            else:
+                chosen = tf.ensure_shape(tf.numpy_function(_read(images), [rows], dtype), (self.batch_size, *shape))
+            scaled = tf.cast(chosen, tf.float32)
+            return scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
+
+        # None of these is for AutoGraph to convert, and it would write temporary files.
+        first, rows_from, rows_of, batch = map(
+            tf.autograph.experimental.do_not_convert, (first, rows_from, rows_of, batch)
+        )
+        rows = tf.data.Dataset.from_tensors(0).map(first).flat_map(rows_from)
+        endless = rows.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        return endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))  # it cannot tell
+
+
+def batches(images: Any, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
+    """The batches of `Batches` as a `tf.data.Dataset`, to be mapped or looked at.
+
+    Give `fit` a `Batches`: it knows how long an epoch is, and is resumed without drawing the batches before.
+
+    Args:
+        images, batch_size, seed: see `Batches`.
         step: number of the first batch.
 
     Returns:
-        An endless dataset of float32 batches, (batch_size, …); its `skip` costs nothing.
+        An endless dataset of float32 batches, (batch_size, …).
 
     Raises:
         ValueError: for a batch larger than the data, or below 1.
 
     Example:
-        >>> steps = len(images) // 64
-        >>> history = model.fit(batches(images, 64), epochs=2, steps_per_epoch=steps, verbose=0)
+        >>> flipped = batches(images, 64).map(lambda batch: batch[:, :, ::-1])
+        >>> history = model.fit(flipped, steps_per_epoch=len(images) // 64, epochs=1, verbose=0)
     """
-    count = len(images)
-    if not 1 <= batch_size <= count:
-        raise ValueError(f"a batch of {batch_size} cannot be drawn from {count} images: choose a smaller batch_size")
-    on_disk = isinstance(images, np.memmap)
-    dtype = tf.as_dtype(images.dtype)
-    shape = images.shape[1:]
-    if not on_disk:
-        images = tf.convert_to_tensor(images)
-    steps_per_epoch = count // batch_size
+    return Batches(images, batch_size, seed).dataset(step)
 
-    def chosen(rows: tf.Tensor) -> tf.Tensor:
-        if not on_disk:
-            return tf.gather(images, rows)
-        read = tf.numpy_function(lambda numbers: np.ascontiguousarray(images[numbers]), [rows], dtype)
-        return tf.ensure_shape(read, (batch_size, *shape))
 
-    @tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it would write a temporary file
-    def batch(step: tf.Tensor) -> tf.Tensor:
-        positions = step % steps_per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
-        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), step // steps_per_epoch)
-        rows = tf.random.experimental.index_shuffle(positions, key, max_index=count - 1)
-        scaled = tf.cast(chosen(rows), tf.float32)
-        return scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
+def _read(images: Any) -> Callable[[np.ndarray], np.ndarray]:
+    def read(rows: np.ndarray) -> np.ndarray:
+        in_file = np.sort(rows)  # HDF5 reads rows in their order alone
+        return np.ascontiguousarray(np.asarray(images[in_file])[np.argsort(np.argsort(rows))])
 
-    dataset = tf.data.Dataset.counter(step).map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-    # For a run that is resumed: the batches of later steps without drawing those before, and what they are drawn from.
-    dataset.skip = lambda count: batches(images, batch_size, seed=seed, step=step + count)
-    dataset.images, dataset.batch_size, dataset.seed = images, batch_size, seed
-    return dataset
+    return read

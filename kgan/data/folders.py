@@ -26,6 +26,8 @@ import numpy as np
 import platformdirs
 from PIL import Image, ImageColor, ImageOps
 
+from kgan.files import replacing
+
 CROPS = ("center", "letterbox", "head")
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # these decoders and no others see a file
 UNREAD = {".tif", ".tiff", ".heic", ".heif", ".avif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw"}
@@ -323,9 +325,8 @@ def _read(
                     unsettled.add(name)
         settled = {name: facts for name, facts in found.items() if name not in unsettled}
         files = {**settled, **dict.fromkeys(unsettled)}  # None: to be looked at again
-        index = cache / f".part-{path.name}.json"
-        index.write_text(json.dumps({"images": path.name, "files": files, "what": what}), encoding="utf-8")
-        os.replace(index, cache / "index.json")
+        with replacing(cache / "index.json") as index:
+            index.write_text(json.dumps({"images": path.name, "files": files, "what": what}), encoding="utf-8")
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -102,7 +102,7 @@ def code_curves(history: Mapping[str, Sequence[float]], iterations: Sequence[int
 
 
 def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray) -> Figure:
-    """The classes of the samples beside those of the data, and each sample above the training image nearest to it.
+    """The classes of the samples next to those of the data, and each sample above the training image nearest to it.
 
     Args:
         report: see `kgan.quality.Quality`.
@@ -122,13 +122,13 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
     axes = figure.subplots(2 if classes else 1, 1, squeeze=False, gridspec_kw=heights)[:, 0]
     if classes:
         places, histogram = np.arange(len(classes["names"])), axes[0]
-        for share, label, side in ((classes["real"], "real images", -0.2), (classes["fake"], "samples", 0.2)):
-            histogram.bar(places + side, share, width=0.4, label=label)
+        for frequency, label, side in ((classes["real"], "real images", -0.2), (classes["fake"], "samples", 0.2)):
+            histogram.bar(places + side, frequency, width=0.4, label=label)
         shown = places[:: -(-len(places) // 20)]  # names of a hundred classes would lie on each other
         histogram.set_xticks(shown, [classes["names"][each] for each in shown], rotation=90 if len(shown) > 10 else 0)
         absent = f", missing: {', '.join(classes['missing'])}" if classes["missing"] else ", none is missing"
         histogram.set_title(f"classes of {report['count']:,} samples{absent[:80]}", fontsize=10)
-        histogram.set_ylabel("share")
+        histogram.set_ylabel("frequency")
         histogram.legend()
     grid = image_grid(np.concatenate([samples, nearest]), len(samples))
     axes[-1].imshow(grid, cmap="gray", vmin=0, vmax=255)
@@ -192,7 +192,7 @@ def dashboard(
     caption: str = "",
     note: str | None = None,
 ) -> Image.Image:
-    """A grid of samples beside the curves of `loss_curves`, in one picture of one size.
+    """A grid of samples next to the curves of `loss_curves`, in one picture of one size.
 
     Args:
         grid: see `image_grid`; it is brought to the height of the curves.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import GifImagePlugin, Image
+
+from kgan.files import replacing
 
 
 class GIF:
@@ -33,9 +34,12 @@ class GIF:
         self.milliseconds = milliseconds
         self.hold = hold
         self._end = 0  # bytes of the file that no further frame will change
+        self._size: tuple[int, int] | None = None  # of the frames
 
     def append(self, frame: Image.Image, *, instead: bool = False) -> None:
         """Add a frame; with `instead`, put it in the place of the last one."""
+        if frame.size != self._size:  # frames of another size never go into one file
+            self._size, self._end = frame.size, 0
         frame = _quantized(frame)
         written = self._written()
         start = written[: self._end] or _gif_header(frame)
@@ -46,11 +50,11 @@ class GIF:
 
     def get_state(self) -> dict[str, Any]:
         """What another process needs to continue: the file so far, and where its last frame begins."""
-        return {"end": self._end, "gif": np.frombuffer(self._written(), np.uint8)}
+        return {"end": self._end, "size": self._size, "gif": np.frombuffer(self._written(), np.uint8)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from the result of `get_state`; the file is again what it was then."""
-        self._end = state["end"]
+        self._end, self._size = state["end"], state["size"] and tuple(state["size"])
         if len(state["gif"]):
             self._write(state["gif"].tobytes())
 
@@ -58,14 +62,8 @@ class GIF:
         return self.path.read_bytes() if self._end and self.path.exists() else b""
 
     def _write(self, content: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".part-{self.path.name}")
-        temporary.unlink(missing_ok=True)
-        try:
+        with replacing(self.path) as temporary:
             temporary.write_bytes(content)
-            os.replace(temporary, self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _quantized(frame: Image.Image) -> Image.Image:

@@ -38,7 +38,7 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
     panels = [captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
     gap = 4 * MARGIN  # a white line
     size = sum(panel.width for panel in panels) + gap * (len(panels) - 1), max(panel.height for panel in panels)
-    mode = panels[0].mode if len({panel.mode for panel in panels}) == 1 else "RGB"  # gray beside colored ones
+    mode = panels[0].mode if len({panel.mode for panel in panels}) == 1 else "RGB"  # gray next to colored ones
     row, left = Image.new(mode, size, "white"), 0
     for panel in panels:
         row.paste(panel, (left, 0))
@@ -79,7 +79,7 @@ def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
 
 
 def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int = 100) -> Iterator[Image.Image]:
-    """The pictures of several runs beside each other, epoch by epoch: frames for a `GIF`, all of one size.
+    """The pictures of several runs next to each other, epoch by epoch: frames for a `GIF`, all of one size.
 
     A run without a picture of an epoch shows the last one before it; before its first picture, its place is white.
 

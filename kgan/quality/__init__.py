@@ -1,4 +1,4 @@
-"""How good, how varied, how new: what losses do not tell, measured, each with what real images get.
+"""How good, how varied, how new: what losses do not show, measured, each next to what real images get.
 
 real = kgan.data.load_labelled("digits")
 model = kgan.load_model("runs/dcgan-digits")

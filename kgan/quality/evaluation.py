@@ -35,7 +35,7 @@ METRICS = {
     "low_confidence": "fraction whose most probable class has less than 90 %",
     "nearest": "median distance to the nearest training image",
     "copies": "fraction nearer to one than 1 % of real images are",
-    "real_vs_fake_accuracy": "how often a fresh classifier tells them from real ones; 0.5 is guessing",
+    "real_vs_fake_accuracy": "how often a fresh classifier is right about real or fake; 0.5 is guessing",
 }
 MOST_RESERVED = 1000  # real images to choose the best model by
 NEAREST_COUNT = 1000  # images whose nearest training image is looked for
@@ -126,9 +126,9 @@ def evaluate(
     Every metric has a real-vs-real baseline: what as many real images get against other real images, the best that can
     be expected. A metric that cannot be computed is left out, and a note says why.
 
-    The real images by which `kgan.callbacks.Quality` chooses the best model are not compared with (see
-    `selection_split`), since they would flatter it. Only the nearest training image, which shows copies, is looked for
-    among all.
+    The real images by which `kgan.callbacks.Quality` chooses the best model are left out of the comparison (see
+    `selection_split`), since they would make it look better than it is. Only the nearest training image, which shows
+    copies, is searched among all.
 
     Args:
         generate: a function (count, seed) → images, float32 in [-1, 1].
@@ -164,7 +164,7 @@ def evaluate(
     if count > len(rest) // 2:
         notes.append(
             f"{count:,} samples were asked for, {len(rest) // 2:,} are taken: half of the {len(rest):,} real images "
-            f"that are left beside the {len(reserved):,} for choosing the best model"
+            f"that are left besides the {len(reserved):,} for choosing the best model"
         )
         count = len(rest) // 2
     progress("features of the real images")

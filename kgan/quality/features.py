@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kgan import runs
 from kgan._backend import keras, tf
 from kgan.data import Labelled, from_uint8
-from kgan.folders import cache_directory
+from kgan.data.folders import cache_directory
+from kgan.files import replacing
 from kgan.quality.metrics import class_frequencies
 
 LARGEST = 32  # pixels: larger images are averaged to this size first
@@ -32,7 +32,7 @@ class Features(NamedTuple):
     Attributes:
         values: (count, units), float32.
         class_frequencies: the fraction of the images in each class, where there are classes.
-        max_probability: the probability of the most probable class of each image, likewise.
+        max_probability: the probability of the most probable class of each image, or None.
     """
 
     values: np.ndarray
@@ -105,7 +105,7 @@ def classifier(labelled: Labelled) -> FeatureExtractor:
         _cache(network, accuracy, file)
     if accuracy < POOR:
         raise ValueError(
-            f"a small classifier is right on only {accuracy:.1%} of held-out images: it cannot tell how good others are"
+            f"a small classifier is right on only {accuracy:.1%} of held-out images: it cannot measure quality"
         )
     *_, last = network.layers
     body = keras.Model(network.inputs, last.input)
@@ -163,7 +163,7 @@ def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -
 
 
 def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
-    """How often a fresh classifier, trained on one half, tells real from fake images of the other half.
+    """How often a fresh classifier, trained on one half, is right about which images of the other half are real.
 
     Args:
         real, fake: images, float32 in [-1, 1], of one shape. As many of each are taken, drawn from all of them, as
@@ -182,7 +182,7 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     """
     count = min(len(real), len(fake), MOST_OF_EACH)
     if count < 20:
-        raise ValueError(f"there are {count} images of each kind: to tell real from fake takes 20")
+        raise ValueError(f"there are {count} images of each kind: to learn which are real takes 20")
     random = np.random.default_rng(seed)
     images = averaged(np.concatenate([each[random.permutation(len(each))[:count]] for each in (real, fake)]))
     labels = np.repeat([0, 1], count)
@@ -272,6 +272,5 @@ def _load_cached(network: keras.Model, file: Path) -> float | None:
 
 def _cache(network: keras.Model, accuracy: float, file: Path) -> None:
     arrays = {f"{number}": value for number, value in enumerate(network.get_weights())}
-    # Where that fails, or another process is at it, the network is trained again next time.
-    with contextlib.suppress(OSError), runs.lock(file.parent), runs.replacing(file) as temporary:
+    with contextlib.suppress(OSError), replacing(file) as temporary:  # or it is trained again next time
         np.savez(temporary, **arrays, accuracy=accuracy)

@@ -38,12 +38,12 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     """
     real, fake = _checked(real, fake, at_least=2)
     difference = real.mean(axis=0) - fake.mean(axis=0)
-    covariance, of_fake = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (real, fake))
+    covariance, fake_covariance = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (real, fake))
     # The trace of (Σ Σ')^½ is that of (√Σ Σ' √Σ)^½, which is symmetric: no complex numbers, no failing iteration.
     values, vectors = np.linalg.eigh(covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    mixed = np.linalg.eigvalsh(root @ of_fake @ root)
-    trace = np.trace(covariance) + np.trace(of_fake) - 2 * np.sqrt(np.maximum(mixed, 0)).sum()
+    mixed = np.linalg.eigvalsh(root @ fake_covariance @ root)
+    trace = np.trace(covariance) + np.trace(fake_covariance) - 2 * np.sqrt(np.maximum(mixed, 0)).sum()
     return float(max(0.0, difference @ difference + trace))
 
 
@@ -140,7 +140,7 @@ def nearest(
 
     Args:
         images, others: (count, …), of one shape.
-        itself: where each image stands among the others, if it does: it is not its own neighbor.
+        itself: the position of each image among the others, if it is one of them: it is not its own neighbor.
 
     Returns:
         Positions in `others`, and distances: the root of the mean squared difference of a value.

@@ -64,12 +64,14 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
     from kgan.gan import GAN
 
     arguments = {name: settings[name] for name in MODEL if name in settings}
+    if noise := arguments.pop("noise", 0):
+        arguments["augment"] = [("instance_noise", noise)]
     if recipe.model == "GAN":
         latent_dim, hidden_units, norm = (arguments.pop(name) for name in ("latent_dim", "hidden_units", "norm"))
         seed = settings["seed"]
         return GAN(
             networks.dense_generator(image_shape, latent_dim, hidden_units, norm=norm, seed=seed),
-            networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed + 1),
+            networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed),
             **arguments,
         )
     kind = {"DCGAN": DCGAN, "CodeGAN": CodeGAN}[recipe.model]

@@ -63,7 +63,7 @@ RECIPES = (
             "stages": Setting(1, "as codegan-mnist"),
             "g_beta_1": Setting(0.4, "as codegan-mnist"),
             "epsilon": Setting(1e-8, "as codegan-mnist"),
-            "weight_decay": Setting(1e-5, "as codegan-mnist, where its reason stands"),
+            "weight_decay": Setting(1e-5, "as codegan-mnist, which gives the reason"),
             **shared.OUTPUT,
             "chosen_iterations": Setting("100,200,2400", "as codegan-mnist: samples after these"),
         },

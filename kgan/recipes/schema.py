@@ -90,7 +90,7 @@ DATA = {
     "data": _FREE,
     "split": _FREE,
     "image_size": _SIZE,
-    "crop": OneOf("kgan.folders", "CROPS"),
+    "crop": OneOf("kgan.data.folders", "CROPS"),
     "background": _FREE,
     "batch_size": _COUNT,
 }
@@ -157,6 +157,8 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
             nearest = difflib.get_close_matches(name, settings, n=1, cutoff=0.5)
             hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(settings)}"
             raise ValueError(f"{recipe.name} has no setting {name!r}: {hint}")
+        if name == "crop" and value == "centre":  # as earlier versions spelled it, also in run.json
+            value = "center"
         settings[name] = _parsed(name, value, type(settings[name]))
         rule = RULES[name]
         if not rule.holds(settings[name]):

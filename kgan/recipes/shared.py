@@ -1,6 +1,6 @@
 """Settings that several recipes start from, with kgan's own reasons.
 
-Nothing here is any paper's print: what a paper prints stands in its own file, in place of the setting here.
+Nothing here is printed by a paper: what a paper prints is in its own file, and replaces the setting here.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def not_printed(settings: Mapping[str, Setting]) -> dict[str, Setting]:
 
 
 FOLDER = {
-    "crop": Setting("centre", "for a folder of images: the central square. letterbox keeps all; head: see dcgan-cats"),
-    "background": Setting("white", "for a folder of images: behind transparent pixels, and beside letterboxes"),
+    "crop": Setting("center", "for a folder of images: the central square. letterbox keeps all; head: see dcgan-cats"),
+    "background": Setting("white", "for a folder of images: behind transparent pixels, and around letterboxed images"),
 }
 BATCH = {"batch_size": Setting(128, "128 is Radford's")}
 _CODES = {

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import filelock
 
-from kgan.runs.files import PARTIAL, read_json
+from kgan.files import PARTIAL
+from kgan.runs.files import read_json
 
 FILES = (
     *("run.json", "history.csv", "samples", "progress.gif", "losses.png", "epochs.png", "model.keras", "checkpoint"),
@@ -81,7 +82,7 @@ def resume_command(directory: str | Path) -> str:
 
 
 def remove_partial_files(directory: str | Path) -> None:
-    """Remove what a killed process left half written in a run directory, which must be locked.
+    """Remove the partial files that a killed process left in a run directory, which must be locked.
 
     Raises:
         ValueError: where one of the run's files or folders is a link that leads elsewhere.

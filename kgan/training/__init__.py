@@ -1,0 +1,29 @@
+"""The engine behind `fit`: what makes training safe, resumable and at home in Keras.
+
+Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In here:
+
+- `model`: what Keras asks of a model with two networks and two optimizers.
+- `engine`: `fit`, from its arguments to the last step; `steps`: how training steps are executed.
+- `inputs`: what is refused before the first step; `datasets`: real images as Keras' `fit` takes them.
+- `hooks`: how a callback talks to the engine.
+- `updates`: how gradients become new weights; `replicas`: what each replica does of a step.
+"""
+
+from kgan.training.hooks import Callback, FitArguments, ResumePoint
+from kgan.training.inputs import check_images, images_of, split
+from kgan.training.model import AdversarialModel
+from kgan.training.replicas import position
+from kgan.training.updates import Updater, statistics_kept
+
+__all__ = [
+    "AdversarialModel",
+    "Callback",
+    "FitArguments",
+    "ResumePoint",
+    "Updater",
+    "check_images",
+    "images_of",
+    "position",
+    "split",
+    "statistics_kept",
+]

@@ -1,0 +1,247 @@
+"""Real images as Keras' `fit` takes them, so that a run can be resumed anywhere: each kind of data has its `Feed`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kgan._backend import keras, tf
+from kgan.data.batching import Batches
+from kgan.training import inputs
+
+
+class Start(NamedTuple):
+    """Where the data begin, as functions, since Keras' BackupAndRestore restores the model after `fit` has begun.
+
+    Attributes:
+        step: the training step of the first batch.
+        batches: how many batches of the data are behind.
+        is_late: whether they are known only once training has begun.
+    """
+
+    step: Callable[[], int]
+    batches: Callable[[], int]
+    is_late: bool = False
+
+
+class Feed(NamedTuple):
+    """Checked data.
+
+    Attributes:
+        open: Start → what Keras' `fit` takes as `x`.
+        batch_size: of what is given as an array.
+        steps_per_epoch: as given, or what the data say; None where Keras counts, and each epoch begins them anew.
+        ends: whether the data end with an epoch by themselves, so that Keras is not told.
+    """
+
+    open: Callable[[Start], Any]
+    batch_size: int | None
+    steps_per_epoch: int | None
+    ends: bool = False
+
+
+def feed(
+    x: Any,
+    shape: tuple[int, ...],
+    *,
+    d_steps: int = 1,
+    batch_size: int | None = None,
+    steps_per_epoch: int | None = None,
+    shuffle: bool = True,
+    seed: int = 0,
+    steps_per_execution: int = 1,
+) -> Feed:
+    """Check data and make them ready.
+
+    Args:
+        x: what `fit` was given.
+        shape: of one image.
+        d_steps: minibatches in a batch.
+        batch_size, steps_per_epoch, shuffle: arguments of `fit`.
+        seed: of the order.
+        steps_per_execution: of the model.
+
+    Raises:
+        ValueError: for anything that cannot be right: see `kgan.training.inputs`.
+    """
+    x = inputs.as_array(x)
+    if not isinstance(x, Batches):
+        inputs.check_source(x)
+    inputs.check_sizes(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+    if inputs.is_array(x):
+        inputs.check_range_is_meant(*inputs.check_images(x, shape))
+        batch_size = batch_size or 32
+        if x.dtype == np.uint8:  # taken as they are; `Batches` would map them
+            x = np.float32(x)
+        inputs.check_divisible(batch_size, d_steps)
+        return (
+            _shuffled(Batches(x, batch_size, seed), steps_per_epoch)
+            if shuffle
+            else _in_order(x, batch_size, d_steps, steps_per_epoch)
+        )
+    if batch_size is not None:
+        raise ValueError(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
+    if isinstance(x, Batches):
+        inputs.check_first_batch(next(iter(x.dataset().take(1))), shape, d_steps)
+        return _shuffled(x, steps_per_epoch)
+    if isinstance(x, tf.data.Dataset):
+        return _of_dataset(x, shape, d_steps, steps_per_epoch, steps_per_execution)
+    if isinstance(x, keras.utils.PyDataset):
+        return _of_py_dataset(x, shape, d_steps, steps_per_epoch, shuffle, seed)
+    if isinstance(x, Iterator):
+        return _of_generator(x, shape, d_steps, steps_per_epoch)
+    inputs.check_first_batch(inputs.first_of(x), shape, d_steps)
+    dataset = of_iterable(x, shape)
+    return Feed(lambda start: _from(dataset, start) if steps_per_epoch else dataset, None, steps_per_epoch)
+
+
+def of_iterable(batches: Iterable[Any], shape: Sequence[int]) -> tf.data.Dataset:
+    """A dataset of what can be iterated over again and again, such as a DataLoader."""
+
+    def images() -> Iterator[np.ndarray]:
+        return (np.asarray(inputs.images_of(batch), np.float32) for batch in batches)
+
+    return tf.data.Dataset.from_generator(images, output_signature=tf.TensorSpec((None, *shape), tf.float32))
+
+
+def of_iterator(batches: Iterable[Any]) -> Iterator[tuple]:
+    """Batches as tuples, as Keras wants them of a generator."""
+    for batch in batches:
+        yield tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+
+
+def _shuffled(batches: Batches, steps_per_epoch: int | None) -> Feed:
+    """By seed and step: they need not be told how many batches are behind."""
+    return Feed(lambda start: batches.dataset(start.step), batches.batch_size, steps_per_epoch or len(batches))
+
+
+def _in_order(images: Any, batch_size: int, d_steps: int, steps_per_epoch: int | None) -> Feed:
+    """An array in its own order, with its last batch, which may be smaller."""
+    inputs.check_divisible(len(images) % batch_size, d_steps)
+    dataset = tf.data.Dataset.from_tensor_slices(np.asarray(images, np.float32)).batch(batch_size)
+    if steps_per_epoch is None:
+        return Feed(lambda start: dataset, batch_size, None)
+    return Feed(lambda start: _from(dataset, start), batch_size, steps_per_epoch)
+
+
+def _of_dataset(
+    dataset: tf.data.Dataset,
+    shape: tuple[int, ...],
+    d_steps: int,
+    steps_per_epoch: int | None,
+    steps_per_execution: int,
+) -> Feed:
+    count = int(dataset.cardinality())
+    if count == tf.data.INFINITE_CARDINALITY and not steps_per_epoch:
+        raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
+    inputs.check_first_batch(inputs.first_of(dataset.take(1)), shape, d_steps)
+    spec = inputs.images_of(dataset.element_spec)
+    if d_steps > 1 and spec.shape[0] is None:
+        raise ValueError(
+            f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last one "
+            "may not: batch with drop_remainder=True"
+        )
+    if steps_per_epoch is None:
+        return Feed(lambda start: dataset, None, None)
+
+    def opened(start: Start) -> tf.data.Dataset:
+        behind = start.batches()
+        if behind and count > 0 and count % steps_per_epoch:
+            raise ValueError(
+                f"a dataset of {count} batches cannot be resumed in epochs of {steps_per_epoch} steps: repeat() it"
+            )
+        # Keras counts whole executions, and would end a finite dataset too early where they do not divide the epoch.
+        return _from(dataset, start) if behind or start.is_late or steps_per_execution > 1 else dataset
+
+    return Feed(opened, None, steps_per_epoch)
+
+
+def _from(dataset: tf.data.Dataset, start: Start) -> tf.data.Dataset:
+    """The dataset over and over, from where it stands after the batches that are behind."""
+    endless = dataset if dataset.cardinality() == tf.data.INFINITE_CARDINALITY else dataset.repeat()
+    if not start.is_late:
+        return endless.skip(start.batches())
+
+    @tf.autograph.experimental.do_not_convert
+    def skipped(_: tf.Tensor) -> tf.data.Dataset:
+        behind = tf.numpy_function(lambda: np.int64(start.batches()), [], tf.int64)
+        return endless.skip(tf.ensure_shape(behind, ()))
+
+    return tf.data.Dataset.from_tensors(0).flat_map(skipped)
+
+
+def _of_py_dataset(
+    x: keras.utils.PyDataset,
+    shape: tuple[int, ...],
+    d_steps: int,
+    steps_per_epoch: int | None,
+    shuffle: bool,
+    seed: int,
+) -> Feed:
+    count = x.num_batches
+    if count == 0:
+        raise ValueError("the dataset gives no batch: its length is 0")
+    if count is None and not steps_per_epoch:
+        raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
+    inputs.check_first_batch(x[0], shape, d_steps)
+    steps = steps_per_epoch or count
+    return Feed(lambda start: Ordered(x, start, steps, shuffle, seed), None, steps, ends=True)
+
+
+class Ordered(keras.utils.PyDataset):
+    """A `PyDataset` whose batches of each epoch are a function of (seed, epoch).
+
+    Keras would shuffle it by Python's global random numbers, and begin it anew in a run that is resumed.
+    """
+
+    def __init__(
+        self, source: keras.utils.PyDataset, start: Start, steps_per_epoch: int, shuffle: bool, seed: int
+    ) -> None:
+        super().__init__(
+            workers=source.workers,
+            use_multiprocessing=source.use_multiprocessing,
+            max_queue_size=source.max_queue_size,
+        )
+        self.source = source
+        self.start = start
+        self.steps_per_epoch = steps_per_epoch
+        self.shuffle = shuffle
+        self.seed = seed
+        self._epochs = -1
+        self._behind = 0  # batches
+
+    def __len__(self) -> int:
+        return self.steps_per_epoch
+
+    def on_epoch_begin(self) -> None:
+        self._behind = self.start.batches() + max(self._epochs, 0) * self.steps_per_epoch
+        self.source.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:  # Keras calls it once before the first epoch as well
+        self._epochs += 1
+        self._behind = (
+            self.start.batches() + self._epochs * self.steps_per_epoch
+        )  # before the next epoch's workers start
+        self.source.on_epoch_end()
+
+    def __getitem__(self, index: int) -> Any:
+        number, count = index + self._behind, self.source.num_batches
+        if count is None:
+            return self.source[number]
+        once, place = divmod(number, count)
+        if self.shuffle:
+            place = int(np.random.default_rng([self.seed, once]).permutation(count)[place])
+        return self.source[place]
+
+
+def _of_generator(batches: Iterator[Any], shape: tuple[int, ...], d_steps: int, steps_per_epoch: int | None) -> Feed:
+    first = inputs.first_of(batches)
+    inputs.check_first_batch(first, shape, d_steps)
+
+    def opened(start: Start) -> Iterator[Any]:
+        yield from of_iterator(itertools.islice(itertools.chain([first], batches), start.batches(), None))
+
+    return Feed(opened, None, steps_per_epoch)

@@ -1,0 +1,110 @@
+"""How a callback talks to the engine: hooks on one base class."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from kgan._backend import keras
+
+
+class FitArguments(NamedTuple):
+    """What `fit` was given, for callbacks.
+
+    Attributes:
+        data: the real images, in whatever form.
+        callbacks: all of this `fit`.
+        epochs: to train until.
+        batch_size, steps_per_epoch, shuffle: as given, or by default.
+    """
+
+    data: Any
+    callbacks: Sequence[keras.callbacks.Callback]
+    epochs: int
+    batch_size: int | None
+    steps_per_epoch: int | None
+    shuffle: bool
+
+
+class ResumePoint(NamedTuple):
+    """Where a run that is resumed begins.
+
+    Attributes:
+        epochs: finished.
+        steps: done of the epoch after them.
+        epochs_since_data_start: since the data were at their beginning.
+        history: of the finished epochs.
+    """
+
+    epochs: int
+    steps: int
+    epochs_since_data_start: int
+    history: keras.callbacks.History
+
+
+class Callback(keras.callbacks.Callback):
+    """A callback with the hooks of kgan's `fit`, and a count of finished epochs in `self.epoch`.
+
+    Epochs are counted from 1, and on where `fit` is called again and Keras starts over. With another model the callback
+    begins anew: it is then as it was before its first.
+
+    Example:
+        >>> class Shout(kgan.callbacks.Callback):
+        ...     def next_iteration(self, step):
+        ...         return 100 if step < 100 else None
+        ...
+        ...     def on_iteration_end(self, step):
+        ...         print(f"{step} steps!")
+        >>> history = model.fit(images, epochs=1, verbose=0, callbacks=[Shout()])
+    """
+
+    holds_checkpoints = False  # whether a checkpoint should wait for better times
+    shows_progress = False  # whether Keras' progress bar, where nobody asked for it, is left out
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+        self._owner: keras.Model | None = None
+        self._fresh: dict[str, Any] = {}
+
+    def set_model(self, model: keras.Model) -> None:
+        if self._owner is None:
+            self._fresh = copy.deepcopy(self.get_state())
+        elif self._owner is not model:
+            self.set_state(copy.deepcopy(self._fresh))
+        self._owner = model
+        super().set_model(model)
+
+    def before_fit(self, arguments: FitArguments) -> None:
+        """Check, and take, what is needed before the first step. `self.model` is set.
+
+        Raises:
+            ValueError: where this callback cannot do its work with this model or these arguments.
+        """
+
+    def resume(self, arguments: FitArguments) -> contextlib.AbstractContextManager[ResumePoint | None]:
+        """A block around all of `fit`, which gives where to resume, or None for a new run."""
+        return contextlib.nullcontext()
+
+    def next_iteration(self, step: int) -> int | None:
+        """The first training step after `step` at whose end `on_iteration_end` is to be called, if there is one.
+
+        It is asked between executions, so that `steps_per_execution` never steps over it.
+        """
+        return None
+
+    def on_iteration_end(self, step: int) -> None:
+        """Called after a step that `next_iteration` named."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = max(self.epoch, epoch) + 1
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this callback, by name: arrays, and whatever JSON can hold."""
+        return {"epoch": self.epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `get_state` gave."""
+        self.epoch = state["epoch"]

@@ -1,0 +1,115 @@
+"""How a network's gradients become new weights, and what a step of the other network must leave alone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from kgan._backend import keras, tf
+from kgan.training import replicas
+
+
+class Updater:
+    """One network's updates: gradients, loss scale, replicas, optimizer.
+
+    Args:
+        network: whose trainable weights are updated.
+        optimizer: see `built_optimizer`.
+    """
+
+    def __init__(self, network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+        self.network = network
+        self.optimizer = optimizer
+
+    def descend(self, tape: tf.GradientTape, loss: tf.Tensor, batch_size: int | tf.Tensor) -> None:
+        """Change the network's weights against the gradient of a loss.
+
+        Args:
+            tape: that watched the loss being computed.
+            loss: a scalar, the mean over this replica's images.
+            batch_size: how many these are.
+        """
+        weights = self.network.trainable_weights
+        if not weights:  # trainable = False
+            return
+        # Scaled like this, the loss need not be scaled within the tape.
+        scale = tf.cast(self.optimizer.scale_loss(replicas.share(batch_size)), loss.dtype)
+        self.optimizer.apply(tape.gradient(loss, weights, output_gradients=scale), weights)
+
+
+def built_optimizer(
+    optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model, name: str
+) -> keras.optimizers.Optimizer:
+    """The optimizer of a network, Adam with learning rate 2e-4 and β1 0.5 unless given.
+
+    It is built at once: an unbuilt optimizer loses its state when a model is loaded, with only a warning. Under
+    mixed_float16 it scales the loss.
+
+    Args:
+        name: what callbacks that log the learning rate call it.
+    """
+    optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
+    inner_optimizer(optimizer).name = name  # or both are called "adam"
+    if network.dtype_policy.name == "mixed_float16" and inner_optimizer(optimizer) is optimizer:
+        if replicas.count() > 1:
+            raise ValueError(
+                "mixed_float16 does not work under a tf.distribute strategy, as Keras' loss scaling does not: "
+                "use mixed_bfloat16"
+            )
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.trainable_weights)
+    return optimizer
+
+
+def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer itself, without the one that scales the loss around it."""
+    return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer
+
+
+class OptimizerPair:
+    """Both optimizers as Keras' own callbacks take them from `model.optimizer`: like a `MultiOptimizer`.
+
+    LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights and TensorBoard act on each of `optimizers`.
+    """
+
+    built = True
+
+    def __init__(self, *updaters: Updater) -> None:
+        self.updaters = updaters
+
+    @property
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        return [inner_optimizer(updater.optimizer) for updater in self.updaters]
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [variable for updater in self.updaters for variable in updater.optimizer.variables]
+
+    @property
+    def iterations(self) -> keras.Variable:
+        """Updates of the last network, the generator: the training steps."""
+        return self.optimizers[-1].iterations
+
+    def finalize(self) -> None:
+        """Where an optimizer keeps a moving average of the weights (use_ema), put it into the network."""
+        for updater in self.updaters:
+            inner_optimizer(updater.optimizer).finalize_variable_values(updater.network.trainable_weights)
+
+
+@contextlib.contextmanager
+def statistics_kept(*networks: keras.Model) -> Iterator[None]:
+    """Within the block these networks train, but keep their moving averages.
+
+    Random layers such as Dropout go on: without that the next step would draw the same mask again.
+    """
+    seeds = [seed for network in networks for seed in random_states(network)]
+    # The values go in, so that a block within a block goes on where the outer one is.
+    with keras.StatelessScope([(seed, seed.value) for seed in seeds]) as scope:
+        yield
+    for seed in seeds:
+        seed.assign(scope.get_current_value(seed))
+
+
+def random_states(network: keras.Model) -> list[keras.Variable]:
+    """The states of a network's random layers: Keras counts them among its variables, and not among its weights."""
+    return [each for each in network.non_trainable_variables if each.name == "seed_generator_state"]
