@@ -34,8 +34,8 @@ class Fails(keras.callbacks.Callback):
         self.epoch = epoch + 1
 
 
-def fit(model, digits, epochs, *watchers):
-    return model.fit(digits, batch_size=32, epochs=epochs, verbose=0, callbacks=list(watchers))
+def fit(model, digits, epochs, *each):
+    return model.fit(digits, batch_size=32, epochs=epochs, verbose=0, callbacks=list(each))
 
 
 # SampleGrid
@@ -45,7 +45,9 @@ def fit(model, digits, epochs, *watchers):
     ("arguments", "expected"),
     [
         ({}, [1, 2, 3, 4, 5]),
-        ({"every": 2}, [2, 4]),
+        ({"every": 2}, [2, 4, 5]),
+        ({"every": 5}, [5]),
+        ({"every": 50}, [5]),
         ({"epochs": (1, 4, 50)}, [1, 4]),
         ({"epochs": ()}, []),
         ({"epochs": 3}, [3]),
@@ -54,6 +56,21 @@ def fit(model, digits, epochs, *watchers):
 def test_sample_grids_of_wished_epochs(arguments, expected, small_dcgan, digits, tmp_path):
     fit(small_dcgan(), digits, 5, callbacks.SampleGrid(tmp_path / "samples", rows=2, columns=2, **arguments))
     assert sorted(path.name for path in tmp_path.glob("samples/*")) == [f"epoch-{n:04}.png" for n in expected]
+
+
+def test_the_last_epoch_is_drawn_whatever_every_says(small_dcgan, digits, tmp_path):
+    """Also where `fit` is called again, and where training is stopped before the epochs are over."""
+    model, callback = small_dcgan(), callbacks.SampleGrid(tmp_path, every=5, rows=2, columns=2)
+
+    class Stops(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 3
+
+    fit(model, digits, 3, callback)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-0003.png"]
+    np.testing.assert_array_equal(grid(tmp_path / "epoch-0003.png"), np.asarray(plots.image_grid(model.generate(4), 2)))
+    fit(model, digits, 9, callback, Stops())  # epochs 4 to 7
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"epoch-{n:04}.png" for n in (3, 5, 7)]
 
 
 def test_sample_grids_show_the_same_codes_each_time(small_dcgan, digits, tmp_path):
@@ -67,8 +84,8 @@ def test_sample_grids_show_the_same_codes_each_time(small_dcgan, digits, tmp_pat
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_sample_grids_of_wished_iterations(steps_per_execution, small_dcgan, digits, tmp_path):
     """4 steps an epoch: executed 4 together they would step over iterations 3 and 6."""
-    watcher = callbacks.SampleGrid(tmp_path, epochs=(), iterations=(3, 4, 6, 100), rows=2, columns=2)
-    fit(small_dcgan(steps_per_execution=steps_per_execution), digits, 2, watcher)
+    callback = callbacks.SampleGrid(tmp_path, epochs=(), iterations=(3, 4, 6, 100), rows=2, columns=2)
+    fit(small_dcgan(steps_per_execution=steps_per_execution), digits, 2, callback)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"iteration-{n:06}.png" for n in (3, 4, 6)]
     straight = small_dcgan()
     straight.fit(digits, batch_size=32, steps_per_epoch=3, epochs=1, verbose=0)
@@ -83,17 +100,17 @@ def test_sample_grids_of_wished_iterations(steps_per_execution, small_dcgan, dig
 @pytest.mark.parametrize(("every", "shown"), [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 3, 6, 7]), (100, [1, 7])])
 def test_gif_has_the_first_and_the_last_epoch_always(every, shown, small_dcgan, digits, tmp_path):
     model = small_dcgan()
-    watchers = callbacks.SampleGrid(tmp_path / "samples"), callbacks.EpochGIF(tmp_path / "a.gif", every=every, rows=8)
-    fit(model, digits, 7, *watchers)
+    each = callbacks.SampleGrid(tmp_path / "samples"), callbacks.EpochGIF(tmp_path / "a.gif", every=every, rows=8)
+    fit(model, digits, 7, *each)
     frames = gif_frames(tmp_path / "a.gif")
     assert [duration for _, duration in frames] == [150] * (len(shown) - 1) + [2500]
     for (frame, _), epoch in zip(frames, shown, strict=True):
         sample = Image.open(tmp_path / "samples" / f"epoch-{epoch:04}.png")
         expected = np.asarray(plots.captioned(sample, f"epoch {epoch}"))  # the number is on the frame
-        assert np.abs(np.int32(frame) - expected).max() <= 19  # half of a step of 8 greys
+        assert np.abs(np.int32(frame) - expected).max() <= 19  # half of a step of 8 grays
 
 
-def test_gif_in_colour(tmp_path):
+def test_gif_in_color(tmp_path):
     images = np.random.default_rng(0).uniform(-1, 1, (8, 8, 8, 3)).astype("float32")
     model = kgan.DCGAN((8, 8, 3), latent_dim=4, filters=2)
     model.compile()
@@ -103,7 +120,7 @@ def test_gif_in_colour(tmp_path):
         gif.seek(1)
         drawn = np.asarray(gif.convert("RGB"), np.int32)
     expected = plots.captioned(plots.image_grid(model.generate(40), 8), "epoch 2")
-    assert np.abs(drawn - np.asarray(expected)).mean() < 12  # 256 colours of its own
+    assert np.abs(drawn - np.asarray(expected)).mean() < 12  # 256 colors of its own
 
 
 # All of them
@@ -134,9 +151,9 @@ def test_interrupted_training_has_its_pictures(error, small_dcgan, digits, tmp_p
 
 
 def test_epochs_count_on_through_several_fits(small_dcgan, digits, tmp_path):
-    model, watchers = small_dcgan(), everything(tmp_path)
+    model, each = small_dcgan(), everything(tmp_path)
     for epochs in (2, 3):
-        fit(model, digits, epochs, *watchers)
+        fit(model, digits, epochs, *each)
     assert len(list(tmp_path.glob("samples/epoch-*.png"))) == 5
     assert len(gif_frames(tmp_path / "progress.gif")) == 5
     with (tmp_path / "history.csv").open() as file:
@@ -145,9 +162,55 @@ def test_epochs_count_on_through_several_fits(small_dcgan, digits, tmp_path):
 
 def test_epochs_start_where_keras_is_told_to(small_dcgan, digits, tmp_path):
     model = small_dcgan()
-    watcher = callbacks.SampleGrid(tmp_path, rows=2, columns=2)
-    model.fit(digits, batch_size=32, initial_epoch=5, epochs=7, verbose=0, callbacks=[watcher])
+    callback = callbacks.SampleGrid(tmp_path, rows=2, columns=2)
+    model.fit(digits, batch_size=32, initial_epoch=5, epochs=7, verbose=0, callbacks=[callback])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0006.png", "epoch-0007.png"]
+
+
+def state_of(directory):
+    """Every file that `everything` writes, without seconds."""
+    with (directory / "history.csv").open() as file:
+        rows = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+    files = [path for path in directory.rglob("*") if path.is_file() and path.name != "history.csv"]
+    return rows, {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+def test_with_another_model_they_begin_anew(small_dcgan, digits, tmp_path):
+    """As in a notebook, where the cell of the model is run again and that of the callbacks is not."""
+    first, second, alone = small_dcgan(seed=1), small_dcgan(), small_dcgan()
+    each = everything(tmp_path / "again")
+    fit(first, digits, 3, *each)
+    for path in (tmp_path / "again" / "samples").iterdir():
+        path.unlink()  # of the first: epoch-0003.png would stay
+    fit(second, digits, 2, *each)
+    fit(alone, digits, 2, *everything(tmp_path / "alone"))
+    assert state_of(tmp_path / "again") == state_of(tmp_path / "alone")
+    assert [callback.epoch for callback in each] == [2] * 5
+    fit(second, digits, 1, *each)  # the same model again: counted on
+    assert [row["epoch"] for row in state_of(tmp_path / "again")[0]] == ["1", "2", "3"]
+
+
+def test_a_gif_never_holds_frames_of_two_sizes(small_dcgan, digits, tmp_path):
+    """Of another model, or of another grid when a run is resumed."""
+    path, large = tmp_path / "a.gif", kgan.DCGAN((32, 32, 1), latent_dim=4, filters=2)
+    large.compile()
+    gif = callbacks.EpochGIF(path, rows=2, columns=2)
+    fit(small_dcgan(), digits, 3, gif)
+    fit(large, digits.repeat(2, 1).repeat(2, 2), 2, gif)
+    assert [frame.shape for frame, _ in gif_frames(path)] == [np.asarray(captioned(large)).shape] * 2
+    checkpoint, model = tmp_path / "checkpoint", small_dcgan()
+    fit(model, digits, 2, callbacks.EpochGIF(path, rows=2, columns=2), callbacks.Checkpoint(checkpoint, resume=True))
+    wide = callbacks.EpochGIF(path, rows=2, columns=5)
+    resumed = small_dcgan()
+    fit(resumed, digits, 4, wide, callbacks.Checkpoint(checkpoint, resume=True))
+    frames = gif_frames(path)
+    expected = plots.captioned(plots.image_grid(resumed.generate(10), 5), "epoch 4")
+    assert [frame.shape for frame, _ in frames] == [np.asarray(expected).shape] * 2
+    assert np.abs(np.int32(frames[-1][0]) - np.asarray(expected)).max() <= 19
+
+
+def captioned(model):
+    return plots.captioned(plots.image_grid(model.generate(4), 2), "epoch 2")
 
 
 def test_history_holds_what_keras_says(small_dcgan, digits, tmp_path):
@@ -160,29 +223,29 @@ def test_history_holds_what_keras_says(small_dcgan, digits, tmp_path):
 
 
 def test_chosen_epochs_stand_beside_each_other(small_dcgan, digits, tmp_path):
-    watchers = (
+    each = (
         callbacks.SampleGrid(tmp_path / "samples", rows=2, columns=2),
         callbacks.ChosenEpochs(tmp_path / "epochs.png", epochs=(1, 2), rows=2, columns=2),
     )
-    fit(small_dcgan(), digits, 4, *watchers)
+    fit(small_dcgan(), digits, 4, *each)
     pictures = [Image.open(tmp_path / "samples" / f"epoch-{epoch:04}.png") for epoch in (1, 2, 4)]
     expected = plots.side_by_side(pictures, ["epoch 1", "epoch 2", "epoch 4"])
     np.testing.assert_array_equal(grid(tmp_path / "epochs.png"), np.asarray(expected))
 
 
 def test_they_draw_nothing_from_the_model_that_changes_training(small_dcgan, digits, tmp_path):
-    watched, alone = small_dcgan(), small_dcgan()
-    fit(watched, digits, 2, *everything(tmp_path))
+    drawn, alone = small_dcgan(), small_dcgan()
+    fit(drawn, digits, 2, *everything(tmp_path))
     fit(alone, digits, 2)
-    for weight, expected in zip(watched.get_weights(), alone.get_weights(), strict=True):
+    for weight, expected in zip(drawn.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 
 
-@pytest.mark.parametrize("how", [lambda watcher: watcher, lambda watcher: [[watcher]]], ids=["alone", "nested"])
+@pytest.mark.parametrize("how", [lambda callback: callback, lambda callback: [[callback]]], ids=["alone", "nested"])
 def test_every_way_to_give_a_callback(how, small_dcgan, digits, tmp_path):
-    watcher = callbacks.SampleGrid(tmp_path, epochs=(), iterations=3, rows=1, columns=1)
+    callback = callbacks.SampleGrid(tmp_path, epochs=(), iterations=3, rows=1, columns=1)
     model = small_dcgan(steps_per_execution=4)
-    model.fit(digits, batch_size=32, verbose=0, callbacks=how(watcher))
+    model.fit(digits, batch_size=32, verbose=0, callbacks=how(callback))
     assert [path.name for path in tmp_path.iterdir()] == ["iteration-000003.png"]
 
 
@@ -195,14 +258,14 @@ def test_a_loss_that_is_nan_ends_training(network, small_dcgan, digits):
 
 
 @pytest.mark.parametrize(
-    ("watcher", "moment"), [(callbacks.StopOnNaN(), "in epoch 2, step 8"), (callbacks.EpochCounter(), "after step 8")]
+    ("callback", "moment"), [(callbacks.StopOnNaN(), "in epoch 2, step 8"), (callbacks.Callback(), "after step 8")]
 )
-def test_a_moving_average_that_is_nan_ends_training_though_no_loss_is(watcher, moment, small_dcgan, digits, tmp_path):
+def test_a_moving_average_that_is_nan_ends_training_though_no_loss_is(callback, moment, small_dcgan, digits, tmp_path):
     """And is not saved, whoever notices."""
     model, checkpoint = small_dcgan(), callbacks.Checkpoint(tmp_path)
     average = next(each for each in model.discriminator.weights if "moving_variance" in each.path)
     with pytest.raises(FloatingPointError, match=f"moving_variance is not finite {moment}"):
-        fit(model, digits, 4, watcher, checkpoint, Plants(average))
+        fit(model, digits, 4, callback, checkpoint, Plants(average))
     assert checkpoint.restore()
     assert (checkpoint.epoch, int(model.step)) == (1, 4)
     assert np.isfinite(average.numpy()).all()
@@ -234,3 +297,53 @@ class Plants(keras.callbacks.Callback):
 def test_they_refuse_what_is_below_1(make, message):
     with pytest.raises(ValueError, match=message + ".*: it is counted from 1"):
         make()
+
+
+# What cannot be right is refused when they are made, or before the first step
+
+
+PICTURES = [callbacks.ChosenEpochs, callbacks.LossCurves, callbacks.CodeCurves, callbacks.CodeColumns]
+SUFFIXES = [(callbacks.EpochGIF, ".gif"), (callbacks.HistoryCSV, ".csv"), *((each, ".png") for each in PICTURES)]
+
+
+@pytest.mark.parametrize(("callback", "suffix"), SUFFIXES)
+def test_a_file_of_another_kind_is_refused(callback, suffix, tmp_path):
+    for name in ("x.mp4", "x", f"x{suffix}.txt", suffix):
+        with pytest.raises(ValueError, match=f"path is .*{name}: the file must end in {suffix}"):
+            callback(tmp_path / name)
+    (tmp_path / f"directory{suffix}").mkdir()
+    for directory in (tmp_path, tmp_path / f"directory{suffix}"):
+        with pytest.raises(ValueError, match=f"{directory} is a directory: name a file that ends in {suffix}"):
+            callback(directory)
+    for path in (f"x{suffix}", tmp_path / f"x{suffix.upper()}"):
+        callback(path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"directory{suffix}"]
+
+
+@pytest.mark.parametrize("callback", [callbacks.SampleGrid, callbacks.Checkpoint])
+def test_a_file_in_place_of_a_directory_is_refused(callback, tmp_path):
+    (tmp_path / "samples").touch()
+    with pytest.raises(ValueError, match="samples is a file: name a directory"):
+        callback(tmp_path / "samples")
+
+
+@pytest.mark.parametrize("shape", [(2,), (8, 8, 2), (8, 8, 4)], ids=str)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda directory: callbacks.SampleGrid(directory / "samples"),
+        lambda directory: callbacks.EpochGIF(directory / "a.gif"),
+        lambda directory: callbacks.ChosenEpochs(directory / "a.png"),
+    ],
+    ids=["SampleGrid", "EpochGIF", "ChosenEpochs"],
+)
+def test_what_is_no_picture_is_refused_before_the_first_step(make, shape, tmp_path):
+    networks = kgan.networks.dense_generator(shape, 4, 8), kgan.networks.dense_discriminator(shape, 8)
+    model = kgan.GAN(*networks)
+    model.compile()
+    callback = make(tmp_path)
+    with pytest.raises(ValueError, match=f"{type(callback).__name__} draws images of 1 or 3 channels") as error:
+        model.fit(np.zeros((32, *shape), "float32") - 1, batch_size=8, verbose=0, callbacks=[callback])
+    assert f"this model makes {shape}" in str(error.value)
+    assert int(model.step) == 0
+    assert not list(tmp_path.iterdir())

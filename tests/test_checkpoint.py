@@ -13,7 +13,7 @@ import pytest
 import kgan
 from kgan import callbacks, runs
 from kgan._backend import keras, tf
-from kgan.data import batches
+from kgan.data import Batches
 
 STEPS = 4  # of an epoch: 128 digits in batches of 32
 
@@ -70,7 +70,7 @@ def checkpoints(stopped, tmp_path):
     return shutil.copytree(stopped, tmp_path / "checkpoint")
 
 
-def watchers(directory, **checkpoint):
+def all_callbacks(directory, **checkpoint):
     return [
         callbacks.HistoryCSV(directory / "history.csv"),
         callbacks.SampleGrid(directory / "samples", every=2, iterations=(3, 10), rows=2, columns=2),
@@ -115,12 +115,12 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, digits_gan, digi
     """In the middle of epochs and at their ends; files and history included."""
     straight, interrupted = tmp_path / "straight", tmp_path / "interrupted"
     model = digits_gan()
-    expected = fit(model, digits, 5, *watchers(straight))
+    expected = fit(model, digits, 5, *all_callbacks(straight))
     for stop in stops:
         with contextlib.suppress(KeyboardInterrupt):
-            fit(digits_gan(), digits, 5, *watchers(interrupted, resume=True, minutes=1e-9), Fails(stop))
+            fit(digits_gan(), digits, 5, *all_callbacks(interrupted, resume=True, minutes=1e-9), Fails(stop))
     resumed = digits_gan()
-    history = fit(resumed, digits, 5, *watchers(interrupted, resume=True))
+    history = fit(resumed, digits, 5, *all_callbacks(interrupted, resume=True))
     assert_same_state(resumed, model)
     assert history.history == expected.history
     assert history.epoch == expected.epoch
@@ -160,7 +160,20 @@ def test_it_is_exact_with_convolutions(policy, small_dcgan, digits, tmp_path):
     assert_same_state(resumed, model)
 
 
-@pytest.mark.parametrize("kind", ["batches", "finite", "finite, steps", "PyDataset", "unshuffled", "unshuffled, steps"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "Batches",
+        "Batches, steps",
+        "repeated",
+        "finite",
+        "finite, steps",
+        "PyDataset",
+        "PyDataset, steps",
+        "unshuffled",
+        "unshuffled, steps",
+    ],
+)
 def test_it_is_exact_with_every_kind_of_data(kind, digits_gan, digits, tmp_path):
     class Pictures(keras.utils.PyDataset):
         def __len__(self):
@@ -171,10 +184,13 @@ def test_it_is_exact_with_every_kind_of_data(kind, digits_gan, digits, tmp_path)
 
     in_order = tf.data.Dataset.from_tensor_slices(digits).batch(32)
     data, arguments = {
-        "batches": (batches(digits, 32, seed=5), {"steps_per_epoch": STEPS}),
+        "Batches": (Batches(digits, 32, seed=5), {}),
+        "Batches, steps": (Batches(digits, 32, seed=5), {"steps_per_epoch": 3}),
+        "repeated": (in_order.repeat(), {"steps_per_epoch": 3}),
         "finite": (in_order, {}),
         "finite, steps": (in_order, {"steps_per_epoch": 2}),
-        "PyDataset": (Pictures(), {"shuffle": False}),
+        "PyDataset": (Pictures(), {}),
+        "PyDataset, steps": (Pictures(), {"steps_per_epoch": 3}),
         "unshuffled": (digits, {"shuffle": False, "batch_size": 32}),
         "unshuffled, steps": (digits, {"shuffle": False, "batch_size": 32, "steps_per_epoch": 2}),
     }[kind]
@@ -182,9 +198,9 @@ def test_it_is_exact_with_every_kind_of_data(kind, digits_gan, digits, tmp_path)
     model = digits_gan()
     model.fit(data, **common)
     for stop in (3, 6):
-        watcher = callbacks.Checkpoint(tmp_path, minutes=1e-9, resume=True)
+        checkpoint = callbacks.Checkpoint(tmp_path, minutes=1e-9, resume=True)
         with contextlib.suppress(KeyboardInterrupt):
-            digits_gan().fit(data, callbacks=[watcher, Fails(stop)], **common)
+            digits_gan().fit(data, callbacks=[checkpoint, Fails(stop)], **common)
     resumed = digits_gan()
     resumed.fit(data, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)], **common)
     assert_same_state(resumed, model)
@@ -206,11 +222,33 @@ def test_it_is_exact_where_several_steps_are_executed_together(digits_gan, digit
     assert resumed.steps_per_execution == 2
 
 
+class Images:
+    """An array of a kind that TensorFlow does not know, such as one on disk."""
+
+    def __init__(self, images):
+        self.images, self.shape, self.dtype = images, images.shape, images.dtype
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, rows):
+        return self.images[rows]
+
+
 def test_the_batches_of_later_steps_come_without_those_before(digits):
-    dataset = batches(digits, 32, seed=3)
-    expected = list(dataset.take(7).as_numpy_iterator())
-    skipped = list(dataset.skip(2).skip(3).take(2).as_numpy_iterator())
-    np.testing.assert_array_equal(skipped, expected[5:])
+    read = []
+
+    class Watched(Images):
+        def __getitem__(self, rows):
+            read.append(rows)
+            return super().__getitem__(rows)
+
+    expected = list(Batches(digits, 32, seed=3).dataset().take(7).as_numpy_iterator())
+    later = Batches(Watched(digits), 32, seed=3).dataset(5).take(2)
+    np.testing.assert_array_equal(list(later.as_numpy_iterator()), expected[5:])
+    order = np.concatenate([Batches(digits, 32, seed=3).order(epoch) for epoch in (0, 1, 2, 3)])
+    assert not {np.sort(rows).tobytes() for rows in order[:5]} & {rows.tobytes() for rows in read}
+    assert {np.sort(rows).tobytes() for rows in order[5:7]} <= {rows.tobytes() for rows in read}
 
 
 # Counting
@@ -231,12 +269,12 @@ def test_more_epochs_go_on(digits_gan, digits, tmp_path):
 
 def test_fit_called_twice_counts_on_in_one_process_and_in_two(small_dcgan, digits, tmp_path):
     both = tmp_path / "one", tmp_path / "two"
-    model, each = small_dcgan(), watchers(both[0], resume=True)
+    model, each = small_dcgan(), all_callbacks(both[0], resume=True)
     fit(model, digits, 2, *each)
     fit(model, digits, 5, *each)
-    fit(small_dcgan(), digits, 2, *watchers(both[1], resume=True))
+    fit(small_dcgan(), digits, 2, *all_callbacks(both[1], resume=True))
     again = small_dcgan()
-    fit(again, digits, 5, *watchers(both[1], resume=True))
+    fit(again, digits, 5, *all_callbacks(both[1], resume=True))
     assert_same_state(again, model)
     assert [row["epoch"] for row in rows_of(both[1])] == ["1", "2", "3", "4", "5"]
     assert rows_of(both[0]) == rows_of(both[1])
@@ -244,10 +282,10 @@ def test_fit_called_twice_counts_on_in_one_process_and_in_two(small_dcgan, digit
 
 
 def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
-    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path)
-    fit(model, digits, 2, watcher)
+    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path)
+    fit(model, digits, 2, checkpoint)
     model.g_optimizer.learning_rate = 1e-5  # what is changed by hand between them stays changed
-    fit(model, digits, 1, watcher)
+    fit(model, digits, 1, checkpoint)
     assert runs.read_checkpoint(tmp_path).state["epochs"] == 3
     resumed = digits_gan()
     fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
@@ -258,32 +296,32 @@ def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
 def test_an_interrupted_fit_before_the_first_epoch_to_be_saved_starts_over(
     stop, straight, digits_gan, digits, tmp_path
 ):
-    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, every=5, resume=True)
+    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, every=5, resume=True)
     with contextlib.suppress(KeyboardInterrupt):
-        fit(model, digits, 3, watcher, Fails(stop))
-    fit(model, digits, 3, watcher)
+        fit(model, digits, 3, checkpoint, Fails(stop))
+    fit(model, digits, 3, checkpoint)
     assert_same_state(model, straight)
 
 
-def test_a_save_by_hand_after_an_interruption_is_gone_on_from(straight, digits_gan, digits, tmp_path):
-    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
+def test_a_save_by_hand_after_an_interruption_is_resumed(straight, digits_gan, digits, tmp_path):
+    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
     with contextlib.suppress(KeyboardInterrupt):
-        fit(model, digits, 3, watcher, Fails(6))
-    watcher.save()
-    fit(model, digits, 3, watcher)
+        fit(model, digits, 3, checkpoint, Fails(6))
+    checkpoint.save()
+    fit(model, digits, 3, checkpoint)
     assert_same_state(model, straight)
 
 
-def test_a_learning_rate_that_a_callback_changes_is_gone_on_with(digits_gan, digits, tmp_path):
+def test_a_learning_rate_that_a_callback_changes_is_kept(digits_gan, digits, tmp_path):
     class Halves(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.g_optimizer.learning_rate = 1e-4
 
-    straight, model, watcher = digits_gan(), digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
+    straight, model, checkpoint = digits_gan(), digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
     fit(straight, digits, 3, Halves())
     with contextlib.suppress(KeyboardInterrupt):
-        fit(model, digits, 3, watcher, Halves(), Fails(10))
-    fit(model, digits, 3, watcher, Halves())
+        fit(model, digits, 3, checkpoint, Halves(), Fails(10))
+    fit(model, digits, 3, checkpoint, Halves())
     assert_same_state(model, straight)
 
 
@@ -292,7 +330,7 @@ def test_what_other_callbacks_add_to_the_logs_is_kept(digits_gan, digits, tmp_pa
         def on_epoch_end(self, epoch, logs=None):
             logs["quality"] = np.float32(3)
 
-    fit(digits_gan(), digits, 2, Adds(), *watchers(tmp_path))
+    fit(digits_gan(), digits, 2, Adds(), *all_callbacks(tmp_path))
     assert [row["quality"] for row in rows_of(tmp_path)] == ["3.0", "3.0"]
     assert runs.read_checkpoint(tmp_path / "checkpoint").state["history"]["quality"] == [3, 3]
 
@@ -306,14 +344,14 @@ def test_restoring_a_model_by_hand(stopped, digits_gan, digits):
     assert not callbacks.Checkpoint(stopped / "nowhere").restore(model)
 
 
-def test_an_interrupted_fit_is_gone_on_with_by_the_same_objects(digits_gan, digits, tmp_path):
+def test_an_interrupted_fit_is_resumed_by_the_same_objects(digits_gan, digits, tmp_path):
     """As in a notebook, where the cell is stopped and run again."""
     straight = digits_gan()
     fit(straight, digits, 3)
-    model, watcher = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
+    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
     with contextlib.suppress(KeyboardInterrupt):
-        fit(model, digits, 3, watcher, Fails(6))
-    fit(model, digits, 3, watcher)
+        fit(model, digits, 3, checkpoint, Fails(6))
+    fit(model, digits, 3, checkpoint)
     assert_same_state(model, straight)
 
 
@@ -330,7 +368,8 @@ def test_how_often(every, minutes, expected, digits_gan, digits, tmp_path, monke
 
 def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits_gan, digits, tmp_path):
     fit(digits_gan(), digits, 2, callbacks.Checkpoint(tmp_path / "c", resume=True))
-    fit(digits_gan(), digits, 3, *watchers(tmp_path / "new")[:-1], callbacks.Checkpoint(tmp_path / "c", resume=True))
+    others = all_callbacks(tmp_path / "new")[:-1]
+    fit(digits_gan(), digits, 3, *others, callbacks.Checkpoint(tmp_path / "c", resume=True))
     assert [row["epoch"] for row in rows_of(tmp_path / "new")] == ["3"]
 
 
@@ -352,10 +391,10 @@ def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits_gan, dig
 def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits_gan, digits):
     before = contents(checkpoints)
     images = digits[: data.get("count", 128)] * (-1 if data.get("negative") else 1)
-    other, watcher = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
+    other, checkpoint = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
     untouched = [variable.numpy() for variable in other.training_state]
-    with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be gone on with: .*{named}.*: only epochs may"):
-        other.fit(images, batch_size=batch_size, epochs=4, verbose=0, callbacks=[watcher])
+    with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be resumed: .*{named}.*: only epochs may"):
+        other.fit(images, batch_size=batch_size, epochs=4, verbose=0, callbacks=[checkpoint])
     assert contents(checkpoints) == before
     for variable, value in zip(other.training_state, untouched, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
@@ -378,32 +417,32 @@ def test_another_optimizer_is_refused(checkpoints, digits_gan, digits):
 
 def test_another_model_is_refused_by_the_same_checkpoint(digits_gan, digits, tmp_path):
     """As in a notebook, where the cell of the model is changed and run again."""
-    watcher = callbacks.Checkpoint(tmp_path, resume=True)
-    fit(digits_gan(), digits, 1, watcher)
+    checkpoint = callbacks.Checkpoint(tmp_path, resume=True)
+    fit(digits_gan(), digits, 1, checkpoint)
     with pytest.raises(ValueError, match="seed is 1, but in the checkpoint 0"):
-        fit(digits_gan(seed=1), digits, 2, watcher)
+        fit(digits_gan(seed=1), digits, 2, checkpoint)
     model = digits_gan()
-    fit(model, digits, 2, watcher)
+    fit(model, digits, 2, checkpoint)
     assert int(model.step) == 8
     with pytest.raises(ValueError, match="the images differ"):
-        fit(model, -digits, 3, watcher)
+        fit(model, -digits, 3, checkpoint)
 
 
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        (lambda digits: batches(digits, 64), "images.batch_size is 64, but in the checkpoint 32"),
-        (lambda digits: batches(digits, 32, seed=6), "images.seed is 6, but in the checkpoint 0"),
-        (lambda digits: batches(-digits, 32), "the images differ from those of the checkpoint"),
+        (lambda digits: Batches(digits, 64), "images.batch_size is 64, but in the checkpoint 32"),
+        (lambda digits: Batches(digits, 32, seed=6), "images.seed is 6, but in the checkpoint 0"),
+        (lambda digits: Batches(-digits, 32), "the images differ from those of the checkpoint"),
         (lambda digits: tf.data.Dataset.from_tensor_slices(digits).batch(32), "images.batches is 4"),
     ],
 )
 def test_another_data_set_is_refused(other, named, digits_gan, digits, tmp_path):
     common = {"steps_per_epoch": 2, "verbose": 0}
-    digits_gan().fit(batches(digits, 32), epochs=1, callbacks=[callbacks.Checkpoint(tmp_path)], **common)
-    watcher = callbacks.Checkpoint(tmp_path, resume=True)
+    digits_gan().fit(Batches(digits, 32), epochs=1, callbacks=[callbacks.Checkpoint(tmp_path)], **common)
+    checkpoint = callbacks.Checkpoint(tmp_path, resume=True)
     with pytest.raises(ValueError, match=named):
-        digits_gan().fit(other(digits), epochs=2, callbacks=[watcher], **common)
+        digits_gan().fit(other(digits), epochs=2, callbacks=[checkpoint], **common)
 
 
 def test_two_checkpoints_in_one_run_are_refused(checkpoints, digits_gan, digits, tmp_path):
@@ -416,21 +455,25 @@ def test_two_checkpoints_in_one_run_are_refused(checkpoints, digits_gan, digits,
 
 def test_fewer_epochs_than_were_begun_are_refused_and_nothing_is_changed(digits_gan, digits, tmp_path):
     with contextlib.suppress(KeyboardInterrupt):
-        fit(digits_gan(), digits, 3, *watchers(tmp_path, minutes=1e-9), Fails(7))
+        fit(digits_gan(), digits, 3, *all_callbacks(tmp_path, minutes=1e-9), Fails(7))
     before = files_of(tmp_path)
     with pytest.raises(ValueError, match="epochs is 1, but the run is in epoch 2 already"):
-        fit(digits_gan(), digits, 1, *watchers(tmp_path, resume=True))
+        fit(digits_gan(), digits, 1, *all_callbacks(tmp_path, resume=True))
     assert files_of(tmp_path) == before
 
 
 def test_a_data_set_that_does_not_fit_its_epochs_is_refused(digits_gan, digits, tmp_path):
     data = tf.data.Dataset.from_tensor_slices(digits).batch(32)
-    with pytest.raises(ValueError, match="a data set of 4 batches cannot be resumed in epochs of 3 steps"):
-        digits_gan().fit(data, steps_per_epoch=3, verbose=0, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)])
+    common = {"steps_per_epoch": 3, "verbose": 0}
+    digits_gan().fit(data, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)], **common)
+    model = digits_gan()
+    with pytest.raises(ValueError, match="a dataset of 4 batches cannot be resumed in epochs of 3 steps: repeat"):
+        model.fit(data, epochs=2, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)], **common)
+    assert int(model.step) == 3
 
 
 def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits_gan, digits):
-    with pytest.raises(FileExistsError, match="holds checkpoints: go on from them with resume=True"):
+    with pytest.raises(FileExistsError, match="holds checkpoints: continue from them with resume=True"):
         fit(digits_gan(), digits, 1, callbacks.Checkpoint(checkpoints))
 
 
@@ -445,6 +488,16 @@ def test_versions_that_differ_are_told(checkpoints, digits_gan, digits, monkeypa
     monkeypatch.setattr(callbacks.checkpoint, "_versions", lambda: {"keras": "9.9"})
     with pytest.warns(UserWarning, match=f"bit for bit: it was made with keras {keras.__version__}"):
         fit(digits_gan(), digits, 3, callbacks.Checkpoint(checkpoints, resume=True))
+
+
+def test_a_checkpoint_of_an_older_kgan_is_refused(checkpoints, digits_gan, digits):
+    for number in (1, 2):
+        saved = runs.read_checkpoint(checkpoints)
+        runs.write_checkpoint(checkpoints, number, saved.arrays, {**saved.state, "format": 1})
+    before = contents(checkpoints)
+    with pytest.raises(ValueError, match="its format is 1, that of another version of kgan, not 2"):
+        fit(digits_gan(), digits, 4, callbacks.Checkpoint(checkpoints, resume=True))
+    assert contents(checkpoints) == before
 
 
 # Damaged
@@ -467,10 +520,10 @@ def flipped(content):
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_the_checkpoint_before_a_damaged_one_is_used(damage, suffix, checkpoints, straight, digits_gan, digits):
     DAMAGES[damage]((checkpoints / "checkpoint-000002").with_suffix(suffix))
-    resumed, watcher = digits_gan(), callbacks.Checkpoint(checkpoints, resume=True)
+    resumed, checkpoint = digits_gan(), callbacks.Checkpoint(checkpoints, resume=True)
     silent = (damage, suffix) == ("deleted", ".json")  # it might never have been finished
     with contextlib.nullcontext() if silent else pytest.warns(UserWarning, match="damaged: checkpoint-000002 .*before"):
-        fit(resumed, digits, 3, watcher)
+        fit(resumed, digits, 3, checkpoint)
     assert_same_state(resumed, straight)
     names = sorted(path.name for path in checkpoints.glob("*.npz"))
     assert names == ["checkpoint-000004.npz", "checkpoint-000005.npz"]

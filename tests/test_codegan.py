@@ -10,6 +10,8 @@ import kgan
 from kgan import callbacks, losses, recipes, runs
 from kgan._backend import keras, tf
 
+NOISE = (("instance_noise", 0.1),)
+
 
 def new_small_codegan(loss="non_saturating", run_eagerly=False, **arguments):
     model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
@@ -57,11 +59,11 @@ def test_with_weight_1_it_regresses_codes_alone(small_codegan, digits):
 def test_its_objectives_by_hand(small_codegan):
     model = small_codegan(code_weight=0.25, code_loss="l1")
     codes = tf.constant([[1.0, 0.0], [0.0, 0.0]])
-    real = kgan.gan.Judgement(tf.zeros((2, 1)), tf.zeros((2, 2)))
-    fake = kgan.gan.Judgement(tf.zeros((2, 1)), tf.constant([[0.0, 3.0], [0.0, 2.0]]))
+    real = kgan.gan.DiscriminatorOutput(tf.zeros((2, 1)), tf.zeros((2, 2)))
+    fake = kgan.gan.DiscriminatorOutput(tf.zeros((2, 1)), tf.constant([[0.0, 3.0], [0.0, 2.0]]))
     # l_code is (1 + 3 + 0 + 2) / 2 = 3; at logits of 0 the adversarial losses are 2 ln 2 and ln 2.
     assert float(model.discriminator_objective(real, fake, codes)) == pytest.approx(0.75 + 0.75 * 2 * np.log(2))
-    assert float(model.generator_objective(fake, codes)) == pytest.approx(0.75 + 0.75 * np.log(2))
+    assert float(model.generator_objective(real, fake, codes)) == pytest.approx(0.75 + 0.75 * np.log(2))
     assert float(model.code_loss_metric.result()) == 3
     assert float(model.adversarial_loss_metric.result()) == pytest.approx(2 * np.log(2))
     assert float(model.real_loss_metric.result()) == pytest.approx(np.log(2))
@@ -80,7 +82,7 @@ def test_the_gradient_of_the_code_loss_reaches_both_networks(small_codegan):
     codes = kgan.latent.sample_codes(4, 8)
     with tf.GradientTape(persistent=True) as tape:
         images = model.generator(codes, training=True)
-        loss = model.code_objective(model.judge(images), codes)
+        loss = model.code_objective(model.discriminate(images), codes)
     for network in (model.generator, model.discriminator):
         found = [tape.gradient(loss, weight.value) for weight in network.trainable_weights]
         assert sum(gradient is not None and float(tf.norm(gradient)) > 0 for gradient in found) >= len(found) - 2
@@ -89,14 +91,15 @@ def test_the_gradient_of_the_code_loss_reaches_both_networks(small_codegan):
 
 @pytest.mark.parametrize("stages", [1, 2])
 def test_a_step_of_one_network_leaves_the_other_alone(stages, small_codegan, digits):
-    model = small_codegan(stages=stages, noise=0.1)
+    model = small_codegan(stages=stages, augment=NOISE)
     fakes = model.draw_fakes(16, draw=0)
     before = values(model.generator.variables)
-    model.discriminator_step(tf.constant(digits[:16]), fakes)
+    real_images = tf.constant(digits[:16])
+    model.discriminator_step(real_images, fakes)
     for path, value in values(model.generator.variables).items():
         np.testing.assert_array_equal(value, before[path])
     before = values(model.discriminator.variables)
-    model.generator_step(fakes)
+    model.generator_step(real_images, fakes)
     for path, value in values(model.discriminator.variables).items():
         np.testing.assert_array_equal(value, before[path])
 
@@ -108,12 +111,12 @@ def test_every_stage_reads_what_was_rebuilt_from_the_one_before(small_codegan):
     for _ in range(3):
         read = model.encode(model.generate(read))
         expected += np.square(codes - read).sum(1).mean() / 3
-    fake = model.judge(model.generator(codes))
+    fake = model.discriminate(model.generator(codes))
     assert float(model.code_objective(fake, codes)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_noise_is_a_function_of_seed_and_step_and_on_all_images(small_codegan, digits):
-    model, images = small_codegan(noise=0.25), tf.constant(digits)
+    model, images = small_codegan(augment=(("instance_noise", 0.25),)), tf.constant(digits)
     (noisy,) = model.minibatches(images)
     np.testing.assert_array_equal(noisy, model.minibatches(images)[0])
     difference = (noisy - images).numpy()
@@ -128,17 +131,17 @@ def test_noise_is_a_function_of_seed_and_step_and_on_all_images(small_codegan, d
     np.testing.assert_array_equal(plain.minibatches(images)[0], images)
 
 
-@pytest.mark.parametrize("arguments", [{"noise": 0.2, "stages": 2}, {"norm": "virtual", "code_loss": "l1"}])
+@pytest.mark.parametrize("arguments", [{"augment": NOISE, "stages": 2}, {"norm": "virtual", "code_loss": "l1"}])
 def test_save_load_and_resume_are_exact(arguments, small_codegan, digits, tmp_path):
     straight = small_codegan(**arguments)
     fit(straight, digits, 2)
     model = small_codegan(**arguments)
-    watchers = [
+    each = [
         callbacks.CodeCurves(tmp_path / "codes.png"),
         callbacks.CodeColumns(tmp_path / "columns.png", rows=2),
         callbacks.Checkpoint(tmp_path / "checkpoint"),
     ]
-    fit(model, digits, callbacks=watchers)
+    fit(model, digits, callbacks=each)
     model.save(tmp_path / "model.keras")
     loaded = runs.load_model(tmp_path / "model.keras")
     assert isinstance(loaded, kgan.CodeGAN)
@@ -156,7 +159,8 @@ def test_save_load_and_resume_are_exact(arguments, small_codegan, digits, tmp_pa
 def test_it_trains_with_every_loss_and_precision(loss, how, small_codegan, digits):
     if how == "mixed_bfloat16":
         keras.config.set_dtype_policy(how)
-    model = small_codegan(loss=loss, run_eagerly=how == "eager", noise=0.1, stages=2, d_steps=1 + (how == "d_steps"))
+    d_steps = 2 if how == "d_steps" else 1
+    model = small_codegan(loss=loss, run_eagerly=how == "eager", augment=NOISE, stages=2, d_steps=d_steps)
     history = fit(model, digits)
     assert np.isfinite([values[-1] for values in history.values()]).all()
     assert model.encode(digits[:3]).dtype == np.float32
@@ -166,7 +170,10 @@ def test_it_trains_with_a_loss_of_ones_own(small_codegan, digits):
     def of_discriminator(real_logits, fake_logits):  # least squares
         return tf.reduce_mean(tf.square(real_logits - 1)) + tf.reduce_mean(tf.square(fake_logits))
 
-    history = fit(small_codegan(loss=(of_discriminator, lambda logits: tf.reduce_mean(tf.square(logits - 1)))), digits)
+    def of_generator(real_logits, fake_logits):
+        return tf.reduce_mean(tf.square(fake_logits - 1))
+
+    history = fit(small_codegan(loss=(of_discriminator, of_generator)), digits)
     expected = 0.012 * history["code_loss"][0] + 0.988 * history["adversarial_loss"][0]
     assert history["d_loss"][0] == pytest.approx(expected, rel=1e-5)
 
@@ -210,8 +217,8 @@ def test_what_is_not_known_does_not_count(small_codegan, digits):
     start = model.encode(spoilt)
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        judge = kgan.gan.Judgement(tf.zeros((4, 1)), tf.constant(start))
-        patch.setattr(model, "judge", lambda images, training: judge)
+        output = kgan.gan.DiscriminatorOutput(tf.zeros((4, 1)), tf.constant(start))
+        patch.setattr(model, "discriminate", lambda images, training: output)
         codes = [model.encode(images, refine=5, known=known) for images in (spoilt, other)]
     np.testing.assert_array_equal(*codes)
     assert np.abs(codes[0] - start).max() > 0.01
@@ -223,7 +230,7 @@ def test_what_is_not_known_does_not_count(small_codegan, digits):
         ({"code_weight": 1.5}, "code_weight is 1.5: it lies between 0 and 1"),
         ({"code_weight": float("nan")}, "code_weight is nan"),
         ({"code_loss": "l3"}, "unknown code_loss 'l3': choose one of l1, l2"),
-        ({"noise": -0.1}, "noise is -0.1: a standard deviation is 0 or more"),
+        ({"augment": (("instance_noise", -0.1),)}, "the strength of an augmentation is -0.1: it is 0 or more"),
         ({"stages": 0}, "stages is 0: a code is read once or more"),
     ],
 )
@@ -234,7 +241,7 @@ def test_bad_arguments(arguments, message, small_codegan):
 
 def test_a_discriminator_without_a_code_head_is_refused():
     class Headless(kgan.CodeGAN):
-        reads_codes = False
+        has_code_head = False
 
     with pytest.raises(ValueError, match=r"output has shape \(None, 1\): a CodeGAN's has two heads, .* \(batch, 8\)\]"):
         Headless((16, 16, 1), latent_dim=8, filters=2)
@@ -246,3 +253,11 @@ def test_a_discriminator_without_a_code_head_is_refused():
 def test_images_of_another_shape_are_refused(small_codegan):
     with pytest.raises(ValueError, match=r"images have shape \(8, 8, 1\): this discriminator takes \(16, 16, 1\)"):
         small_codegan().encode(np.zeros((2, 8, 8, 1)))
+
+
+def test_a_file_of_version_0_1_0_is_read_though_its_noise_has_another_name():
+    config = kgan.CodeGAN((16, 16, 1), 4, 4, augment=[("instance_noise", 0.2)]).get_config()
+    old = {**{name: value for name, value in config.items() if name != "augment"}, "noise": 0.2}
+    assert [tuple(each) for each in kgan.CodeGAN.from_config(old).augment] == [("instance_noise", 0.2)]
+    assert "noise" in old  # the caller's config is left alone
+    assert not kgan.CodeGAN.from_config({**old, "noise": 0.0}).augment

@@ -320,7 +320,7 @@ def test_a_seed_that_diverges_does_not_keep_the_others_from_being_trained(kgan_c
     assert result.exit_code == 1
     assert result.stderr.endswith("kgan: not trained to the end: seed 0\n")
     assert runs.read_json(tmp_path / "both" / "seed-1" / "run.json")["status"] == "finished"
-    assert "figures of the last epoch" not in result.stdout  # of one seed there is no spread
+    assert "metrics of the last epoch" not in result.stdout  # of one seed there is no spread
 
 
 @pytest.mark.parametrize(

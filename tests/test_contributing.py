@@ -32,16 +32,28 @@ def put_in(block, package):
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-@pytest.mark.parametrize("section", ["A new loss", "A new recipe"])
+# What a program of the page must have done.
+EFFECTS = {
+    "A new penalty": 'assert model.history.history["d_penalty"][0] > 0',
+    "A new augmentation": "assert [each[0] for each in model.augmentations] == [kgan.augment.brightness]",
+}
+
+
+@pytest.mark.parametrize("section", ["A new loss", "A new penalty", "A new augmentation", "A new recipe"])
 def test_the_changes_and_commands_of_the_page(section, tmp_path):
+    """A new thing takes one function, at most two, and one line."""
     shutil.copytree(HERE / "kgan", tmp_path / "kgan", ignore=shutil.ignore_patterns("__pycache__"))
     additions = [block for block in blocks(section, "python") if PLACE.match(block)]
     assert additions
     for block in additions:
         put_in(block, tmp_path)
-    (commands,) = blocks(section, "")
-    for command in commands.splitlines():
-        arguments = [sys.executable, "-m", *shlex.split(command)]
+    commands = [["-m", *shlex.split(line)] for block in blocks(section, "") for line in block.splitlines()]
+    if section in EFFECTS:
+        (program,) = (block for block in blocks(section, "python") if not PLACE.match(block))
+        commands.append(["-c", program + EFFECTS[section]])
+    assert commands
+    for command in commands:
+        arguments = [sys.executable, *command]
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         result = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
@@ -52,7 +64,7 @@ def test_the_loss_of_the_page_trains():
     names = {}
     exec(program, names)
     assert float(names["discriminator_loss"](*[names["tf"].zeros((4, 1))] * 2)) == 0.5
-    assert float(names["generator_loss"](names["tf"].zeros((4, 1)))) == 0.5
+    assert float(names["generator_loss"](*[names["tf"].zeros((4, 1))] * 2)) == 0.5
 
 
 def test_the_house_of_the_page_is_the_one_that_stands():

@@ -1,5 +1,8 @@
+import contextlib
+import itertools
 import types
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,11 +199,12 @@ def test_without_a_network(monkeypatch, tmp_path):
 def test_an_epoch_shows_no_image_twice(count, draw, seed):
     batch_size = draw.draw(st.integers(1, count))
     numbers = np.arange(count, dtype="float32")[:, None]
-    steps = count // batch_size
-    first, second = np.split(np.concatenate(take(data.batches(numbers, batch_size, seed=seed), 2 * steps)), 2)
-    for epoch in (first, second):
-        assert len(np.unique(epoch)) == steps * batch_size
+    batches = data.Batches(numbers, batch_size, seed)
+    shown = np.stack(take(batches.dataset(), 3 * len(batches))).reshape(3, -1)
+    for number, epoch in enumerate(shown):
+        assert len(np.unique(epoch)) == count // batch_size * batch_size
         assert np.isin(epoch, numbers).all()
+        np.testing.assert_array_equal(epoch, np.random.default_rng([seed, number]).permutation(count)[: len(epoch)])
 
 
 def test_epochs_and_seeds_have_orders_of_their_own():
@@ -212,6 +216,25 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     assert np.abs(np.corrcoef(first.ravel(), np.arange(100))[0, 1]) < 0.4
 
 
+def test_however_many_epochs_and_seeds_no_order_comes_again():
+    orders = [data.Batches(np.zeros((100, 1)), 100, seed).order(0) for seed in range(400)]
+    orders += [data.Batches(np.zeros((100, 1)), 100).order(epoch) for epoch in range(1, 400)]
+    assert len({order.tobytes() for order in orders}) == 799  # epochs 0 and 256, seeds 0 and 318 among them
+
+
+def test_an_epoch_mixes_as_chance_does():
+    """How many images of a batch have been neighbors in the data, or in the same batch of the epoch before."""
+    batches = data.Batches(np.zeros((1000, 1)), 100, seed=4)
+    each = [batches.order(epoch) for epoch in range(20)]
+    neighbors = np.mean([np.sum(np.diff(np.sort(batch)) == 1) for order in each for batch in order])
+    assert neighbors == pytest.approx(999 * 100 / 1000 * 99 / 999, rel=0.1)
+    together = [
+        len(np.intersect1d(batch, old)) for now, before in itertools.pairwise(each) for batch in now for old in before
+    ]
+    assert np.mean(together) == 10
+    assert np.var(together) == pytest.approx(100 * 0.1 * 0.9 * 900 / 999, rel=0.1)  # hypergeometric
+
+
 def test_can_start_at_any_step():
     numbers = np.arange(50, dtype="float32")[:, None]
     from_the_start = take(data.batches(numbers, 8, seed=3), 20)
@@ -220,11 +243,52 @@ def test_can_start_at_any_step():
         np.testing.assert_array_equal(batches, from_the_start[step : step + 5])
 
 
+def test_a_step_that_is_known_late_is_asked_for_when_batches_are():
+    """Keras' BackupAndRestore says where to resume once `fit` has its dataset."""
+    numbers = np.arange(50, dtype="float32")[:, None]
+    steps = iter([7, 0])
+    batches = data.Batches(numbers, 8, 3)
+    dataset = batches.dataset(lambda: next(steps))
+    np.testing.assert_array_equal(take(dataset, 3), take(batches.dataset(7), 3))
+    np.testing.assert_array_equal(take(dataset, 3), take(batches.dataset(), 3))
+    assert next(steps, None) is None
+
+
+def test_the_batches_have_no_end_and_an_epoch_a_length():
+    batches = data.Batches(np.zeros((50, 1)), 8)
+    assert len(batches) == 6
+    assert batches.dataset().cardinality() == tf.data.INFINITE_CARDINALITY
+    assert batches.dataset().element_spec.shape == (8, 1)
+
+
 def test_uint8_becomes_minus_one_to_one():
     pixels = np.uint8([[0], [51], [255]])
     batch = take(data.batches(pixels, 3), 1)[0]
     assert batch.dtype == np.float32
     np.testing.assert_allclose(np.sort(batch.ravel()), [-1, -0.6, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("kind", ["tensor", "memmap", "hdf5"])
+def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_path):
+    images = np.random.default_rng(0).integers(0, 2, (30, 4, 4, 1)).astype(dtype)
+    with contextlib.ExitStack() as stack:
+        if kind == "memmap":
+            stored = np.memmap(tmp_path / "images.raw", dtype, "w+", shape=images.shape)
+            stored[:] = images
+        elif kind == "hdf5":
+            stored = stack.enter_context(h5py.File(tmp_path / "images.h5", "w")).create_dataset("images", data=images)
+        else:
+            stored = tf.constant(images)
+        batches = take(data.Batches(stored, 7, seed=2).dataset(3), 6)
+    assert batches[0].dtype == np.float32
+    np.testing.assert_array_equal(batches, take(data.Batches(images, 7, seed=2).dataset(3), 6))
+    assert len({batch.tobytes() for batch in batches}) == 6
+
+
+def test_a_seed_below_0():
+    with pytest.raises(ValueError, match="seed is -1: that of an order of images is 0 or more"):
+        data.Batches(np.zeros((10, 1)), 2, -1)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 11])

@@ -134,7 +134,7 @@ def test_the_sentence_gives_the_numbers_of_the_newest_epoch():
     assert finding.sentence == f"The discriminator has won: {expected}"
 
 
-def test_a_discriminator_that_is_sure_under_label_smoothing_has_won():
+def test_a_discriminator_that_is_certain_under_label_smoothing_has_won():
     """It is asked for 0.9 of real images."""
     smoothed = epochs(*[{"d_real": 0.9, "d_fake": 0.001}] * 3)
     assert [each.disease for each in findings(smoothed)] == ["discriminator won"]
@@ -205,10 +205,10 @@ def code_gan():
 @pytest.mark.parametrize("kind", ["dcgan", "dropout", "codes"])
 def test_training_is_bit_for_bit_the_same_with_it(kind, small_dcgan, dropout_gan, digits):
     make = {"dcgan": small_dcgan, "dropout": dropout_gan, "codes": code_gan}[kind]
-    without, watched = make(), make()
+    without, examined = make(), make()
     plain = fit(without, digits, 2)
-    history = fit(watched, digits, 2, callbacks.Doctor(digits))
-    assert_same(state(watched), state(without))
+    history = fit(examined, digits, 2, callbacks.Doctor(digits))
+    assert_same(state(examined), state(without))
     assert history.history == plain.history
 
 
@@ -217,14 +217,14 @@ def test_its_gradient_is_that_of_the_generators_step(loss, small_dcgan, digits):
     """By the change of weights in a step of gradient descent at rate 1, on the codes that the doctor looks at."""
     model = small_dcgan()
     model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(1.0), loss=loss)
-    watcher = callbacks.Doctor(digits)
-    fit(model, digits, 1, watcher)  # the generator learns, so that gradients are not those of the beginning
+    doctor = callbacks.Doctor(digits)
+    fit(model, digits, 1, doctor)  # the generator learns, so that gradients are not those of the beginning
     before = [weight.numpy() for weight in model.generator.trainable_weights]
-    record = watcher.measure({})
-    codes = model.sample_codes(len(watcher.real_images))[:32]
+    record = doctor.measure({})
+    codes = model.sample_codes(len(doctor.real_images))[:32]
     with tf.GradientTape() as tape:
         images = model.generator(codes, training=True)
-    model.generator_step(kgan.gan.Fakes(codes, images, tape))
+    model.generator_step(tf.constant(digits[:32]), kgan.gan.Fakes(codes, images, tape))
     change = [old - new.numpy() for old, new in zip(before, model.generator.trainable_weights, strict=True)]
     norm = np.sqrt(sum(np.sum(np.square(each)) for each in change))
     np.testing.assert_allclose(record.gradient_norm, norm, rtol=1e-3)
@@ -232,15 +232,16 @@ def test_its_gradient_is_that_of_the_generators_step(loss, small_dcgan, digits):
 
 
 def test_the_fakes_of_a_codegan_are_judged_with_its_noise(digits):
-    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4, noise=0.5)
+    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4, augment=[("instance_noise", 0.5)])
     model.compile()
-    watcher = callbacks.Doctor(digits)
-    fit(model, digits, 1, watcher)
-    d_fake_eval = watcher.measure({}).d_fake_eval
+    doctor = callbacks.Doctor(digits)
+    fit(model, digits, 1, doctor)
+    d_fake_eval = doctor.measure({}).d_fake_eval
     with keras.StatelessScope():
         images = model.generator(model.sample_codes(128)[:32], training=True)
         with_noise, without = (
-            np.mean(tf.sigmoid(model.judge(each).logits)) for each in (model.noisy(images, 1), images)
+            np.mean(tf.sigmoid(model.discriminate(each).logits))
+            for each in (model.augmented(images, kgan.gan.FAKE_IMAGES, 1), images)
         )
     assert d_fake_eval == pytest.approx(with_noise, rel=1e-3)
     assert d_fake_eval != pytest.approx(without, rel=1e-3)
@@ -253,10 +254,10 @@ def test_its_figures_of_images_are_those_of_a_hand(digits):
     model = kgan.GAN(generator, discriminator)
     model.compile()
     real = np.float32([[-1, -1], [-1, -1], [1, 1], [1, 0]]).reshape(4, 1, 2, 1)
-    watcher = callbacks.Doctor(real, classify=lambda images: np.eye(2)[np.int64(images[:, 0, 0, 0] > 0)])
-    watcher.set_model(model)
-    watcher.on_train_begin()
-    record = watcher.measure({"d_loss": 1.0})
+    doctor = callbacks.Doctor(real, classify=lambda images: np.eye(2)[np.int64(images[:, 0, 0, 0] > 0)])
+    doctor.set_model(model)
+    doctor.before_fit(None)
+    record = doctor.measure({"d_loss": 1.0})
     root = np.sqrt(0.5)
     np.testing.assert_allclose(record.real_diversity, np.sqrt((0 + 4 + 2.5 + 4 + 2.5 + 0.5) / 6))
     np.testing.assert_allclose(record.real_nearest, (0 + 0 + root + root) / 4)
@@ -265,7 +266,7 @@ def test_its_figures_of_images_are_those_of_a_hand(digits):
     assert record.real_class_frequencies == [0.5, 0.5]
     assert sum(record.class_frequencies) == 1
     assert record.moved is None
-    assert watcher.measure({}).moved == 0
+    assert doctor.measure({}).moved == 0
     assert (record.d_loss, record.minibatches) == (1.0, 0)
 
 
@@ -278,11 +279,11 @@ def test_uint8_images_and_few_of_them(small_dcgan, digits):
 
 
 def test_vectors(vector_gan, vectors):
-    model, watcher = vector_gan(), callbacks.Doctor(vectors)
+    model, doctor = vector_gan(), callbacks.Doctor(vectors)
     model.compile()
-    fit(model, vectors, 2, watcher)
-    assert watcher.records[1].moved > 0
-    assert watcher.records[1].unsaturated_fraction is None
+    fit(model, vectors, 2, doctor)
+    assert doctor.records[1].moved > 0
+    assert doctor.records[1].unsaturated_fraction is None
 
 
 def test_float16_does_not_lose_its_gradients(small_dcgan, digits):
@@ -291,20 +292,20 @@ def test_float16_does_not_lose_its_gradients(small_dcgan, digits):
     keras.config.set_dtype_policy("float32")
     norms = []
     for model in (half, small_dcgan()):
-        watcher = callbacks.Doctor(digits)
-        watcher.set_model(model)
-        watcher.on_train_begin()
-        norms.append(watcher.measure({}).gradient_norm)
+        doctor = callbacks.Doctor(digits)
+        doctor.set_model(model)
+        doctor.before_fit(None)
+        norms.append(doctor.measure({}).gradient_norm)
     np.testing.assert_allclose(*norms, rtol=0.05)
 
 
 def test_images_that_are_no_numbers_are_told_of_and_not_measured(small_dcgan, digits):
-    model, watcher = small_dcgan(), callbacks.Doctor(digits, say=None)
+    model, doctor = small_dcgan(), callbacks.Doctor(digits, say=None)
     weight = model.generator.trainable_weights[0]
     weight.assign(weight * np.nan)
-    fit(model, digits, 2, watcher)
-    assert [finding.disease for finding in watcher.findings] == ["not a number"]
-    assert watcher.records[1].nearest is None
+    fit(model, digits, 2, doctor)
+    assert [finding.disease for finding in doctor.findings] == ["not a number"]
+    assert doctor.records[1].nearest is None
 
 
 # In a run
@@ -319,11 +320,11 @@ def won(monkeypatch, disease="discriminator won", after=2):
 def test_it_says_what_it_finds_once(small_dcgan, digits, monkeypatch):
     won(monkeypatch)
     said = []
-    watcher = callbacks.Doctor(digits, say=said.append)
-    fit(small_dcgan(), digits, 8, watcher)
+    doctor = callbacks.Doctor(digits, say=said.append)
+    fit(small_dcgan(), digits, 8, doctor)
     expected = diagnosis.Finding("discriminator won", 5, 3, "There are 5", "Rest", "a test")
-    assert watcher.findings == said == [expected]
-    assert [record.epoch for record in watcher.records] == list(range(1, 9))
+    assert doctor.findings == said == [expected]
+    assert [record.epoch for record in doctor.records] == list(range(1, 9))
 
 
 def test_a_resumed_run_finds_the_same(small_dcgan, digits, tmp_path, monkeypatch):

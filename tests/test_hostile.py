@@ -165,9 +165,9 @@ def test_links_that_lead_out_of_a_run_are_not_followed(name, run, tmp_path, with
 
 def test_half_written_files_that_are_links_are_not_written_through(tmp_path):
     (tmp_path / "precious").write_text("precious")
-    (tmp_path / ".part-a.json").symlink_to(tmp_path / "precious")
+    (tmp_path / f".part-{os.getpid()}-a.json").symlink_to(tmp_path / "precious")
     runs.write_json(tmp_path / "a.json", {})
-    (tmp_path / ".part-a.gif").symlink_to(tmp_path / "precious")
+    (tmp_path / f".part-{os.getpid()}-a.gif").symlink_to(tmp_path / "precious")
     kgan.plots.GIF(tmp_path / "a.gif").append(kgan.plots.image_grid(np.zeros((1, 8, 8, 1))))
     assert (tmp_path / "precious").read_text() == "precious"
     assert not (tmp_path / "a.json").is_symlink()
@@ -290,7 +290,7 @@ def test_a_checkpoint_that_unpacks_to_terabytes(tmp_path):
 def test_the_example_of_a_checkpoint_in_use_is_not_hostile(run, without_training):
     """What all of these tests lean on: the same directory, unchanged, is resumed."""
     assert resume(run[0]) == 14
-    assert callbacks.FORMAT == 1
+    assert callbacks.FORMAT == 2
 
 
 def test_a_refused_model_leaves_nothing_behind_for_the_next_training(tmp_path, digits):

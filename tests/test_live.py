@@ -35,10 +35,8 @@ def shown(monkeypatch):
     return messages
 
 
-class Says(keras.callbacks.Callback):
-    """A doctor, of a kind."""
-
-    findings = ()
+class Says(callbacks.Doctor):
+    """A doctor that finds the same every time."""
 
     def on_epoch_end(self, epoch, logs=None):
         self.findings = [*self.findings, f"epoch {epoch + 1}: a cold"]
@@ -84,8 +82,8 @@ def test_every_model_is_shown_from_before_the_first_epoch_to_the_last(name, digi
     else:
         model = getattr(kgan, name)((16, 16, 1), latent_dim=8, filters=4)
     model.compile()
-    watcher = callbacks.LivePlot(rows=2, columns=3, seed=5)
-    history = model.fit(digits, batch_size=64, epochs=2, callbacks=[watcher]).history
+    plot = callbacks.LivePlot(rows=2, columns=3, seed=5)
+    history = model.fit(digits, batch_size=64, epochs=2, callbacks=[plot]).history
     assert [how for how, _, _ in shown] == ["new", "again", "again"]
     assert capfd.readouterr().out == ""  # no progress bar
     grid = plots.image_grid(model.generate(6, seed=5), columns=3)
@@ -107,38 +105,45 @@ def test_the_doctor_stands_below_wherever_it_stands_in_the_list(first, small_dcg
     monkeypatch.setattr(
         plots, "dashboard", lambda *all, note, **more: notes.append(note) or drawn(*all, note=note, **more)
     )
-    watchers = [Says(), callbacks.LivePlot()]
-    small_dcgan().fit(digits, epochs=2, callbacks=watchers if first else watchers[::-1])
+    each = [Says(digits, say=None), callbacks.LivePlot()]
+    small_dcgan().fit(digits, epochs=2, callbacks=each if first else each[::-1])
     assert notes == ["The doctor finds nothing wrong.", "epoch 1: a cold", "epoch 1: a cold"]  # that found first
 
 
 def test_a_second_fit_counts_on_in_a_display_of_its_own(small_dcgan, digits, shown):
-    model, watcher = small_dcgan(), callbacks.LivePlot()
-    histories = [model.fit(digits, epochs=epochs, callbacks=[watcher]).history for epochs in (1, 2)]
+    model, plot = small_dcgan(), callbacks.LivePlot()
+    histories = [model.fit(digits, epochs=epochs, callbacks=[plot]).history for epochs in (1, 2)]
     assert [how for how, _, _ in shown] == ["new", "again", "new", "again", "again"]
     assert len({display for _, display, _ in shown}) == 2
-    rows = watcher.get_state()["rows"]
+    rows = plot.get_state()["rows"]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert [row["d_loss"] for row in rows] == histories[0]["d_loss"] + histories[1]["d_loss"]
+
+
+def test_with_another_model_it_begins_anew(small_dcgan, digits, shown):
+    plot = callbacks.LivePlot()
+    small_dcgan(seed=1).fit(digits, epochs=2, callbacks=[plot])
+    history = small_dcgan().fit(digits, epochs=1, callbacks=[plot]).history
+    assert plot.get_state()["rows"] == [{"epoch": 1, **{name: values[0] for name, values in history.items()}}]
 
 
 def test_a_resumed_run_shows_the_curves_of_the_whole(small_dcgan, digits, shown, tmp_path):
     whole = small_dcgan().fit(digits, epochs=3, verbose=0).history
     for epochs in (2, 3):
-        watcher = callbacks.LivePlot()
+        plot = callbacks.LivePlot()
         checkpoint = callbacks.Checkpoint(tmp_path, resume=True)
-        small_dcgan().fit(digits, epochs=epochs, callbacks=[watcher, checkpoint])
-    rows = watcher.get_state()["rows"]
+        small_dcgan().fit(digits, epochs=epochs, callbacks=[plot, checkpoint])
+    rows = plot.get_state()["rows"]
     assert rows == [{"epoch": n + 1, **{key: values[n] for key, values in whole.items()}} for n in range(3)]
 
 
 def test_it_changes_nothing_in_training(small_dcgan, digits, shown, monkeypatch):
     monkeypatch.setattr(live, "PATIENCE", 0)  # drawn after each step as well
-    watched, alone = small_dcgan(), small_dcgan()
-    watched.fit(digits, epochs=2, callbacks=[callbacks.LivePlot()])
+    shown_model, alone = small_dcgan(), small_dcgan()
+    shown_model.fit(digits, epochs=2, callbacks=[callbacks.LivePlot()])
     alone.fit(digits, epochs=2, verbose=0)
     assert len(shown) > 8
-    for weight, expected in zip(watched.get_weights(), alone.get_weights(), strict=True):
+    for weight, expected in zip(shown_model.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 
 
@@ -148,7 +153,7 @@ def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkey
     monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(live, "SHARE", 0.1)
     monkeypatch.setattr(live, "PATIENCE", 5)
-    watcher, drawn = callbacks.LivePlot(), []
+    plot, drawn = callbacks.LivePlot(), []
 
     def picture(caption):
         now[0] += 2
@@ -159,8 +164,8 @@ def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkey
         def on_train_batch_begin(self, batch, logs=None):
             now[0] += 1
 
-    watcher.picture = picture
-    small_dcgan().fit(digits, epochs=12, callbacks=[Clock(), watcher])  # of 4 steps
+    plot.picture = picture
+    small_dcgan().fit(digits, epochs=12, callbacks=[Clock(), plot])  # of 4 steps
     assert drawn == [
         "before the first epoch",
         "epoch 6, step 1 of 4",
@@ -172,15 +177,15 @@ def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkey
 def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
     now, captions = [0.0], []
     monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    watcher = callbacks.LivePlot()
-    watcher.picture = lambda caption: captions.append(caption) or Image.new("RGB", (8, 8))
+    plot = callbacks.LivePlot()
+    plot.picture = lambda caption: captions.append(caption) or Image.new("RGB", (8, 8))
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             now[0] += 1.5
             self.model.stop_training = epoch == 2
 
-    small_dcgan().fit(digits, epochs=4, callbacks=[Clock(), watcher])
+    small_dcgan().fit(digits, epochs=4, callbacks=[Clock(), plot])
     assert captions == [
         "before the first epoch",
         "epoch 1 of 4: 1.5 s each, 4 s to go",
@@ -194,6 +199,6 @@ def test_one_sentence_outside_a_notebook(without, small_dcgan, digits, monkeypat
     if without:
         monkeypatch.setitem(sys.modules, "IPython", None)
     model = small_dcgan()
-    with pytest.raises(RuntimeError, match=r"^LivePlot draws in a notebook, and this is none: EpochGIF and"):
+    with pytest.raises(RuntimeError, match=r"^LivePlot draws in a notebook, and this is not one: EpochGIF and"):
         model.fit(digits, verbose=0, callbacks=[callbacks.LivePlot()])
     assert int(model.step) == 0

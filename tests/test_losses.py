@@ -1,4 +1,4 @@
-import functools
+import inspect
 import math
 
 import numpy as np
@@ -17,16 +17,16 @@ logits = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=8).map(lamb
 
 def test_at_zero_logits_the_discriminator_guesses():
     assert float(losses.discriminator_loss(ZERO, ZERO)) == pytest.approx(2 * math.log(2), rel=1e-6)
-    assert float(losses.non_saturating(ZERO)) == pytest.approx(math.log(2), rel=1e-6)
-    assert float(losses.minimax(ZERO)) == pytest.approx(-math.log(2), rel=1e-6)
+    assert float(losses.non_saturating(ZERO, ZERO)) == pytest.approx(math.log(2), rel=1e-6)
+    assert float(losses.minimax(ZERO, ZERO)) == pytest.approx(-math.log(2), rel=1e-6)
 
 
 def test_hand_worked_numbers():
     # D(x) = 3/4 and D(G(z)) = 1/4: -ln 3/4 - ln 3/4
     assert float(losses.discriminator_loss(THREE_QUARTERS, -THREE_QUARTERS)) == pytest.approx(2 * math.log(4 / 3))
     # D(G(z)) = 1/4: -ln 1/4 and ln 3/4
-    assert float(losses.non_saturating(-THREE_QUARTERS)) == pytest.approx(math.log(4))
-    assert float(losses.minimax(-THREE_QUARTERS)) == pytest.approx(math.log(3 / 4))
+    assert float(losses.non_saturating(THREE_QUARTERS, -THREE_QUARTERS)) == pytest.approx(math.log(4))
+    assert float(losses.minimax(THREE_QUARTERS, -THREE_QUARTERS)) == pytest.approx(math.log(3 / 4))
 
 
 def test_label_smoothing_is_one_sided():
@@ -40,24 +40,44 @@ def test_losses_are_the_papers_formulas(real_logits, fake_logits):
     d_real, d_fake = (1 / (1 + np.exp(-np.float64(values))) for values in (real_logits, fake_logits))
     formulas = {
         losses.discriminator_loss: -np.mean(np.log(d_real)) - np.mean(np.log1p(-d_fake)),
-        functools.partial(losses.minimax): np.mean(np.log1p(-d_fake)),
-        functools.partial(losses.non_saturating): -np.mean(np.log(d_fake)),
+        losses.minimax: np.mean(np.log1p(-d_fake)),
+        losses.non_saturating: -np.mean(np.log(d_fake)),
     }
     for loss, expected in formulas.items():
-        given_logits = (real_logits, fake_logits) if loss is losses.discriminator_loss else (fake_logits,)
-        assert float(loss(*given_logits)) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert float(loss(real_logits, fake_logits)) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_a_very_sure_discriminator_gives_finite_losses():
+def test_a_very_certain_discriminator_gives_finite_losses():
     sure = np.full((4, 1), 1e4, "float32")
     assert float(losses.discriminator_loss(-sure, sure)) == pytest.approx(2e4)
-    assert float(losses.non_saturating(-sure)) == pytest.approx(1e4)
-    assert float(losses.minimax(sure)) == pytest.approx(-1e4)
+    assert float(losses.non_saturating(sure, -sure)) == pytest.approx(1e4)
+    assert float(losses.minimax(-sure, sure)) == pytest.approx(-1e4)
 
 
 def test_get_by_name_and_by_pair():
     assert losses.get("minimax") == (losses.discriminator_loss, losses.minimax)
     assert losses.get((max, min)) == (max, min)
+
+
+def one_argument(logits):
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("pair", "network"),
+    [((one_argument, losses.minimax), "discriminator"), ((losses.discriminator_loss, one_argument), "generator")],
+)
+def test_both_losses_take_real_and_fake_logits(pair, network):
+    for loss in losses.LOSSES.values():
+        for function in loss:
+            assert list(inspect.signature(function).parameters)[:2] == ["real_logits", "fake_logits"]
+    with pytest.raises(ValueError, match=rf"the {network}'s loss must take two .*, \(real_logits, fake_logits\)"):
+        losses.get(pair)
+
+
+def test_label_smoothing_for_a_loss_that_has_none():
+    with pytest.raises(ValueError, match=r"label_smoothing is 0\.1, but the discriminator's loss has no such argument"):
+        losses.get((losses.minimax, losses.minimax), 0.1)
 
 
 @pytest.mark.parametrize("loss", ["hinge", None, losses.minimax, (losses.minimax,), ("a", "b")])

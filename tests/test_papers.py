@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kgan import doctor, recipes
+from kgan import diagnosis, recipes
 
 PAPERS = Path(__file__).parent.parent / "docs" / "papers"
 FILL = runpy.run_path(str(PAPERS / "fill.py"))
@@ -46,8 +46,8 @@ def test_a_changed_number_is_found():
 
 def test_the_doctors_threshold_is_the_one_that_a_page_names():
     page = (PAPERS / "image-generation-using-dcgans.md").read_text(encoding="utf-8")
-    assert f"more than {doctor.MOST_IMBALANCE:.0f} times the other for ten epochs" in page
-    (rule,) = (rule for rule in doctor.RULES if rule.disease == "imbalance")
+    assert f"more than {diagnosis.MOST_IMBALANCE:.0f} times the other for ten epochs" in page
+    (rule,) = (rule for rule in diagnosis.RULES if rule.disease == "imbalance")
     assert rule.epochs == 10
 
 

@@ -167,7 +167,7 @@ def test_real_vs_fake_accuracy():
     accuracy = quality.real_vs_fake_accuracy(images[:200], images[200:])
     assert accuracy == pytest.approx(0.5, abs=0.12)  # 3 standard deviations
     assert quality.real_vs_fake_accuracy(images[:200] / 2 - 0.3, images[200:] / 2 + 0.3) > 0.95
-    with pytest.raises(ValueError, match="19 images of each kind: to tell real from fake takes 20"):
+    with pytest.raises(ValueError, match="19 images of each kind: to learn which are real takes 20"):
         quality.real_vs_fake_accuracy(images[:19], images)
 
 
@@ -400,7 +400,7 @@ def test_the_best_model_is_not_measured_with_what_chose_it(small_dcgan, monkeypa
     model, chosen, measured = small_dcgan(), Recorder(), Recorder()
     watcher = callbacks.Quality(labelled, features=chosen.extractor())
     watcher.set_model(model)
-    watcher.on_train_begin()
+    watcher.before_fit(None)
     dict(watcher.measure())
     generate = lambda count, seed: model.generate(count, seed=seed)  # noqa: E731
     report = quality.evaluate(generate, labelled, features=measured.extractor(), seeds=range(5)).report

@@ -1,0 +1,329 @@
+"""Every kind of input: what works trains, and an error names the mistake before anything is trained."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan._backend import keras, tf
+
+SHAPE = (8, 8, 1)
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (96, *SHAPE)).astype("float32")
+PIXELS = np.uint8((IMAGES + 1) * 127.5)
+SPOILED = IMAGES.copy()
+SPOILED[5, 0, 0, 0] = np.nan
+BATCHES = [IMAGES[:32], IMAGES[32:64]]
+
+
+class Sequence(keras.utils.PyDataset):
+    """A `PyDataset` of batches in a list."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+class Loader:
+    """Gives its batches again and again, as PyTorch's DataLoader does, and knows nothing of Keras."""
+
+    def __init__(self, batches):
+        self.batches = batches
+        self.dataset = IMAGES  # PyTorch's has one as well
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+class Frame:
+    """Like a `pandas.DataFrame`."""
+
+    def to_numpy(self):
+        return IMAGES
+
+
+def sliced(x):
+    return tf.data.Dataset.from_tensor_slices(x)
+
+
+def unknown_length(batches):
+    return tf.data.Dataset.from_generator(
+        lambda: iter(batches), output_signature=tf.TensorSpec((None, *SHAPE), tf.float32)
+    )
+
+
+def in_hdf5(images):
+    h5py = pytest.importorskip("h5py")
+    file = h5py.File(io.BytesIO(), "w")
+    file["images"] = images
+    return file["images"]
+
+
+def make(d_steps=1, **compiled):
+    model = kgan.GAN(
+        kgan.networks.dense_generator(SHAPE, latent_dim=4, hidden_units=8, seed=0),
+        kgan.networks.dense_discriminator(SHAPE, hidden_units=8, seed=0),
+        d_steps=d_steps,
+    )
+    model.compile(**compiled)
+    return model
+
+
+@pytest.fixture
+def gan(models_used_again, tmp_path, monkeypatch):
+    """A compiled GAN on images of 8 × 8 × 1, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    return models_used_again.lend(make)
+
+
+@pytest.fixture
+def eager(models_used_again, tmp_path, monkeypatch):
+    """As `gan`, but not traced anew for each kind of input."""
+    monkeypatch.chdir(tmp_path)
+    return models_used_again.lend(make, run_eagerly=True)
+
+
+@pytest.fixture
+def two_steps(models_used_again):
+    """As `gan`, with d_steps=2."""
+    return models_used_again.lend(make, d_steps=2)
+
+
+# Functions, since a generator gives its batches once. The second is how many steps an epoch has.
+TAKEN = {
+    "array": (lambda: IMAGES, 3),
+    "float64": (lambda: np.float64(IMAGES), 3),
+    "float16": (lambda: np.float16(IMAGES), 3),
+    "list of images": (lambda: list(IMAGES), 3),
+    "memoryview": (lambda: memoryview(IMAGES), 3),
+    "TensorFlow's tensor": (lambda: tf.constant(IMAGES), 3),
+    "TensorFlow's variable": (lambda: tf.Variable(IMAGES), 3),
+    "Keras' variable": (lambda: keras.Variable(IMAGES), 3),
+    "DataFrame": (Frame, 3),
+    "HDF5": (lambda: in_hdf5(IMAGES), 3),
+    "masked array that masks nothing": (lambda: np.ma.masked_array(IMAGES), 3),
+    "Batches": (lambda: kgan.data.Batches(IMAGES, 32), 3),
+    "Batches of pixels": (lambda: kgan.data.Batches(PIXELS, 32), 3),
+    "dataset": (lambda: sliced(IMAGES).batch(32), 3),
+    "dataset with a partial batch": (lambda: sliced(IMAGES[:70]).batch(32), 3),
+    "dataset of unknown length": (lambda: unknown_length(BATCHES), 2),
+    "dataset with one-hot labels": (lambda: sliced((IMAGES, np.eye(96))).batch(32), 3),
+    "dataset with labels in a dict": (lambda: sliced((IMAGES, {"digit": np.zeros(96)})).batch(32), 3),
+    "PyDataset": (lambda: Sequence(BATCHES), 2),
+    "PyDataset with labels": (lambda: Sequence([(batch, np.zeros(32)) for batch in BATCHES]), 2),
+    "generator": (lambda: (batch for batch in BATCHES), 2),
+    "generator with labels": (lambda: ([batch, np.zeros(32)] for batch in BATCHES), 2),
+    "iterator": (lambda: iter(BATCHES), 2),
+    "iterator of a dataset": (lambda: iter(sliced(IMAGES).batch(32)), 3),
+    "as_numpy_iterator": (lambda: sliced(IMAGES).batch(32).as_numpy_iterator(), 3),
+    "loader": (lambda: Loader(BATCHES), 2),
+    "loader with labels": (lambda: Loader([[batch, np.zeros(32)] for batch in BATCHES]), 2),
+}
+
+NO_BATCH = "the dataset gives no batch"
+RANGE = r"images range from 0 to \d+: scale them to \[-1, 1\]"
+NAN = "images hold NaN or infinity"
+UNBATCHED = r"the dataset is not batched: it gives one image at a time; add .batch\(32\)"
+CHANNEL = r"add the axis of the channel: images\[..., np.newaxis\]"
+
+REFUSED = {
+    # Nothing in it
+    "dataset that drops all": (lambda: sliced(IMAGES[:20]).batch(32, drop_remainder=True), NO_BATCH),
+    "dataset filtered empty": (lambda: sliced(IMAGES).filter(lambda image: image[0, 0, 0] > 2).batch(8), NO_BATCH),
+    "PyDataset of length 0": (lambda: Sequence([]), f"{NO_BATCH}: its length is 0"),
+    "PyDataset of empty batches": (lambda: Sequence([IMAGES[:0]]), "first batch is empty"),
+    "empty array": (lambda: IMAGES[:0], "there are no images: the array is empty"),
+    "empty list": (list, "there are no images: the array is empty"),
+    "empty HDF5": (lambda: in_hdf5(IMAGES[:0]), "there are no images: the array is empty"),
+    "empty generator": (lambda: iter([]), NO_BATCH),
+    "empty loader": (lambda: Loader([]), NO_BATCH),
+    # 0…255
+    "pixels in an array of floats": (lambda: np.float32(PIXELS), RANGE),
+    "pixels in HDF5": (lambda: in_hdf5(PIXELS), RANGE),
+    "pixels in a dataset": (lambda: sliced(PIXELS).batch(32), RANGE),
+    "pixels in a PyDataset": (lambda: Sequence([PIXELS]), RANGE),
+    "pixels in a generator": (lambda: iter([np.float32(PIXELS)]), RANGE),
+    "pixels in a loader": (lambda: Loader([PIXELS]), RANGE),
+    # NaN
+    "NaN in an array": (lambda: SPOILED, NAN),
+    "NaN in a dataset": (lambda: sliced(SPOILED).batch(32), NAN),
+    "NaN in a PyDataset": (lambda: Sequence([SPOILED]), NAN),
+    "infinity": (lambda: np.where(np.isnan(SPOILED), np.inf, SPOILED), NAN),
+    "masked pixels": (lambda: np.ma.masked_array(IMAGES, IMAGES > 0.5), "masked array"),
+    # No batches, or more than that
+    "dataset not batched": (lambda: sliced(IMAGES), UNBATCHED),
+    "generator not batched": (lambda: iter(IMAGES), UNBATCHED),
+    "PyDataset not batched": (lambda: Sequence(IMAGES), UNBATCHED),
+    "loader not batched": (lambda: Loader(IMAGES), UNBATCHED),
+    "single image": (lambda: IMAGES[0], r"one image.* write images\[np.newaxis\]"),
+    "list of batches": (lambda: BATCHES, r"make one array: np.concatenate\(batches\)"),
+    "endless dataset": (lambda: sliced(IMAGES).batch(32).repeat(), "the dataset is endless: say with steps"),
+    "dataset of datasets": (lambda: sliced(IMAGES).window(32), "gives a _VariantDataset: it must give images"),
+    # Sizes
+    "ragged": (lambda: tf.ragged.constant([[1.0, 2.0], [3.0]]), "RaggedTensor: bring them to one size"),
+    "ragged batches": (
+        lambda: tf.data.Dataset.from_tensors(tf.ragged.constant([[1.0, 2.0], [3.0]])),
+        "gives a RaggedTensor: bring images to one size",
+    ),
+    "sparse": (lambda: tf.sparse.from_dense(IMAGES[..., 0]), "SparseTensor: bring them to one size"),
+    "sparse batches": (lambda: sliced(tf.sparse.from_dense(IMAGES[..., 0])).batch(8), "gives a SparseTensor"),
+    "list of unequal sizes": (lambda: [IMAGES[0], IMAGES[1, :4]], "images in the list have different sizes"),
+    "no channel": (lambda: IMAGES[..., 0], CHANNEL),
+    "no channel in a dataset": (lambda: sliced(IMAGES[..., 0]).batch(32), CHANNEL),
+    "no channel in a loader": (lambda: Loader([IMAGES[..., 0]]), CHANNEL),
+    "channels first": (lambda: np.moveaxis(IMAGES, -1, 1), r"np.moveaxis\(images, 1, -1\)"),
+    "channels first in a dataset": (lambda: sliced(np.moveaxis(IMAGES, -1, 1)).batch(8), r"np.moveaxis\(images, 1, -1"),
+    # Dicts and tuples
+    "dict": (lambda: {"image": IMAGES}, r"dict with the keys image: pass the images alone, such as x\['image'\]"),
+    "empty dict": (dict, "dict with no keys"),
+    "dataset of dicts": (lambda: sliced({"image": IMAGES}).batch(32), r"the keys image.*batch\['image'\]"),
+    "dict among labels": (lambda: sliced(({"image": IMAGES}, np.zeros(96))).batch(32), "dict with the keys image"),
+    "PyDataset of dicts": (lambda: Sequence([{"image": IMAGES}]), "the keys image"),
+    "generator of dicts": (lambda: iter([{"image": IMAGES}]), "the keys image"),
+    "loader of dicts": (lambda: Loader([{"image": IMAGES}]), "the keys image"),
+    "tuple": (lambda: (IMAGES,), "a tuple: pass the images as x"),
+    "four values": (lambda: sliced((IMAGES,) * 4).batch(32), "gives 4 values a batch"),
+    "no value": (lambda: iter([()]), "gives 0 values a batch"),
+    "weights": (lambda: sliced((IMAGES, np.zeros(96), np.ones(96))).batch(32), "sample weight.* has no meaning"),
+    # No images at all
+    "None": (lambda: None, "was given no images"),
+    "string": (lambda: "folder", r"load them with kgan.data.load\('folder'\)"),
+    "path": (lambda: Path("folder"), r"load them with kgan.data.load\('folder'\)"),
+    "number": (lambda: 3, "was given a int"),
+    "NumPy's number": (lambda: np.float32(3), "was given a float32"),
+    "class": (lambda: Sequence, "was given a type"),
+    "generator function": (lambda: lambda: iter(BATCHES), "was given a function"),
+    "range": (lambda: range(5), "gives a int: it must give images"),
+    "symbolic tensor": (lambda: keras.KerasTensor((None, *SHAPE)), "was given a KerasTensor"),
+    "objects": (lambda: np.array([None] * 96), "images are of type object"),
+    "images in an array of objects": (
+        lambda: np.array([IMAGES[0], IMAGES[1, :4], None], dtype=object)[:2],
+        "images are of type object",
+    ),
+    "words": (lambda: np.array(["a", "b"]), "images are of type str"),
+    "complex": (lambda: IMAGES * 1j, "images are of type complex64"),
+    "generator of None": (lambda: iter([None]), "gives a NoneType"),
+    "generator of words": (lambda: iter(["a"]), "gives a str"),
+}
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+def test_what_is_taken(kind, eager):
+    make, steps = TAKEN[kind]
+    history = eager.fit(make(), epochs=1, verbose=0)
+    assert eager.step.numpy() == steps
+    assert np.isfinite(history.history["d_loss"]).all()
+    assert np.isfinite(eager.evaluate(make(), verbose=0)).all()
+
+
+@pytest.mark.parametrize("kind", ["array", "dataset", "PyDataset", "loader"])
+def test_every_epoch_has_all(kind, gan):
+    make, steps = TAKEN[kind]
+    history = gan.fit(make(), epochs=2, verbose=0, validation_data=make())
+    assert gan.step.numpy() == 2 * steps
+    assert len(history.history["val_d_loss"]) == 2
+    gan.fit(make(), steps_per_epoch=1, epochs=2, verbose=0)
+    assert gan.step.numpy() == 2 * steps + 2
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_refused(kind, gan):
+    make, message = REFUSED[kind]
+    before = [weight.copy() for weight in gan.get_weights()]
+    with pytest.raises(ValueError, match=message):
+        gan.fit(make(), epochs=1, verbose=0)
+    if kind != "tuple":  # which is (images, labels), as Keras has it
+        with pytest.raises(ValueError, match=message):
+            gan.evaluate(make(), verbose=0)
+    if kind not in ("None", "tuple"):
+        with pytest.raises(ValueError, match=message):
+            gan.fit(IMAGES, validation_data=make(), validation_steps=None if "endless" in kind else 1, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, gan.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": sliced(IMAGES).batch(32), "batch_size": 8}, "the data come in batches of their own: leave it out"),
+        ({"x": Sequence(BATCHES), "batch_size": 8}, "the data come in batches of their own: leave it out"),
+        ({"batch_size": 0}, "batch_size is 0: it is 1 or more"),
+        ({"batch_size": -1}, "batch_size is -1: it is 1 or more"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch is 0: it is 1 or more"),
+        ({"batch_size": 97}, "a batch of 97 cannot be drawn from 96 images"),
+        ({"y": np.zeros(95)}, "there are 95 labels for 96 images"),
+        ({"y": {"digit": np.zeros(95)}}, "there are 95 labels for 96 images"),
+        ({"x": sliced(IMAGES).batch(32), "y": np.zeros(96)}, "y goes with an array"),
+        ({"validation_data": iter(BATCHES)}, "validation_data is a generator, which gives its batches once"),
+        ({"validation_data": (IMAGES, np.zeros(95))}, "there are 95 labels for 96 images"),
+        ({"validation_data": (IMAGES, np.zeros(96), np.ones(96))}, "sample weights in validation_data"),
+        ({"validation_data": BATCHES}, "make one array"),
+        ({"validation_split": 1.5}, "validation_split is 1.5: it lies between 0 and 1"),
+        ({"x": sliced(IMAGES).batch(32), "validation_split": 0.5}, "validation_split takes an array"),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else None,
+)
+def test_arguments_that_do_not_fit(arguments, message, gan):
+    with pytest.raises(ValueError, match=message):
+        gan.fit(**{"x": IMAGES, "verbose": 0, **arguments})
+    assert gan.step.numpy() == 0
+
+
+@pytest.mark.parametrize("y", [np.eye(96), {"digit": np.zeros(96)}, list(range(96))], ids=["one-hot", "dict", "list"])
+def test_labels_beside_an_array_are_left_aside(y, gan):
+    gan.fit(IMAGES, y, verbose=0)
+    assert gan.step.numpy() == 3
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (lambda: sliced(IMAGES[:65]).batch(32), "batch with drop_remainder=True"),
+        (
+            lambda: sliced(IMAGES).batch(31, drop_remainder=True),
+            "a batch of 31 cannot be split into 2 equal minibatches",
+        ),
+        (lambda: Sequence([IMAGES[:31]]), "a batch of 31 cannot be split into 2 equal minibatches"),
+        (lambda: iter([IMAGES[:31]]), "a batch of 31 cannot be split into 2 equal minibatches"),
+        (lambda: Loader([IMAGES[:31]]), "a batch of 31 cannot be split into 2 equal minibatches"),
+    ],
+    ids=["dataset", "dataset of odd batches", "PyDataset", "generator", "loader"],
+)
+def test_batches_that_d_steps_does_not_divide(x, message, two_steps):
+    with pytest.raises(ValueError, match=message):
+        two_steps.fit(x(), verbose=0)
+    assert two_steps.step.numpy() == 0
+
+
+def test_an_array_in_its_own_order_whose_last_batch_cannot_be_split(two_steps):
+    with pytest.raises(ValueError, match="a batch of 1 cannot be split into 2 equal minibatches"):
+        two_steps.fit(IMAGES[:65], shuffle=False, verbose=0)
+    assert two_steps.step.numpy() == 0
+
+
+@pytest.mark.parametrize("kind", [iter, Loader], ids=["generator", "loader"])
+def test_a_later_batch_that_cannot_be_split_is_not_trained_on(kind, two_steps):
+    with pytest.raises(ValueError, match=r"a batch cannot be split into 2 equal minibatches \(d_steps\)"):
+        two_steps.fit(kind([IMAGES[:32], IMAGES[:31]]), verbose=0)
+    assert two_steps.step.numpy() == 1
+
+
+@pytest.mark.parametrize(
+    "x", [lambda: (IMAGES + 1) / 2, lambda: sliced((IMAGES + 1) / 2).batch(32)], ids=["array", "dataset"]
+)
+def test_images_in_0_to_1_are_warned_of(x, gan):
+    with pytest.warns(UserWarning, match="black is -1, not 0"):
+        gan.fit(x(), verbose=0)
+
+
+def test_good_images_are_not_warned_of(gan):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gan.fit(IMAGES, verbose=0)
