@@ -1,4 +1,4 @@
-"""What checkpoints cost: the time of one beside that of an epoch of `dcgan-mnist`, and epochs with and without.
+"""What checkpoints cost: the time of one compared with an epoch of `dcgan-mnist`, and epochs with and without.
 
     python benchmarks/checkpoint.py [epochs]
 
@@ -22,7 +22,7 @@ images = np.random.default_rng(0).integers(0, 255, (60_000, 28, 28, 1), np.uint8
 
 
 class Stopwatch(kgan.callbacks.Checkpoint):
-    """Knows how long it took."""
+    """Measures how long it takes to save."""
 
     seconds: list[float] = []  # noqa: RUF012
 
@@ -39,13 +39,13 @@ def new_model():
 
 
 with tempfile.TemporaryDirectory() as directory:
-    dataset = kgan.data.batches(images, 128)
+    batches = kgan.data.Batches(images, 128)
     models = {"without": (new_model(), []), "with": (new_model(), [Stopwatch(directory)])}
     seconds = {name: [] for name in models}
     for epoch in range(-1, EPOCHS):
-        for name, (model, watchers) in models.items():
+        for name, (model, callbacks) in models.items():
             began = time.perf_counter()
-            model.fit(dataset, epochs=1, steps_per_epoch=STEPS if epoch >= 0 else 3, verbose=0, callbacks=watchers)
+            model.fit(batches, epochs=1, steps_per_epoch=STEPS if epoch >= 0 else 3, verbose=0, callbacks=callbacks)
             if epoch >= 0:  # the first compiles
                 seconds[name].append(time.perf_counter() - began)
     megabytes = max(os.path.getsize(each.path) for each in os.scandir(directory)) / 1e6

@@ -25,7 +25,7 @@ def main(run):
     images, labels = data.from_uint8(unseen.images[:COUNT]), unseen.labels[:COUNT]
     codes = model.sample_codes(COUNT, seed=0).numpy()
     generated = model.generate(codes)
-    of_generated = digits(features, generated)
+    classes_generated = digits(features, generated)
     as_read, rebuilt = model.encode(generated), model.reconstruct(generated)
     report = {
         "count": COUNT,
@@ -38,11 +38,11 @@ def main(run):
             "l1": {"read": float(losses.code_l1(codes, as_read)), "guessing": guess(model, "l1")},
         },
         "same_digit": {
-            "real, not rebuilt": share(digits(features, images) == labels),
-            "real": share(digits(features, model.reconstruct(images)) == labels),
-            "real, refined": share(digits(features, model.reconstruct(images, refine=REFINE)) == labels),
-            "generated": share(digits(features, rebuilt) == of_generated),
-            "generated, twice": share(digits(features, model.reconstruct(rebuilt)) == of_generated),
+            "real, not rebuilt": fraction(digits(features, images) == labels),
+            "real": fraction(digits(features, model.reconstruct(images)) == labels),
+            "real, refined": fraction(digits(features, model.reconstruct(images, refine=REFINE)) == labels),
+            "generated": fraction(digits(features, rebuilt) == classes_generated),
+            "generated, twice": fraction(digits(features, model.reconstruct(rebuilt)) == classes_generated),
         },
     }
     runs.write_json(run / "reconstruction.json", report)
@@ -57,7 +57,7 @@ def guess(model, code_loss):
     return losses.code_loss_of_guessing(model.latent_dim, model.prior, code_loss)
 
 
-def share(which):
+def fraction(which):
     return float(np.mean(which))
 
 

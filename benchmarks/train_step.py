@@ -1,4 +1,4 @@
-"""What `fit` costs beside a hand-written loop over the same networks: medians of interleaved epochs, and their ratio.
+"""`fit` against a hand-written loop over the same networks: medians of interleaved epochs, and their ratio.
 
     python benchmarks/train_step.py [gan|dcgan] [batch size]
 

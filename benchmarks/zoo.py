@@ -1,10 +1,10 @@
-"""The failure zoo: small runs on digits that fail in each of the classic ways, and what the doctor says of them.
+"""The failure zoo: small runs on digits that fail in each of the classic ways, and what the doctor says about them.
 
     python benchmarks/zoo.py [--seeds 3] [--healthy 10] [--records zoo] [NAME …]
 
-Prints a table: of each animal the disease that is expected, and what was found, in which epoch, over the seeds; and
-likewise of healthy runs, in which nothing should be. What was measured is kept in --records, a file a run, and not
-trained again while it is there: thresholds in `kgan/diagnosis.py` are tried on it in a second.
+Prints a table: for each animal the disease that is expected, what was found, and in which epoch, over the seeds; and
+the same for healthy runs, in which nothing should be found. Measurements are kept in --records, one file a run, and a
+run is not trained again while its file exists, so that new thresholds in `kgan/diagnosis.py` are tried in a second.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Animal(NamedTuple):
     epochs: int  # within which it must be found
     diseases: tuple[str, ...]  # of which one is to be the first; none: a healthy run
     model: Callable[[recipes.Recipe, dict[str, Any]], kgan.GAN] | None = None  # where settings cannot express it
-    spoilt: Callable[[np.ndarray], np.ndarray] = lambda images: images  # float32 in [-1, 1] → float32
+    altered: Callable[[np.ndarray], np.ndarray] = lambda images: images  # float32 in [-1, 1] → float32
     shown: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda images, labels: images  # to the model alone
-    watchers: tuple[Callable[[], keras.callbacks.Callback], ...] = ()
+    more_callbacks: tuple[Callable[[], keras.callbacks.Callback], ...] = ()
 
 
 class MixedBatches(kgan.DCGAN):
@@ -42,8 +42,8 @@ class MixedBatches(kgan.DCGAN):
 
     def discriminator_step(self, real_images, fakes):
         with tf.GradientTape() as tape:
-            both = self.judge(tf.concat([real_images, fakes.images], axis=0))
-            real, fake = (kgan.gan.Judgement(logits) for logits in tf.split(both.logits, 2))
+            both = self.discriminate(tf.concat([real_images, fakes.images], axis=0))
+            real, fake = (kgan.gan.DiscriminatorOutput(logits) for logits in tf.split(both.logits, 2))
             d_loss = self.discriminator_objective(real, fake, fakes.codes)
         weights = self.discriminator.trainable_weights
         self.d_optimizer.apply(tape.gradient(d_loss, weights), weights)
@@ -135,7 +135,7 @@ ZOO = {
     "codes of 1 unit": Animal(CONVOLUTIONAL, {**NARROW, "latent_dim": 1}, 5, ("collapse",)),
     "no normalization": Animal(CONVOLUTIONAL, {**NARROW, "norm": "none"}, 30, ("collapse",)),
     "generator's rate × 1000 after 8 epochs": Animal(
-        CONVOLUTIONAL, NARROW, 16, ("generator won", "collapse", "saturated"), watchers=(lambda: Jump(8, 1000.0),)
+        CONVOLUTIONAL, NARROW, 16, ("generator won", "collapse", "saturated"), more_callbacks=(lambda: Jump(8, 1000.0),)
     ),
     "trained on 3, 5 and 8 alone, dense": Animal(
         DENSE,
@@ -145,9 +145,9 @@ ZOO = {
         shown=lambda images, labels: np.resize(images[np.isin(labels, (3, 5, 8))], images.shape),
     ),
     "real and fake in one batch": Animal(CONVOLUTIONAL, NARROW, 6, ("batch dependence",), model=mixed_batches),
-    "images in [0, 1]": Animal(CONVOLUTIONAL, NARROW, 1, ("narrow range",), spoilt=lambda images: (images + 1) / 2),
+    "images in [0, 1]": Animal(CONVOLUTIONAL, NARROW, 1, ("narrow range",), altered=lambda images: (images + 1) / 2),
     "images divided by 255 twice, dense": Animal(
-        DENSE, {}, 1, ("narrow range",), spoilt=lambda images: (images + 1) / 510
+        DENSE, {}, 1, ("narrow range",), altered=lambda images: (images + 1) / 510
     ),
 }
 HEALTHY = {
@@ -167,22 +167,22 @@ def measured(name: str, animal: Animal, seed: int, directory: Path, by_class: bo
         recipe = recipes.get(animal.recipe)
         settings = recipes.resolve(recipe, {**animal.changes, "seed": seed})
         labelled = kgan.data.load_labelled(settings["data"])
-        images = animal.spoilt(kgan.data.from_uint8(labelled.images))
+        images = animal.altered(kgan.data.from_uint8(labelled.images))
         build = animal.model or (lambda recipe, settings: recipes.build(recipe, settings, images.shape[1:]))
         model = build(recipe, settings)
         classify = quality.classifier(labelled).probabilities if by_class else None
-        watcher = callbacks.Doctor(images, classify=classify, say=None)
-        of_a_step, began = settings["batch_size"] * settings["d_steps"], time.process_time()
+        doctor = callbacks.Doctor(images, classify=classify, say=None)
+        batch_size, began = settings["batch_size"] * settings["d_steps"], time.process_time()
         with warnings.catch_warnings(action="ignore"):  # of fit, about the range
             model.fit(
                 animal.shown(images, labelled.labels),
-                batch_size=of_a_step,
+                batch_size=batch_size,
                 epochs=animal.epochs,
                 verbose=0,
-                callbacks=[watcher, *(make() for make in animal.watchers)],
+                callbacks=[doctor, *(make() for make in animal.more_callbacks)],
             )
         print(f"{name}, seed {seed}: {time.process_time() - began:.0f} s of CPU", flush=True)
-        runs.write_json(path, {"records": watcher.records})
+        runs.write_json(path, {"records": doctor.records})
     return [diagnosis.Record(*each) for each in json.loads(path.read_text())["records"]]
 
 
@@ -207,9 +207,9 @@ def row(name: str, animal: Animal, each: Sequence[Sequence[diagnosis.Finding]]) 
             (later if place else first).setdefault(finding.disease, []).append(finding.epoch)
     right = sum(is_right(animal, findings) for findings in each)
     silent = sum(not findings for findings in each)
-    of_first = [*map(counted, first.items()), *([f"nothing {silent} ×"] if silent else [])]
+    named_first = [*map(counted, first.items()), *([f"nothing {silent} ×"] if silent else [])]
     cells = name, " or ".join(animal.diseases) or "nothing", str(animal.epochs), f"{right} of {len(each)}"
-    return f"| {' | '.join(cells)} | {', '.join(of_first)} | {', '.join(map(counted, later.items()))} |"
+    return f"| {' | '.join(cells)} | {', '.join(named_first)} | {', '.join(map(counted, later.items()))} |"
 
 
 def counted(item: tuple[str, list[int]]) -> str:

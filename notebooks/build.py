@@ -38,7 +38,7 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("kgan") is None:
     from google.colab import files
 
-    wheel = next(iter(files.upload()))  # kgan-0.1.0-py3-none-any.whl
+    wheel = next(iter(files.upload()))  # kgan-VERSION-py3-none-any.whl
     %pip install --quiet {wheel}
 """
 

@@ -48,14 +48,14 @@ plots.image_grid(images[:24], columns=12)
 # %%
 def two_networks():
     generator = networks.dense_generator((28, 28, 1), latent_dim=CODE, hidden_units=256, seed=0)
-    discriminator = networks.dense_discriminator((28, 28, 1), hidden_units=256, seed=1)
+    discriminator = networks.dense_discriminator((28, 28, 1), hidden_units=256, seed=0)
     return generator, discriminator
 
 
 generator, discriminator = two_networks()
 for network in (generator, discriminator):
     print(network.name)
-    for row in networks.rows(network):
+    for row in networks.layer_table(network):
         print(f"   {row.layer:28} → {row.shape!s:12} {row.parameters:9,} parameters")
 
 # %% [markdown]
@@ -79,8 +79,8 @@ plots.image_grid(generator(codes).numpy(), columns=12)
 # \qquad
 # \nabla_{\theta_g} \frac{1}{m} \sum_{i=1}^m \log(1 - D(G(z^{(i)})))$$
 #
-# kgan's discriminators end in *logits*: the probability is the sigmoid of what they give. So here is Algorithm 1, with
-# one discriminator step before each of the generator:
+# kgan's discriminators end in *logits*: the probability is the sigmoid of the logit. Here is Algorithm 1, with one
+# discriminator step before each generator step:
 
 
 # %%
@@ -99,13 +99,13 @@ def D(x):
 
 @tf.function
 def algorithm_1(x, step):
-    z = latent.sample_codes(BATCH, CODE, seed=(0, step, 0))
+    z = latent.sample_codes(BATCH, CODE, seed=(0, step, 0, 0))
     with tf.GradientTape() as tape:
         d_loss = -tf.reduce_mean(tf.math.log(D(x)) + tf.math.log(1 - D(generator(z))))
     gradients = tape.gradient(d_loss, discriminator.trainable_weights)
     d_optimizer.apply(gradients, discriminator.trainable_weights)
 
-    z = latent.sample_codes(BATCH, CODE, seed=(0, step, 1))
+    z = latent.sample_codes(BATCH, CODE, seed=(0, step, 0, 1))
     with tf.GradientTape() as tape:
         g_loss = tf.reduce_mean(tf.math.log(1 - D(generator(z))))
     gradients = tape.gradient(g_loss, generator.trainable_weights)
@@ -114,8 +114,9 @@ def algorithm_1(x, step):
 
 
 # %% [markdown]
-# `seed=(0, step, 0)` says which codes to draw: with the same seed, step and draw they are the same codes, today and
-# tomorrow. `data.batches` shuffles by the same rule. That is what will let us compare.
+# `seed=(0, step, 0, 0)` says which codes to draw: the seed, the training step, the purpose (0 is codes) and the draw
+# within the step. The same four numbers always give the same codes. `data.batches` shuffles the images by seed and
+# epoch in the same way. That is why the two versions can be compared.
 #
 # Two epochs:
 
@@ -145,8 +146,8 @@ with_fit = np.transpose([history["d_loss"], history["g_loss"]])
 assert np.allclose(by_hand, with_fit, atol=1e-3)
 
 # %% [markdown]
-# The same numbers. From now on `fit` does the work, and you know what it does. The code you have just read stands in
-# `kgan/gan.py` as `train_step`, hardly longer.
+# The same numbers. From now on `fit` does the work, and you know what it does. The code you have just read is
+# `train_step` in `kgan/gan.py`, which is hardly longer.
 #
 # ## Watch it learn
 #
@@ -179,10 +180,10 @@ print(f"g_loss is {last['g_loss']:.2f}: it would be {-np.log(2):.2f}")
 Image("runs/first-gan.gif")
 
 # %% [markdown]
-# Noise first, then blobs in the middle where digits are, then strokes. A dense network knows nothing of neighbouring
-# pixels, and it shows: the strokes are speckled. (The networks of the [next notebook](02_dcgan.ipynb) do know.)
+# Noise first, then blobs in the middle where digits are, then strokes. A dense network does not know which pixels are
+# neighbors, and it shows: the strokes are speckled. (The networks of the [next notebook](02_dcgan.ipynb) do.)
 #
-# ## Has it learnt them by heart?
+# ## Has it memorized them?
 #
 # The generator has never seen a digit. It knows them only from what the discriminator objected to. So are its digits
 # copies all the same? Here are eight fakes, and below each the real image that is nearest to it:
@@ -200,9 +201,9 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 #
 # 1. At its very best the discriminator gives $D(x) = p_{data}(x) / (p_{data}(x) + p_g(x))$. What does it give where
 #    real and fake images are equally likely, and what are `d_loss` and `g_loss` then?
-# 2. Early on the discriminator is sure of the fakes: $D(G(z)) \approx 0$. How steep is $\log(1 - D(G(z)))$ there, and
-#    how steep is $-\log D(G(z))$?
-# 3. What would happen if the generator found one single image that the discriminator always believes?
+# 2. Early on the discriminator is certain that fakes are fake: $D(G(z)) \approx 0$. How steep is $\log(1 - D(G(z)))$
+#    there, and how steep is $-\log D(G(z))$?
+# 3. What would happen if the generator found one image that the discriminator always takes for real?
 #
 # <details><summary>Answers</summary>
 #
@@ -225,8 +226,9 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 # model.fit(images, batch_size=BATCH, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
 # ```
 #
-# `g_loss` is $-\log D(G(z))$ now, and positive; the digits are much the same, because a dense discriminator is never
-# very sure.
+# `g_loss` is $-\log D(G(z))$ now, and positive; the digits are much the same, because
+# in this run the discriminator never becomes certain. (It can, with other settings: see
+# [Reading the curves](03_reading_the_curves.ipynb).)
 #
 # </details>
 #
@@ -266,6 +268,6 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 #
 # ## What to try next
 #
-# - The next notebook, [DCGAN](02_dcgan.ipynb): networks that know what is beside what.
-# - Read `kgan/gan.py`: Algorithm 1, as it stands in the package.
+# - The next notebook, [DCGAN](02_dcgan.ipynb): networks that know which pixels are neighbors.
+# - Read `kgan/gan.py`: Algorithm 1 in the package.
 # - `DATA = "mnist"` above, or `kgan train gan-mnist`, which trains this GAN on MNIST for 100 epochs, as in the paper.

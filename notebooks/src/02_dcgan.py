@@ -2,7 +2,7 @@
 # # DCGAN, layer by layer
 #
 # **What you will see:** what a transposed convolution is, as a matrix; the two networks of a DCGAN with the shape of
-# every layer; one code on its way through them to an image; and a DCGAN beside the dense GAN of the [first
+# every layer; one code on its way through them to an image; and a DCGAN next to the dense GAN of the [first
 # notebook](01_the_first_gan.ipynb), trained twice as long: which digits are better, which took more work, and whether
 # either leaves some digits out.
 #
@@ -91,7 +91,7 @@ assert np.allclose(C.T @ y, grow(y.reshape(1, 4, 1)).numpy().ravel())
 dcgan = kgan.DCGAN(image_shape=images.shape[1:], filters=FILTERS, seed=0)
 for network in (dcgan.generator, dcgan.discriminator):
     print(network.name)
-    for row in networks.rows(network):
+    for row in networks.layer_table(network):
         shape = " × ".join(str(size) for size in row.shape)
         print(f"   {row.layer:58} → {shape:12} {row.parameters:9,} parameters")
     print()
@@ -111,18 +111,18 @@ for network in (dcgan.generator, dcgan.discriminator):
 
 
 # %%
-def train(model, epochs, name, **of_compile):
-    model.compile(**of_compile)
+def train(model, epochs, name, **compile_arguments):
+    model.compile(**compile_arguments)
     began = time.process_time()
-    watchers = [callbacks.LivePlot(), callbacks.ChosenEpochs(f"runs/{name}.png", (1, 10, 50, 100), rows=4, columns=4)]
-    model.fit(images, batch_size=BATCH, epochs=epochs, callbacks=watchers)
+    pictures = [callbacks.LivePlot(), callbacks.ChosenEpochs(f"runs/{name}.png", (1, 10, 50, 100), rows=4, columns=4)]
+    model.fit(images, batch_size=BATCH, epochs=epochs, callbacks=pictures)
     return time.process_time() - began
 
 
 shape = images.shape[1:]
 gan = kgan.GAN(
     networks.dense_generator(shape, latent_dim=100, hidden_units=256, seed=0),
-    networks.dense_discriminator(shape, hidden_units=256, seed=1),
+    networks.dense_discriminator(shape, hidden_units=256, seed=0),
 )
 gan_seconds = train(gan, GAN_EPOCHS, "gan", loss="minimax", steps_per_execution=8)
 
@@ -146,7 +146,7 @@ samples = {"GAN": gan.generate(1000, seed=1), "DCGAN": dcgan.generate(1000, seed
 plots.side_by_side([plots.image_grid(each[:36], 6, zoom=1) for each in samples.values()], list(samples))
 
 # %% [markdown]
-# "Clearer edges", say Ding, Shao and Ren. An edge is clear where neighbouring pixels agree but for a few jumps. A
+# "Clearer edges", say Ding, Shao and Ren. An edge is clear where neighboring pixels agree but for a few jumps. A
 # measure of speckle: the mean difference between a pixel and the one to its right,
 #
 # $$s = \frac{1}{N} \sum |x_{i, j+1} - x_{i, j}|$$
@@ -167,22 +167,22 @@ for name, each in samples.items():
     print(f"{name:6} {speckle:8.3f} {kgan.quality.frechet_distance(others, described[name][:797]):12.0f}")
 
 # %% [markdown]
-# The row of the real images tells what to wish for. Which of the two is nearer to it, in either column? And at what
-# price?
+# The row of the real images is the best that can be expected. Which of the two is nearer to it, in either column? And
+# at what price?
 
 # %%
 steps = {"GAN": GAN_EPOCHS, "DCGAN": DCGAN_EPOCHS}
 for name, seconds in (("GAN", gan_seconds), ("DCGAN", dcgan_seconds)):
-    of_a_step = 1000 * seconds / (steps[name] * (len(images) // BATCH))
-    print(f"{name:6} {seconds:6.0f} processor seconds, {of_a_step:5.1f} milliseconds a step")
+    milliseconds = 1000 * seconds / (steps[name] * (len(images) // BATCH))
+    print(f"{name:6} {seconds:6.0f} processor seconds, {milliseconds:5.1f} milliseconds a step")
 
 # %% [markdown]
 # The laboratory report finds the same: the GAN trains faster, the DCGAN draws better.
 #
 # ## Does it leave digits out?
 #
-# The report also finds that its DCGAN drew only the digits 3, 5 and 8. Our classifier can count. (It names every image,
-# also one that is no digit at all: so read small fractions with care.)
+# The report also finds that its DCGAN drew only the digits 3, 5 and 8. Our classifier can count. (It gives every image
+# a class, even one that is no digit at all, so read small fractions with care.)
 
 # %%
 print("digit  " + "".join(f"{name:>6}" for name in real.names))
@@ -243,7 +243,7 @@ plots.image_grid(maps[-1].numpy(), columns=1)
 #
 # ```python
 # model = kgan.DCGAN(shape, filters=FILTERS, upsampling="nearest", activation="leaky_relu")
-# for row in networks.rows(model.generator):
+# for row in networks.layer_table(model.generator):
 #     print(row)
 # model.compile()
 # model.fit(images, batch_size=BATCH, epochs=DCGAN_EPOCHS, callbacks=[callbacks.LivePlot()])

@@ -2,7 +2,7 @@
 # # Reading the curves
 #
 # **What you will see:** a healthy run, and a small zoo of sick ones: for each its curves, its samples, what the
-# *doctor* says of it, and what helps. Then one for you to judge.
+# *doctor* says, and what helps. Then one run for you to diagnose.
 #
 # **How long it takes:** 15 to 20 minutes to read, about three minutes to run on two CPU cores, offline.
 #
@@ -46,15 +46,15 @@ def dense(d_rate=2e-4, g_rate=2e-4, loss="non_saturating", latent_dim=100):
     """The GAN of the first notebook, with learning rates of your choice."""
     model = kgan.GAN(
         networks.dense_generator((28, 28, 1), latent_dim=latent_dim, hidden_units=256, seed=0),
-        networks.dense_discriminator((28, 28, 1), hidden_units=256, seed=1),
+        networks.dense_discriminator((28, 28, 1), hidden_units=256, seed=0),
     )
     compile(model, d_rate, g_rate, loss, steps_per_execution=8)
     return model
 
 
-def convolutional(d_rate=2e-4, g_rate=2e-4, loss="non_saturating", **of_networks):
+def convolutional(d_rate=2e-4, g_rate=2e-4, loss="non_saturating", **network_arguments):
     """A narrow DCGAN, likewise."""
-    model = kgan.DCGAN((28, 28, 1), filters=16, **of_networks)
+    model = kgan.DCGAN((28, 28, 1), filters=16, **network_arguments)
     compile(model, d_rate, g_rate, loss)
     return model
 
@@ -65,7 +65,7 @@ def compile(model, d_rate, g_rate, loss, **more):
 
 
 def watch(model, epochs):
-    """Train under the eyes of the doctor."""
+    """Train with a `Doctor`, and print what it finds."""
     doctor = callbacks.Doctor(images, say=None)  # LivePlot shows what it says
     model.fit(images, batch_size=32, epochs=2 if SMALL else epochs, callbacks=[callbacks.LivePlot(), doctor])
     for finding in doctor.findings:
@@ -80,8 +80,8 @@ def watch(model, epochs):
 healthy = watch(dense(), epochs=100)
 
 # %% [markdown]
-# At first the discriminator runs ahead; then the curves settle, and neither network is sure: real images get more than
-# 0.5, fakes less, and neither is near 1 or 0. Below the figure stands what the doctor says. There is one rule for
+# At first the discriminator runs ahead; then the curves settle, and neither network is certain: real images get more
+# than 0.5, fakes less, and neither is near 1 or 0. Below the figure stands what the doctor says. There is one rule for
 # reading curves: *both still have something to learn from each other*. What follows are the ways in which that ends.
 #
 # ## The discriminator wins
@@ -93,10 +93,11 @@ won = watch(dense(d_rate=1e-2, g_rate=2e-5), epochs=15)
 
 # %% [markdown]
 # In the end `d_real` lies at 1 and `d_fake` at 0; `d_loss` is next to nothing, and `g_loss` is high and does not come
-# down. A loss that falls to zero is no success here: somebody has stopped being taught. The samples are far from
-# digits.
+# down. A loss that falls to zero is no success here: the generator no longer learns anything from it. The samples are
+# far from digits.
 #
-# **What helps:** a slower discriminator, label smoothing, a narrower discriminator, or noise on its images.
+# **What helps:** a slower discriminator, label smoothing, a narrower discriminator, noise on all images that it sees
+# (`augment=[("instance_noise", 0.1)]`), or a gradient penalty (`compile(penalties=[("r1", 1.0)])`).
 #
 # ## Gradients that vanish
 #
@@ -105,8 +106,8 @@ won = watch(dense(d_rate=1e-2, g_rate=2e-5), epochs=15)
 #
 # $$\frac{d}{da} \log(1 - \sigma(a)) = -\sigma(a) \qquad \frac{d}{da}\left(-\log \sigma(a)\right) = -(1 - \sigma(a))$$
 #
-# Where the discriminator is sure of a fake, $\sigma(a) \approx 0$: the first slope is nothing, the second is all there
-# is.
+# Where the discriminator is certain of a fake, $\sigma(a) \approx 0$: the first slope is nothing, the second is all
+# there is.
 
 # %%
 vanished = watch(convolutional(d_rate=2e-3, loss="minimax"), epochs=6)
@@ -132,7 +133,7 @@ generator_won = watch(dense(d_rate=2e-6, g_rate=5e-3), epochs=6)
 
 # %% [markdown]
 # The lines of the lower panel have changed places: the orange one is at 1. `g_loss` is near 0. And the samples? They
-# need not be digits. They need only be what this discriminator believes.
+# need not be digits. They only have to pass this discriminator.
 #
 # **What helps:** a quicker discriminator or a slower generator.
 #
@@ -167,7 +168,7 @@ print(" ".join(f"{record.d_fake_eval:.2f}" for record in healthy.records[-20:]),
 collapsed = watch(dense(latent_dim=1), epochs=12)
 
 # %% [markdown]
-# **The curves do not show it.** Look at them again: beside those of the healthy run they are nothing to worry about.
+# **The curves do not show it.** Look at them again: next to those of the healthy run they look harmless.
 # The samples show it, and a number does: how far is each of 128 fakes from the fake most like it? For real images, for
 # the healthy run, for this one:
 
@@ -219,12 +220,12 @@ history = patient.fit(images, batch_size=32, epochs=2 if SMALL else 6, callbacks
 # ## Questions to think about
 #
 # 1. `d_loss` falls steadily towards 0. Your colleague is pleased. Should they be?
-# 2. Both losses are constant to three digits. Give two explanations, and a way to tell them apart.
+# 2. Both losses are constant to three digits. Give two explanations, and a way to find out which is true.
 # 3. Which of the diseases above could you *not* find from the four curves alone?
 #
 # <details><summary>Answers</summary>
 #
-# 1. No: the discriminator tells all fakes, so either the generator has stopped or it never began.
+# 1. No: the discriminator recognizes all fakes, so either the generator has stopped learning or it never began.
 # 2. The game has come to rest, or nobody moves (rates too small, gradients gone). Draw the same codes again some epochs
 #    later.
 # 3. Collapse, learning that has stopped, and swings from one epoch to the next, which the means over an epoch hide.
@@ -244,8 +245,8 @@ history = patient.fit(images, batch_size=32, epochs=2 if SMALL else 6, callbacks
 #     watch(dense(d_rate=rate, g_rate=2e-5), epochs=30)
 # ```
 #
-# With label smoothing `d_real` aims at 0.9: nothing is ever certain, but a discriminator that knows every fake still
-# knows them.
+# With label smoothing `d_real` aims at 0.9: the discriminator is never certain of real images, but it can still
+# recognize every fake.
 #
 # </details>
 #

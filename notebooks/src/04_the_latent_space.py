@@ -2,8 +2,8 @@
 # # The latent space
 #
 # **What you will see:** what lies between two codes, and two ways to go from one to the other; what a single number
-# of a code does; the digits that the discriminator finds most and least real; and generated beside real digits, for you
-# to tell apart.
+# of a code does; the digits that the discriminator finds most and least real; and generated next to real digits: can
+# you see which are which?
 #
 # **How long it takes:** 10 to 15 minutes to read, about two minutes to run on two CPU cores, offline.
 #
@@ -89,7 +89,7 @@ walks = latent.interpolate(codes[:4], codes[4:8], steps=12, path="linear")
 plots.image_grid(model.generate(walks.reshape(-1, 100)), columns=12)
 
 # %% [markdown]
-# If the generator had learnt its images by heart, the walk would jump from one to the next. It does not: in between are
+# If the generator had memorized its images, the walk would jump from one to the next. It does not: in between are
 # shapes that no one wrote. Some are digits, some are none: where a walk goes from one digit to another it must pass
 # through something. In motion, a round trip through six codes:
 
@@ -153,7 +153,7 @@ best, worst = (plots.image_grid(each, columns=12) for each in (ranked[:24], rank
 plots.stacked([plots.captioned(best, "the best 24 of 512"), plots.captioned(worst, "the worst 24 of 512")])
 
 # %% [markdown]
-# Do you agree with it? It judges by what gave fakes away in training, which need not be what you look for.
+# Do you agree with it? It goes by what gave fakes away in training, which may not be what you look for.
 #
 # ## Generated beside real
 #
@@ -169,9 +169,9 @@ plots.side_by_side(pictures, ["generated", "real"])
 # row by row, before you open the answer.
 
 # %%
-generator = np.random.default_rng(7)
+random = np.random.default_rng(7)
 mixed = np.concatenate([samples[64:76], real[:12]])
-shuffled = generator.permutation(24)
+shuffled = random.permutation(24)
 is_generated = shuffled < 12
 plots.with_row_labels(plots.image_grid(mixed[shuffled], columns=12), ["row 1", "row 2"])
 
@@ -198,7 +198,7 @@ print(f"the discriminator is right on {right:.0%}; a coin is right on 50%")
 #
 # 1. Codes from $U(-1, 1)$ have a shell as well. How long are they? Why does the *spherical* path leave what the
 #    generator has seen there?
-# 2. Interpolations are smooth. Does that prove that the model has learnt no image by heart?
+# 2. Interpolations are smooth. Does that prove that the model has memorized no image?
 # 3. You show a colleague the best 24 of 512. What can they say about your model, and what not?
 #
 # <details><summary>Answers</summary>

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Codes and reconstruction
 #
-# **What you will see:** a discriminator that not only judges an image but reads the code that it was drawn from; real
-# digits turned into codes and drawn again; spoilt digits drawn anew; and a walk from one *real* digit to another.
+# **What you will see:** a discriminator that not only says how real an image is but also reads the code that it was
+# drawn from; real digits turned into codes and drawn again; damaged digits drawn again; and a walk from one *real*
+# digit to another.
 #
 # **How long it takes:** 10 to 15 minutes to read, about three minutes to run on two CPU cores, offline.
 #
@@ -38,23 +39,28 @@ plots.image_grid(shown, columns=10)
 # $$l_{code} = \|z - \hat z\|^2, \qquad l_{total} = w \cdot l_{code} + (1 - w) \cdot l_{DCGAN}, \qquad w = 0.012$$
 #
 # (equations 2 and 3), and *both* networks descend it: the discriminator by reading better, the generator by drawing
-# images whose codes can be read. $w$ is small because $l_{code}$ is a sum over all units of a code: somebody who always
-# guesses 0 pays
+# images whose codes can be read. $w$ is small because $l_{code}$ is a sum over all units of a code. A head that always
+# answers 0 has the loss
 
 # %%
 guessing = losses.code_loss_of_guessing(CODE, "normal", "l2")
 print(f"l_code of guessing 0: {guessing:.0f}; times w: {0.012 * guessing:.1f}")
-print(f"l_DCGAN of one who cannot tell: {2 * np.log(2):.1f}")
+print(f"l_DCGAN of a discriminator that only guesses: {2 * np.log(2):.1f}")
 
 # %%
 model = kgan.CodeGAN(
-    image_shape=images.shape[1:], latent_dim=CODE, filters=8 if SMALL else 32, code_weight=0.012, noise=0.1
+    image_shape=images.shape[1:],
+    latent_dim=CODE,
+    filters=8 if SMALL else 32,
+    code_weight=0.012,
+    augment=[("instance_noise", 0.1)],
 )
 print("outputs of the discriminator:", [shape[1:] for shape in model.discriminator.output_shape])
 print("weights in the two heads:", [model.discriminator.layers[i].count_params() for i in (-2, -1)])
 
 # %% [markdown]
-# (`noise=0.1` adds a little Gaussian noise to all images that the discriminator is trained on, as the paper does.)
+# (`augment` lists what happens to every image that the discriminator is trained on, real and fake alike. Here it adds
+# Gaussian noise with a standard deviation of 0.1. The paper adds noise to the real images.)
 #
 # ## Train
 
@@ -64,8 +70,8 @@ curves = callbacks.CodeCurves("runs/codes.png")
 history = model.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.LivePlot(), curves]).history
 
 # %% [markdown]
-# The losses hold both parts now. Apart from each other, as in figure 4 of the paper: above the loss of real images,
-# below the difference of codes, with the dashed line of one who guesses.
+# The losses now hold both parts. Here they are apart, as in figure 4 of the paper: above the loss of real images,
+# below the difference of codes. The dashed line is the difference of codes when the head always answers 0.
 
 # %%
 first, last = history["code_loss"][0], history["code_loss"][-1]
@@ -110,16 +116,16 @@ print(f"code and the code read from another image: {angle(z, np.roll(z_read, 1, 
 print(f"lengths: {np.linalg.norm(z, axis=1).mean():.1f} and, as read, {np.linalg.norm(z_read, axis=1).mean():.1f}")
 
 # %% [markdown]
-# Where a head is unsure it says something near 0, the mean of what it may be: so codes that were read are shorter than
-# codes that were drawn.
+# Where the head is uncertain it answers something near 0, the mean of the prior. So codes that were read are shorter
+# than codes that were drawn.
 #
 # ## Real digits, there and back
 #
 # A real image has no code that it was drawn from. The discriminator reads one all the same, $\hat z = E(x)$, and the
-# generator draws it, $G(E(x))$. The second row is that. It shows what the model makes of a digit it was never asked to
-# rebuild: no loss ever compared a real image with its reconstruction.
+# generator draws it, $G(E(x))$. The second row is that. No loss ever compared a real image with its
+# reconstruction, so the model was never trained for this.
 #
-# One can do better by going on from there: descend the difference of the images by the code,
+# The code can be refined by gradient descent on the difference of the images:
 #
 # $$z \leftarrow z - \eta \, \nabla_z \|G(z) - x\|^2$$
 #
@@ -137,27 +143,27 @@ for name, each in (("rebuilt", rebuilt), ("refined", refined), ("another digit",
     print(f"{name:14} differs from the real one by {np.sqrt(np.mean((each - shown) ** 2)):.2f}")
 
 # %% [markdown]
-# ## Spoilt digits
+# ## Damaged digits
 #
-# The generator can draw only what it has learnt to draw. So what comes of a spoilt image, read and drawn again, is an
-# image like those that it knows, if not always the same digit. Noise and blur are read and drawn, without refining,
-# which would fit the spoilt pixels as well. Under the mask `known` says which pixels count, and the search goes by
-# those; the generator fills in the rest.
+# The generator can draw only what it has learned to draw. So a damaged image, read and drawn again, becomes an image
+# like the training images, if not always the same digit. Noise and blur are read and drawn without refining, which
+# would fit the damaged pixels too. With the mask, `known` says which pixels count. The refinement uses only those, and
+# the generator fills in the rest.
 
 # %%
 rows, labels, distances = [shown], ["real"], []
 for how in data.DEGRADATIONS:
-    spoilt, known = data.degrade(shown, how)
-    anew = model.reconstruct(spoilt, refine=REFINE, known=known) if how == "mask" else model.reconstruct(spoilt)
-    rows += [spoilt, anew]
-    labels += [how, "drawn anew"]
-    distances.append([np.sqrt(np.mean((each - shown) ** 2)) for each in (spoilt, anew)])
+    degraded, known = data.degrade(shown, how)
+    rebuilt = model.reconstruct(degraded, refine=REFINE, known=known) if how == "mask" else model.reconstruct(degraded)
+    rows += [degraded, rebuilt]
+    labels += [how, "rebuilt"]
+    distances.append([np.sqrt(np.mean((each - shown) ** 2)) for each in (degraded, rebuilt)])
 plots.with_row_labels(plots.image_grid(np.concatenate(rows), columns=10), labels)
 
 # %% [markdown]
-# Noise the discriminator has met in training, blur and grey squares it has not: what it reads there is a guess. How far
-# from the real digit is each, before and after? Where the second number is the larger one, drawing it anew has only
-# made it worse.
+# The discriminator has seen noise in training, but not blur and gray squares: what it reads there is a guess. How far
+# is each image from the real digit, before and after? Where the second number is larger, the reconstruction is worse
+# than the damaged image.
 
 # %%
 for how, (before, after) in zip(data.DEGRADATIONS, distances, strict=True):
@@ -182,22 +188,22 @@ plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 #
 # 1. With $w = 1$ the adversarial loss is gone. What would the two networks learn to do?
 # 2. Why does only the code of *fakes* count in $l_{code}$, not that of real images?
-# 3. An autoencoder is trained to rebuild real images. What is the difference to a CodeGAN, and which would you take to
-#    compress images?
+# 3. An autoencoder is trained to rebuild real images. What is the difference to a CodeGAN, and which would you use
+#    to compress images?
 #
 # <details><summary>Answers</summary>
 #
-# 1. To hand codes over through pictures, in any secret writing that suits them: nothing would make the pictures look
-#    like digits.
+# 1. To hand codes over through pictures, in any encoding that works: nothing would make the pictures look like
+#    digits.
 # 2. Nobody knows the code of a real image: there is no right answer to compare with.
-# 3. An autoencoder descends the difference of pixels, and blurs where it is unsure; a CodeGAN is never asked about a
+# 3. An autoencoder descends the difference of pixels, and blurs where it is uncertain; a CodeGAN is never asked about a
 #    real image's pixels, draws sharp images, and may draw another digit. To compress, the autoencoder.
 #
 # </details>
 #
 # ## Exercises
 #
-# 1. Encode without refining, then with 10, 100 and 1,000 steps. When does it stop being worth while?
+# 1. Encode without refining, then with 10, 100 and 1,000 steps. When is it no longer worth the time?
 #
 # <details><summary>Solution</summary>
 #
@@ -215,7 +221,7 @@ plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 #
 # ```python
 # for weight in (0, 0.2):
-#     other = kgan.CodeGAN(images.shape[1:], CODE, filters=32, code_weight=weight, noise=0.1)
+#     other = kgan.CodeGAN(images.shape[1:], CODE, filters=32, code_weight=weight, augment=[("instance_noise", 0.1)])
 #     other.compile()
 #     other.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
 #     z_read = other.encode(other.generate(z))
@@ -242,4 +248,4 @@ plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 #
 # - [Your own images](06_your_own_images.ipynb).
 # - `kgan train codegan-digits`, then `kgan reconstruct runs/codegan-digits --degrade mask`.
-# - Read `kgan/codegan.py`: what it adds to a DCGAN is less than you may think.
+# - Read `kgan/codegan.py`: a second head, one term in the loss, and how images are encoded.

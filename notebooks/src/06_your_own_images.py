@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Your own images
 #
-# **What you will see:** a folder of pictures goes in, a GIF comes out. The pictures here are small coloured fish that
-# this notebook draws itself, so that it runs offline; put the name of a folder of yours in one line, and it is your
-# pictures that are learnt.
+# **What you will see:** a folder of pictures goes in, a GIF comes out. The pictures here are small colored fish that
+# this notebook draws itself, so that it runs offline. Put the name of your own folder in one line, and the model
+# learns your pictures.
 #
 # **How long it takes:** 10 minutes to read, about three minutes to run on two CPU cores, offline.
 #
@@ -31,14 +31,14 @@ SIZE = 32  # pixels; a network for 64 takes four times as long
 # %% [markdown]
 # ## A folder of pictures
 #
-# Each fish has a colour, a shape, a tail, an eye, a place and a few stripes, all drawn at random. They are drawn large
+# Each fish has a color, a shape, a tail, an eye, a place and a few stripes, all drawn at random. They are drawn large
 # and made small, so that edges are smooth.
 
 
 # %%
 def fish(random):
     """One fish, 256 × 256, looking to the left."""
-    colour, second = (tuple(int(c) for c in random.integers(40, 230, 3)) for _ in range(2))
+    color, second = (tuple(int(c) for c in random.integers(40, 230, 3)) for _ in range(2))
     picture = Image.new("RGB", (256, 256), (205, 232, 245))
     draw = ImageDraw.Draw(picture)
     x, y = 118 + random.integers(-10, 11), 128 + random.integers(-18, 19)
@@ -46,7 +46,7 @@ def fish(random):
     root = x + length - 14
     draw.polygon([(root, y), (root + 58, y - tail), (root + 42, y), (root + 58, y + tail)], fill=second)
     draw.polygon([(x - 20, y - height + 10), (x + 34, y - height - 24), (x + 44, y - height + 16)], fill=second)
-    draw.ellipse([x - length, y - height, x + length, y + height], fill=colour)
+    draw.ellipse([x - length, y - height, x + length, y + height], fill=color)
     for stripe in range(random.integers(0, 4)):
         left, half = x + 2 + 22 * stripe, int(height * (0.86 - 0.17 * stripe))
         draw.line([(left, y - half), (left, y + half)], fill=second, width=9)
@@ -79,7 +79,7 @@ print(f"{len(found.images)} images of {found.images.shape[1:]}")
 print("skipped:", found.skipped)
 
 # %% [markdown]
-# What is broken is skipped and named; what is no image is left aside; all else is cut to its central square, resized
+# What is broken is skipped and named; what is not an image is ignored; the rest is cut to its central square, resized
 # and set on white where it is transparent. (`crop="letterbox"` keeps the whole picture, `background="black"` sets it on
 # black.)
 #
@@ -92,28 +92,28 @@ plots.image_grid(images[:24], columns=12, zoom=2)
 
 # %% [markdown]
 # **Look before you train.** Are these the pictures that you meant? Is what matters in the middle, and not cut off? Do
-# they show the same kind of thing, the same way up? A few hundred pictures that are all different give coloured shapes;
+# they show the same kind of thing, the same way up? A few hundred pictures that are all different give colored shapes;
 # a thousand of one kind give more.
 #
-# ## Colour changes little
+# ## Color changes little
 #
 # Three channels instead of one: the generator's last layer has three filters, the discriminator's first has a window
 # three channels deep. The networks follow from the shape:
 
 # %%
 model = kgan.DCGAN(image_shape=images.shape[1:], filters=8 if SMALL else 32)
-for row in kgan.networks.rows(model.generator):
+for row in kgan.networks.layer_table(model.generator):
     print(f"{row.layer:58} → {' × '.join(map(str, row.shape))}")
 
 # %% [markdown]
-# Few pictures are a danger: the discriminator may learn them by heart, and then nothing that the generator tries is
-# right. Two means against it, both in the recipe `dcgan-folder`. A slower discriminator, $10^{-4}$ instead of $2 \cdot
-# 10^{-4}$; and *one-sided label smoothing* (Salimans et al., 2016), which Ding, Shao and Ren name as a next step: the
-# discriminator is asked to say 0.9, not 1, of real images,
+# Few pictures are a danger: the discriminator may memorize them, and then it recognizes everything that the generator
+# draws as fake. The recipe `dcgan-folder` does two things against it. A slower discriminator, $10^{-4}$ instead of $2
+# \cdot 10^{-4}$; and *one-sided label smoothing* (Salimans et al., 2016), which Ding, Shao and Ren name as a next step:
+# the discriminator is asked to say 0.9, not 1, of real images,
 #
 # $$-\,[\,0.9 \log D(x) + 0.1 \log(1 - D(x))\,] - \log(1 - D(G(z)))$$
 #
-# so that it never gets quite sure.
+# so that it never becomes certain.
 
 # %%
 model.compile(d_optimizer=keras.optimizers.Adam(1e-4, beta_1=0.5), label_smoothing=0.1)
@@ -127,10 +127,10 @@ history = model.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.L
 Picture("runs/fish.gif")
 
 # %% [markdown]
-# First comes the place of the fish in the water, the same for all codes and in one colour; then colours that differ
+# First comes the place of the fish in the water, the same for all codes and in one color; then colors that differ
 # from fish to fish; fins and eyes come last. With label smoothing `d_real` aims at 0.9, not at 1.
 #
-# Generated beside real. Which of the two has smoother colours, which has sharper stripes, and are there any stripes at
+# Generated next to real. Which of the two has smoother colors, which has sharper stripes, and are there any stripes at
 # all?
 
 # %%
@@ -145,12 +145,12 @@ plots.side_by_side(pictures, ["generated", "real"])
 # training picture that is nearest to it:
 
 # %%
-flat, of_samples = images.reshape(len(images), -1), samples[:8].reshape(8, -1)
-distances = np.linalg.norm(of_samples[:, np.newaxis] - flat, axis=2)
+flat, flat_samples = images.reshape(len(images), -1), samples[:8].reshape(8, -1)
+distances = np.linalg.norm(flat_samples[:, np.newaxis] - flat, axis=2)
 plots.image_grid(np.concatenate([samples[:8], images[distances.argmin(axis=1)]]), columns=8, zoom=2)
 
 # %% [markdown]
-# Near in colour and place, of course: that is what nearest means here. A copy would agree in every stripe.
+# Near in color and place, of course: that is what nearest means here. A copy would agree in every stripe.
 #
 # And do they vary as much? The mean distance of two pictures:
 
@@ -189,7 +189,7 @@ plots.image_grid(again.generate(12, seed=3), columns=12, zoom=2)
 #
 # ## Exercises
 #
-# 1. Your own folder: set `FOLDER`, and run all again. (The fish are drawn into a folder of their own, and left aside.)
+# 1. Your own folder: set `FOLDER`, and run all again. (The fish are drawn into a folder of their own, and ignored.)
 #
 # <details><summary>Solution</summary>
 #
