@@ -174,16 +174,6 @@ class GAN(training.AdversarialModel):
             images = augmentation(images, self.random(tf.shape(images)[0], purpose, draw, number))
         return images
 
-    def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
-        """A function (units, prior) → (count, units) of random numbers that depend on seed, step and `stream` alone."""
-        position, total = training.position(count)  # among the images of all replicas
-
-        def numbers(units: int, prior: str) -> tf.Tensor:
-            drawn = latent.sample_codes(total, units, prior, seed=(self.seed, self.step, *stream))
-            return drawn[position : position + count]
-
-        return numbers
-
     # Generating, and judging images
 
     def call(self, codes: tf.Tensor, training: bool | None = None) -> tf.Tensor:

@@ -327,11 +327,12 @@ def test_it_says_what_it_finds_once(small_dcgan, digits, monkeypatch):
     assert [record.epoch for record in doctor.records] == list(range(1, 9))
 
 
-def test_a_resumed_run_finds_the_same(small_dcgan, digits, tmp_path, monkeypatch):
+def test_a_resumed_run_finds_the_same(models_used_again, small_dcgan, digits, tmp_path, monkeypatch):
     won(monkeypatch)
     straight = callbacks.Doctor(digits, say=None)
     fit(small_dcgan(), digits, 6, straight)
     for last in (2, 4, 6):
+        models_used_again.take_back()
         resumed = callbacks.Doctor(digits, say=None)
         fit(small_dcgan(), digits, last, resumed, callbacks.Checkpoint(tmp_path, resume=True))
     assert resumed.findings == straight.findings

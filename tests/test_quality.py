@@ -61,8 +61,9 @@ def test_frechet_distance_is_symmetric_and_0_to_itself(count, units, seed):
     random = np.random.default_rng(seed)
     real, fake = random.normal(size=(count, units)), random.normal(size=(count + 3, units))
     there, back = quality.frechet_distance(real, fake), quality.frechet_distance(fake, real)
-    assert there == pytest.approx(back, abs=1e-7)
-    assert quality.frechet_distance(real, real) == pytest.approx(0, abs=1e-7)
+    # To the root of a double's precision, as a singular covariance has it.
+    assert there == pytest.approx(back, rel=1e-6, abs=1e-6)
+    assert quality.frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
     assert there >= 0
 
 
@@ -239,6 +240,12 @@ def test_inception_however_keras_is_configured(unusual_keras):
 # The whole
 
 
+@pytest.fixture
+def _real_or_fake_is_not_asked(monkeypatch):
+    """For speed: it trains a network for each seed and one for the baseline."""
+    monkeypatch.setattr(quality.evaluation, "real_vs_fake_accuracy", lambda real, fake: 0.5)
+
+
 def evaluated(real, features, images, **options):
     """The report of a model that draws its samples from these images."""
     draw = np.random.default_rng(5)
@@ -269,6 +276,7 @@ def test_real_images_are_at_their_baseline(halves, classifier):
     assert metrics["real_vs_fake_accuracy"]["value"] < 0.65
 
 
+@pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_a_copy_of_the_training_images_shows(halves, classifier):
     training, unseen = halves
     metrics = evaluated(training, classifier, training.images, held_out=unseen)["metrics"]
@@ -279,6 +287,7 @@ def test_a_copy_of_the_training_images_shows(halves, classifier):
     assert without_unseen["copies"]["value"] == 1
 
 
+@pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_copies_show_where_the_data_hold_images_twice(halves, classifier):
     training, _ = halves
     twice = training._replace(images=np.tile(training.images, (2, 1, 1, 1)), labels=np.tile(training.labels, 2))
@@ -293,6 +302,7 @@ def test_real_images_that_come_class_by_class_are_not_told_apart(real, monkeypat
     assert quality.real_vs_fake_accuracy(by_class, images) < 0.65
 
 
+@pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_one_class_only_shows(halves, classifier):
     training, _ = halves
     report = evaluated(training, classifier, np.repeat(training.images[training.labels == 3], 6, axis=0))
@@ -313,6 +323,7 @@ def test_a_constant_image_shows(halves, classifier):
     assert metrics["real_vs_fake_accuracy"]["value"] > 0.95
 
 
+@pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_without_labels_what_can_be_computed_still_is(halves):
     training, unseen = halves
     report = evaluated(Labelled(training.images), "auto", unseen)
@@ -393,10 +404,10 @@ class Recorder:
         return quality.FeatureExtractor("pixels", features)
 
 
-def test_the_best_model_is_not_measured_with_what_chose_it(small_dcgan, monkeypatch):
+@pytest.mark.usefixtures("_real_or_fake_is_not_asked")
+def test_the_best_model_is_not_measured_with_what_chose_it(small_dcgan):
     """Neither with the real images nor with the codes: the model stays the same, so codes show in its images."""
     labelled = Labelled(np.random.default_rng(8).integers(0, 256, (100, 16, 16, 1), np.uint8))
-    monkeypatch.setattr(quality.evaluation, "real_vs_fake_accuracy", lambda real, fake: 0.5)  # for speed
     model, chosen, measured = small_dcgan(), Recorder(), Recorder()
     watcher = callbacks.Quality(labelled, features=chosen.extractor())
     watcher.set_model(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -68,23 +69,31 @@ class Batches:
         if in_memory:
             images = tf.convert_to_tensor(images)
 
+        def first_number() -> np.int64:
+            return np.int64(step() if callable(step) else step)
+
+        def order(epoch: np.ndarray) -> np.ndarray:
+            return np.int64(self.order(int(epoch)))
+
+        read = _read(images)
+
         def first(_: tf.Tensor) -> tf.Tensor:
-            number = tf.numpy_function(lambda: np.int64(step() if callable(step) else step), [], tf.int64)
-            return tf.ensure_shape(number, ())
+            return tf.ensure_shape(tf.numpy_function(held_weakly(first_number), [], tf.int64), ())
 
         def rows_from(start: tf.Tensor) -> tf.data.Dataset:
             epochs = tf.data.Dataset.counter(start // len(self))
             return epochs.flat_map(rows_of).skip(start % len(self))
 
         def rows_of(epoch: tf.Tensor) -> tf.data.Dataset:
-            rows = tf.numpy_function(lambda number: np.int64(self.order(int(number))), [epoch], tf.int64)
+            rows = tf.numpy_function(held_weakly(order), [epoch], tf.int64)
             return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(rows, (len(self), self.batch_size)))
 
         def batch(rows: tf.Tensor) -> tf.Tensor:
             if in_memory:
                 chosen = tf.gather(images, rows)
             else:
-                chosen = tf.ensure_shape(tf.numpy_function(_read(images), [rows], dtype), (self.batch_size, *shape))
+                chosen = tf.numpy_function(held_weakly(read), [rows], dtype)
+                chosen = tf.ensure_shape(chosen, (self.batch_size, *shape))
             scaled = tf.cast(chosen, tf.float32)
             return scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
 
@@ -117,6 +126,15 @@ def batches(images: Any, batch_size: int, *, seed: int = 0, step: int = 0) -> tf
         >>> history = model.fit(flipped, steps_per_epoch=len(images) // 64, epochs=1, verbose=0)
     """
     return Batches(images, batch_size, seed).dataset(step)
+
+
+def held_weakly(function: Callable) -> Callable:
+    """The function, for `tf.numpy_function`, which TensorFlow keeps until the process ends, with all that it refers to.
+
+    Somebody else must hold it as long as it is called, such as the dataset whose `map` calls `tf.numpy_function`.
+    """
+    reference = weakref.ref(function)
+    return lambda *values: reference()(*values)
 
 
 def _read(images: Any) -> Callable[[np.ndarray], np.ndarray]:

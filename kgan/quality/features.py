@@ -19,6 +19,7 @@ from kgan.quality.metrics import class_frequencies
 
 LARGEST = 32  # pixels: larger images are averaged to this size first
 STEPS = 1500  # of training the classifier
+STEPS_OF_REAL_VS_FAKE = 300
 HELD_OUT = 5  # every fifth image is not trained on
 POOR = 0.6  # a classifier that is right less often is of no use
 MOST_OF_EACH = 4000  # real and fake images for `real_vs_fake_accuracy`
@@ -188,7 +189,7 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     labels = np.repeat([0, 1], count)
     first = np.tile(np.arange(count) < count // 2, 2)
     network = _network(images.shape[1:], 2)
-    _fit(network, images[first], labels[first], steps=300, seed=seed)
+    _fit(network, images[first], labels[first], STEPS_OF_REAL_VS_FAKE, seed=seed)
     # Its threshold is the median: the other half holds as many real images as fakes.
     logits = _in_batches(lambda batch: network(batch, training=False), images[~first])
     leaning = logits[:, 1] - logits[:, 0]

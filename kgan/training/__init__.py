@@ -12,7 +12,6 @@ Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In h
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
 from kgan.training.inputs import check_images, images_of, split
 from kgan.training.model import AdversarialModel
-from kgan.training.replicas import position
 from kgan.training.updates import Updater, statistics_kept
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "Updater",
     "check_images",
     "images_of",
-    "position",
     "split",
     "statistics_kept",
 ]

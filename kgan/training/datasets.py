@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kgan._backend import keras, tf
-from kgan.data.batching import Batches
+from kgan.data.batching import Batches, held_weakly
 from kgan.training import inputs
 
 
@@ -57,7 +57,7 @@ def feed(
     """Check data and make them ready.
 
     Args:
-        x: what `fit` was given.
+        x: what `fit` was given, after `inputs.as_array`.
         shape: of one image.
         d_steps: minibatches in a batch.
         batch_size, steps_per_epoch, shuffle: arguments of `fit`.
@@ -67,7 +67,6 @@ def feed(
     Raises:
         ValueError: for anything that cannot be right: see `kgan.training.inputs`.
     """
-    x = inputs.as_array(x)
     if not isinstance(x, Batches):
         inputs.check_source(x)
     inputs.check_sizes(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
@@ -94,11 +93,11 @@ def feed(
     if isinstance(x, Iterator):
         return _of_generator(x, shape, d_steps, steps_per_epoch)
     inputs.check_first_batch(inputs.first_of(x), shape, d_steps)
-    dataset = of_iterable(x, shape)
+    dataset = _of_iterable(x, shape)
     return Feed(lambda start: _from(dataset, start) if steps_per_epoch else dataset, None, steps_per_epoch)
 
 
-def of_iterable(batches: Iterable[Any], shape: Sequence[int]) -> tf.data.Dataset:
+def _of_iterable(batches: Iterable[Any], shape: Sequence[int]) -> tf.data.Dataset:
     """A dataset of what can be iterated over again and again, such as a DataLoader."""
 
     def images() -> Iterator[np.ndarray]:
@@ -107,7 +106,7 @@ def of_iterable(batches: Iterable[Any], shape: Sequence[int]) -> tf.data.Dataset
     return tf.data.Dataset.from_generator(images, output_signature=tf.TensorSpec((None, *shape), tf.float32))
 
 
-def of_iterator(batches: Iterable[Any]) -> Iterator[tuple]:
+def _as_tuples(batches: Iterable[Any]) -> Iterator[tuple]:
     """Batches as tuples, as Keras wants them of a generator."""
     for batch in batches:
         yield tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
@@ -165,9 +164,12 @@ def _from(dataset: tf.data.Dataset, start: Start) -> tf.data.Dataset:
     if not start.is_late:
         return endless.skip(start.batches())
 
+    def behind_now() -> np.int64:
+        return np.int64(start.batches())
+
     @tf.autograph.experimental.do_not_convert
     def skipped(_: tf.Tensor) -> tf.data.Dataset:
-        behind = tf.numpy_function(lambda: np.int64(start.batches()), [], tf.int64)
+        behind = tf.numpy_function(held_weakly(behind_now), [], tf.int64)
         return endless.skip(tf.ensure_shape(behind, ()))
 
     return tf.data.Dataset.from_tensors(0).flat_map(skipped)
@@ -181,14 +183,18 @@ def _of_py_dataset(
     shuffle: bool,
     seed: int,
 ) -> Feed:
-    count = x.num_batches
-    if count == 0:
-        raise ValueError("the dataset gives no batch: its length is 0")
-    if count is None and not steps_per_epoch:
+    first = _first_of_py_dataset(x)
+    if x.num_batches is None and not steps_per_epoch:
         raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
-    inputs.check_first_batch(x[0], shape, d_steps)
-    steps = steps_per_epoch or count
+    inputs.check_first_batch(first, shape, d_steps)
+    steps = steps_per_epoch or x.num_batches
     return Feed(lambda start: Ordered(x, start, steps, shuffle, seed), None, steps, ends=True)
+
+
+def _first_of_py_dataset(x: keras.utils.PyDataset) -> Any:
+    if x.num_batches == 0:
+        raise ValueError("the dataset gives no batch: its length is 0")
+    return x[0]
 
 
 class Ordered(keras.utils.PyDataset):
@@ -222,9 +228,8 @@ class Ordered(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:  # Keras calls it once before the first epoch as well
         self._epochs += 1
-        self._behind = (
-            self.start.batches() + self._epochs * self.steps_per_epoch
-        )  # before the next epoch's workers start
+        # before the next epoch's workers start
+        self._behind = self.start.batches() + self._epochs * self.steps_per_epoch
         self.source.on_epoch_end()
 
     def __getitem__(self, index: int) -> Any:
@@ -242,6 +247,52 @@ def _of_generator(batches: Iterator[Any], shape: tuple[int, ...], d_steps: int, 
     inputs.check_first_batch(first, shape, d_steps)
 
     def opened(start: Start) -> Iterator[Any]:
-        yield from of_iterator(itertools.islice(itertools.chain([first], batches), start.batches(), None))
+        yield from _as_tuples(itertools.islice(itertools.chain([first], batches), start.batches(), None))
 
     return Feed(opened, None, steps_per_epoch)
+
+
+def evaluation_data(x: Any, y: Any, shape: tuple[int, ...], batch_size: int | None, steps: int | None) -> Any:
+    """Checked images for Keras' `evaluate`, in their own order.
+
+    Args:
+        x: what `fit` takes, or a pair (images, labels), as validation_data may be.
+        y: labels of an array.
+        shape: of one image.
+        batch_size, steps: arguments of `evaluate`.
+
+    Raises:
+        ValueError: for anything that cannot be right: see `kgan.training.inputs`.
+    """
+    if _is_pair(x, shape):
+        inputs.check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
+        x, y = x[:2]
+    x = inputs.as_array(x)
+    if isinstance(x, Batches):
+        x = x.dataset().take(len(x))
+    inputs.check_source(x, "evaluate")
+    inputs.check_sizes(batch_size=batch_size, steps=steps)
+    inputs.check_labels(y, len(x) if inputs.is_array(x) else None)
+    if inputs.is_array(x):
+        inputs.check_images(x, shape)
+        return tf.data.Dataset.from_tensor_slices(np.asarray(x, np.float32)).batch(batch_size or 32)
+    if isinstance(x, tf.data.Dataset):
+        if x.cardinality() == tf.data.INFINITE_CARDINALITY and not steps:
+            raise ValueError("the dataset is endless: say with steps, or validation_steps, how much of it to take")
+        inputs.check_first_batch(inputs.first_of(x.take(1)), shape)
+        return x
+    if isinstance(x, keras.utils.PyDataset):
+        inputs.check_first_batch(_first_of_py_dataset(x), shape)
+        return x
+    first = inputs.first_of(x)
+    inputs.check_first_batch(first, shape)
+    return _as_tuples(itertools.chain([first], x)) if isinstance(x, Iterator) else _of_iterable(x, shape)
+
+
+def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether `x` is (images, labels), which Keras takes in a list as well, and not a list of images or of batches."""
+    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not inputs.is_array(x[0]):
+        return False
+    if isinstance(x, tuple):
+        return True
+    return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape

@@ -11,7 +11,7 @@ import numpy as np
 from kgan._backend import keras, tf
 from kgan.normalization import ReferenceBatch
 from kgan.training import inputs
-from kgan.training.datasets import Feed, Start, feed
+from kgan.training.datasets import Feed, Start, evaluation_data, feed
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
 from kgan.training.steps import Steps, is_indivisible, steps_of
 
@@ -71,8 +71,8 @@ def fit(
                 "validation_data is a generator, which gives its batches once and not after every epoch: pass an array "
                 "or a dataset, or say with validation_steps how many batches each epoch takes"
             )
-        validation_data = model.evaluation_data(
-            validation_data, None, validation_batch_size or data.batch_size, validation_steps
+        validation_data = evaluation_data(
+            validation_data, None, model.data_shape, validation_batch_size or data.batch_size, validation_steps
         )
     choose_references(model, x)
 

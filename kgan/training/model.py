@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import numpy as np
 from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import keras, tf
-from kgan.data.batching import Batches
 from kgan.training import datasets, engine, inputs
+from kgan.training.replicas import position
 from kgan.training.steps import Steps, executor
 from kgan.training.updates import OptimizerPair, Updater, built_optimizer
 
@@ -209,6 +208,23 @@ class AdversarialModel(keras.Model):
         """A function of an iterator and a number of steps, which it trains."""
         return self._execute
 
+    def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
+        """Random numbers of a training step: the same for the same seed, step and stream, whoever draws them and when.
+
+        Args:
+            count: rows, one for each image of this replica.
+            *stream: whole numbers that tell this use from all others.
+
+        Returns:
+            A function (units, prior) → (count, units).
+        """
+        place, total = position(count)  # among the images of all replicas
+
+        def numbers(units: int, prior: str) -> tf.Tensor:
+            return latent.sample_codes(total, units, prior, seed=(self.seed, self.step, *stream))[place : place + count]
+
+        return numbers
+
     # evaluate, predict, export
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -242,37 +258,8 @@ class AdversarialModel(keras.Model):
             return super().evaluate(x, y, batch_size, **keywords)
         self._assert_compile_called("evaluate")
         inputs.check_no_weights(sample_weight=keywords.get("sample_weight"))
-        return super().evaluate(self.evaluation_data(x, y, batch_size, keywords.get("steps")), **keywords)
-
-    def evaluation_data(self, x: Any, y: Any, batch_size: int | None, steps: int | None) -> Any:
-        """Checked images for Keras' `evaluate`; Keras takes an array and its labels for validation_data."""
-        if _is_pair(x, self.data_shape):
-            inputs.check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
-            x, y = x[:2]
-        x = inputs.as_array(x)
-        if isinstance(x, Batches):
-            x = x.dataset().take(len(x))
-        inputs.check_source(x, "evaluate")
-        inputs.check_sizes(batch_size=batch_size, steps=steps)
-        inputs.check_labels(y, len(x) if inputs.is_array(x) else None)
-        if inputs.is_array(x):
-            inputs.check_images(x, self.data_shape)
-            return tf.data.Dataset.from_tensor_slices(np.asarray(x, np.float32)).batch(batch_size or 32)
-        if isinstance(x, tf.data.Dataset):
-            if x.cardinality() == tf.data.INFINITE_CARDINALITY and not steps:
-                raise ValueError("the dataset is endless: say with steps, or validation_steps, how much of it to take")
-            inputs.check_first_batch(inputs.first_of(x.take(1)), self.data_shape)
-            return x
-        if isinstance(x, keras.utils.PyDataset):
-            if x.num_batches == 0:
-                raise ValueError("the dataset gives no batch: its length is 0")
-            inputs.check_first_batch(x[0], self.data_shape)
-            return x
-        first = inputs.first_of(x)
-        inputs.check_first_batch(first, self.data_shape)
-        if isinstance(x, Iterator):
-            return datasets.of_iterator(itertools.chain([first], x))
-        return datasets.of_iterable(x, self.data_shape)
+        data = datasets.evaluation_data(x, y, self.data_shape, batch_size, keywords.get("steps"))
+        return super().evaluate(data, **keywords)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -380,15 +367,6 @@ class AdversarialModel(keras.Model):
 def deserialized(config: dict[str, Any], *names: str) -> dict[str, Any]:
     """A config with the objects of these names in place of what was saved of them."""
     return {**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names if name in config}}
-
-
-def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
-    """Whether `x` is (images, labels), which Keras takes in a list as well, and not a list of images or of batches."""
-    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not inputs.is_array(x[0]):
-        return False
-    if isinstance(x, tuple):
-        return True
-    return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape
 
 
 def _input_shape(network: keras.Model, name: str) -> tuple[int | None, ...]:
