@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kgan._backend import tf
+from kgan._named import named
 
 Random = Callable[[int, str], tf.Tensor]
 
@@ -71,18 +72,5 @@ def get(augment: Sequence[str | Callable | tuple[str | Callable, float]]) -> lis
         >>> get([("instance_noise", 0.2)])[0].strength
         0.2
     """
-    if isinstance(augment, str) or callable(augment):
-        augment = [augment]
-    found = []
-    for entry in augment:
-        function, strength = entry if isinstance(entry, (tuple, list)) and len(entry) == 2 else (entry, None)
-        if isinstance(function, str) and function in AUGMENTATIONS:
-            function = AUGMENTATIONS[function]
-        elif not callable(function):
-            raise ValueError(
-                f"unknown augmentation {function!r}: choose {', '.join(AUGMENTATIONS)} or a function (images, random)"
-            )
-        if strength is not None and not 0 <= strength < float("inf"):
-            raise ValueError(f"the strength of an augmentation is {strength}: it is 0 or more, and finite")
-        found.append(Augmentation(function, strength))
-    return found
+    signature = "(images, random), or (images, random, strength) where it is given with a strength"
+    return [Augmentation(*found) for found in named(augment, AUGMENTATIONS, "augmentation", signature, "strength")]

@@ -37,7 +37,7 @@ class CodeGAN(DCGAN):
     Metrics of an epoch beside those of `GAN`, all of the discriminator's steps:
         adversarial_loss, code_loss: the two parts of d_loss before they are weighted; the first compares with the
             d_loss of a DCGAN.
-        real_loss: -log D(x), the part that real images have in adversarial_loss.
+        real_loss: -log D(x), the mean over real images, without label smoothing.
 
     Example:
         >>> model = kgan.CodeGAN(image_shape=(28, 28, 1), filters=4)
@@ -83,14 +83,10 @@ class CodeGAN(DCGAN):
         own = {name: getattr(self, name) for name in ("code_weight", "code_loss", "stages")}
         return {**super().get_config(), **own}
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return [*super().metrics, self.adversarial_loss_metric, self.code_loss_metric, self.real_loss_metric]
-
     # The second head
 
     def discriminate(self, images: tf.Tensor, training: bool = True) -> DiscriminatorOutput:
-        return DiscriminatorOutput(*self.discriminator(images, training=training))
+        return DiscriminatorOutput(*self.discriminator(images, training=training), training)
 
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:
         if not isinstance(output_shape, list) or [shape[1:] for shape in output_shape] != [(1,), (latent_dim,)]:
@@ -126,8 +122,10 @@ class CodeGAN(DCGAN):
         for stage in range(1, self.stages):
             # Moving averages are left to the first stage.
             with training.statistics_kept(self.generator, self.discriminator):
-                rebuilt = self.augmented(self.generator(read, training=True), STAGES, stage)
-                read = self.discriminate(rebuilt).codes
+                rebuilt = self.generator(read, training=fake.training)
+                if fake.training:
+                    rebuilt = self.augmented(rebuilt, STAGES, stage)
+                read = self.discriminate(rebuilt, fake.training).codes
             total += distance(codes, read)
         return total / self.stages
 

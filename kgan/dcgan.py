@@ -22,10 +22,10 @@ class DCGAN(GAN):
         filters: width of the networks.
         kernel_size: of all convolutions.
         reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step uses
-            the fakes made for the discriminator: a generator pass is what a step pays most for.
+            the fakes made for the discriminator: the generator's pass is the most expensive part of a step.
         seed: of the initial weights, the codes and the data order.
         **keywords: of the networks, depth, upsampling, activation, norm, stddev: see `kgan.networks.dcgan_generator`
-            and `dcgan_discriminator`; and those of `GAN`: d_steps, prior, augment, name.
+            and `dcgan_discriminator`; and those of `GAN`: d_steps, prior, augment, name, dtype.
 
     Raises:
         ValueError: for an image size that the networks cannot make, with the nearest ones, or an unknown choice.
@@ -57,8 +57,8 @@ class DCGAN(GAN):
         with _policy(keywords.get("dtype")):
             generator = networks.dcgan_generator(image_shape, latent_dim, **shared)
             code_units = latent_dim if self.has_code_head else None
-            of_discriminator = {name: value for name, value in shared.items() if name not in GENERATOR_ONLY}
-            discriminator = networks.dcgan_discriminator(image_shape, code_units=code_units, **of_discriminator)
+            of_both = {name: value for name, value in shared.items() if name not in GENERATOR_ONLY}
+            discriminator = networks.dcgan_discriminator(image_shape, code_units=code_units, **of_both)
         super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **keywords)
         self.image_shape = image_shape
         for name, value in shared.items():
@@ -84,10 +84,10 @@ GENERATOR_ONLY = NETWORK_ARGUMENTS.keys() - _keyword_arguments(networks.dcgan_di
 
 @contextlib.contextmanager
 def _policy(dtype: Any) -> Iterator[None]:
-    """A model that is loaded has the precision it was saved with, whatever the policy of the day is."""
-    of_the_day = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(of_the_day if dtype is None else keras.dtype_policies.get(dtype))
+    """Within the block networks are built with this dtype policy; without one, with Keras' global one."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(before if dtype is None else keras.dtype_policies.get(dtype))
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(of_the_day)
+        keras.config.set_dtype_policy(before)

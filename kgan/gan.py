@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kgan import augment as augmentations
-from kgan import latent, training
+from kgan import latent
 from kgan._backend import keras, tf
+from kgan._named import listed
+from kgan.training import AdversarialModel, check_images, images_of, in_batches, split, statistics_kept
 
 # What random numbers are for: each purpose has a stream of its own.
 CODES, REAL_IMAGES, FAKE_IMAGES = range(3)
@@ -29,10 +31,11 @@ class DiscriminatorOutput(NamedTuple):
 
     logits: tf.Tensor
     codes: tf.Tensor | None = None  # read from the images, by a discriminator that can (`kgan.CodeGAN`)
+    training: bool = True  # whether it was asked in training mode
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class GAN(training.AdversarialModel):
+class GAN(AdversarialModel):
     """A generator and a discriminator, trained against each other by `fit`.
 
     Knows nothing of images: real samples are whatever the discriminator takes, vectors included.
@@ -46,9 +49,9 @@ class GAN(training.AdversarialModel):
             one generator pass less) or draws fresh codes, as Algorithm 1 does.
         prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
         augment: what happens to all images that the discriminator is trained on: see `kgan.augment`.
-        seed: what is random in a training step is a pure function of (seed, step), as is the order of arrays given to
-            `fit`. Layers that draw random numbers of their own, such as Dropout, go by a state of theirs, which a
-            checkpoint keeps and `save` does not.
+        seed: the random numbers of a step depend on (seed, step) alone, and the order of an array on (seed, epoch).
+            Layers with random numbers of their own, such as Dropout, have a state of their own; a checkpoint keeps it,
+            `save` does not.
 
     Raises:
         ValueError: where the two networks do not fit each other, or an argument is out of range.
@@ -81,44 +84,51 @@ class GAN(training.AdversarialModel):
         **keywords: Any,
     ) -> None:
         super().__init__(generator, discriminator, **keywords)
+        d_steps, seed = operator.index(d_steps), operator.index(seed)
         if d_steps < 1:
             raise ValueError(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
         if prior not in latent.PRIORS:
             raise ValueError(f"unknown prior {prior!r}: choose one of {', '.join(latent.PRIORS)}")
+        if seed < 0:
+            raise ValueError(f"seed is {seed}: it is 0 or more")
         self.d_steps = d_steps
         self.reuse_fakes = reuse_fakes
         self.prior = prior
-        self.augment = augment
-        self.augmentations = augmentations.get(augment)
-        self.seed = int(seed)
+        self.augment = listed(augment)
+        self.augmentations = augmentations.get(self.augment)
+        self.seed = seed
 
     # Algorithm 1
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """k discriminator steps, then one generator step: Goodfellow et al. (2014), Algorithm 1."""
-        for k, real_images in enumerate(self.minibatches(data)):  # for k steps do
-            fakes = self.draw_fakes(tf.shape(real_images)[0], draw=k)
+        for draw, real_images in enumerate(self.minibatches(data)):  # for k steps do
+            fakes = self.draw_fakes(tf.shape(real_images)[0], draw)
             self.discriminator_step(real_images, fakes)
         if not self.reuse_fakes:
-            fakes = self.draw_fakes(tf.shape(real_images)[0], draw=self.d_steps)
+            fakes = self.draw_fakes(tf.shape(real_images)[0], self.d_steps)
         self.generator_step(real_images, fakes)
         self.step.assign_add(1)
         return self.get_metrics_result()
 
     def minibatches(self, data: Any) -> list[tf.Tensor]:
         """`d_steps` minibatches of real images, as the discriminator sees them; labels are left aside."""
-        images = training.split(training.images_of(data), self.d_steps)
-        return [self.augmented(each, REAL_IMAGES, k) for k, each in enumerate(images)]
+        images = split(images_of(data), self.d_steps)
+        return [self.augmented(each, REAL_IMAGES, draw) for draw, each in enumerate(images)]
 
     def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
-        """Fresh codes, and what the generator makes of them, as the discriminator sees it."""
-        codes = self.random(count, CODES, draw)(self.latent_dim, self.prior)
+        """Fresh codes, and what the generator makes of them, as the discriminator sees it; the `draw`-th of a step."""
+        random = self.random(count, CODES, draw)
+        codes = random(self.latent_dim, self.prior)
         with tf.GradientTape() as tape:
             images = self.augmented(self.generator(codes, training=True), FAKE_IMAGES, draw)
         return Fakes(codes, images, tape)
 
     def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
-        """Ascend log D(x) + log(1 - D(G(z))) by the discriminator's weights alone."""
+        """Descend the discriminator's loss by its weights alone.
+
+        With the paper's loss: ascend log D(x) + log(1 - D(G(z))).
+        """
         count = tf.shape(real_images)[0]
         with tf.GradientTape() as tape:
             # In two passes: BatchNormalization over a mixture would tell real from fake by itself.
@@ -132,18 +142,23 @@ class GAN(training.AdversarialModel):
     def generator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
         """Descend the generator's loss by the generator's weights alone."""
         count = tf.shape(fakes.codes)[0]
-        with training.statistics_kept(self.discriminator):  # its moving averages are left to its own steps
-            real = self.discriminate(real_images)  # not computed, unless the generator's loss uses it
-            with fakes.tape:  # continues where it stopped
-                g_loss = self.generator_objective(real, self.discriminate(fakes.images), fakes.codes)
+        with statistics_kept(self.discriminator):  # its moving averages are left to its own steps
+            real = self.discriminate(real_images)  # for losses that compare; the graph leaves it out for all others
+            with fakes.tape:  # the same tape: it has recorded G(z) already
+                fake = self.discriminate(fakes.images)
+        with fakes.tape:
+            g_loss = self.generator_objective(real, fake, fakes.codes)
         self.g_updater.descend(fakes.tape, g_loss, count)
         self.g_loss_metric.update_state(g_loss, sample_weight=count)
 
     # The seams: what a variant changes
 
     def discriminate(self, images: tf.Tensor, training: bool = True) -> DiscriminatorOutput:
-        """What the discriminator says of these images."""
-        return DiscriminatorOutput(self.discriminator(images, training=training))
+        """What the discriminator says of these images.
+
+        In training mode, unless told otherwise, which updates moving averages: to judge images use `score`.
+        """
+        return DiscriminatorOutput(self.discriminator(images, training=training), training=training)
 
     def discriminator_objective(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor
@@ -163,7 +178,7 @@ class GAN(training.AdversarialModel):
         def logits(images: tf.Tensor) -> tf.Tensor:
             return self.discriminate(images).logits
 
-        with training.statistics_kept(self.discriminator):
+        with statistics_kept(self.discriminator):
             total = sum(each.weight * each.function(logits, real_images, fake_images) for each in self.penalties)
         self.d_penalty_metric.update_state(total, sample_weight=tf.shape(real_images)[0])
         return total
@@ -201,7 +216,7 @@ class GAN(training.AdversarialModel):
             Images of shape (count, …), float32, in [-1, 1] where the generator ends in tanh.
 
         Raises:
-            ValueError: for a count below 1, or codes of another width than `latent_dim`.
+            ValueError: for a count or a batch size below 1, or codes of another width than `latent_dim`.
 
         Example:
             >>> model.generate(3, seed=1).shape
@@ -214,8 +229,7 @@ class GAN(training.AdversarialModel):
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
             raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.latent_dim})")
-        each = (self(codes[i : i + batch_size], training=False) for i in range(0, len(codes), batch_size))
-        return np.concatenate([np.asarray(images, np.float32) for images in each])
+        return in_batches(lambda batch: self(batch, training=False), codes, batch_size)
 
     def score(self, images: np.ndarray | tf.Tensor, *, batch_size: int = 256) -> np.ndarray:
         """How real the discriminator finds each image, in inference mode.
@@ -235,6 +249,6 @@ class GAN(training.AdversarialModel):
             >>> model.score(model.generate(3)).shape
             (3,)
         """
-        training.check_images(images, self.data_shape)
-        each = (images[i : i + batch_size] for i in range(0, len(images), batch_size))
-        return np.concatenate([np.asarray(self.discriminate(batch, False).logits, np.float32)[:, 0] for batch in each])
+        images = np.asarray(images, np.float32)
+        check_images(images, self.data_shape)
+        return in_batches(lambda batch: self.discriminate(batch, training=False).logits[:, 0], images, batch_size)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kgan._backend import tf
+from kgan._named import named
 
 Discriminator = Callable[[tf.Tensor], tf.Tensor]
 
@@ -68,19 +69,6 @@ def get(penalties: Sequence[str | Callable | tuple[str | Callable, float]]) -> l
         >>> get([("r1", 10.0)])[0].weight
         10.0
     """
-    if isinstance(penalties, str) or callable(penalties):
-        penalties = [penalties]
-    found = []
-    for entry in penalties:
-        penalty, weight = entry if isinstance(entry, (tuple, list)) and len(entry) == 2 else (entry, 1.0)
-        if isinstance(penalty, str) and penalty in PENALTIES:
-            penalty = PENALTIES[penalty]
-        elif not callable(penalty):
-            raise ValueError(
-                f"unknown penalty {penalty!r}: choose {', '.join(PENALTIES)} or a function "
-                "(discriminator, real_images, fake_images)"
-            )
-        if not 0 <= weight < float("inf"):
-            raise ValueError(f"the weight of a penalty is {weight}: it is 0 or more, and finite")
-        found.append(Penalty(penalty, float(weight)))
-    return found
+    signature = "(discriminator, real_images, fake_images)"
+    found = named(penalties, PENALTIES, "penalty", signature, "weight")
+    return [Penalty(function, 1.0 if weight is None else float(weight)) for function, weight in found]

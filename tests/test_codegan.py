@@ -115,6 +115,22 @@ def test_every_stage_reads_what_was_rebuilt_from_the_one_before(small_codegan):
     assert float(model.code_objective(fake, codes)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_evaluating_is_in_inference_mode_at_every_stage(small_codegan, digits):
+    """So the code loss is that of `encode` and `generate`, whatever the batch is, and nothing of the model moves."""
+    model = small_codegan(stages=2, augment=NOISE)
+    before = values(model.variables)
+    measured = model.evaluate(digits, batch_size=32, verbose=0, return_dict=True)["code_loss"]
+    expected = 0
+    for first in range(0, 128, 32):
+        codes = read = kgan.latent.sample_codes(32, 8, "normal", (0, kgan.training.model.EVALUATION, first))
+        for _ in range(2):
+            read = model.encode(model.generate(read))
+            expected += np.square(codes - read).sum(1).mean() / 2 / 4
+    assert measured == pytest.approx(expected, rel=1e-5)
+    for path, value in values(model.variables).items():
+        np.testing.assert_array_equal(value, before[path])
+
+
 def test_noise_is_a_function_of_seed_and_step_and_on_all_images(small_codegan, digits):
     model, images = small_codegan(augment=(("instance_noise", 0.25),)), tf.constant(digits)
     (noisy,) = model.minibatches(images)
@@ -234,7 +250,7 @@ def test_what_is_not_known_does_not_count(small_codegan, digits):
         ({"code_weight": 1.5}, "code_weight is 1.5: it lies between 0 and 1"),
         ({"code_weight": float("nan")}, "code_weight is nan"),
         ({"code_loss": "l3"}, "unknown code_loss 'l3': choose one of l1, l2"),
-        ({"augment": (("instance_noise", -0.1),)}, "the strength of an augmentation is -0.1: it is 0 or more"),
+        ({"augment": (("instance_noise", -0.1),)}, "the strength of instance_noise is -0.1: it is 0 or more"),
         ({"stages": 0}, "stages is 0: a code is read once or more"),
     ],
 )

@@ -67,8 +67,8 @@ def test_the_loss_of_the_page_trains():
     assert float(names["generator_loss"](*[names["tf"].zeros((4, 1))] * 2)) == 0.5
 
 
-def test_the_house_of_the_page_is_the_one_that_stands():
-    first_column = " ".join(re.findall(r"^\| (.*?) \|", SECTIONS["The house"], re.MULTILINE))
+def test_the_layout_of_the_page_is_the_one_that_stands():
+    first_column = " ".join(re.findall(r"^\| (.*?) \|", SECTIONS["Layout"], re.MULTILINE))
     named = {place if "/" in place else f"kgan/{place}" for place in re.findall(r"`(.*?)`", first_column)}
     assert all((HERE / place).exists() for place in named), named
     modules = {path.name for path in (HERE / "kgan").iterdir() if not path.name.startswith(("_", "py.typed"))}

@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "keras.md"
 ROWS = [
     [cell.strip() for cell in line.strip("|\n").split(" | ")]
     for line in PAGE.read_text(encoding="utf-8").splitlines()
-    if line.startswith("| ") and not line.startswith(("| door", "| ---"))
+    if line.startswith("| ") and not line.startswith(("| feature", "| ---"))
 ]
 DOORS = {}
 

@@ -318,7 +318,7 @@ def test_whole_numbers_are_not_taken_for_pixels(models_used_again, digits, small
     trained = []
     for images in (binary, np.float32(binary)):
         model = small_dcgan()
-        with pytest.warns(UserWarning, match="images range from 0 to 1: black is -1, not 0"):
+        with pytest.warns(UserWarning, match="images range from 0 to 1, and kgan expects"):
             model.fit(images, batch_size=32, verbose=0)
         trained.append(everything(model))
         models_used_again.take_back()
@@ -442,7 +442,110 @@ def test_networks_that_do_not_fit(arguments, message):
         kgan.GAN(**{**fitting, **arguments})
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"d_steps": 2.0}, TypeError, "float"),
+        ({"seed": 1.5}, TypeError, "float"),
+        ({"seed": -1}, ValueError, "seed is -1: it is 0 or more"),
+    ],
+)
+def test_numbers_that_are_not_whole(arguments, error, message, vector_gan):
+    with pytest.raises(error, match=message):
+        vector_gan(**arguments)
+
+
+def test_an_optimizer_of_another_model_is_refused(vector_gan):
+    optimizers = [keras.optimizers.Adam(), keras.optimizers.Adam()]
+    model = vector_gan()
+    model.compile(*optimizers)
+    model.compile(*optimizers)
+    with pytest.raises(ValueError, match="the optimizer of the discriminator was built for other weights: make a new"):
+        vector_gan().compile(*optimizers)
+
+
+def test_a_network_that_was_frozen_after_compile_is_refused(vector_gan, vectors):
+    """The step that was traced before would go on training it."""
+    model = vector_gan()
+    model.compile()
+    model.fit(vectors, batch_size=32, verbose=0)
+    model.discriminator.trainable = False
+    with pytest.raises(ValueError, match="trainable was changed in the discriminator since compile"):
+        model.fit(vectors, batch_size=32, verbose=0)
+
+
+# Variants
+
+
+def test_metrics_of_a_variant_are_reported_wherever_they_are_updated(vector_gan, vectors):
+    class Measured(kgan.GAN):
+        def __init__(self, *arguments, **keywords):
+            super().__init__(*arguments, **keywords)
+            self.own_metric = keras.metrics.Mean(name="own")  # Keras finds it by itself
+
+        def generator_objective(self, real, fake, codes):
+            self.own_metric.update_state(3.0)
+            return super().generator_objective(real, fake, codes)
+
+    plain = vector_gan()
+    model = Measured(plain.generator, plain.discriminator)
+    model.compile()
+    history = model.fit(vectors, batch_size=32, epochs=2, verbose=0).history
+    assert history["own"] == [3.0, 3.0]
+
+
+def test_penalties_are_not_evaluated(vector_gan, vectors):
+    model = vector_gan()
+    model.compile(penalties=["r1"])
+    assert "d_penalty" in model.fit(vectors, batch_size=32, verbose=0).history
+    evaluated = model.evaluate(vectors, None, 32, 0, return_dict=True)
+    assert set(evaluated) == {"d_loss", "g_loss", "d_real", "d_fake"}
+
+
+def halved(images, random):
+    return images / 2
+
+
+@pytest.mark.parametrize(
+    "augment",
+    ["instance_noise", halved, [("instance_noise", 0.2)], iter([("instance_noise", 0.2), halved])],
+    ids=["name", "function", "pair", "iterator"],
+)
+def test_augmentations_are_saved_however_they_are_given(augment, vector_gan, tmp_path):
+    keras.saving.register_keras_serializable("test_gan")(halved)
+    model = vector_gan(augment=augment)
+    model.save(tmp_path / "model.keras")
+    assert kgan.runs.load_model(tmp_path / "model.keras").augmentations == model.augmentations != []
+
+
+def test_eager_steps_executed_together_count_when_the_data_end(vector_gan, vectors):
+    class Third(kgan.callbacks.Callback):
+        called = 0
+
+        def next_iteration(self, step):
+            return 3 if step < 3 else None
+
+        def on_iteration_end(self, step):
+            self.called += 1
+
+    model, third = vector_gan(), Third()
+    model.compile(run_eagerly=True, steps_per_execution=2)
+    unknown = tf.data.Dataset.from_generator(
+        lambda: (vectors[i : i + 32] for i in (0, 32, 64)), output_signature=tf.TensorSpec((None, 2))
+    )
+    model.fit(unknown, verbose=0, callbacks=[third])
+    assert (int(model.step), third.called) == (3, 1)
+
+
 # Generating
+
+
+def test_scores_of_a_list_and_of_no_batches(small_dcgan, digits):
+    model = small_dcgan()
+    np.testing.assert_array_equal(model.score(list(digits[:3])), model.score(digits[:3]))
+    for method, x in ((model.score, digits), (model.generate, 3)):
+        with pytest.raises(ValueError, match="batch_size is 0: it is 1 or more"):
+            method(x, batch_size=0)
 
 
 def test_generate_by_count_and_by_codes(small_dcgan):

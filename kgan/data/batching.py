@@ -14,8 +14,8 @@ from kgan._backend import tf
 class Batches:
     """Real images in shuffled batches without end; the batch of each step is a pure function of (seed, step).
 
-    An epoch is `len(images) // batch_size` batches. Each shows no image twice, in an order of its own, a random
-    permutation drawn from (seed, epoch), and leaves out another remainder.
+    An epoch is `len(images) // batch_size` batches, counted from step 0. Each shows no image twice, in an order of its
+    own, a random permutation drawn from (seed, epoch), and leaves out another remainder.
 
     Args:
         images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. What
@@ -67,7 +67,8 @@ class Batches:
         images, shape, dtype = self.images, tuple(self.images.shape[1:]), tf.as_dtype(self.images.dtype)
         in_memory = isinstance(images, (np.ndarray, tf.Tensor)) and not isinstance(images, np.memmap)
         if in_memory:
-            images = tf.convert_to_tensor(images)
+            with tf.device("CPU:0"):  # or a GPU would hold all of them
+                images = tf.convert_to_tensor(images)
 
         def first_number() -> np.int64:
             return np.int64(step() if callable(step) else step)

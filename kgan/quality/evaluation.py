@@ -151,9 +151,10 @@ def evaluate(
 
     Example:
         >>> real = kgan.data.load_labelled("digits")
-        >>> quality = evaluate(lambda count, seed: model.generate(count, seed=seed), real, count=100, seeds=[0])
+        >>> draw = lambda count, seed: model.generate(count, seed=seed)
+        >>> quality = evaluate(draw, real, features="pixels", count=100, seeds=[0])
         >>> sorted(quality.report["metrics"])[:3]
-        ['classes', 'copies', 'coverage']
+        ['copies', 'coverage', 'density']
     """
     notes = []
     if count < 2 or not seeds:

@@ -10,7 +10,7 @@ Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In h
 """
 
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
-from kgan.training.inputs import check_images, images_of, split
+from kgan.training.inputs import check_images, images_of, in_batches, split
 from kgan.training.model import AdversarialModel
 from kgan.training.updates import Updater, statistics_kept
 
@@ -22,6 +22,7 @@ __all__ = [
     "Updater",
     "check_images",
     "images_of",
+    "in_batches",
     "split",
     "statistics_kept",
 ]

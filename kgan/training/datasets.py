@@ -87,17 +87,17 @@ def feed(
         inputs.check_first_batch(next(iter(x.dataset().take(1))), shape, d_steps)
         return _shuffled(x, steps_per_epoch)
     if isinstance(x, tf.data.Dataset):
-        return _of_dataset(x, shape, d_steps, steps_per_epoch, steps_per_execution)
+        return _dataset_feed(x, shape, d_steps, steps_per_epoch, steps_per_execution)
     if isinstance(x, keras.utils.PyDataset):
-        return _of_py_dataset(x, shape, d_steps, steps_per_epoch, shuffle, seed)
+        return _py_dataset_feed(x, shape, d_steps, steps_per_epoch, shuffle, seed)
     if isinstance(x, Iterator):
-        return _of_generator(x, shape, d_steps, steps_per_epoch)
+        return _generator_feed(x, shape, d_steps, steps_per_epoch)
     inputs.check_first_batch(inputs.first_of(x), shape, d_steps)
-    dataset = _of_iterable(x, shape)
+    dataset = _from_iterable(x, shape)
     return Feed(lambda start: _from(dataset, start) if steps_per_epoch else dataset, None, steps_per_epoch)
 
 
-def _of_iterable(batches: Iterable[Any], shape: Sequence[int]) -> tf.data.Dataset:
+def _from_iterable(batches: Iterable[Any], shape: Sequence[int]) -> tf.data.Dataset:
     """A dataset of what can be iterated over again and again, such as a DataLoader."""
 
     def images() -> Iterator[np.ndarray]:
@@ -126,7 +126,7 @@ def _in_order(images: Any, batch_size: int, d_steps: int, steps_per_epoch: int |
     return Feed(lambda start: _from(dataset, start), batch_size, steps_per_epoch)
 
 
-def _of_dataset(
+def _dataset_feed(
     dataset: tf.data.Dataset,
     shape: tuple[int, ...],
     d_steps: int,
@@ -175,7 +175,7 @@ def _from(dataset: tf.data.Dataset, start: Start) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensors(0).flat_map(skipped)
 
 
-def _of_py_dataset(
+def _py_dataset_feed(
     x: keras.utils.PyDataset,
     shape: tuple[int, ...],
     d_steps: int,
@@ -183,7 +183,7 @@ def _of_py_dataset(
     shuffle: bool,
     seed: int,
 ) -> Feed:
-    first = _first_of_py_dataset(x)
+    first = _first_batch_of(x)
     if x.num_batches is None and not steps_per_epoch:
         raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
     inputs.check_first_batch(first, shape, d_steps)
@@ -191,7 +191,7 @@ def _of_py_dataset(
     return Feed(lambda start: Ordered(x, start, steps, shuffle, seed), None, steps, ends=True)
 
 
-def _first_of_py_dataset(x: keras.utils.PyDataset) -> Any:
+def _first_batch_of(x: keras.utils.PyDataset) -> Any:
     if x.num_batches == 0:
         raise ValueError("the dataset gives no batch: its length is 0")
     return x[0]
@@ -223,14 +223,16 @@ class Ordered(keras.utils.PyDataset):
         return self.steps_per_epoch
 
     def on_epoch_begin(self) -> None:
-        self._behind = self.start.batches() + max(self._epochs, 0) * self.steps_per_epoch
+        self._count()
         self.source.on_epoch_begin()
 
     def on_epoch_end(self) -> None:  # Keras calls it once before the first epoch as well
         self._epochs += 1
-        # before the next epoch's workers start
-        self._behind = self.start.batches() + self._epochs * self.steps_per_epoch
+        self._count()  # before the next epoch's workers start
         self.source.on_epoch_end()
+
+    def _count(self) -> None:
+        self._behind = self.start.batches() + max(self._epochs, 0) * self.steps_per_epoch
 
     def __getitem__(self, index: int) -> Any:
         number, count = index + self._behind, self.source.num_batches
@@ -242,7 +244,7 @@ class Ordered(keras.utils.PyDataset):
         return self.source[place]
 
 
-def _of_generator(batches: Iterator[Any], shape: tuple[int, ...], d_steps: int, steps_per_epoch: int | None) -> Feed:
+def _generator_feed(batches: Iterator[Any], shape: tuple[int, ...], d_steps: int, steps_per_epoch: int | None) -> Feed:
     first = inputs.first_of(batches)
     inputs.check_first_batch(first, shape, d_steps)
 
@@ -253,7 +255,7 @@ def _of_generator(batches: Iterator[Any], shape: tuple[int, ...], d_steps: int, 
 
 
 def evaluation_data(x: Any, y: Any, shape: tuple[int, ...], batch_size: int | None, steps: int | None) -> Any:
-    """Checked images for Keras' `evaluate`, in their own order.
+    """Checked images for Keras' `evaluate`, in their own order; of `Batches` one epoch.
 
     Args:
         x: what `fit` takes, or a pair (images, labels), as validation_data may be.
@@ -282,11 +284,11 @@ def evaluation_data(x: Any, y: Any, shape: tuple[int, ...], batch_size: int | No
         inputs.check_first_batch(inputs.first_of(x.take(1)), shape)
         return x
     if isinstance(x, keras.utils.PyDataset):
-        inputs.check_first_batch(_first_of_py_dataset(x), shape)
+        inputs.check_first_batch(_first_batch_of(x), shape)
         return x
     first = inputs.first_of(x)
     inputs.check_first_batch(first, shape)
-    return _as_tuples(itertools.chain([first], x)) if isinstance(x, Iterator) else _of_iterable(x, shape)
+    return _as_tuples(itertools.chain([first], x)) if isinstance(x, Iterator) else _from_iterable(x, shape)
 
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,8 +120,8 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
     expected, found = tuple(shape), tuple(images.shape)
     if found == expected:
         raise ValueError(
-            f"this is one image, of shape {found}: images have shape {found[1:]} here, and this discriminator takes "
-            f"{expected} of each; for one image write images[np.newaxis]"
+            f"this is one image, of shape {found}: pass several, (count, {', '.join(map(str, expected))}); for one "
+            "image write images[np.newaxis]"
         )
     if not found or not found[0]:
         raise ValueError("there are no images: the array is empty")
@@ -150,7 +150,10 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
 def check_range_is_meant(low: float, high: float) -> None:
     """Warn of images in [0, 1]."""
     if low >= 0:
-        warnings.warn(f"images range from {low:g} to {high:g}: black is -1, not 0", stacklevel=6)
+        warnings.warn(
+            f"images range from {low:g} to {high:g}, and kgan expects [-1, 1]: rescale them with images * 2 - 1",
+            stacklevel=6,
+        )
 
 
 def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1) -> None:
@@ -187,6 +190,17 @@ def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1) -> Non
         raise ValueError("the dataset's first batch is empty: it must hold images")
     check_range_is_meant(*check_images(batch, shape))
     check_divisible(batch.shape[0], d_steps)
+
+
+def in_batches(function: Callable[[np.ndarray], tf.Tensor], x: np.ndarray, batch_size: int) -> np.ndarray:
+    """A function of a batch, applied to so many rows at a time; its results in one array of float32.
+
+    Raises:
+        ValueError: for a batch size below 1.
+    """
+    check_sizes(batch_size=batch_size)
+    each = (function(x[begin : begin + batch_size]) for begin in range(0, len(x), batch_size))
+    return np.concatenate([np.asarray(result, np.float32) for result in each])
 
 
 def check_divisible(batch_size: int, d_steps: int) -> None:

@@ -16,8 +16,7 @@ from kgan.training.replicas import position
 from kgan.training.steps import Steps, executor
 from kgan.training.updates import OptimizerPair, Updater, built_optimizer
 
-EVALUATION = 2**20  # the stream of the codes of `evaluate`, far from those of training steps
-NOT_USED = ("metrics", "weighted_metrics", "loss_weights")  # of Keras' compile
+EVALUATION = 2**20  # marks the codes of `evaluate`: those of training have more numbers in their stream
 
 
 class AdversarialModel(keras.Model):
@@ -73,9 +72,11 @@ class AdversarialModel(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """What an epoch reports; without Keras' own `loss`, which would always be 0."""
-        penalty = [self.d_penalty_metric] if getattr(self, "penalties", None) else []
-        return [self.d_loss_metric, self.g_loss_metric, self.d_real_metric, self.d_fake_metric, *penalty]
+        """What an epoch reports: all metrics of the model, but Keras' own `loss`, which would always be 0."""
+        left_out = [getattr(self, "_loss_tracker", None)]
+        if not getattr(self, "penalties", None):
+            left_out.append(self.d_penalty_metric)
+        return [metric for metric in super().metrics if not any(metric is other for other in left_out)]
 
     @property
     def training_state(self) -> list[keras.Variable]:
@@ -115,8 +116,10 @@ class AdversarialModel(keras.Model):
         """
         if "optimizer" in keywords:
             raise TypeError("a GAN has two optimizers: pass d_optimizer and g_optimizer instead of optimizer")
-        for name in NOT_USED:
-            if keywords.get(name) is not None:
+        if keywords.get("loss_weights"):
+            raise ValueError("compile does not take loss_weights: the losses of the two networks are never added up")
+        for name in ("metrics", "weighted_metrics"):
+            if keywords.get(name):
                 raise ValueError(f"compile does not take {name}: measure in a callback, as kgan.callbacks.Quality does")
         if d_optimizer is g_optimizer and isinstance(d_optimizer, keras.optimizers.Optimizer):
             raise ValueError("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
@@ -154,7 +157,7 @@ class AdversarialModel(keras.Model):
         for name, updater in (("discriminator", self.d_updater), ("generator", self.g_updater)):
             weights = updater.network.trainable_weights
             known = {id(weight) for weight in updater.optimizer._trainable_variables}
-            if any(id(weight) not in known for weight in weights):
+            if {id(weight) for weight in weights} != known:
                 raise ValueError(f"trainable was changed in the {name} since compile: compile the model again")
             if not weights:
                 warnings.warn(f"the {name} has no trainable weights, so it does not learn", stacklevel=4)
@@ -174,7 +177,8 @@ class AdversarialModel(keras.Model):
     ) -> keras.callbacks.History:
         """Keras' `fit`, with everything checked first.
 
-        An array is shuffled anew each epoch, by a pure function of (seed, epoch), and cut into whole batches. A dataset
+        An array is shuffled anew each epoch, counted from step 0, by a pure function of (seed, epoch), and cut into
+        whole batches. A dataset
         comes in its own order; `kgan.data.Batches` makes one of what does not fit into an array.
 
         Args:
@@ -237,15 +241,27 @@ class AdversarialModel(keras.Model):
         self.g_loss_metric.update_state(self.generator_objective(real, fake, codes), sample_weight=count)
         self.d_real_metric.update_state(tf.sigmoid(real.logits))
         self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
-        return self.get_metrics_result()
+        return {name: value for name, value in self.get_metrics_result().items() if name != "d_penalty"}
 
-    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, **keywords: Any) -> Any:
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        *arguments: Any,
+        **keywords: Any,
+    ) -> Any:
         """The metrics of `fit` for real images, and for as many fakes of fixed codes, in inference mode; as Keras' own.
+
+        Without penalties, which are for training: d_loss is the loss alone.
 
         Args:
             x: real images, in whatever form `fit` takes them.
             y: labels, left aside.
-            batch_size, **keywords: Keras' own.
+            batch_size, verbose, steps, *arguments, **keywords: Keras' own; sample_weight is refused.
 
         Raises:
             ValueError: see `fit`.
@@ -255,11 +271,11 @@ class AdversarialModel(keras.Model):
             ['d_fake', 'd_loss', 'd_real', 'g_loss']
         """
         if keywords.get("_use_cached_eval_dataset"):  # `fit` validates: its images are checked
-            return super().evaluate(x, y, batch_size, **keywords)
+            return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
         self._assert_compile_called("evaluate")
-        inputs.check_no_weights(sample_weight=keywords.get("sample_weight"))
-        data = datasets.evaluation_data(x, y, self.data_shape, batch_size, keywords.get("steps"))
-        return super().evaluate(data, **keywords)
+        inputs.check_no_weights(sample_weight=sample_weight)
+        data = datasets.evaluation_data(x, y, self.data_shape, batch_size, steps)
+        return super().evaluate(data, None, None, verbose, None, steps, *arguments, **keywords)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -313,8 +329,8 @@ class AdversarialModel(keras.Model):
         shape = tuple(getattr(first, "shape", (None, self.latent_dim)))
         if len(shape) != 2 or shape[1] not in (None, self.latent_dim):
             raise ValueError(
-                f"predict takes codes, (count, {self.latent_dim}), and was given shape {shape}: to have real images "
-                "judged by the discriminator, call score(images)"
+                f"predict takes codes, (count, {self.latent_dim}), and was given shape {shape}: for the logits of "
+                "images call score(images)"
             )
         return super().predict(x, *arguments, **keywords)
 

@@ -93,9 +93,9 @@ class Steps(keras.callbacks.Callback):
 
     def __call__(self, iterator: Any) -> Logs:
         """Train as many steps as one execution has: fewer where the epoch ends before."""
-        wanted, of_epoch = self.trained.steps_per_execution, self.params.get("steps")
-        if of_epoch:
-            wanted = min(wanted, of_epoch - self._in_epoch)
+        wanted, epoch_steps = self.trained.steps_per_execution, self.params.get("steps")
+        if epoch_steps:
+            wanted = min(wanted, epoch_steps - self._in_epoch)
         passed = min(wanted, self.done)
         for _ in range(passed):
             next(iterator)
@@ -106,7 +106,7 @@ class Steps(keras.callbacks.Callback):
             count = min([left, *(step - self._step for step in self._awaited())])
             try:
                 logs = self.trained.execute(iterator, count)
-            except tf.errors.OutOfRangeError:
+            except (tf.errors.OutOfRangeError, StopIteration):  # the second where steps run eagerly
                 trained = int(self.trained.step.numpy()) - self._step
                 if not trained and logs is None:
                     raise

@@ -49,7 +49,12 @@ def built_optimizer(
         name: what callbacks that log the learning rate call it.
     """
     optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
-    inner_optimizer(optimizer).name = name  # or both are called "adam"
+    inner = inner_optimizer(optimizer)
+    if inner.built and {id(each) for each in inner._trainable_variables} != {
+        id(each) for each in network.trainable_weights
+    }:
+        raise ValueError(f"the optimizer of the {name} was built for other weights: make a new one")
+    inner.name = name  # or both are called "adam"
     if network.dtype_policy.name == "mixed_float16" and inner_optimizer(optimizer) is optimizer:
         if replicas.count() > 1:
             raise ValueError(

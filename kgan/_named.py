@@ -1,0 +1,41 @@
+"""What is chosen by name or given as a function, alone or with a number: penalties, augmentations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+def named(
+    entries: Any, table: Mapping[str, Callable], kind: str, signature: str, number: str
+) -> list[tuple[Callable, float | None]]:
+    """(function, number or None) of each entry.
+
+    Args:
+        entries: names in the table or functions, or pairs of one with a number; or a single name or function.
+        table: the functions by name.
+        kind: of the functions, for messages: "penalty".
+        signature: of the functions, for messages.
+        number: what the number is: "weight".
+
+    Raises:
+        ValueError: for an unknown name, something else, or a number that is negative or not finite.
+    """
+    found = []
+    for entry in listed(entries):
+        function, value = entry if isinstance(entry, (tuple, list)) and len(entry) == 2 else (entry, None)
+        if isinstance(function, str) and function in table:
+            function = table[function]
+        elif not callable(function):
+            raise ValueError(f"unknown {kind} {function!r}: choose {', '.join(table)} or a function {signature}")
+        if value is not None and not 0 <= value < float("inf"):
+            raise ValueError(
+                f"the {number} of {getattr(function, '__name__', kind)} is {value}: it is 0 or more, and finite"
+            )
+        found.append((function, value))
+    return found
+
+
+def listed(entries: Any) -> Sequence[Any]:
+    """The entries as a list, also where there is one alone."""
+    return [entries] if isinstance(entries, str) or callable(entries) else list(entries)
