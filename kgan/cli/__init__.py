@@ -6,6 +6,8 @@ Heavy modules are imported inside the commands, so that `kgan --help` answers at
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from typing import Annotated
 
@@ -13,7 +15,7 @@ import typer
 
 from kgan import __version__
 from kgan.cli import compare, draw, evaluate, show, train
-from kgan.cli.console import warn
+from kgan.cli.console import standard_streams, warn
 
 app = typer.Typer(
     help="Train GANs, and draw samples and pictures from them.",
@@ -34,9 +36,16 @@ app.command(name="recipes")(show.list_recipes)
 
 
 def main() -> None:
-    """Entry point of the command `kgan`."""
+    """Entry point of the command `kgan`.
+
+    Exit codes: 0, 1 where something failed, 2 for a mistake of the user's, 70 for a bug, 128 + a signal.
+    """
     warnings.showwarning = warn  # one sentence, without the line of code it comes from
-    app(prog_name="kgan")
+    if "--debug" in sys.argv:  # before the command or behind it
+        sys.argv.remove("--debug")
+        os.environ["KGAN_DEBUG"] = "1"
+    with standard_streams():
+        app(prog_name="kgan")
 
 
 def _show_version(wanted: bool) -> None:
@@ -49,6 +58,9 @@ def _show_version(wanted: bool) -> None:
 def _kgan(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error, as KGAN_DEBUG=1 does.")
     ] = False,
 ) -> None:
     pass

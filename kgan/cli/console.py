@@ -1,17 +1,124 @@
-"""What all commands say, and how: one sentence for a mistake, tables, warnings."""
+"""What all commands say, and how: sentences, tables, mistakes, on any console and on none."""
 
 from __future__ import annotations
 
 import contextlib
+import dis
+import errno
+import io
 import os
 import sys
+import traceback
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+PACKAGE = Path(__file__).parent.parent
+BUG = 70  # exit code of an error that is no mistake of the user's, as in sysexits.h
+
+# For consoles that cannot show them. What is missing here is written as an escape, such as \u4e2d.
+PLAIN = str.maketrans(
+    {"×": "x", "·": ".", "±": "+-", "…": "...", "–": "-", "—": "-", "→": "->", "≤": "<=", "≥": ">=", "²": "^2"}
+    | {"β": "beta", "γ": "gamma", "ε": "epsilon", "ζ": "zeta", "σ": "sigma", "′": "'", "’": "'", "“": '"', "”": '"'}
+    | dict.fromkeys("─━╸╺┄", "-")
+    | dict.fromkeys("│┃", "|")
+)
+
+
+class Output(io.TextIOBase):
+    """A standard stream that takes any text and never fails.
+
+    What its encoding cannot show is replaced by a plain equivalent. Once nothing can be written any more, because a
+    reader went away, the disk is full or the stream was closed, the rest is dropped, and `error` says why.
+
+    Args:
+        stream: sys.stdout or sys.stderr; None where it was closed before Python started.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self.stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        self.error: Exception | None = None
+
+    @property
+    def encoding(self) -> str:
+        return self.stream.encoding or "ascii"
+
+    def isatty(self) -> bool:
+        return self.error is None and self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+    def write(self, text: str) -> int:
+        # On a terminal rich writes escape sequences of its own.
+        shown = shown_by(self.encoding, text if self.isatty() else without_controls(text, keep="\n\r\t"))
+        self._try(lambda: self.stream.write(shown))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self.stream.flush)
+
+    def _try(self, action: Any) -> None:
+        if self.error:
+            return
+        try:
+            action()
+        except (OSError, ValueError) as error:  # ValueError: I/O operation on closed file
+            self.error = error
+            with contextlib.suppress(OSError, ValueError):  # or Python fails to write the rest as it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+
+@contextlib.contextmanager
+def standard_streams() -> Iterator[None]:
+    """Within the block stdout and stderr are `Output`s; an error that gets here is a bug, and is told as one."""
+    for number in range(3):  # where one is closed, the next file that is opened would get its number, and its output
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
+    try:
+        yield
+    except KeyboardInterrupt:
+        code = 130
+    except SystemExit as end:
+        code = end.code or 0
+    except Exception as error:
+        code = _told(error)
+    else:
+        code = 0
+    sys.stdout.flush()
+    lost = sys.stdout.error
+    if lost and code == 0 and getattr(lost, "errno", None) != errno.EPIPE:  # a reader that went away has seen enough
+        print(f"kgan: what it printed was lost: {getattr(lost, 'strerror', None) or lost}", file=sys.stderr)
+        code = 1
+    sys.stderr.flush()
+    sys.exit(code)
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong, and give the exit code."""
+    if debug():
+        print(without_controls("".join(traceback.format_exception(error)), keep="\n\t"), file=sys.stderr)
+        return BUG
+    if isinstance(error, MemoryError):
+        print("kgan: there is not enough memory for this", file=sys.stderr)
+        return 1
+    what = sentence(f"{type(error).__name__}: {error}")[:300]
+    print(f"kgan: this is a bug in kgan: {what}; with --debug it shows where, for a report", file=sys.stderr)
+    return BUG
+
+
+def debug() -> bool:
+    """Whether tracebacks are shown."""
+    return os.environ.get("KGAN_DEBUG", "0") not in ("", "0")
 
 
 @contextlib.contextmanager
@@ -20,12 +127,31 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
+        if not is_mistake(error) or debug():
+            raise
         raise exit_with(error, 2) from None
+
+
+def is_mistake(error: Exception) -> bool:
+    """Whether an error tells of a user's mistake: a ValueError does where kgan raised it itself, with `raise`.
+
+    Any other ValueError, such as NumPy's of shapes that do not fit, is a bug of kgan's.
+    """
+    if not isinstance(error, ValueError) or isinstance(error, UnicodeError):
+        return isinstance(error, (OSError, ImportError))
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    if place is None:
+        return True
+    code = place.tb_frame.f_code
+    raised = dis.opname[code.co_code[place.tb_lasti]] == "RAISE_VARARGS"
+    return raised and PACKAGE in Path(code.co_filename).parents
 
 
 def exit_with(message: str | Exception, code: int) -> typer.Exit:
     """What to raise to end the command with this sentence."""
-    typer.echo(f"kgan: {sentence(message)}", err=True)
+    say(f"kgan: {sentence(message)}", err=True)
     return typer.Exit(code)
 
 
@@ -33,17 +159,50 @@ def sentence(message: str | Exception) -> str:
     return " ".join(str(message).split())
 
 
-def say(line: str) -> None:
-    """Print a line, whatever bytes the file names in it are made of."""
-    typer.echo(printable(line))
+def say(line: str, err: bool = False) -> None:
+    """Print a line, whatever the names in it are made of."""
+    typer.echo(printable(line, sys.stderr if err else sys.stdout), err=err)
 
 
-def printable(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()
+def printable(text: str, stream: TextIO | None = None) -> str:
+    """The text as a stream can show it, stdout unless given: no control characters, and nothing it cannot encode."""
+    stream = stream or sys.stdout
+    return shown_by(getattr(stream, "encoding", None) or "utf-8", without_controls(text))
+
+
+def shown_by(encoding: str, text: str) -> str:
+    """The text with plain equivalents in place of what this encoding has not."""
+    try:
+        text.encode(encoding)
+        return text
+    except UnicodeEncodeError:
+        return "".join(_plain(character, encoding) for character in text)
+    except LookupError:  # an encoding that Python does not know
+        return shown_by("ascii", text)
+
+
+def _plain(character: str, encoding: str) -> str:
+    for equivalent in (character, character.translate(PLAIN), unicodedata.normalize("NFKD", character)[:1]):
+        with contextlib.suppress(UnicodeEncodeError):
+            equivalent.encode(encoding)
+            return equivalent
+    return character.encode("ascii", "backslashreplace").decode()
+
+
+def without_controls(text: str, keep: str = "") -> str:
+    """The text with escapes, such as \\x1b, for what would move a terminal's cursor or turn its lines around."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in keep
+        else character
+        for character in text
+    )
 
 
 def warn(message: str | Warning, *rest: Any) -> None:
-    typer.echo(f"warning: {sentence(message)}", err=True)
+    say(f"warning: {sentence(message)}", err=True)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right_aligned: Sequence[str] = ()) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgan.cli import trained
-from kgan.cli.console import one_sentence
+from kgan.cli.console import one_sentence, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ def sample(
                 else:
                     grid = plots.image_grid(images)
                     (plots.captioned(grid, caption) if best else grid).save(temporary)
-    typer.echo(target)
+    say(str(target))
 
 
 def interpolate(
@@ -119,7 +119,8 @@ def interpolate(
             animation = plots.GIF(temporary, milliseconds=80, hold=80)
             for moment in (*fine, *fine[-2:0:-1]):  # there and back
                 animation.append(plots.captioned(plots.image_grid(model.generate(moment)), f"{path} interpolation"))
-    typer.echo(f"{target}\n{gif}")
+    for file in (target, gif):
+        say(str(file))
 
 
 def traverse(
@@ -153,7 +154,7 @@ def traverse(
         with runs.replacing(target) as temporary:
             labelled = plots.with_row_labels(grid, [str(unit) for unit in rows])
             plots.captioned(labelled, f"one unit a row, from {-end:g} to {end:g}").save(temporary)
-    typer.echo(target)
+    say(str(target))
 
 
 def reconstruct(
@@ -199,7 +200,8 @@ def reconstruct(
         with runs.replacing(target) as temporary:
             labelled = plots.with_row_labels(grid, list(rows))
             plots.captioned(labelled, f"error of a pixel: {errors}").save(temporary)
-    typer.echo(f"error of a pixel, of the range from black to white: {errors}\n{target}")
+    say(f"error of a pixel, of the range from black to white: {errors}")
+    say(str(target))
 
 
 def _best(model: GAN, count: int, seed: int) -> np.ndarray:

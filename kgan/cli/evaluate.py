@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from kgan.cli import trained
-from kgan.cli.console import number, on_a_terminal, one_sentence, table, with_spread
+from kgan.cli.console import number, on_a_terminal, one_sentence, say, table, with_spread
 from kgan.cli.draw import Run
 
 
@@ -59,8 +59,9 @@ def evaluate(
             plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
     table(("metric", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
     for note in described(report):
-        typer.echo(note)
-    typer.echo(f"{directory / name}.json\n{directory / name}.png")
+        say(note)
+    for suffix in ("json", "png"):
+        say(f"{directory / name}.{suffix}")
 
 
 def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 from kgan.callbacks import Callback
-from kgan.cli.console import on_a_terminal
+from kgan.cli.console import on_a_terminal, say
 
 
 @contextlib.contextmanager
@@ -43,7 +41,7 @@ class ProgressLine(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         if step := int(self.model.step.numpy()):
-            _print(f"resumed after {self.epoch} epochs, at step {step:,}")
+            say(f"resumed after {self.epoch} epochs, at step {step:,}")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch_start = time.perf_counter()
@@ -60,14 +58,7 @@ class ProgressLine(Callback):
         if self.live.disable:
             seconds = time.perf_counter() - self.epoch_start
             number = f"{self.epoch:{len(str(self.epochs))}}/{self.epochs}"
-            _print(f"epoch {number}  {_as_text(logs)}  {seconds:.1f} s")
-
-
-def _print(line: str) -> None:
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:  # nobody reads any more, as after `| head`: train on in silence
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            say(f"epoch {number}  {_as_text(logs)}  {seconds:.1f} s")
 
 
 def _as_text(metrics: Any) -> str:

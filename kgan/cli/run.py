@@ -6,10 +6,9 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import typer
-
 from kgan import callbacks, runs
 from kgan._backend import keras
+from kgan.cli import console
 from kgan.cli.plan import Plan
 from kgan.cli.progress import progress_line
 from kgan.cli.record import RunRecord
@@ -131,7 +130,7 @@ def _doctor(real: Labelled, quality: Sequence[callbacks.Quality], stop_when_sick
     """One that speaks on stderr, as nobody closes that early, and knows classes where quality is measured by them."""
 
     def say(finding: Any) -> None:
-        typer.echo(f"doctor: {finding}", err=True)
+        console.say(f"doctor: {finding}", err=True)
 
     def classify(images: np.ndarray) -> np.ndarray | None:
         return quality[0].features.probabilities(images)  # chosen when training begins

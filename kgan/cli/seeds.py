@@ -52,7 +52,8 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
             failed.append(number)
     trained = {number: path for number, path in directories(directory).items() if number not in failed}
     if len(trained) > 1:
-        say(f"\nmetrics of the last epoch over {len(trained)} seeds; ± is their standard deviation")
+        say("")
+        say(f"metrics of the last epoch over {len(trained)} seeds; ± is their standard deviation")
         from kgan import quality
 
         with one_sentence():

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kgan import recipes
-from kgan.cli.console import one_sentence, shape_text, table
+from kgan.cli.console import one_sentence, say, shape_text, table
 
 
 def list_recipes(
@@ -19,7 +19,8 @@ def list_recipes(
     with one_sentence():
         if name:
             recipe = recipes.get(name)
-            typer.echo(f"{recipe.name}: a {recipe.model}\n{recipe.paper}\n")
+            for line in (f"{recipe.name}: a {recipe.model}", recipe.paper, ""):
+                say(line)
             table(
                 ("setting", "value", "reason"),
                 [(key, str(setting.value), setting.why) for key, setting in recipe.settings.items()],
@@ -42,5 +43,5 @@ def _draw_networks(recipe: recipes.Recipe) -> None:
         rows = [("codes" if network is model.generator else "images", shape_text(network.input_shape[1:]), "")]
         rows += [(layer, shape_text(shape), f"{count:,}") for layer, shape, count in networks.layer_table(network)]
         rows.append(("", "", f"{network.count_params():,}"))
-        typer.echo()
+        say("")
         table((network.name, "shape", "parameters"), rows, right_aligned=("shape", "parameters"))

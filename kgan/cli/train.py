@@ -72,7 +72,7 @@ def train(
                 plan = plan_new(recipe or "dcgan-digits", given, out)
                 runs.check_free(plan.directory)
             if plan.is_done:
-                typer.echo(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
+                say(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
                 return
 
             from kgan.data import Batches
@@ -152,11 +152,11 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     if status not in ("finished", "interrupted"):
         kept = f"model and checkpoint are of epoch {epochs}, before that" if is_saved else "no model is saved"
         raise exit_with(f"{status}; what was drawn before is in {directory}, {kept}", 1)
-    typer.echo(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; everything is in {directory}")
+    say(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; everything is in {directory}")
     if run.gif.exists():
-        typer.echo(f"GIF: {run.gif}")
+        say(f"GIF: {run.gif}")
     if status == "interrupted":
-        typer.echo(resume)
+        say(resume)
         raise typer.Exit(128 + stopper.signal)
 
 

@@ -1,0 +1,213 @@
+"""The command on every console: any encoding, and streams that are closed, full, or read by nobody."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import SMALL
+
+from kgan import cli, quality, recipes
+from kgan.cli import console
+
+ENCODINGS = ["cp1251", "cp437", "cp932", "ascii", "latin-1"]
+DESTINATIONS = ["closed", "nobody reads", "full"]
+TRAIN = ["train", "gan-digits", "--epochs", "1", *SMALL[:4], "--set", "hidden_units=8", "--out", "run"]
+
+
+@pytest.fixture
+def kgan(tmp_path, monkeypatch):
+    """Runs the command by its entry point, in an empty directory: its exit code, and the bytes of both streams."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KGAN_DEBUG", raising=False)
+
+    def stream(destination, encoding, file):
+        if destination == "closed":
+            return None, lambda: b""
+        if destination == "full":
+            if not os.path.exists("/dev/full"):
+                pytest.skip("there is no /dev/full here")
+            raw = open("/dev/full", "wb")  # noqa: SIM115
+        elif destination == "nobody reads":
+            ours, theirs = os.pipe()
+            os.close(ours)
+            raw = open(theirs, "wb")  # noqa: SIM115
+        else:
+            raw = open(file, "wb")  # noqa: SIM115
+        text = io.TextIOWrapper(raw, encoding=encoding)
+        return text, lambda: file.read_bytes() if file.exists() else b""
+
+    def run(*arguments, encoding="utf-8", out="file", err="file"):
+        stdout, read_out = stream(out, encoding, tmp_path.parent / "stdout")
+        stderr, read_err = stream(err, encoding, tmp_path.parent / "stderr")
+        monkeypatch.setattr(sys, "argv", ["kgan", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        for each in (stdout, stderr):
+            if each:
+                each.close()
+        return end.value.code, read_out(), read_err()
+
+    return run
+
+
+def commands(trained):
+    """What is typed, and its exit code where all is well."""
+    return {
+        "recipes": (["recipes"], 0),
+        "recipes NAME": (["recipes", "gan-mnist"], 0),
+        "--help": (["--help"], 0),
+        "train --help": (["train", "--help"], 0),
+        "mistake": (["train", "dcgan-minst"], 2),
+        "mistake of the command": (["nosuch"], 2),
+        "sample": (["sample", trained, "--count", "4", "--out", "sample.png"], 0),
+        "train": (TRAIN, 0),
+        "evaluate": (["evaluate", trained, "--count", "40", "--seeds", "1", "--features", "pixels"], 0),
+        "compare": (["compare", trained, "another", "--out", "compared"], 0),
+    }
+
+
+@pytest.fixture
+def _quickly(monkeypatch, trained, tmp_path):
+    """And with another run to compare with."""
+    shutil.copytree(trained[0], tmp_path / "another")
+    monkeypatch.setattr(quality.evaluation, "real_vs_fake_accuracy", lambda real, fake: 0.5)
+    monkeypatch.setattr("kgan.speed.ROUNDS", 1)
+    monkeypatch.setattr("kgan.speed.SECONDS", 0.001)
+
+
+QUICK = list(commands(None))[:7]
+ALL = list(commands(None))
+
+
+@pytest.mark.usefixtures("_quickly")
+@pytest.mark.parametrize(
+    ("name", "encoding"), [(name, encoding) for name in ALL for encoding in (ENCODINGS if name in QUICK else ["ascii"])]
+)
+def test_every_encoding(name, encoding, kgan, trained):
+    arguments, expected = commands(trained[0])[name]
+    code, out, err = kgan(*arguments, encoding=encoding)
+    assert code == expected
+    text, errors = (each.decode(encoding) for each in (out, err))
+    assert "Traceback" not in text + errors
+    assert bool(text) == (expected == 0)
+    if name != "train":  # which warns of what it finds
+        assert bool(errors) == (expected != 0)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS[:4])
+def test_tables_are_whole(encoding, kgan):
+    """With as many lines as on a console that can show everything, and columns that are straight."""
+    _, plain, _ = kgan("recipes", "dcgan-cats", encoding=encoding)
+    _, usual, _ = kgan("recipes", "dcgan-cats")
+    lines, of_utf8 = plain.decode(encoding).splitlines(), usual.decode().splitlines()
+    assert len(lines) == len(of_utf8)
+    heading = next(line for line in lines if line.startswith("setting"))
+    for setting in recipes.get("dcgan-cats").settings:
+        line = next(line for line in lines if line.startswith(f"{setting} "))
+        assert line[heading.index("value") - 1] == " " != line[heading.index("value")]
+        assert line[heading.index("reason") - 1] == " " != line[heading.index("reason")]
+
+
+@pytest.mark.usefixtures("_quickly")
+@pytest.mark.parametrize(
+    ("name", "out"), [(name, out) for name in ALL for out in (["full"] if name == "compare" else DESTINATIONS)]
+)
+def test_a_stdout_that_takes_nothing(name, out, kgan, trained, tmp_path):
+    arguments, expected = commands(trained[0])[name]
+    code, _, err = kgan(*arguments, out=out)
+    lost = out == "full" and expected == 0
+    assert code == (1 if lost else expected)
+    assert ("what it printed was lost: No space left on device" in err.decode()) == lost
+    assert b"Traceback" not in err
+    if name == "train":  # to the end
+        assert (tmp_path / "run" / "model.keras").exists()
+
+
+@pytest.mark.parametrize("err", DESTINATIONS)
+@pytest.mark.parametrize("name", QUICK)
+def test_a_stderr_that_takes_nothing(name, err, kgan, trained):
+    arguments, expected = commands(trained[0])[name]
+    assert kgan(*arguments, err=err)[0] == expected
+
+
+def test_streams_that_are_closed_stay_apart_from_files(tmp_path):
+    """Otherwise the first file to be opened would be number 1, and hold what is printed."""
+    command = f"{sys.executable} -m kgan recipes >&- 2>&-"
+    result = subprocess.run(command, shell=True, cwd=tmp_path)
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize("text", ["a\x1b[31mb", "a\rb", "a\u202eb", "a\x07", "a\x9bb", "\udcffname"])
+def test_control_characters_do_not_reach_a_terminal(text, kgan):
+    shown = console.printable(text)
+    assert shown.isprintable()
+    _, out, err = kgan("sample", text)
+    for byte in (b"\x1b", b"\r", b"\x07", "\u202e".encode(), "\x9b".encode()):
+        assert byte not in out + err
+    _, out, err = kgan(text)  # the command's own message
+    assert b"\x1b" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "expected"),
+    [
+        ("16 × 16 ± 0.5 …", "ascii", "16 x 16 +- 0.5 ..."),
+        ("16 × 16", "cp1251", "16 x 16"),
+        ("16 × 16 — Fréchet", "latin-1", "16 × 16 - Fréchet"),
+        ("Fréchet", "ascii", "Frechet"),
+        ("кот", "ascii", "\\u043a\\u043e\\u0442"),
+        ("кот", "cp1251", "кот"),
+    ],
+)
+def test_plain_equivalents(text, encoding, expected):
+    assert console.shown_by(encoding, text) == expected
+
+
+# Mistakes and bugs
+
+
+def test_a_bug_is_told_from_a_mistake(kgan, monkeypatch):
+    monkeypatch.setattr(recipes, "get", lambda name: int("x"))
+    code, out, err = kgan("recipes", "gan-mnist")
+    assert (code, out) == (70, b"")
+    assert err.decode().startswith(
+        "kgan: this is a bug in kgan: ValueError: invalid literal for int() with base 10: 'x'; "
+    )
+    assert err.count(b"\n") == 1
+    for debug in (["--debug", "recipes", "gan-mnist"], ["recipes", "gan-mnist", "--debug"]):
+        code, out, err = kgan(*debug)
+        assert code == 70
+        assert b"Traceback" in err
+        monkeypatch.delenv("KGAN_DEBUG")
+
+
+def test_the_traceback_of_a_mistake_can_be_seen(kgan, monkeypatch):
+    monkeypatch.setenv("KGAN_DEBUG", "1")
+    _, _, err = kgan("recipes", "nosuch")
+    assert b"Traceback" in err
+    monkeypatch.setenv("KGAN_DEBUG", "0")
+    code, _, err = kgan("recipes", "nosuch")
+    assert (code, err.count(b"\n")) == (2, 1)
+
+
+def test_too_little_memory_is_one_sentence(kgan, monkeypatch):
+    def get(name):
+        raise MemoryError
+
+    monkeypatch.setattr(recipes, "get", get)
+    assert kgan("recipes", "gan-mnist")[0] == 1
+
+
+def test_ctrl_c_before_training_is_no_traceback(kgan, monkeypatch):
+    def get(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "get", get)
+    code, _, err = kgan("recipes", "gan-mnist")
+    assert code == 130
+    assert b"Traceback" not in err
