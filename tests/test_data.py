@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgan import data
-from kgan._backend import tf
+from kgan._backend import keras, tf
 
 
 def take(dataset, count):
@@ -80,8 +80,10 @@ def test_files_that_are_no_arrays(tmp_path):
     (tmp_path / "archive.npz").rename(tmp_path / "archive.npy")
     (tmp_path / "empty.npy").touch()
     (tmp_path / "text.npy").write_text("images")
-    for name in ("archive.npy", "empty.npy", "text.npy"):
-        with pytest.raises(ValueError, match=f"{name} is not an array of images"):
+    with pytest.raises(ValueError, match=r"archive.npy is a .npz by its content: rename it"):
+        data.load(tmp_path / "archive.npy")
+    for name in ("empty.npy", "text.npy"):
+        with pytest.raises(ValueError, match=f"{name} is not an array of images, or it is damaged"):
             data.load(tmp_path / name)
 
 
@@ -170,10 +172,24 @@ def test_bad_names(name, message):
 def test_a_path_that_is_no_array(tmp_path, monkeypatch):
     (tmp_path / "a.png").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"'a.png' is no \.npy file and no folder"):
+    with pytest.raises(ValueError, match=r"'a.png' is one image: name the folder that it is in"):
         data.load("a.png")
-    with pytest.raises(NotADirectoryError, match=r"a.png is no folder"):
+    with pytest.raises(NotADirectoryError, match=r"a.png is one image: name the folder that it is in"):
         data.load("./a.png", image_size=8)
+    (tmp_path / "a.zip").touch()
+    with pytest.raises(ValueError, match=r"'a.zip' is an archive: unpack it, and name the folder"):
+        data.load("a.zip")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*C:.pictures"):
+        data.load("C:\\pictures", image_size=8)
+
+
+def test_a_home_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pictures").mkdir()
+    keras.utils.save_img(tmp_path / "pictures" / "a.png", np.zeros((8, 8, 3)), scale=False)
+    np.save(tmp_path / "a.npy", np.zeros((3, 8, 8, 1), np.uint8))
+    assert data.load("~/pictures", image_size=8).shape == (1, 8, 8, 3)
+    assert data.load("~/a.npy").shape == (3, 8, 8, 1)
 
 
 def test_without_a_network(monkeypatch, tmp_path):

@@ -24,6 +24,7 @@ MODULES = (
     "callbacks.quality",
     "callbacks.records",
     "codegan",
+    "data.array_files",
     "data.arrays",
     "data.batching",
     "data.cats",

@@ -86,7 +86,7 @@ def plan_resumed(directory: Path, name: str | None, given: Mapping[str, Any], ou
 
 def with_absolute_data(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with the whole path of a data file or folder: a run can be resumed from any working directory."""
-    from kgan.data import is_folder
+    from kgan.data import is_array_file, is_folder
 
-    is_path = settings["data"].endswith(".npy") or is_folder(settings["data"])
-    return {**settings, "data": str(Path(settings["data"]).absolute())} if is_path else settings
+    is_path = is_array_file(settings["data"]) or is_folder(settings["data"])
+    return {**settings, "data": str(Path(settings["data"]).expanduser().absolute())} if is_path else settings

@@ -26,7 +26,7 @@ def train(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, a .npy file."),
+        typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, a .npy, .npz or .h5 file."),
     ] = None,
     image_size: Annotated[int | None, typer.Option(help="Height and width in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data, those before --resume included.")] = None,

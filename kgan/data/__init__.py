@@ -1,6 +1,7 @@
 """Real images: the embedded digits, image data sets of TensorFlow Datasets, folders, arrays; and their batches."""
 
 from kgan.data import folders
+from kgan.data.array_files import is_array_file
 from kgan.data.arrays import Labelled, from_uint8
 from kgan.data.batching import Batches, batches
 from kgan.data.degradations import DEGRADATIONS, degrade
@@ -17,6 +18,7 @@ __all__ = [
     "folders",
     "from_uint8",
     "held_out",
+    "is_array_file",
     "is_folder",
     "load",
     "load_labelled",

@@ -1,8 +1,7 @@
-"""Arrays of images: with labels, from `.npy` files, from 0…255 to [-1, 1], resized."""
+"""Arrays of images: with labels, from 0…255 to [-1, 1], resized."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,28 +31,6 @@ def from_uint8(pixels: np.ndarray) -> np.ndarray:
         array([-1.,  1.], dtype=float32)
     """
     return np.float32(pixels) / np.float32(127.5) - 1
-
-
-def load(path: Path) -> np.ndarray:
-    """The images of a `.npy` file, uint8."""
-    try:
-        images = np.load(path, allow_pickle=False)  # a pickle could run anything
-    except (ValueError, EOFError):
-        raise ValueError(f"{path} is not an array of images") from None
-    if not isinstance(images, np.ndarray) or images.dtype.kind not in "uif":
-        raise ValueError(f"{path} is not an array of images")
-    if images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise ValueError(f"{path} holds an array of shape {images.shape}: images are (count, height, width, 1 or 3)")
-    if not len(images):
-        raise ValueError(f"{path} holds no images")
-    if images.dtype == np.uint8:
-        return images
-    low, high = images.min(), images.max()
-    if images.dtype.kind != "f" or not (low >= -1 and high <= 1):
-        raise ValueError(
-            f"{path} holds {images.dtype} from {low:g} to {high:g}: images are uint8, or floats in [-1, 1]"
-        )
-    return np.uint8(np.round((images + 1) * 127.5))
 
 
 def resize(images: tf.Tensor, image_size: int) -> tf.Tensor:

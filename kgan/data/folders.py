@@ -150,12 +150,22 @@ class _Decoded(NamedTuple):
     lasts: bool = True
 
 
+def what_is(file: Path) -> str:
+    """What a file is that was named in place of a folder, and what to do."""
+    suffix = file.suffix.lower()
+    if suffix in SUFFIXES | UNREAD:
+        return "one image: name the folder that it is in"
+    if suffix in (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"):
+        return "an archive: unpack it, and name the folder"
+    return "no folder: name one with images, a file that ends in .npy, .npz or .h5, or a data set such as mnist"
+
+
 def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
     """All files under a folder with size and times of change, and those that are not to be opened."""
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder")
+        raise NotADirectoryError(f"{folder} is {what_is(folder)}")
     found, refused = {}, {}
     inside = folder.resolve()
 

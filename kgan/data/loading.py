@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan.data import arrays, cats, digits, folders, tfds
-from kgan.data.arrays import Labelled, from_uint8
+from kgan.data import array_files, cats, digits, folders, tfds
+from kgan.data.array_files import is_array_file
+from kgan.data.arrays import Labelled, from_uint8, resize
 
 
 def load(
@@ -22,8 +23,9 @@ def load(
     """Load real images.
 
     Args:
-        source: "digits", scikit-learn's 1,797 real handwritten digits, which needs no network; a `.npy` file with
-            images of shape (count, height, width, channels), uint8 or float32 in [-1, 1]; a folder of image files
+        source: "digits", scikit-learn's 1,797 real handwritten digits, which needs no network; a file with images of
+            shape (count, height, width, channels), uint8 or float32 in [-1, 1]: `.npy`, or `.npz` or `.h5` with one
+            array or one that is named `images`; a folder of image files
             (see `kgan.data.folders.load`); "cat-dataset", the CAT photographs on Kaggle, which take `kagglehub`; or the
             name of a data set of TensorFlow Datasets: "mnist", "fashion_mnist", "cifar10", "stl10",
             "oxford_flowers102", …
@@ -85,8 +87,8 @@ def load_labelled(
         raise ValueError(f"image_size is {image_size}: it is 1 or more")
     if str(source) == "digits":
         labelled = digits.load()
-    elif str(source).endswith(".npy"):
-        labelled = Labelled(arrays.load(Path(source)))
+    elif is_array_file(source):
+        labelled = Labelled(array_files.load(Path(source)))
     elif path := folder(source):
         if image_size is None:
             raise ValueError(f"the images in {source} may have many sizes: choose one with image_size")
@@ -96,7 +98,7 @@ def load_labelled(
     images = labelled.images
     if image_size is not None and images.shape[1:3] != (image_size, image_size):
         chunks = np.array_split(images, len(images) // 1024 + 1)
-        resized = np.concatenate([arrays.resize(chunk, image_size).numpy() for chunk in chunks])
+        resized = np.concatenate([resize(chunk, image_size).numpy() for chunk in chunks])
         labelled = labelled._replace(images=resized)
     return labelled
 
@@ -125,7 +127,7 @@ def held_out(source: str | Path, split: str = "train", image_size: int | None = 
         True
     """
     name = str(source)
-    if name == "digits" or name.endswith(".npy") or is_folder(source) or not tfds.is_known(name):
+    if name == "digits" or is_array_file(name) or is_folder(source) or not tfds.is_known(name):
         return None
     return tfds.held_out(name, split, image_size)
 
@@ -138,10 +140,10 @@ def is_folder(source: str | Path) -> bool:
         (False, True)
     """
     name = str(source)
-    if name in ("", "digits") or name.endswith(".npy"):
+    if name in ("", "digits") or is_array_file(name):
         return False
-    if isinstance(source, Path) or "/" in name or "\\" in name:
-        return Path(name).is_dir() or not tfds.is_known(name)  # "mnist/3.0.1" is a data set
+    if isinstance(source, Path) or "/" in name or "\\" in name or name.startswith("~"):
+        return Path(name).expanduser().is_dir() or not tfds.is_known(name)  # "mnist/3.0.1" is a data set
     return Path(name).is_dir() and not tfds.is_known(name)
 
 
@@ -156,5 +158,5 @@ def folder(source: str | Path) -> Path | None:
         PosixPath('pictures')
     """
     if is_folder(source):
-        return Path(source)
+        return Path(source).expanduser()
     return cats.fetch() if str(source) == "cat-dataset" else None

@@ -24,10 +24,10 @@ def load(name: str, split: str, image_size: int | None) -> Labelled:
 
     absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of folders it half made itself
     if not is_known(name):
-        if not name or Path(name).exists():
-            raise ValueError(
-                f"{name!r} is no .npy file and no folder: give one, or the name of a data set such as digits or mnist"
-            )
+        if not name:
+            raise ValueError("the data have no name: give a folder, or the name of a data set such as digits or mnist")
+        if Path(name).exists():
+            raise ValueError(f"{name!r} is {folders.what_is(Path(name))}")
         known = tfds.list_builders(with_community_datasets=False)
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"

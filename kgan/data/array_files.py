@@ -1,0 +1,207 @@
+"""Files that hold an array of images: `.npy`, `.npz`, `.h5`.
+
+Anybody may have written them, so nothing is believed: no pickle is opened, and memory is taken only once a first
+reading, piece by piece, has shown that a file holds what its header says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
+NAME = "images"  # of the array, where a file holds several
+LONGEST_HEADER = 2**16
+PIECE = 2**23  # bytes read at a time
+MOST_COMPRESSED = 1032  # bytes that deflate, at its best, makes one of: what claims more holds less
+
+
+class ArrayInFile(NamedTuple):
+    """What a file says it holds, and a function that reads it piece by piece, each (some images, …)."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    pieces: Callable[[], Iterator[np.ndarray]]
+
+
+def is_array_file(source: str | Path) -> bool:
+    """Whether the name is that of a file that holds an array.
+
+    Example:
+        >>> is_array_file("images.npz"), is_array_file("pictures")
+        (True, False)
+    """
+    return str(source).lower().endswith(SUFFIXES)
+
+
+def load(path: Path) -> np.ndarray:
+    """The images of a file, uint8: those of its array `images`, or of its only array.
+
+    Raises:
+        OSError: where it cannot be read.
+        ValueError: where it holds no images, or not what its header says.
+
+    Example:
+        >>> np.savez("digits.npz", images=np.zeros((3, 28, 28, 1), np.uint8))
+        >>> load(Path("digits.npz")).shape
+        (3, 28, 28, 1)
+    """
+    path = path.expanduser()
+    opened = {".npy": _npy, ".npz": _npz}.get(path.suffix.lower(), _hdf5)
+    with contextlib.ExitStack() as held:
+        try:
+            found = opened(path, held)
+            _check(found)
+            return _read(found, *_range(found))
+        except _Refused as refused:
+            raise ValueError(f"{path} {refused}") from None
+        except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
+            raise
+        except Exception:  # of many classes: a damaged file can break its reader anywhere
+            raise ValueError(f"{path} is not an array of images, or it is damaged") from None
+
+
+class _Refused(Exception):
+    """Why a file is not read, to be put after its name."""
+
+
+def _check(found: ArrayInFile) -> None:
+    if found.dtype.kind not in "uif":
+        raise _Refused(f"is not an array of images: it holds {found.dtype}")
+    if len(found.shape) != 4 or found.shape[3] not in (1, 3) or not all(found.shape[1:]):
+        raise _Refused(f"holds an array of shape {found.shape}: images are (count, height, width, 1 or 3)")
+    if not found.shape[0]:
+        raise _Refused("holds no images")
+    if math.prod(found.shape[1:]) * found.dtype.itemsize > 4 * PIECE:
+        raise _Refused(f"holds images of {found.shape[1]} × {found.shape[2]} pixels: that is too many")
+
+
+def _range(found: ArrayInFile) -> tuple[float, float]:
+    """Smallest and largest value; and all that the header says has been read."""
+    low, high, count = math.inf, -math.inf, 0
+    for piece in found.pieces():
+        low, high, count = min(low, float(piece.min())), max(high, float(piece.max())), count + len(piece)
+        if not math.isfinite(float(piece.sum(dtype=np.float64))):
+            low = math.nan
+    if count != found.shape[0]:
+        raise _Refused(_says_more(found))
+    return (math.nan, high) if low != low else (low, high)
+
+
+def _read(found: ArrayInFile, low: float, high: float) -> np.ndarray:
+    as_they_are = found.dtype == np.uint8
+    if not as_they_are and not (found.dtype.kind == "f" and low >= -1 and high <= 1):
+        raise _Refused(f"holds {found.dtype} from {low:g} to {high:g}: images are uint8, or floats in [-1, 1]")
+    images, filled = np.empty(found.shape, np.uint8), 0
+    for piece in found.pieces():
+        images[filled : filled + len(piece)] = piece if as_they_are else np.round((piece + 1) * 127.5)
+        filled += len(piece)
+    return images
+
+
+def _says_more(found: ArrayInFile) -> str:
+    size = math.prod(found.shape) * found.dtype.itemsize
+    return f"says that it holds {size:,} bytes of images, which it does not"
+
+
+def _at_a_time(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """How many images make a piece."""
+    return max(1, PIECE // max(1, math.prod(shape[1:]) * dtype.itemsize))
+
+
+def _of_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, whether it is in Fortran's order, type, and where the images begin."""
+    head = io.BytesIO(file.read(LONGEST_HEADER))  # a header may say that it is 4 GB long
+    version = np.lib.format.read_magic(head)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = read(head)
+    if dtype.hasobject:
+        raise _Refused("is not an array of images: it holds Python objects, which could run anything")
+    return tuple(int(size) for size in shape), is_fortran, dtype, head.tell()
+
+
+def _npy(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
+    with path.open("rb") as file:
+        if file.peek(2)[:2] == b"PK":
+            raise _Refused("is a .npz by its content: rename it")
+        shape, _, dtype, begin = _of_header(file)
+        found = ArrayInFile(shape, dtype, lambda: iter(()))
+        if begin + math.prod(shape) * dtype.itemsize > path.stat().st_size:
+            raise _Refused(_says_more(found))
+    mapped, at_a_time = np.load(path, mmap_mode="r", allow_pickle=False), _at_a_time(shape, dtype)
+    pieces = lambda: (mapped[first : first + at_a_time] for first in range(0, shape[0], at_a_time))  # noqa: E731
+    return found._replace(pieces=pieces)
+
+
+def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
+    archive = held.enter_context(zipfile.ZipFile(path))
+    names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
+    entry = archive.getinfo(f"{_chosen(names)}.npy")
+    with archive.open(entry) as file:
+        shape, is_fortran, dtype, begin = _of_header(file)
+    if is_fortran:
+        raise _Refused("holds images in Fortran's order: save them with numpy.ascontiguousarray")
+    found = ArrayInFile(shape, dtype, lambda: iter(()))
+    size = math.prod(shape) * dtype.itemsize
+    if size > MOST_COMPRESSED * os.path.getsize(path) or begin + size > entry.file_size:
+        raise _Refused(_says_more(found))
+
+    def pieces() -> Iterator[np.ndarray]:
+        one, at_a_time = math.prod(shape[1:]) * dtype.itemsize, _at_a_time(shape, dtype)
+        with archive.open(entry) as file:
+            file.read(begin)
+            for first in range(0, shape[0], at_a_time):
+                count = min(at_a_time, shape[0] - first)
+                data = file.read(count * one)
+                if len(data) != count * one:
+                    raise _Refused(_says_more(found))
+                yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
+            while file.read(PIECE):  # to the end, where a checksum is compared
+                pass
+
+    return found._replace(pieces=pieces)
+
+
+def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
+    import h5py
+
+    with path.open("rb"):  # h5py's own errors name no reason
+        pass
+    file = held.enter_context(h5py.File(path, "r"))
+    # Links may lead to other files.
+    names = [name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
+    arrays = file[_chosen([name for name in names if isinstance(file[name], h5py.Dataset)])]
+    if arrays.is_virtual or arrays.external:
+        raise _Refused("keeps its images in other files: save them in one")
+    if arrays.dtype.kind not in "uif":
+        raise _Refused(f"is not an array of images: it holds {arrays.dtype}")
+    size, stored = math.prod(arrays.shape) * arrays.dtype.itemsize, path.stat().st_size
+    most = MOST_COMPRESSED * stored if arrays.chunks else stored
+    found = ArrayInFile(arrays.shape, arrays.dtype, lambda: iter(()))
+    if size > most:
+        raise _Refused(_says_more(found))
+    if arrays.chunks and math.prod(arrays.chunks) * arrays.dtype.itemsize > 4 * PIECE + stored:
+        raise _Refused("is in chunks that are larger than the file: save it with chunks of some images")
+
+    def pieces() -> Iterator[np.ndarray]:
+        at_a_time = _at_a_time(arrays.shape, arrays.dtype)
+        for first in range(0, arrays.shape[0], at_a_time):
+            yield arrays[first : first + at_a_time]
+
+    return found._replace(pieces=pieces)
+
+
+def _chosen(names: list[str]) -> str:
+    if NAME in names or len(names) == 1:
+        return NAME if NAME in names else names[0]
+    if not names:
+        raise _Refused("holds no array")
+    raise _Refused(f"holds the arrays {', '.join(sorted(names)[:5])}: name the one with the images {NAME!r}")
