@@ -64,7 +64,7 @@ def test_formats_whatever_the_name_says(kind, folder):
     found = folders.load(folder(a_png=encoded(plain(RED), kind), b=encoded(plain(RED), kind)), 8)
     assert found.images.shape == (2, 8, 8, 3)
     assert np.abs(np.int32(colors(found)) - RED).max() <= 2
-    assert (found.skipped, found.others) == ({}, 0)
+    assert found.skipped == {}
 
 
 def transparent(mode):
@@ -167,8 +167,8 @@ def test_heads_are_cut_out_by_their_nine_points(folder):
     found = folders.load(directory, 8, crop="head")
     assert (found.images[0] == RED).all()
     assert (found.images[1] == GREEN).mean() > 0.5  # the center, where there are no points
-    assert (found.skipped, found.others) == ({}, 0)
-    assert folders.load(directory, 8).others == 1
+    assert (found.skipped, found.ignored) == ({}, {"landmarks": 1})
+    assert folders.load(directory, 8).ignored == {".cat": 1}
 
 
 def test_heads_at_the_edge_and_points_beyond_it(folder):
@@ -218,7 +218,7 @@ def test_what_is_broken_is_skipped_with_its_reason(folder, tmp_path):
     os.mkfifo(directory / "pipe.png")
     found = folders.load(directory, 8)
     assert len(found.images) == 30
-    assert found.others == 1
+    assert found.ignored == {"hidden": 1, "pipes and devices": 1, ".txt": 1}
     broken, links = (
         {"cut.png", "empty.png", "text.jpg", "bomb.png"},
         {"out.png", "nowhere.png", "round.png", "about.png"},
@@ -232,13 +232,61 @@ def test_what_is_broken_is_skipped_with_its_reason(folder, tmp_path):
 
 
 def test_formats_that_are_not_read_are_told(folder):
-    found = folders.load(folder(a_tif=encoded(plain(RED), "TIFF"), **good(5)), 8)
-    assert found.skipped == {"a.tif": "tif is not read: PNG, JPEG, WEBP, GIF, BMP are"}
+    found = folders.load(folder(a_heic=b"ftypheic", **good(5)), 8)
+    assert found.skipped == {"a.heic": f"heic is not read: {', '.join(folders.FORMATS)} are"}
+
+
+def test_every_file_is_read_skipped_or_ignored(folder, tmp_path, monkeypatch):
+    """20 formats, as Pillow writes them, and what else lies about in folders."""
+    kinds = [
+        "png",
+        "jpg",
+        "webp",
+        "gif",
+        "bmp",
+        "tif",
+        "tiff",
+        "ppm",
+        "pgm",
+        "pnm",
+        "tga",
+        "jp2",
+        "j2k",
+        "ico",
+        "pcx",
+        "eps",
+    ]
+    directory = folder(**good(8))
+    for kind in kinds:
+        (plain(128, mode="L") if kind == "pgm" else plain(RED)).save(directory / f"of-{kind}.{kind}")
+    (directory / "photo.heic").write_bytes(b"ftypheic")
+    (directory / "drawing.svg").write_text("<svg/>")
+    for name in ("notes.txt", "Thumbs.db", ".DS_Store", "README"):
+        (directory / name).write_text("x")
+    (directory / ".git").mkdir()
+    (directory / ".git" / "config").write_text("x")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(directory / "pipe.png")
+    if "AVIF" in folders.FORMATS:
+        plain(RED).save(directory / "of-avif.avif")
+    there = sum(len(names) for _, _, names in os.walk(directory))
+    found = folders.load(directory, 8)
+    assert set(found.skipped) == {"of-ico.ico", "of-pcx.pcx", "of-eps.eps", "photo.heic", "drawing.svg"}
+    assert {".txt": 1, ".db": 1, "hidden": 2, "without a suffix": 1}.items() <= found.ignored.items()
+    assert len(found.images) + len(found.skipped) + sum(found.ignored.values()) == there
+    monkeypatch.chdir(tmp_path)
+    small = ["--set", "filters=2", "--set", "latent_dim=4", "--batch-size", "8", "--image-size", "8", "--epochs", "1"]
+    result = CliRunner().invoke(app, ["train", "dcgan-folder", "--data", str(directory), *small])
+    assert result.exit_code == 0, result.output
+    assert (
+        f"\n{there} files: {len(found.images)} images, 5 skipped, {sum(found.ignored.values())} ignored (2 hidden, "
+        in result.output
+    )
 
 
 def test_a_text_that_begins_like_a_bitmap_is_no_image(folder):
     found = folders.load(folder(a_png=plain(RED), notes_txt=b"BMW and others", b_bmp=b"BMW and others", **good(9)), 8)
-    assert (list(found.skipped), found.others) == (["b.bmp"], 1)
+    assert (list(found.skipped), found.ignored) == (["b.bmp"], {".txt": 1})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
@@ -273,7 +321,7 @@ def test_any_file_is_read_or_counted(change, tmp_path):
     name = "x" + change.draw(st.sampled_from([".png", ".jpg", ".webp", ".txt", "", ".gif.png"]))
     (directory / name).write_bytes(content[: change.draw(st.integers(0, len(content)))])
     found = folders.load(directory, 8)
-    assert len(found.images) + len(found.skipped) + found.others == 21
+    assert len(found.images) + len(found.skipped) + sum(found.ignored.values()) == 21
     assert len(found.images) >= 20
     (directory / name).unlink()
 
@@ -491,7 +539,7 @@ def test_train_on_a_folder(folder, tmp_path, monkeypatch):
     ("name", "sentence"),
     [
         ("nowhere/at/all", "there is no folder"),
-        ("empty", "(0 files were looked at): PNG, JPEG, WEBP, GIF, BMP are read"),
+        ("empty", "(0 files were looked at): PNG, JPEG, WEBP, GIF, BMP, TIFF, PPM, JPEG2000"),
         ("one", "a batch of 32 cannot be drawn from 1 images"),
         pytest.param(
             "closed",

@@ -91,6 +91,8 @@ def train(
 
         where = facts["environment"]["device"]
         say(f"{plan.recipe.name}: {count:,} images of {shape_text(shape)} from {settings['data']}, on {where}")
+        if "ignored" in facts:
+            say(_file_counts(count, facts["skipped"], facts["ignored"]))
         if skipped := facts.get("skipped"):
             name, reason = next(iter(skipped.items()))
             files = "1 image file was" if len(skipped) == 1 else f"{len(skipped)} image files were"
@@ -122,10 +124,22 @@ def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]
         if not path.exists():
             raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
         folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
-        facts = {"images": folder.images.shape, "skipped": folder.skipped, "other_files": folder.others}
+        facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
         return data.by_folders(folder), facts
     real = data.load_labelled(source, split=settings["split"], image_size=size)
     return real, {"images": real.images.shape}
+
+
+def _file_counts(images: int, skipped: Mapping[str, str], ignored: Mapping[str, int]) -> str:
+    """ "26 files: 20 images, 2 skipped, 4 ignored (3 .txt, 1 hidden)" """
+    count = sum(ignored.values())
+    kinds = sorted(ignored.items(), key=lambda item: -item[1])
+    more = [f"{sum(number for _, number in kinds[5:])} others"] if len(kinds) > 5 else []
+    named = ", ".join([*(f"{number} {kind}" for kind, number in kinds[:5]), *more])
+    total = images + len(skipped) + count
+    return f"{total:,} files: {images:,} images, {len(skipped)} skipped, {count} ignored" + (
+        f" ({named})" if named else ""
+    )
 
 
 def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:

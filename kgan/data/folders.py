@@ -6,6 +6,7 @@ directory (`KGAN_CACHE`, by default that of the system), so that the next run st
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import contextlib
 import hashlib
@@ -24,21 +25,29 @@ from typing import NamedTuple
 import filelock
 import numpy as np
 import platformdirs
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor, ImageOps, features
 
 from kgan.files import replacing
 
 CROPS = ("center", "letterbox", "head")
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # these decoders and no others see a file
-UNREAD = {".tif", ".tiff", ".heic", ".heif", ".avif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw"}
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib"}
+Image.init()
+# These decoders and no others see a file; which of the last two there are, depends on how Pillow was built.
+FORMATS = tuple(
+    name
+    for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
+    if name in Image.OPEN and (name != "AVIF" or features.check("avif"))
+)
+BY_SUFFIX = {".tga": "TGA"}  # whose content cannot be told from anything else's
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif", *BY_SUFFIX}
+UNREAD = {".heic", ".heif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".raw", ".jxl", ".pcx", ".eps"}
 MOST_PIXELS = 10**8  # of an image, up to 1 GB while decoded: a few bytes can ask for more than there is memory
 LARGE = 10**7  # pixels: images above are decoded one at a time
 HEAD = 1.4  # side of a head's square, in extents of the nine points, which end at the tips of the ears and the mouth
 MOST_BROKEN = 0.25  # of a folder's image files
 IN_MEMORY = 2**28  # bytes of decoded images, of which training takes three copies; more stay on disk
 NO_IMAGE = "no image"
-FORMAT = 3  # of the cache: another number, and nothing remembered by earlier versions is used
+FORMAT = 4  # of the cache: another number, and nothing remembered by earlier versions is used
 
 _one_large = threading.Lock()
 
@@ -50,21 +59,23 @@ class Folder(NamedTuple):
         images: uint8, (count, image_size, image_size, 3), or 1 channel where all images are gray; in the order of
             their paths. More than 256 MB of them stay on disk (a `numpy.memmap`).
         skipped: the reason by path, for each image file that could not be used.
-        others: how many files are no images and do not claim to be.
+        ignored: how many files are no images and do not claim to be, by kind: ".txt", "hidden", "landmarks", …
         names: the path of each image within the folder.
     """
 
     images: np.ndarray
     skipped: dict[str, str]
-    others: int
+    ignored: dict[str, int]
     names: list[str]
 
 
 def load(folder: str | Path, image_size: int, *, crop: str = "center", background: str = "white") -> Folder:
     """Read all images of a folder and its sub-folders, as squares of one size.
 
-    PNG, JPEG, WEBP, GIF (the first frame) and BMP, whatever their names say; palettes, gray, 16 bits, CMYK and
-    rotation by EXIF are understood, transparency is composed over a color. Hidden files are ignored.
+    PNG, JPEG, WEBP, GIF (the first frame), BMP, TIFF, PPM and its kin, JPEG 2000 and, where Pillow has it, AVIF,
+    whatever their names say; TGA by its name; palettes, gray, 16 bits, CMYK and rotation by EXIF are understood,
+    transparency is composed over a color. Every other file is counted: as skipped where its name is that of an image,
+    else as ignored, as are hidden files.
 
     With crop="head" an image that has a file of landmarks beside it (`cat.jpg.cat`, as in the CAT data set: the number
     9 and the x and y of the eyes, the mouth and three points of each ear) is cut to the head; others to the center.
@@ -95,9 +106,10 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
         color = ImageColor.getrgb(str(background))[:3]
     except ValueError:
         raise ValueError(f"background is {background!r}: take a color such as white, black or #808080") from None
-    found, skipped = _files(folder)
+    found, skipped, ignored = _files(folder)
     landmarks = {name for name in found if f"{name}.cat" in found} if crop == "head" else set()
     points = {f"{name}.cat" for name in landmarks}
+    ignored["landmarks"] += len(points)
     found = {
         name: facts + (found[f"{name}.cat"] if name in landmarks else [])
         for name, facts in found.items()
@@ -120,7 +132,11 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
         reason = error.strerror or error
         raise OSError(f"{cache} cannot be written to: {reason}; KGAN_CACHE names another directory") from None
     skipped |= {name: what for name, what in known.what.items() if what not in ("image", "gray image", NO_IMAGE)}
-    return _checked(folder, known, {_readable(name): reason for name, reason in sorted(skipped.items())})
+    for name, what in known.what.items():
+        if what == NO_IMAGE:
+            ignored[Path(_readable(name)).suffix.lower() or "without a suffix"] += 1
+    skipped = {_readable(name): reason for name, reason in sorted(skipped.items())}
+    return _checked(folder, known, skipped, dict(+ignored))
 
 
 class _Known(NamedTuple):
@@ -160,13 +176,13 @@ def what_is(file: Path) -> str:
     return "no folder: name one with images, a file that ends in .npy, .npz or .h5, or a data set such as mnist"
 
 
-def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
-    """All files under a folder with size and times of change, and those that are not to be opened."""
+def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collections.Counter[str]]:
+    """All files under a folder with size and times of change; those that are not to be opened; those not looked at."""
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is {what_is(folder)}")
-    found, refused = {}, {}
+    found, refused, ignored = {}, {}, collections.Counter()
     inside = folder.resolve()
 
     def unreadable(error: OSError) -> None:
@@ -175,13 +191,16 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
         refused[os.path.relpath(error.filename, folder)] = error.strerror.lower()
 
     for directory, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        hidden = [name for name in folders if name.startswith(".")]
+        folders[:] = sorted(set(folders) - set(hidden))
+        ignored["hidden"] += sum(len(names) for name in hidden for _, _, names in os.walk(Path(directory, name)))
         linked = [Path(directory, name) for name in folders if Path(directory, name).is_symlink()]  # not walked into
         refused |= {path.relative_to(folder).as_posix(): "a link to a folder" for path in linked}
         for name in sorted(names):
             path = Path(directory, name)
             relative = path.relative_to(folder).as_posix()
             if name.startswith("."):
+                ignored["hidden"] += 1
                 continue
             try:
                 if path.is_symlink() and not path.resolve().is_relative_to(inside):
@@ -194,18 +213,21 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str]]:
             if stat.S_ISREG(facts.st_mode):  # no pipes and devices, which might never end
                 # Not the time of its content alone, which copying and unpacking may set back.
                 found[relative] = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
-    return dict(sorted(found.items())), refused
+            else:
+                ignored["pipes and devices"] += 1
+    return dict(sorted(found.items())), refused, ignored
 
 
 def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...]) -> _Decoded:
+    suffix = path.suffix.lower()
     try:
-        image = Image.open(path, formats=FORMATS)
+        image = Image.open(path, formats=[*FORMATS, *([BY_SUFFIX[suffix]] if suffix in BY_SUFFIX else [])])
     except Image.DecompressionBombError:
         return _Decoded("it has too many pixels")
     except Exception as error:  # of many classes: a broken file can break a decoder anywhere
-        if path.suffix.lower() in UNREAD:
-            return _Decoded(f"{path.suffix.lower()[1:]} is not read: {', '.join(FORMATS)} are")
-        if path.suffix.lower() not in SUFFIXES:
+        if suffix in UNREAD or (suffix == ".avif" and "AVIF" not in FORMATS):
+            return _Decoded(f"{suffix[1:]} is not read: {', '.join(FORMATS)} are")
+        if suffix not in SUFFIXES:
             return _Decoded(NO_IMAGE)
         if not _lasts(error):
             return _Decoded(_reason(error, path), lasts=False)
@@ -365,10 +387,9 @@ def _known(cache: Path, image_size: int) -> _Known | None:
     return known if whole else None
 
 
-def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
+def _checked(folder: Path, known: _Known, skipped: dict[str, str], ignored: dict[str, int]) -> Folder:
     """The images, if enough of them are good; in memory where they fit."""
     count = len(known.rows)
-    others = sum(what == NO_IMAGE for what in known.what.values())
     if not count:
         raise ValueError(
             f"there are no images in {folder} ({len(known.files)} files were looked at): {', '.join(FORMATS)} are read"
@@ -383,7 +404,7 @@ def _checked(folder: Path, known: _Known, skipped: dict[str, str]) -> Folder:
     if all(what != "image" for what in known.what.values()):
         images = images[..., :1]
     names = [_readable(name) for name in known.rows]
-    return Folder(images if images.nbytes > IN_MEMORY else np.array(images), skipped, others, names)
+    return Folder(images if images.nbytes > IN_MEMORY else np.array(images), skipped, ignored, names)
 
 
 def _readable(name: str) -> str:
