@@ -11,10 +11,11 @@ PARTIAL = ".part-"  # how the names of files begin that are not yet whole
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary name to write to, which becomes `path` once the block has ended well.
 
-    Whoever reads `path` finds the old file or the new one, never half of one, even after the power failed.
+    Whoever reads `path` finds the old file or the new one, never half of one: even after the power failed, if it is
+    `durable`. That takes the disk some milliseconds, which pictures are not worth.
 
     Example:
         >>> with replacing("losses.png") as temporary:
@@ -27,9 +28,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary.unlink(missing_ok=True)  # it might be a link that leads out of the directory
     try:
         yield temporary
-        _flush(temporary)
+        if durable:
+            _flush(temporary)
         os.replace(temporary, path)
-        _flush(path.parent)
+        if durable:
+            _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

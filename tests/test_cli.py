@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -163,7 +164,9 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_checkpoint_is_good(tmp_path, kga
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert result.returncode == 130
     assert "Traceback" not in result.stderr
+    assert result.stdout.endswith("interrupted at once; resume with: kgan train --resume runs/dcgan-digits\n")
     run = tmp_path / "runs" / "dcgan-digits"
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
     assert runs.read_checkpoint(run / "checkpoint").state["epochs"] == 2
     result = kgan_command("train", "--resume", run, "--epochs", 3)
     assert result.exit_code == 0, result.output
@@ -185,7 +188,12 @@ def test_training_that_diverges_is_stopped_and_not_saved(network, kgan_command, 
     result = kgan_command("train", *SMALL, "--set", f"{network}_learning_rate=1e38", "--set", "loss=minimax")
     assert result.exit_code == 1
     assert "_loss is nan in epoch 1, step " in result.output or "_loss is inf in epoch 1, step " in result.output
-    assert result.output.splitlines()[-1].endswith("no model is saved")
+    *_, hint, last = result.output.splitlines()
+    assert last.endswith("no model is saved")
+    _, command = hint.split("try smaller learning rates: kgan ")
+    result = kgan_command(*shlex.split(command), "--epochs", 1)  # half of too much is too much
+    assert result.exit_code == 1, result.output
+    assert (tmp_path / "runs" / "dcgan-digits-half-the-learning-rates" / "run.json").exists()
     assert "_loss is " in json.loads((tmp_path / "runs" / "dcgan-digits" / "run.json").read_text())["status"]
     assert not (tmp_path / "runs" / "dcgan-digits" / "model.keras").exists()
     assert runs.read_checkpoint(tmp_path / "runs" / "dcgan-digits" / "checkpoint").state["epochs"] == 0

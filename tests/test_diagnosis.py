@@ -387,7 +387,8 @@ def test_the_command_writes_down_what_it_finds(kgan_command, tmp_path):
 def test_the_command_stops_when_sick(kgan_command, tmp_path):
     result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 9, "--stop-when-sick")
     assert result.exit_code == 1
-    last = result.output.splitlines()[-1]
+    *_, hint, last = result.output.splitlines()
+    assert hint == "to train it further all the same, resume with: kgan train --resume runs/gan-digits"
     assert last.startswith("kgan: epoch 3: The generator has won: ")
     assert "doctor: " not in result.output
     run = tmp_path / "runs" / "gan-digits"

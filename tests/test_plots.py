@@ -177,17 +177,96 @@ def test_a_gif_replaces_its_last_frame(tmp_path):
     assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 109, 219]
 
 
-def test_a_gif_survives_a_frame_that_could_not_be_written(tmp_path, monkeypatch):
+def test_a_gif_survives_a_frame_that_could_not_be_written(tmp_path):
+    """By a limit on the size of files."""
+    resource = pytest.importorskip("resource")
     gif = plots.GIF(tmp_path / "progress.gif")
-    gif.append(Image.new("L", (8, 8), 0))
-    gif.append(Image.new("L", (8, 8), 73))
-    with monkeypatch.context() as full_disk:
-        full_disk.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-        with pytest.raises(OSError, match="disk full"):
+    for gray in (0, 73):
+        gif.append(Image.new("L", (8, 8), gray))
+    before = gif.path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
             gif.append(Image.new("L", (8, 8), 109))
-    assert [path.name for path in tmp_path.iterdir()] == ["progress.gif"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert gif.path.read_bytes() == before
     gif.append(Image.new("L", (8, 8), 219))
     assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 73, 219]
+
+
+def drawn_gif(path, grays):
+    gif = plots.GIF(path)
+    for gray in grays:
+        gif.append(Image.new("L", (8, 8), gray))
+    return gif
+
+
+def test_a_gif_is_appended_to(tmp_path):
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 73))
+    file, stays = gif.path.stat().st_ino, gif.path.read_bytes()[: gif._end]
+    gif.append(Image.new("L", (8, 8), 219))
+    assert gif.path.stat().st_ino == file
+    assert gif.path.read_bytes().startswith(stays)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda gif: None,
+        lambda gif: gif.append(Image.new("L", (8, 8), 36)),
+        lambda gif: gif.append(Image.new("L", (8, 8), 36), instead=True),
+        lambda gif: [gif.append(Image.new("L", (8, 8), gray)) for gray in (36, 219, 146)],
+        lambda gif: gif.path.write_bytes(gif.path.read_bytes()[:-3]),  # half a frame
+    ],
+    ids=["nothing", "a frame more", "another last frame", "three more", "half a frame"],
+)
+def test_a_gif_of_another_process_continues_where_its_state_says(happens, tmp_path):
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 73, 109))
+    before, state = gif.path.read_bytes(), gif.get_state()
+    assert sum(each.nbytes for each in state.values() if isinstance(each, np.ndarray)) < len(before)
+    happens(gif)
+    other = plots.GIF(gif.path)
+    other.set_state(state)
+    assert other.path.read_bytes() == before
+    other.append(Image.new("L", (8, 8), 219))
+    assert other.path.read_bytes() == drawn_gif(tmp_path / "straight.gif", (0, 73, 109, 219)).path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(path.read_bytes()[:30]),
+        lambda path: path.write_bytes(bytes(len(path.read_bytes()))),
+    ],
+    ids=["gone", "cut", "zeros"],
+)
+def test_a_gif_that_is_gone_or_damaged_begins_anew_with_a_warning(damage, tmp_path):
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 73, 109))
+    state = gif.get_state()
+    damage(gif.path)
+    other = plots.GIF(gif.path)
+    with pytest.warns(UserWarning, match="is not the file of this run any more: it begins anew"):
+        other.set_state(state)
+    other.append(Image.new("L", (8, 8), 219))
+    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [109, 219]
+
+
+def test_a_gif_does_not_write_through_a_link(tmp_path):
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 73))
+    state = gif.get_state()
+    gif.path.rename(tmp_path / "elsewhere.gif")
+    gif.path.symlink_to(tmp_path / "elsewhere.gif")
+    before = (tmp_path / "elsewhere.gif").read_bytes()
+    gif.append(Image.new("L", (8, 8), 219))
+    assert (tmp_path / "elsewhere.gif").read_bytes() == before
+    gif.path.unlink()
+    gif.path.symlink_to(tmp_path / "elsewhere.gif")
+    with pytest.warns(UserWarning, match="begins anew"):
+        plots.GIF(gif.path).set_state(state)
+    assert (tmp_path / "elsewhere.gif").read_bytes() == before
 
 
 def test_a_gif_loops_for_ever_and_is_small(tmp_path):

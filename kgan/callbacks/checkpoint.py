@@ -230,7 +230,7 @@ class Checkpoint(Callback):
         return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
 
 
-FORMAT = 2  # of checkpoints
+FORMAT = 3  # of checkpoints
 
 
 def _versions() -> dict[str, str]:

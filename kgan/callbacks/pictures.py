@@ -107,7 +107,7 @@ class SampleGrid(Samples):
         return self.epoch % self.every == 0 if self.epochs is None else self.epoch in self.epochs
 
     def _save(self, name: str) -> None:
-        with runs.replacing(self.directory / name) as temporary:
+        with runs.replacing(self.directory / name, durable=False) as temporary:
             self.draw().save(temporary)
 
 
@@ -194,7 +194,7 @@ class ChosenEpochs(Samples):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         shown = {**self._chosen, self.epoch: self.draw()}
-        with runs.replacing(self.path) as temporary:
+        with runs.replacing(self.path, durable=False) as temporary:
             plots.side_by_side(list(shown.values()), [f"epoch {number}" for number in shown]).save(temporary)
         if self.epoch in self.epochs:
             self._chosen = shown
@@ -238,7 +238,7 @@ class LossCurves(Callback):
         return plots.loss_curves(self._history, self._epochs)
 
     def _save(self) -> None:
-        with runs.replacing(self.path) as temporary:
+        with runs.replacing(self.path, durable=False) as temporary:
             self.draw().savefig(temporary, dpi=100)
 
     def get_state(self) -> dict[str, Any]:
@@ -309,5 +309,5 @@ class CodeColumns(Samples):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
-        with runs.replacing(self.path) as temporary:
+        with runs.replacing(self.path, durable=False) as temporary:
             self.draw().save(temporary)

@@ -43,7 +43,10 @@ class HistoryCSV(Callback):
         self._write()
 
     def _write(self) -> None:
-        with runs.replacing(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with (
+            runs.replacing(self.path, durable=False) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(key for row in self._rows for key in row)))
             writer.writeheader()
             writer.writerows(self._rows)

@@ -48,10 +48,10 @@ def compare(
         headings = ["", *(each["title"] for each in facts)]
         # First, since the next comparison sees by it that it may write to the folder.
         runs.write_json(out / "compare.json", {"environment": environment, "runs": facts, "notes": notes})
-        with runs.replacing(out / "side-by-side.png") as temporary:
+        with runs.replacing(out / "side-by-side.png", durable=False) as temporary:
             samples.save(temporary)
         drawn = ["side-by-side.png", *_quality(entries, out), *_epochs(entries, out)]
-        with runs.replacing(out / "compare.md") as temporary:
+        with runs.replacing(out / "compare.md", durable=False) as temporary:
             temporary.write_text(_markdown(machine, headings, rows, notes, drawn), "utf-8", "backslashreplace")
         for name in set(FILES) - {"compare.json", "compare.md", *drawn}:
             (out / name).unlink(missing_ok=True)  # of an earlier comparison
@@ -346,7 +346,7 @@ def _epochs(entries: Sequence[Entry], out: Path) -> list[str]:
     series = {name: pictures for name, pictures in series.items() if pictures}
     if not series:
         return []
-    with runs.replacing(out / "epochs.gif") as temporary:
+    with runs.replacing(out / "epochs.gif", durable=False) as temporary:
         gif = plots.GIF(temporary)
         for frame in plots.epochs_in_step(series):
             gif.append(frame)
@@ -373,6 +373,6 @@ def _quality(entries: Sequence[Entry], out: Path) -> list[str]:
             curves[entry.title] = measured
     if not curves:
         return []
-    with runs.replacing(out / "quality.png") as temporary:
+    with runs.replacing(out / "quality.png", durable=False) as temporary:
         plots.distance_curves(curves).savefig(temporary, dpi=100)
     return ["quality.png"]

@@ -72,10 +72,10 @@ def sample(
             digits = max(4, len(str(count)))
             for number, pixels in enumerate(plots.to_uint8(images), start=1):
                 file = f"{'best-' if best else ''}{number:0{digits}}.png"
-                with runs.replacing(target / file) as temporary:
+                with runs.replacing(target / file, durable=False) as temporary:
                     iio.imwrite(temporary, pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
         else:
-            with runs.replacing(target) as temporary:
+            with runs.replacing(target, durable=False) as temporary:
                 if suffix == ".npy":
                     np.save(temporary, plots.to_uint8(images))
                 elif real_images is not None:
@@ -109,13 +109,13 @@ def interpolate(
         for path in latent.PATHS:
             walks = latent.interpolate(start, end, steps, path).reshape(-1, model.latent_dim)
             grids.append(plots.captioned(plots.image_grid(model.generate(walks), steps), f"{path} interpolation"))
-        with runs.replacing(target) as temporary:
+        with runs.replacing(target, durable=False) as temporary:
             plots.stacked(grids).save(temporary)
 
         path = "linear" if model.prior == "uniform" else "spherical"  # that which stays where codes are drawn
         fine = latent.interpolate(start, end, 24, path).swapaxes(0, 1)
         gif = target.with_suffix(".gif")
-        with runs.replacing(gif) as temporary:
+        with runs.replacing(gif, durable=False) as temporary:
             animation = plots.GIF(temporary, milliseconds=80, hold=80)
             for moment in (*fine, *fine[-2:0:-1]):  # there and back
                 animation.append(plots.captioned(plots.image_grid(model.generate(moment)), f"{path} interpolation"))
@@ -151,7 +151,7 @@ def traverse(
         code = model.sample_codes(1, seed).numpy()[0]
         codes = latent.traverse(code, rows, np.linspace(-end, end, steps))
         grid = plots.image_grid(model.generate(codes.reshape(-1, model.latent_dim)), steps)
-        with runs.replacing(target) as temporary:
+        with runs.replacing(target, durable=False) as temporary:
             labelled = plots.with_row_labels(grid, [str(unit) for unit in rows])
             plots.captioned(labelled, f"one unit a row, from {-end:g} to {end:g}").save(temporary)
     say(str(target))
@@ -197,7 +197,7 @@ def reconstruct(
             f"{name} {50 * np.abs(each - originals).mean():.1f} %" for name, each in rows.items() if name != "original"
         )
         grid = plots.image_grid(np.concatenate(list(rows.values())), count)
-        with runs.replacing(target) as temporary:
+        with runs.replacing(target, durable=False) as temporary:
             labelled = plots.with_row_labels(grid, list(rows))
             plots.captioned(labelled, f"error of a pixel: {errors}").save(temporary)
     say(f"error of a pixel, of the range from black to white: {errors}")

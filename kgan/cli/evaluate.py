@@ -55,7 +55,7 @@ def evaluate(
             )
         report = {**measured.report, "device": runs.environment()["device"]}
         runs.write_json(directory / f"{name}.json", report)
-        with runs.replacing(directory / f"{name}.png") as temporary:
+        with runs.replacing(directory / f"{name}.png", durable=False) as temporary:
             plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
     table(("metric", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
     for note in described(report):

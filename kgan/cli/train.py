@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -153,6 +154,9 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
         try:
             status, is_saved = run.train(dataset, steps_per_epoch, stopper)
         except KeyboardInterrupt:  # a second signal: leave at once; the last checkpoint is whole
+            with contextlib.suppress(OSError):
+                run.record.write("interrupted")
+            say(f"interrupted at once; {resume}")
             raise typer.Exit(128 + (stopper.signal or signal.SIGINT)) from None
         except (ValueError, OSError) as error:
             if not run.record.has_begun:
@@ -160,11 +164,14 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
             if isinstance(error, ValueError):  # no mistake of the user's
                 raise
             reason = getattr(error, "strerror", None) or error
+            with contextlib.suppress(OSError):  # there may be room for so little
+                run.record.write(f"could not be written: {reason}")
             raise exit_with(f"{directory} cannot be written to: {reason}; once it can, {resume}", 1) from None
 
     epochs = run.checkpoint.epoch
     if status not in ("finished", "interrupted"):
         kept = f"model and checkpoint are of epoch {epochs}, before that" if is_saved else "no model is saved"
+        say(_after_failure(run, resume))
         raise exit_with(f"{status}; what was drawn before is in {directory}, {kept}", 1)
     say(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; everything is in {directory}")
     if run.gif.exists():
@@ -172,6 +179,19 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     if status == "interrupted":
         say(resume)
         raise typer.Exit(128 + stopper.signal)
+
+
+def _after_failure(run: Run, resume: str) -> str:
+    """What to try: a sick run can be resumed, one with NaN would meet the same NaN."""
+    if any(doctor.stop_when_sick and doctor.findings for doctor in run.doctors):
+        return f"to train it further all the same, {resume}"
+    directory, settings, recipe = run.plan.directory, run.plan.settings, run.plan.recipe
+    usual = recipes.resolve(recipe, {})
+    wanted = {name: value for name, value in settings.items() if value != usual[name]}
+    wanted |= {name: f"{settings[name] / 2:g}" for name in ("d_learning_rate", "g_learning_rate") if name in settings}
+    changes = [part for name, value in wanted.items() for part in ("--set", f"{name}={value}")]
+    out = directory.with_name(f"{directory.name}-half-the-learning-rates")
+    return f"try smaller learning rates: {shlex.join(['kgan', 'train', recipe.name, *changes, '--out', str(out)])}"
 
 
 def _clock(seconds: float) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import operator
+import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +16,11 @@ from kgan.files import replacing
 
 
 class GIF:
-    """An animation that grows a frame at a time, and is whole on disk after each.
+    """An animation that grows a frame at a time.
 
-    Frames are written as they come and are not kept in memory. The last frame is shown longer, until another one
-    follows it. The file is replaced, never changed: at any time, also after a crash, it is an animation that ends
-    with the last frame.
+    Frames are appended as they come: neither are they kept in memory, nor is the file written anew. The last frame is
+    shown longer, until another one follows it. Whatever stops the process while a frame is written, the frames before
+    are whole, and `set_state` continues behind them.
 
     Args:
         path: of the file.
@@ -33,37 +37,81 @@ class GIF:
         self.path = Path(path)
         self.milliseconds = milliseconds
         self.hold = hold
-        self._end = 0  # bytes of the file that no further frame will change
         self._size: tuple[int, int] | None = None  # of the frames
+        self._begin()
+
+    def _begin(self) -> None:
+        self._header = self._last = b""  # of the file, and of its last frame
+        self._end = 0  # bytes of the file that no further frame will change: all before the last frame
+        self._checksum = 0  # of these
 
     def append(self, frame: Image.Image, *, instead: bool = False) -> None:
         """Add a frame; with `instead`, put it in the place of the last one."""
-        if frame.size != self._size:  # frames of another size never go into one file
-            self._size, self._end = frame.size, 0
+        if frame.size != self._size or not self._is_there():  # frames of another size never go into one file
+            self._size = frame.size
+            self._begin()
         frame = _quantized(frame)
-        written = self._written()
-        start = written[: self._end] or _gif_header(frame)
-        if written and not instead:
-            start += _shown_for(written[self._end : -1], self.milliseconds)
-        self._write(start + _gif_frame(frame, self.hold) + b";")
-        self._end = len(start)
+        new = _gif_frame(frame, self.hold)
+        if not self._end:
+            self._create(_gif_header(frame), new)
+            return
+        stays = b"" if instead else _shown_for(self._last, self.milliseconds)
+        self._write(stays + new + b";")
+        self._end, self._checksum = self._end + len(stays), zlib.crc32(stays, self._checksum)
+        self._last = new
 
     def get_state(self) -> dict[str, Any]:
-        """What another process needs to continue: the file so far, and where its last frame begins."""
-        return {"end": self._end, "size": self._size, "gif": np.frombuffer(self._written(), np.uint8)}
+        """What another process needs to continue: how much of the file stays, and its last frame."""
+        arrays = {"header": np.frombuffer(self._header, np.uint8), "last": np.frombuffer(self._last, np.uint8)}
+        return {"end": self._end, "size": self._size, "checksum": self._checksum, **arrays}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from the result of `get_state`; the file is again what it was then."""
-        self._end, self._size = state["end"], state["size"] and tuple(state["size"])
-        if len(state["gif"]):
-            self._write(state["gif"].tobytes())
+        """Continue from the result of `get_state`; the file is again what it was then.
 
-    def _written(self) -> bytes:
-        return self.path.read_bytes() if self._end and self.path.exists() else b""
+        Where it is gone or damaged, there is a warning, and a new one begins with its last frame.
+        """
+        header, last = (np.asarray(state[name], np.uint8).tobytes() for name in ("header", "last"))
+        end, size = operator.index(state["end"]), state["size"] and tuple(state["size"])
+        if end < len(header):
+            raise ValueError(f"the state of {self.path.name} is damaged")
+        self._size, self._end, self._checksum, self._header, self._last = size, end, state["checksum"], header, last
+        if not self._last:
+            return
+        if self._is_there() and self._is_whole():
+            self._write(self._last + b";")
+        else:
+            warnings.warn(f"{self.path} is not the file of this run any more: it begins anew", stacklevel=2)
+            self._create(self._header, self._last)
+
+    def _is_there(self) -> bool:
+        # A link might lead out of the directory.
+        return self.path.is_file() and not self.path.is_symlink() and self.path.stat().st_size >= self._end
+
+    def _is_whole(self) -> bool:
+        """Whether all before the last frame is as it was written."""
+        with self.path.open("rb") as file:
+            return zlib.crc32(file.read(self._end)) == self._checksum
+
+    def _create(self, header: bytes, frame: bytes) -> None:
+        with replacing(self.path, durable=False) as temporary:
+            temporary.write_bytes(header + frame + b";")
+        self._header, self._last, self._end, self._checksum = header, frame, len(header), zlib.crc32(header)
 
     def _write(self, content: bytes) -> None:
-        with replacing(self.path) as temporary:
-            temporary.write_bytes(content)
+        """Put this behind the bytes that stay; on a full disk, the last frame again."""
+        with self.path.open("r+b", buffering=0) as file:
+            try:
+                self._put(file, content)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._put(file, self._last + b";")
+                raise
+
+    def _put(self, file: Any, content: bytes) -> None:
+        file.seek(self._end)
+        file.truncate()
+        while content:  # a disk that becomes full takes a part
+            content = content[file.write(content) :]
 
 
 def _quantized(frame: Image.Image) -> Image.Image:
