@@ -290,7 +290,7 @@ def test_a_checkpoint_that_unpacks_to_terabytes(tmp_path):
 def test_the_example_of_a_checkpoint_in_use_is_not_hostile(run, without_training):
     """What all of these tests lean on: the same directory, unchanged, is resumed."""
     assert resume(run[0]) == 14
-    assert callbacks.FORMAT == 2
+    assert callbacks.FORMAT == 3
 
 
 def test_a_refused_model_leaves_nothing_behind_for_the_next_training(tmp_path, digits):
