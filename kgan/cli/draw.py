@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,27 +63,27 @@ def sample(
         real_images = _real_images(run, count, seed) if beside_real else None
 
         import imageio.v3 as iio
-        import numpy as np
 
         from kgan import plots
 
-        images = model.generate(_best(model, count, seed) if best else count, seed=seed)
+        codes = _best(model, count, seed) if best else model.sample_codes(count, seed)
         caption = f"the best {count} of {count * CANDIDATES} by the discriminator" if best else "generated"
         if as_folder:
             digits = max(4, len(str(count)))
-            for number, pixels in enumerate(plots.to_uint8(images), start=1):
+            every = itertools.chain.from_iterable(trained.drawn(model, codes))
+            for number, pixels in enumerate(every, start=1):
                 file = f"{'best-' if best else ''}{number:0{digits}}.png"
                 with runs.replacing(target / file, durable=False) as temporary:
                     iio.imwrite(temporary, pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
         else:
             with runs.replacing(target, durable=False) as temporary:
                 if suffix == ".npy":
-                    np.save(temporary, plots.to_uint8(images))
+                    trained.save(temporary, model, codes)
                 elif real_images is not None:
-                    grids = [plots.image_grid(each, margin=0) for each in (images, real_images)]
+                    grids = [plots.image_grid(each, margin=0) for each in (model.generate(codes), real_images)]
                     plots.side_by_side(grids, [caption, "real"]).save(temporary)
                 else:
-                    grid = plots.image_grid(images)
+                    grid = plots.image_grid(model.generate(codes))
                     (plots.captioned(grid, caption) if best else grid).save(temporary)
     say(str(target))
 

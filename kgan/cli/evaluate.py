@@ -40,12 +40,14 @@ def evaluate(
         settings = trained.settings(run)
         real = trained.labelled(run)
 
+        import numpy as np
+
         from kgan import data, plots, quality
 
         held_out = data.held_out(settings["data"], settings["split"], settings["image_size"])
         with _progress(2 + seeds) as progress:
             measured = quality.evaluate(
-                lambda count, seed: model.generate(count, seed=seed),
+                lambda count, seed: np.concatenate([*trained.drawn(model, model.sample_codes(count, seed))]),
                 real,
                 features=features,
                 held_out=None if held_out is None else held_out.images,

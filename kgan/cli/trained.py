@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgan import recipes
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kgan.data import Labelled
+    from kgan.gan import GAN
 
 
 def directory(run: Path) -> Path:
@@ -39,3 +43,23 @@ def labelled(run: Path, source: str | None = None) -> Labelled:
     used = settings(run)
     options = {name: used[name] for name in ("split", "image_size", "crop", "background")}
     return data.load_labelled(source or used["data"], **options)
+
+
+def drawn(model: GAN, codes: np.ndarray, at_a_time: int = 1024) -> Iterator[np.ndarray]:
+    """The images of codes, uint8, so many at a time: of tens of thousands the floats would fill the memory."""
+    from kgan import plots
+
+    for begin in range(0, len(codes), at_a_time):
+        yield plots.to_uint8(model.generate(codes[begin : begin + at_a_time]))
+
+
+def save(path: Path, model: GAN, codes: np.ndarray) -> None:
+    """Write the images of codes to a `.npy` file, as they are drawn."""
+    import numpy as np
+
+    file = np.lib.format.open_memmap(path, "w+", np.uint8, (len(codes), *model.data_shape))
+    begin = 0
+    for pixels in drawn(model, codes):
+        file[begin : begin + len(pixels)] = pixels
+        begin += len(pixels)
+    file.flush()

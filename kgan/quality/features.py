@@ -25,6 +25,7 @@ POOR = 0.6  # a classifier that is right less often is of no use
 MOST_OF_EACH = 4000  # real and fake images for `real_vs_fake_accuracy`
 LOW_CONFIDENCE = 0.9  # the classifier has low confidence where no class reaches this probability
 FORMAT = 1  # of the cache
+AT_A_TIME = 1024  # images that are floats at once
 
 
 class Features(NamedTuple):
@@ -64,8 +65,10 @@ class FeatureExtractor:
         return self.head(self.features(images)) if self.head else None
 
     def extract(self, images: np.ndarray) -> Features:
-        """All that is compared of these images, from one pass through the network."""
-        values = self.features(images)
+        """All that is compared of these images, uint8 or float32 in [-1, 1], from one pass through the network."""
+        pieces = (images[begin : begin + AT_A_TIME] for begin in range(0, len(images), AT_A_TIME))
+        floats = (from_uint8(piece) if piece.dtype == np.uint8 else piece for piece in pieces)
+        values = np.concatenate([self.features(piece) for piece in floats])
         if not self.head:
             return Features(values)
         probabilities = self.head(values)
@@ -167,8 +170,8 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     """How often a fresh classifier, trained on one half, is right about which images of the other half are real.
 
     Args:
-        real, fake: images, float32 in [-1, 1], of one shape. As many of each are taken, drawn from all of them, as
-            there are of the fewer: 4,000 at most.
+        real, fake: images, uint8 or float32 in [-1, 1], of one shape. As many of each are taken, drawn from all of
+            them, as there are of the fewer: 4,000 at most.
         seed: of its weights and of the halves.
 
     Returns:
@@ -185,7 +188,7 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     if count < 20:
         raise ValueError(f"there are {count} images of each kind: to learn which are real takes 20")
     random = np.random.default_rng(seed)
-    images = averaged(np.concatenate([each[random.permutation(len(each))[:count]] for each in (real, fake)]))
+    images = np.concatenate([averaged(each[random.permutation(len(each))[:count]]) for each in (real, fake)])
     labels = np.repeat([0, 1], count)
     first = np.tile(np.arange(count) < count // 2, 2)
     network = _network(images.shape[1:], 2)

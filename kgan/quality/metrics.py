@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 NEIGHBORS = 5  # of precision, recall, density and coverage, as in the paper of the latter two
-CHUNK = 1024  # rows of a table of distances at a time, so that memory stays bounded
+CHUNK = 256  # rows of a table of distances at a time, so that memory stays bounded
 COVERED = 0.1  # a class is covered if it has a tenth of the frequency that it has in the data
 
 
