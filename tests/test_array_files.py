@@ -88,6 +88,20 @@ def large_chunks(path):
         file.create_dataset("images", (1, 30000, 30000, 3), "u1", chunks=(1, 30000, 30000, 3), compression="gzip")
 
 
+def bzipped(path):
+    file = io.BytesIO()
+    np.save(file, PIXELS)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("images.npy", file.getvalue())
+
+
+def padded(path):
+    """Claims 10 MB, of which nothing was written, and is large enough for that."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", (10**5, 10, 10, 1), "u1", chunks=(100, 10, 10, 1))
+        file["other"] = np.zeros(10**6, np.uint8)
+
+
 def linked(path):
     hdf5(path.with_name("other.h5"), images=PIXELS)
     with h5py.File(path, "w") as file:
@@ -114,6 +128,8 @@ def outside(path):
         ("a.npz", lambda path: npz(path), "holds no array"),
         ("a.h5", lambda path: hdf5(path), "holds no array"),
         ("a.h5", lambda path: hdf5(path, images=np.bytes_("x")), r"holds \|S1"),
+        ("a.npz", bzipped, "is compressed in a way that numpy.savez_compressed does not use"),
+        ("a.h5", padded, "says that it holds 10,000,000 bytes of images, which it does not"),
         ("a.h5", linked, "holds no array"),
         ("a.h5", outside, "keeps its images in other files"),
         ("a.npz", lambda path: npz(path, images=PIXELS[..., 0]), r"holds an array of shape \(50, 8, 8\)"),

@@ -510,7 +510,7 @@ def test_a_checkpoint_of_an_older_kgan_is_refused(checkpoints, digits_gan, digit
         saved = runs.read_checkpoint(checkpoints)
         runs.write_checkpoint(checkpoints, number, saved.arrays, {**saved.state, "format": 1})
     before = contents(checkpoints)
-    with pytest.raises(ValueError, match="its format is 1, that of another version of kgan, not 2"):
+    with pytest.raises(ValueError, match="its format is 1, that of another version of kgan, not 3"):
         fit(digits_gan(), digits, 4, callbacks.Checkpoint(checkpoints, resume=True))
     assert contents(checkpoints) == before
 

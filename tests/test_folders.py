@@ -594,3 +594,32 @@ def test_a_real_cat_is_cut_to_its_head(tmp_path):
     # The ginger cat is small before a brown wall; its head fills the square.
     ginger = [np.mean(np.int32(image[..., 0]) - image[..., 2] > 80) for image in (whole, head)]
     assert ginger[1] > 0.4 > 4 * ginger[0]
+
+
+def test_a_tiff_is_turned_once(folder):
+    picture = plain(RED, (40, 20))
+    picture.paste(GREEN, (0, 0, 20, 20))  # left; upright it is above
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("TIFF", "JPEG"):
+        directory = folder(**{f"a_{kind.lower()}": encoded(picture, kind, exif=exif)})
+    found = folders.load(directory, 20, crop="letterbox")
+    assert len(found.images) == 2
+    for image in np.int32(found.images):  # JPEG's colors are not exact
+        assert np.abs(image[2, 10] - GREEN).max() < 10
+        assert np.abs(image[-3, 10] - RED).max() < 10
+
+
+def test_floats_of_0_to_1_are_not_black(folder):
+    ramp = Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8))
+    found = folders.load(folder(a_tif=encoded(ramp, "TIFF")), 8)
+    assert found.images.max() == 255
+
+
+def test_hidden_links_are_not_walked(folder, tmp_path):
+    directory = folder(a_png=plain(RED))
+    (tmp_path / "elsewhere").mkdir()
+    for name in "abc":
+        (tmp_path / "elsewhere" / name).touch()
+    (directory / ".data").symlink_to(tmp_path / "elsewhere")
+    assert folders.load(directory, 8).ignored == {"hidden": 1}

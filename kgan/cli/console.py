@@ -96,7 +96,8 @@ def standard_streams() -> Iterator[None]:
         code = 0
     sys.stdout.flush()
     lost = sys.stdout.error
-    if lost and code == 0 and getattr(lost, "errno", None) != errno.EPIPE:  # a reader that went away has seen enough
+    gone = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
+    if lost and code == 0 and getattr(lost, "errno", None) not in gone:  # a reader that went away has seen enough
         print(f"kgan: what it printed was lost: {getattr(lost, 'strerror', None) or lost}", file=sys.stderr)
         code = 1
     sys.stderr.flush()
@@ -107,12 +108,12 @@ def _told(error: Exception) -> int:
     """Say what went wrong, and give the exit code."""
     if debug():
         print(without_controls("".join(traceback.format_exception(error)), keep="\n\t"), file=sys.stderr)
-        return BUG
+        return 2 if is_mistake(error) else BUG
     if isinstance(error, MemoryError):
         print("kgan: there is not enough memory for this", file=sys.stderr)
         return 1
     what = sentence(f"{type(error).__name__}: {error}")[:300]
-    print(f"kgan: this is a bug in kgan: {what}; with --debug it shows where, for a report", file=sys.stderr)
+    say(f"kgan: this is a bug in kgan: {what}; with --debug it shows where, for a report", err=True)
     return BUG
 
 

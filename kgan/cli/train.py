@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kgan import recipes
-from kgan.cli.console import exit_with, one_sentence, say, shape_text, warn
+from kgan.cli.console import debug, exit_with, is_mistake, one_sentence, say, sentence, shape_text, warn
 from kgan.cli.plan import plan_new, plan_resumed
 from kgan.cli.seeds import train_each
 
@@ -159,14 +159,18 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
             say(f"interrupted at once; {resume}")
             raise typer.Exit(128 + (stopper.signal or signal.SIGINT)) from None
         except (ValueError, OSError) as error:
-            if not run.record.has_begun:
+            if not run.record.has_begun and is_mistake(error) and not debug():
                 raise exit_with(error, 2) from None
             if isinstance(error, ValueError):  # no mistake of the user's
+                _write_down(run, error)
                 raise
             reason = getattr(error, "strerror", None) or error
             with contextlib.suppress(OSError):  # there may be room for so little
                 run.record.write(f"could not be written: {reason}")
             raise exit_with(f"{directory} cannot be written to: {reason}; once it can, {resume}", 1) from None
+        except Exception as error:  # such as too little memory
+            _write_down(run, error)
+            raise
 
     epochs = run.checkpoint.epoch
     if status not in ("finished", "interrupted"):
@@ -179,6 +183,12 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     if status == "interrupted":
         say(resume)
         raise typer.Exit(128 + stopper.signal)
+
+
+def _write_down(run: Run, error: Exception) -> None:
+    """Say in run.json what ended the run."""
+    with contextlib.suppress(OSError):
+        run.record.write(f"ended by {type(error).__name__}: {sentence(error)[:200]}")
 
 
 def _after_failure(run: Run, resume: str) -> str:

@@ -57,9 +57,9 @@ def save(path: Path, model: GAN, codes: np.ndarray) -> None:
     """Write the images of codes to a `.npy` file, as they are drawn."""
     import numpy as np
 
-    file = np.lib.format.open_memmap(path, "w+", np.uint8, (len(codes), *model.data_shape))
-    begin = 0
-    for pixels in drawn(model, codes):
-        file[begin : begin + len(pixels)] = pixels
-        begin += len(pixels)
-    file.flush()
+    # Not by a memory map: there a full disk is a deadly signal and no error.
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(codes), *model.data_shape)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for pixels in drawn(model, codes):
+            file.write(pixels.tobytes())

@@ -145,6 +145,8 @@ def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
     archive = held.enter_context(zipfile.ZipFile(path))
     names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
     entry = archive.getinfo(f"{_chosen(names)}.npy")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # whose output has no bounds
+        raise _Refused("is compressed in a way that numpy.savez_compressed does not use")
     with archive.open(entry) as file:
         shape, is_fortran, dtype, begin = _of_header(file)
     if is_fortran:
@@ -186,7 +188,12 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
     size, stored = math.prod(arrays.shape) * arrays.dtype.itemsize, path.stat().st_size
     most = MOST_COMPRESSED * stored if arrays.chunks else stored
     found = ArrayInFile(arrays.shape, arrays.dtype, lambda: iter(()))
-    if size > most:
+    if arrays.chunks:  # those that were never written are read as zeros
+        wanted = math.prod(-(-length // chunk) for length, chunk in zip(arrays.shape, arrays.chunks, strict=True))
+        is_whole = arrays.id.get_num_chunks() == wanted
+    else:
+        is_whole = arrays.id.get_storage_size() >= size
+    if size > most or not is_whole:
         raise _Refused(_says_more(found))
     if arrays.chunks and math.prod(arrays.chunks) * arrays.dtype.itemsize > 4 * PIECE + stored:
         raise _Refused("is in chunks that are larger than the file: save it with chunks of some images")

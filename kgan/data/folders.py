@@ -120,7 +120,7 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
         cut = "center" if crop == "head" and name not in landmarks else crop
         return _decode(folder / name, image_size, cut, color)
 
-    key = hashlib.sha256(json.dumps([FORMAT, str(folder), image_size, crop, color]).encode()).hexdigest()[:20]
+    key = hashlib.sha256(json.dumps([FORMAT, FORMATS, str(folder), image_size, crop, color]).encode()).hexdigest()[:20]
     cache = cache_directory() / "folders" / key
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -193,7 +193,8 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collecti
     for directory, folders, names in os.walk(folder, onerror=unreadable):
         hidden = [name for name in folders if name.startswith(".")]
         folders[:] = sorted(set(folders) - set(hidden))
-        ignored["hidden"] += sum(len(names) for name in hidden for _, _, names in os.walk(Path(directory, name)))
+        for path in (Path(directory, name) for name in hidden):  # a link might lead anywhere
+            ignored["hidden"] += 1 if path.is_symlink() else sum(len(names) for *_, names in os.walk(path))
         linked = [Path(directory, name) for name in folders if Path(directory, name).is_symlink()]  # not walked into
         refused |= {path.relative_to(folder).as_posix(): "a link to a folder" for path in linked}
         for name in sorted(names):
@@ -243,7 +244,7 @@ def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...]) -> _
                 image = image.crop(_head(Path(f"{path}.cat"), image.size))
             else:
                 image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
-            turned = image.getexif().tobytes()
+            turned = b"" if image.format == "TIFF" else image.getexif().tobytes()  # Pillow turns TIFFs by itself
             image = _opaque(_reduced(image, image_size), color)
             image.info["exif"] = turned  # which not all of that keeps
             pixels = _square(ImageOps.exif_transpose(image), image_size, crop, color)
@@ -296,6 +297,9 @@ def _opaque(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
         image = Image.fromarray(np.uint8(values - (values >> 8) + 128 >> 8))  # about values / 257
         if isinstance(transparent, int):
             image.putalpha(Image.fromarray(np.uint8(values != transparent) * np.uint8(255)))
+    if image.mode == "F":  # 0…255, or 0…1
+        values = np.nan_to_num(np.asarray(image))
+        image = Image.fromarray(np.uint8(np.clip(values * (255 if values.max() <= 1 else 1), 0, 255)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         below = Image.new("RGBA", image.size, (*color, 255))
