@@ -154,22 +154,20 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
         try:
             status, is_saved = run.train(dataset, steps_per_epoch, stopper)
         except KeyboardInterrupt:  # a second signal: leave at once; the last checkpoint is whole
-            with contextlib.suppress(OSError):
-                run.record.write("interrupted")
+            _write_down(run, "interrupted")
             say(f"interrupted at once; {resume}")
             raise typer.Exit(128 + (stopper.signal or signal.SIGINT)) from None
         except (ValueError, OSError) as error:
             if not run.record.has_begun and is_mistake(error) and not debug():
                 raise exit_with(error, 2) from None
             if isinstance(error, ValueError):  # no mistake of the user's
-                _write_down(run, error)
+                _write_down(run, _ended_by(error))
                 raise
             reason = getattr(error, "strerror", None) or error
-            with contextlib.suppress(OSError):  # there may be room for so little
-                run.record.write(f"could not be written: {reason}")
+            _write_down(run, f"could not be written: {reason}")
             raise exit_with(f"{directory} cannot be written to: {reason}; once it can, {resume}", 1) from None
         except Exception as error:  # such as too little memory
-            _write_down(run, error)
+            _write_down(run, _ended_by(error))
             raise
 
     epochs = run.checkpoint.epoch
@@ -185,10 +183,14 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
         raise typer.Exit(128 + stopper.signal)
 
 
-def _write_down(run: Run, error: Exception) -> None:
-    """Say in run.json what ended the run."""
+def _write_down(run: Run, status: str) -> None:
+    """Say in run.json how the run ended, if the disk has room for so little."""
     with contextlib.suppress(OSError):
-        run.record.write(f"ended by {type(error).__name__}: {sentence(error)[:200]}")
+        run.record.write(status)
+
+
+def _ended_by(error: Exception) -> str:
+    return f"ended by {type(error).__name__}: {sentence(error)[:200]}"
 
 
 def _after_failure(run: Run, resume: str) -> str:

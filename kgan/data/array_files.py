@@ -92,7 +92,7 @@ def _range(found: ArrayInFile) -> tuple[float, float]:
         if not math.isfinite(float(piece.sum(dtype=np.float64))):
             low = math.nan
     if count != found.shape[0]:
-        raise _Refused(_says_more(found))
+        raise _Refused(_says_more(found.shape, found.dtype))
     return (math.nan, high) if low != low else (low, high)
 
 
@@ -107,9 +107,8 @@ def _read(found: ArrayInFile, low: float, high: float) -> np.ndarray:
     return images
 
 
-def _says_more(found: ArrayInFile) -> str:
-    size = math.prod(found.shape) * found.dtype.itemsize
-    return f"says that it holds {size:,} bytes of images, which it does not"
+def _says_more(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    return f"says that it holds {math.prod(shape) * dtype.itemsize:,} bytes of images, which it does not"
 
 
 def _at_a_time(shape: tuple[int, ...], dtype: np.dtype) -> int:
@@ -133,12 +132,11 @@ def _npy(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
         if file.peek(2)[:2] == b"PK":
             raise _Refused("is a .npz by its content: rename it")
         shape, _, dtype, begin = _of_header(file)
-        found = ArrayInFile(shape, dtype, lambda: iter(()))
         if begin + math.prod(shape) * dtype.itemsize > path.stat().st_size:
-            raise _Refused(_says_more(found))
+            raise _Refused(_says_more(shape, dtype))
     mapped, at_a_time = np.load(path, mmap_mode="r", allow_pickle=False), _at_a_time(shape, dtype)
     pieces = lambda: (mapped[first : first + at_a_time] for first in range(0, shape[0], at_a_time))  # noqa: E731
-    return found._replace(pieces=pieces)
+    return ArrayInFile(shape, dtype, pieces)
 
 
 def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
@@ -151,10 +149,9 @@ def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
         shape, is_fortran, dtype, begin = _of_header(file)
     if is_fortran:
         raise _Refused("holds images in Fortran's order: save them with numpy.ascontiguousarray")
-    found = ArrayInFile(shape, dtype, lambda: iter(()))
     size = math.prod(shape) * dtype.itemsize
     if size > MOST_COMPRESSED * os.path.getsize(path) or begin + size > entry.file_size:
-        raise _Refused(_says_more(found))
+        raise _Refused(_says_more(shape, dtype))
 
     def pieces() -> Iterator[np.ndarray]:
         one, at_a_time = math.prod(shape[1:]) * dtype.itemsize, _at_a_time(shape, dtype)
@@ -164,12 +161,12 @@ def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
                 count = min(at_a_time, shape[0] - first)
                 data = file.read(count * one)
                 if len(data) != count * one:
-                    raise _Refused(_says_more(found))
+                    raise _Refused(_says_more(shape, dtype))
                 yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
             while file.read(PIECE):  # to the end, where a checksum is compared
                 pass
 
-    return found._replace(pieces=pieces)
+    return ArrayInFile(shape, dtype, pieces)
 
 
 def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
@@ -187,14 +184,13 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
         raise _Refused(f"is not an array of images: it holds {arrays.dtype}")
     size, stored = math.prod(arrays.shape) * arrays.dtype.itemsize, path.stat().st_size
     most = MOST_COMPRESSED * stored if arrays.chunks else stored
-    found = ArrayInFile(arrays.shape, arrays.dtype, lambda: iter(()))
     if arrays.chunks:  # those that were never written are read as zeros
         wanted = math.prod(-(-length // chunk) for length, chunk in zip(arrays.shape, arrays.chunks, strict=True))
         is_whole = arrays.id.get_num_chunks() == wanted
     else:
         is_whole = arrays.id.get_storage_size() >= size
     if size > most or not is_whole:
-        raise _Refused(_says_more(found))
+        raise _Refused(_says_more(arrays.shape, arrays.dtype))
     if arrays.chunks and math.prod(arrays.chunks) * arrays.dtype.itemsize > 4 * PIECE + stored:
         raise _Refused("is in chunks that are larger than the file: save it with chunks of some images")
 
@@ -203,7 +199,7 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
         for first in range(0, arrays.shape[0], at_a_time):
             yield arrays[first : first + at_a_time]
 
-    return found._replace(pieces=pieces)
+    return ArrayInFile(arrays.shape, arrays.dtype, pieces)
 
 
 def _chosen(names: list[str]) -> str:

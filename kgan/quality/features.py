@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -66,9 +66,7 @@ class FeatureExtractor:
 
     def extract(self, images: np.ndarray) -> Features:
         """All that is compared of these images, uint8 or float32 in [-1, 1], from one pass through the network."""
-        pieces = (images[begin : begin + AT_A_TIME] for begin in range(0, len(images), AT_A_TIME))
-        floats = (from_uint8(piece) if piece.dtype == np.uint8 else piece for piece in pieces)
-        values = np.concatenate([self.features(piece) for piece in floats])
+        values = np.concatenate([self.features(piece) for piece in _float_pieces(images, AT_A_TIME)])
         if not self.head:
             return Features(values)
         probabilities = self.head(values)
@@ -251,9 +249,14 @@ def _fit(network: keras.Model, images: np.ndarray, labels: np.ndarray, steps: in
 
 def _in_batches(function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = 512) -> np.ndarray:
     """A function of float32 images in [-1, 1], of any number of images, which may be uint8."""
-    batches = (images[begin : begin + batch_size] for begin in range(0, len(images), batch_size))
-    scaled = (from_uint8(batch) if batch.dtype == np.uint8 else batch for batch in batches)
-    return np.concatenate([function(tf.constant(batch)).numpy() for batch in scaled])
+    return np.concatenate([function(tf.constant(batch)).numpy() for batch in _float_pieces(images, batch_size)])
+
+
+def _float_pieces(images: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """So many images at a time, uint8 mapped to [-1, 1]."""
+    for begin in range(0, len(images), size):
+        piece = images[begin : begin + size]
+        yield from_uint8(piece) if piece.dtype == np.uint8 else piece
 
 
 def _fingerprint(labelled: Labelled) -> str:
