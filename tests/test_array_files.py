@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -33,7 +34,7 @@ def hdf5(path, **arrays):
 def gzipped(path, **arrays):
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():
-            file.create_dataset(name, data=array, chunks=True, compression="gzip")
+            file.create_dataset(name, data=array, chunks=True, compression="gzip", shuffle=True, fletcher32=True)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,14 @@ def padded(path):
         file["other"] = np.zeros(10**6, np.uint8)
 
 
+def bomb(path):
+    """Of 640 bytes that the chunk should hold gzip makes 300 MB."""
+    with h5py.File(path, "w") as file:
+        chunked = {"chunks": (10, 8, 8, 1), "compression": "gzip", "shuffle": True, "fletcher32": True}
+        images = file.create_dataset("images", (10, 8, 8, 1), "u1", **chunked)
+        images.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(3 * 10**8)) + b"sum.")
+
+
 def linked(path):
     hdf5(path.with_name("other.h5"), images=PIXELS)
     with h5py.File(path, "w") as file:
@@ -130,6 +139,7 @@ def outside(path):
         ("a.h5", lambda path: hdf5(path, images=np.bytes_("x")), r"holds \|S1"),
         ("a.npz", bzipped, "is compressed in a way that numpy.savez_compressed does not use"),
         ("a.h5", padded, "says that it holds 10,000,000 bytes of images, which it does not"),
+        ("a.h5", bomb, "has chunks that hold more than the 640 bytes that they should"),
         ("a.h5", linked, "holds no array"),
         ("a.h5", outside, "keeps its images in other files"),
         ("a.npz", lambda path: npz(path, images=PIXELS[..., 0]), r"holds an array of shape \(50, 8, 8\)"),

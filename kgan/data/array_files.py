@@ -11,6 +11,7 @@ import io
 import math
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 NAME = "images"  # of the array, where a file holds several
 LONGEST_HEADER = 2**16
 PIECE = 2**23  # bytes read at a time
+CHECKSUM = 4  # bytes that HDF5 may put behind a chunk
 MOST_COMPRESSED = 1032  # bytes that deflate, at its best, makes one of: what claims more holds less
 
 
@@ -193,6 +195,8 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
         raise _Refused(_says_more(arrays.shape, arrays.dtype))
     if arrays.chunks and math.prod(arrays.chunks) * arrays.dtype.itemsize > 4 * PIECE + stored:
         raise _Refused("is in chunks that are larger than the file: save it with chunks of some images")
+    if arrays.chunks:
+        _check_inflated(arrays)
 
     def pieces() -> Iterator[np.ndarray]:
         at_a_time = _at_a_time(arrays.shape, arrays.dtype)
@@ -200,6 +204,32 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
             yield arrays[first : first + at_a_time]
 
     return ArrayInFile(arrays.shape, arrays.dtype, pieces)
+
+
+def _check_inflated(arrays: Any) -> None:
+    """Refuse chunks that gzip makes longer than they say: HDF5 would make room for all of it."""
+    import h5py
+
+    properties = arrays.id.get_create_plist()
+    filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
+    if h5py.h5z.FILTER_DEFLATE not in filters:
+        return
+    number = filters.index(h5py.h5z.FILTER_DEFLATE)
+    if not {*filters[number + 1 :]} <= {h5py.h5z.FILTER_FLETCHER32}:
+        raise _Refused("is compressed in several ways: save it with compression='gzip' alone")
+    size = math.prod(arrays.chunks) * arrays.dtype.itemsize
+    chunks: list[Any] = []
+    arrays.id.chunk_iter(chunks.append)
+    for chunk in chunks:
+        if chunk.filter_mask & 1 << number:  # stored as it is
+            continue
+        _, stored = arrays.id.read_direct_chunk(chunk.chunk_offset)
+        inflate, found = zlib.decompressobj(), 0
+        while stored and not inflate.eof:
+            found += len(inflate.decompress(stored, PIECE))
+            stored = inflate.unconsumed_tail
+            if found > size + CHECKSUM:
+                raise _Refused(f"has chunks that hold more than the {size:,} bytes that they should")
 
 
 def _chosen(names: list[str]) -> str:
