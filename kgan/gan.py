@@ -229,7 +229,7 @@ class GAN(AdversarialModel):
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
             raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.latent_dim})")
-        return in_batches(lambda batch: self(batch, training=False), codes, batch_size)
+        return in_batches(self.draws, codes, batch_size)
 
     def score(self, images: np.ndarray | tf.Tensor, *, batch_size: int = 256) -> np.ndarray:
         """How real the discriminator finds each image, in inference mode.

@@ -1,4 +1,5 @@
 import csv
+import time
 
 import numpy as np
 import pytest
@@ -121,6 +122,26 @@ def test_gif_in_color(tmp_path):
         drawn = np.asarray(gif.convert("RGB"), np.int32)
     expected = plots.captioned(plots.image_grid(model.generate(40), 8), "epoch 2")
     assert np.abs(drawn - np.asarray(expected)).mean() < 12  # 256 colors of its own
+
+
+def test_samples_of_an_epoch_are_generated_once(small_dcgan, digits, tmp_path, monkeypatch):
+    model, counts = small_dcgan(), []
+    generate = model.generate
+    monkeypatch.setattr(model, "generate", lambda codes: counts.append(len(codes)) or generate(codes))
+    fit(model, digits, 2, *everything(tmp_path), callbacks.SampleGrid(tmp_path / "large", rows=3, columns=3))
+    assert counts == [9, 9]
+    np.testing.assert_array_equal(  # the first four of the nine, and as they are generated alone
+        grid(tmp_path / "samples" / "epoch-0002.png"), np.asarray(plots.image_grid(generate(4), 2))
+    )
+
+
+def test_curves_are_passed_over_where_epochs_are_short(small_dcgan, digits, tmp_path, monkeypatch):
+    """But never the end, in which the first epoch is as well."""
+    drawn = []
+    curves = callbacks.LossCurves(tmp_path / "losses.png")
+    monkeypatch.setattr(curves, "_save", lambda: drawn.append(curves.epoch) or time.sleep(1))
+    fit(small_dcgan(), digits, 9, curves)  # a second may be drawn in 33: in no epoch after the first
+    assert drawn == [1, 9]
 
 
 # All of them

@@ -1,13 +1,52 @@
-"""What callbacks check."""
+"""What callbacks have in common: checks, and pictures that cost little time."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kgan._backend import keras
+from kgan.training import Callback
+
+SHARE = 0.03  # of the time that redrawing a picture may take
+
+
+class Redrawn(Callback):
+    """A callback that redraws a picture after each epoch, in a small share of the time.
+
+    Where epochs are short, some are passed over: matplotlib would take longer than training does. What `fit` ends with
+    is drawn in any case, however it ends.
+    """
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self._drawn = self._took = 0.0  # when it was drawn, and how many seconds that took
+        self._waiting: Callable[[], Any] | None = None  # draws what was passed over
+
+    def redraw(self, draw: Callable[[], Any]) -> None:
+        """Draw now, or later what is the newest by then."""
+        self._waiting = draw
+        if time.monotonic() - self._drawn >= self._took / SHARE:
+            self.draw_waiting()
+
+    def draw_waiting(self) -> None:
+        """Draw what was passed over."""
+        draw, self._waiting = self._waiting, None
+        if draw:
+            began = time.monotonic()
+            draw()
+            self._drawn = time.monotonic()
+            self._took = self._drawn - began
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.draw_waiting()
+
+    def after_fit(self) -> None:
+        self.draw_waiting()
 
 
 def check_finite(variable: keras.Variable, value: np.ndarray, moment: str) -> None:

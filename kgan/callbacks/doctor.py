@@ -70,6 +70,7 @@ class Doctor(Callback):
                 f"the doctor was given images of shape {self.real_images.shape[1:]}, the model is trained on "
                 f"{self.model.data_shape}"
             )
+        self._codes = self.model.sample_codes(len(self.real_images))
         self._gradients = tf.function(_gradients_of(self.model, self.real_images[:GRADIENT_COUNT]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -90,7 +91,7 @@ class Doctor(Callback):
     def measure(self, logs: dict[str, float]) -> diagnosis.Record:
         """What the rules go by, as the model is now; `logs` are the epoch's metrics."""
         model, real = self.model, self.real_images
-        codes = model.sample_codes(len(real))
+        codes = self._codes
         gradient_norm, ns_gradient_norm, d_fake_eval = map(float, self._gradients(codes[:GRADIENT_COUNT]))
         fakes = model.generate(codes)
         before, self._before = self._before, fakes[:MOVED]

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from kgan import losses, plots, runs
-from kgan.callbacks.base import check_at_least_1, checked_directory, checked_file
+from kgan.callbacks.base import Redrawn, check_at_least_1, checked_directory, checked_file
 from kgan.training import Callback, FitArguments
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class Samples(Callback):
     """Draws the same codes each time, so that pictures of different epochs compare.
+
+    At the end of an epoch the callbacks of one seed share what the model makes of them.
 
     Args:
         rows, columns: of the grid.
@@ -36,8 +38,13 @@ class Samples(Callback):
         self.rows = rows
         self.columns = columns
         self.seed = seed
+        self._drawn_codes: np.ndarray | None = None
+        self._peers: list[Samples] = [self]  # the callbacks of this `fit` that draw the same codes
+        self._at_epoch_end: np.ndarray | None = None  # what the model makes of them, kept by the first of the peers
 
     def before_fit(self, arguments: FitArguments) -> None:
+        peers = [each for each in arguments.callbacks if isinstance(each, Samples) and each.seed == self.seed]
+        self._peers, self._drawn_codes = peers, None  # the codes of a model before may have another length
         shape = self.model.data_shape
         if len(shape) != 3 or shape[2] not in (1, 3):
             raise ValueError(
@@ -47,7 +54,35 @@ class Samples(Callback):
 
     def draw(self) -> Image.Image:
         """The grid, as the model draws it now."""
-        return plots.image_grid(self.model.generate(self.rows * self.columns, seed=self.seed), self.columns)
+        return self.grid(self.samples())
+
+    def grid(self, images: np.ndarray) -> Image.Image:
+        """The grid of these images."""
+        return plots.image_grid(images, self.columns)
+
+    def samples(self) -> np.ndarray:
+        """The images, as the model draws them now."""
+        return self.model.generate(self._codes(self.count))
+
+    def samples_at_epoch_end(self) -> np.ndarray:
+        """The same, where the first callback that asks generates them for all."""
+        first = self._peers[0]
+        if first._at_epoch_end is None:
+            first._at_epoch_end = self.model.generate(first._codes(max(each.count for each in self._peers)))
+        return first._at_epoch_end[: self.count]
+
+    def _codes(self, count: int) -> np.ndarray:
+        if self._drawn_codes is None or len(self._drawn_codes) < count:
+            self._drawn_codes = np.asarray(self.model.sample_codes(count, self.seed))
+        return self._drawn_codes[:count]
+
+    @property
+    def count(self) -> int:
+        """Images in the grid."""
+        return self.rows * self.columns
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._at_epoch_end = None
 
 
 class SampleGrid(Samples):
@@ -91,27 +126,27 @@ class SampleGrid(Samples):
         return min((each for each in self.iterations if each > step), default=None)
 
     def on_iteration_end(self, step: int) -> None:
-        self._save(f"iteration-{step:06}.png")
+        self._save(f"iteration-{step:06}.png", self.samples())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         if self._is_chosen:
-            self._save(f"epoch-{self.epoch:04}.png")
+            self._save(f"epoch-{self.epoch:04}.png", self.samples_at_epoch_end())
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         if self.epochs is None and self.epoch and not self._is_chosen:  # whatever `every` says
-            self._save(f"epoch-{self.epoch:04}.png")
+            self._save(f"epoch-{self.epoch:04}.png", self.samples())
 
     @property
     def _is_chosen(self) -> bool:
         return self.epoch % self.every == 0 if self.epochs is None else self.epoch in self.epochs
 
-    def _save(self, name: str) -> None:
+    def _save(self, name: str, images: np.ndarray) -> None:
         with runs.replacing(self.directory / name, durable=False) as temporary:
-            self.draw().save(temporary)
+            self.grid(images).save(temporary)
 
 
-class EpochGIF(Samples):
+class EpochGIF(Redrawn, Samples):
     """Grows a GIF of samples, a frame an epoch with its number on it; the last frame is held.
 
     The first and the newest epoch are always in it, whatever `every` says.
@@ -147,9 +182,15 @@ class EpochGIF(Samples):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
-        frame = plots.captioned(self.draw(), f"epoch {self.epoch}")
-        self.gif.append(frame, instead=not self._newest_stays)
-        self._newest_stays = self.epoch == 1 or self.epoch % self.every == 0
+        epoch, images = self.epoch, self.samples_at_epoch_end()
+        stays = epoch == 1 or epoch % self.every == 0
+        self.redraw(lambda: self._append(epoch, images, stays))
+        if stays:
+            self.draw_waiting()
+
+    def _append(self, epoch: int, images: np.ndarray, stays: bool) -> None:
+        self.gif.append(plots.captioned(self.grid(images), f"epoch {epoch}"), instead=not self._newest_stays)
+        self._newest_stays = stays
 
     def get_state(self) -> dict[str, Any]:
         gif = {"grid": [self.rows, self.columns], **self.gif.get_state()}
@@ -162,7 +203,7 @@ class EpochGIF(Samples):
             self.gif.set_state(state)
 
 
-class ChosenEpochs(Samples):
+class ChosenEpochs(Redrawn, Samples):
     """Puts chosen epochs next to each other in one picture, as the report on GANs and DCGANs in TensorFlow does.
 
     The newest epoch stands at the right end, so the picture is right whenever training stops.
@@ -193,11 +234,14 @@ class ChosenEpochs(Samples):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
-        shown = {**self._chosen, self.epoch: self.draw()}
+        epoch, images = self.epoch, self.samples_at_epoch_end()
+        if epoch in self.epochs:
+            self._chosen = {**self._chosen, epoch: self.grid(images)}
+        self.redraw(lambda: self._save({**self._chosen, epoch: self.grid(images)}))
+
+    def _save(self, shown: dict[int, Image.Image]) -> None:
         with runs.replacing(self.path, durable=False) as temporary:
             plots.side_by_side(list(shown.values()), [f"epoch {number}" for number in shown]).save(temporary)
-        if self.epoch in self.epochs:
-            self._chosen = shown
 
     def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), **{f"epoch {n}": np.asarray(each) for n, each in self._chosen.items()}}
@@ -208,8 +252,10 @@ class ChosenEpochs(Samples):
         self._chosen = {int(number): Image.fromarray(each) for number, each in chosen.items()}
 
 
-class LossCurves(Callback):
-    """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch; anew each epoch.
+class LossCurves(Redrawn):
+    """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch.
+
+    Drawn anew after each epoch; where epochs are short some are passed over, but not the last.
 
     Args:
         path: of the picture, a PNG.
@@ -231,7 +277,7 @@ class LossCurves(Callback):
         for key in {**self._history, **metrics}:  # what `Quality` measures every few epochs is NaN in the others
             curve = self._history.setdefault(key, [])
             curve += [math.nan] * (len(self._epochs) - 1 - len(curve)) + [float(metrics.get(key, math.nan))]
-        self._save()
+        self.redraw(self._save)
 
     def draw(self) -> Figure:
         """The curves so far."""

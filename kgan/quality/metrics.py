@@ -240,7 +240,9 @@ def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
     from sklearn.metrics import pairwise_distances
 
     for begin in range(0, len(points), CHUNK):
-        yield pairwise_distances(points[begin : begin + CHUNK], others)
+        # Of float32 scikit-learn would take a few rows at a time, and ten times as long.
+        chunk = np.asarray(points[begin : begin + CHUNK], np.float64)
+        yield pairwise_distances(chunk, np.asarray(others, np.float64))
 
 
 def _checked(real: np.ndarray, fake: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:

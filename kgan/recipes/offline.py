@@ -39,6 +39,8 @@ RECIPES = (
             **_SMALL_BATCH,
             **shared.GAN,
             **shared.DENSE_OUTPUT,
+            "sample_every": Setting(5, "epochs between grids of samples, and frames of the GIF: epochs are short"),
+            "checkpoint_every": Setting(10, "epochs between checkpoints: one takes as long as half an epoch"),
         },
     ),
     Recipe(

@@ -85,7 +85,9 @@ def fit(
         listener.before_fit(arguments)
     if verbose == "auto" and any(listener.shows_progress for listener in listeners):
         verbose = 0
-    with _resumed(listeners, arguments) as point:
+    with _resumed(listeners, arguments) as point, contextlib.ExitStack() as after:
+        for listener in reversed(listeners):
+            after.callback(listener.after_fit)
         steps = Steps(model, every, point.steps if point else 0)
         every = [*every, *([point.history] if point else []), steps]
         initial_epoch = (point and point.epochs) or initial_epoch

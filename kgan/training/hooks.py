@@ -88,6 +88,9 @@ class Callback(keras.callbacks.Callback):
         """A block around all of `fit`, which gives where to resume, or None for a new run."""
         return contextlib.nullcontext()
 
+    def after_fit(self) -> None:
+        """Called when `fit` has ended, by an error as well; what is left to do is done here."""
+
     def next_iteration(self, step: int) -> int | None:
         """The first training step after `step` at whose end `on_iteration_end` is to be called, if there is one.
 

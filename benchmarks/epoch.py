@@ -1,0 +1,67 @@
+"""What pictures, curves, checkpoints and the doctor cost: an epoch of `kgan train` beside its bare training.
+
+    python benchmarks/epoch.py [recipe] [epochs] [rounds] [name=value ...]
+
+Fits with all callbacks of the command and fits without take turns, in one process; of each the epochs are timed from
+one's beginning to the next one's, but for the first two, in which TensorFlow compiles. Data that cannot be had here are
+replaced by as many random images, whose steps take as long: give data=digits, or steps_per_epoch=, to say otherwise.
+"""
+
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import kgan
+from kgan._backend import keras
+from kgan.cli.plan import plan_new
+from kgan.cli.run import Run
+from kgan.cli.train import _load_images
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Takes the time at which each epoch begins, and the end of the last."""
+
+    def on_train_begin(self, logs=None):
+        self.times = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.times.append(time.perf_counter())
+
+    def seconds(self):
+        return [later - earlier for earlier, later in zip(self.times[2:], self.times[3:], strict=False)]
+
+
+if __name__ == "__main__":
+    name, epochs, rounds = (*sys.argv[1:4], *("gan-digits", "20", "3")[len(sys.argv[1:4]) :])
+    epochs, rounds = int(epochs), int(rounds)
+    changes = dict(each.split("=") for each in sys.argv[4:])
+    seconds = {"bare": [], "with everything": []}
+    with tempfile.TemporaryDirectory() as directory:
+        plan = plan_new(name, {**changes, "epochs": epochs * rounds}, Path(directory, "run"))
+        settings = plan.settings
+        real, facts = _load_images(settings)
+        batches = kgan.data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed=settings["seed"])
+        steps = settings.get("steps_per_epoch") or len(batches)
+        models = {each: kgan.recipes.build(plan.recipe, settings, real.images.shape[1:]) for each in seconds}
+        run = Run(plan, models["with everything"], real, facts, True, False)
+        callbacks = {"bare": [], "with everything": run._callbacks()}
+        for number in range(1, rounds + 1):
+            for each, model in models.items():
+                watch = Stopwatch()
+                until = epochs * number if callbacks[each] else epochs  # a run that is resumed counts on
+                model.fit(
+                    batches,
+                    epochs=until,
+                    steps_per_epoch=steps,
+                    verbose=0,
+                    callbacks=[watch, *callbacks[each]],
+                )
+                seconds[each] += watch.seconds()
+    bare, everything = (statistics.median(seconds[each]) for each in seconds)
+    print(f"{name}, {platform.machine()} with {os.cpu_count()} cores, {rounds} rounds of {epochs} epochs, interleaved")
+    print(f"an epoch of training alone  {bare:8.3f} s")
+    print(f"as `kgan train` runs it     {everything:8.3f} s   {everything / bare:.2f} times as long")
