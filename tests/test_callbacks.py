@@ -135,6 +135,20 @@ def test_samples_of_an_epoch_are_generated_once(small_dcgan, digits, tmp_path, m
     )
 
 
+def test_samples_are_those_of_each_epoch_whatever_comes_first(small_dcgan, digits, tmp_path):
+    """A callback that has hooks of its own, as LivePlot has, keeps the samples of the others up to date as well."""
+
+    class First(callbacks.pictures.Samples):
+        def on_epoch_begin(self, epoch, logs=None):
+            pass
+
+    model = small_dcgan()
+    fit(model, digits, 3, First(), callbacks.SampleGrid(tmp_path, rows=2, columns=2))
+    expected = plots.image_grid(model.generate(4), 2)
+    np.testing.assert_array_equal(grid(tmp_path / "epoch-0003.png"), np.asarray(expected))
+    assert (grid(tmp_path / "epoch-0001.png") != grid(tmp_path / "epoch-0003.png")).any()
+
+
 def test_curves_are_passed_over_where_epochs_are_short(small_dcgan, digits, tmp_path, monkeypatch):
     """But never the end, in which the first epoch is as well."""
     drawn = []

@@ -40,11 +40,12 @@ class Samples(Callback):
         self.seed = seed
         self._drawn_codes: np.ndarray | None = None
         self._peers: list[Samples] = [self]  # the callbacks of this `fit` that draw the same codes
-        self._at_epoch_end: np.ndarray | None = None  # what the model makes of them, kept by the first of the peers
+        self._at_epoch_end: tuple[int, np.ndarray] | None = None  # step and samples, kept by the first of the peers
 
     def before_fit(self, arguments: FitArguments) -> None:
         peers = [each for each in arguments.callbacks if isinstance(each, Samples) and each.seed == self.seed]
-        self._peers, self._drawn_codes = peers, None  # the codes of a model before may have another length
+        self._peers = peers
+        self._drawn_codes = self._at_epoch_end = None  # of another model, or before its weights were changed by hand
         shape = self.model.data_shape
         if len(shape) != 3 or shape[2] not in (1, 3):
             raise ValueError(
@@ -66,10 +67,11 @@ class Samples(Callback):
 
     def samples_at_epoch_end(self) -> np.ndarray:
         """The same, where the first callback that asks generates them for all."""
-        first = self._peers[0]
-        if first._at_epoch_end is None:
-            first._at_epoch_end = self.model.generate(first._codes(max(each.count for each in self._peers)))
-        return first._at_epoch_end[: self.count]
+        first, step = self._peers[0], int(self.model.step.numpy())
+        if first._at_epoch_end is None or first._at_epoch_end[0] != step:
+            codes = first._codes(max(each.count for each in self._peers))
+            first._at_epoch_end = step, self.model.generate(codes)
+        return first._at_epoch_end[1][: self.count]
 
     def _codes(self, count: int) -> np.ndarray:
         if self._drawn_codes is None or len(self._drawn_codes) < count:
@@ -80,9 +82,6 @@ class Samples(Callback):
     def count(self) -> int:
         """Images in the grid."""
         return self.rows * self.columns
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._at_epoch_end = None
 
 
 class SampleGrid(Samples):
@@ -149,7 +148,8 @@ class SampleGrid(Samples):
 class EpochGIF(Redrawn, Samples):
     """Grows a GIF of samples, a frame an epoch with its number on it; the last frame is held.
 
-    The first and the newest epoch are always in it, whatever `every` says.
+    The first and the last epoch are always in it, whatever `every` says. Until the last is there, the newest epoch
+    stands in its place; where epochs are short some are passed over.
 
     Args:
         path: of the file.
