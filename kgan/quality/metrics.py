@@ -12,6 +12,7 @@ import numpy as np
 
 NEIGHBORS = 5  # of precision, recall, density and coverage, as in the paper of the latter two
 CHUNK = 256  # rows of a table of distances at a time, so that memory stays bounded
+BLOCK = 1024  # columns that are worked out at a time
 COVERED = 0.1  # a class is covered if it has a tenth of the frequency that it has in the data
 
 
@@ -239,10 +240,14 @@ def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
     """The table of Euclidean distances, so many rows at a time."""
     from sklearn.metrics import pairwise_distances
 
-    for begin in range(0, len(points), CHUNK):
+    def block(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         # Of float32 scikit-learn would take a few rows at a time, and ten times as long.
-        chunk = np.asarray(points[begin : begin + CHUNK], np.float64)
-        yield pairwise_distances(chunk, np.asarray(others, np.float64))
+        return pairwise_distances(np.asarray(rows, np.float64), np.asarray(columns, np.float64))
+
+    for begin in range(0, len(points), CHUNK):
+        rows = points[begin : begin + CHUNK]
+        # In blocks: all others in float64, such as 20,000 color images of 64 pixels, would take 2 GB.
+        yield np.hstack([block(rows, others[first : first + BLOCK]) for first in range(0, len(others), BLOCK)])
 
 
 def _checked(real: np.ndarray, fake: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:
