@@ -3,8 +3,7 @@
     python benchmarks/epoch.py [recipe] [epochs] [rounds] [name=value ...]
 
 Fits with all callbacks of the command and fits without take turns, in one process; of each the epochs are timed from
-one's beginning to the next one's, but for the first two, in which TensorFlow compiles. Data that cannot be had here are
-replaced by as many random images, whose steps take as long: give data=digits, or steps_per_epoch=, to say otherwise.
+one's beginning to the next one's, but for the first two, in which TensorFlow compiles.
 """
 
 import os
@@ -23,7 +22,7 @@ from kgan.cli.train import _load_images
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Takes the time at which each epoch begins, and the end of the last."""
+    """Takes the time at which each epoch begins."""
 
     def on_train_begin(self, logs=None):
         self.times = []

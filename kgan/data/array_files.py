@@ -193,10 +193,11 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
         is_whole = arrays.id.get_storage_size() >= size
     if size > most or not is_whole:
         raise _Refused(_says_more(arrays.shape, arrays.dtype))
-    if arrays.chunks and math.prod(arrays.chunks) * arrays.dtype.itemsize > 4 * PIECE + stored:
-        raise _Refused("is in chunks that are larger than the file: save it with chunks of some images")
     if arrays.chunks:
-        _check_inflated(arrays)
+        size_of_chunk = math.prod(arrays.chunks) * arrays.dtype.itemsize
+        if size_of_chunk > 4 * PIECE + stored:
+            raise _Refused("is in chunks that are larger than the file: save it with chunks of some images")
+        _check_inflated(arrays, size_of_chunk)
 
     def pieces() -> Iterator[np.ndarray]:
         at_a_time = _at_a_time(arrays.shape, arrays.dtype)
@@ -206,7 +207,7 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
     return ArrayInFile(arrays.shape, arrays.dtype, pieces)
 
 
-def _check_inflated(arrays: Any) -> None:
+def _check_inflated(arrays: Any, size: int) -> None:
     """Refuse chunks that gzip makes longer than they say: HDF5 would make room for all of it."""
     import h5py
 
@@ -217,7 +218,6 @@ def _check_inflated(arrays: Any) -> None:
     number = filters.index(h5py.h5z.FILTER_DEFLATE)
     if not {*filters[number + 1 :]} <= {h5py.h5z.FILTER_FLETCHER32}:
         raise _Refused("is compressed in several ways: save it with compression='gzip' alone")
-    size = math.prod(arrays.chunks) * arrays.dtype.itemsize
     chunks: list[Any] = []
     arrays.id.chunk_iter(chunks.append)
     for chunk in chunks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,7 +64,6 @@ class AdversarialModel(keras.Model):
         self.d_real_metric = keras.metrics.Mean(name="d_real")
         self.d_fake_metric = keras.metrics.Mean(name="d_fake")
         self.d_penalty_metric = keras.metrics.Mean(name="d_penalty")
-        self._drawn_by: Callable | None = None
         self.built = True  # otherwise Keras builds it by calling it, on images where `call` takes codes
 
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:
@@ -213,13 +213,11 @@ class AdversarialModel(keras.Model):
         """A function of an iterator and a number of steps, which it trains."""
         return self._execute
 
-    @property
+    @functools.cached_property
     def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
-        """`call` in inference mode, compiled: layer by layer a small generator takes ten times as long."""
-        if self._drawn_by is None:
-            codes = tf.TensorSpec((None, self.latent_dim))
-            self._drawn_by = tf.function(lambda codes: self(codes, training=False), [codes], autograph=False)
-        return self._drawn_by
+        """`call` in inference mode, compiled: a small generator spends most of its time between layers."""
+        codes = tf.TensorSpec((None, self.latent_dim))
+        return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False)
 
     def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
         """Random numbers of a training step: the same for the same seed, step and stream, whoever draws them and when.
