@@ -34,7 +34,11 @@ class Updater:
             return
         # Scaled like this, the loss need not be scaled within the tape.
         scale = tf.cast(self.optimizer.scale_loss(replicas.share(batch_size)), loss.dtype)
-        self.optimizer.apply(tape.gradient(loss, weights, output_gradients=scale), weights)
+        gradients = tape.gradient(loss, weights, output_gradients=scale)
+        # TensorFlow's graph optimizer can lose the order of a bias' update and its being read: R1 does not depend on
+        # the biases smoothly, so once in thousands of steps its forward pass met biases that were updated already.
+        with tf.control_dependencies([loss]):
+            self.optimizer.apply(gradients, weights)
 
 
 def built_optimizer(
