@@ -47,7 +47,12 @@ __all__ = [
 ]
 
 _HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}
-_LAYERS = "kgan.normalization"
+_LAYERS = {
+    "ReferenceBatch": "kgan.normalization",
+    "ReferenceNormalization": "kgan.normalization",
+    "WithoutReference": "kgan.normalization",
+    "UpsampledConv2D": "kgan.upsampling",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -72,9 +77,8 @@ class _Registered:
 @wrapt.when_imported("keras")
 def _register(keras: ModuleType) -> None:
     """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
-    layers = ("ReferenceBatch", "ReferenceNormalization", "WithoutReference")
-    homes = {**{name: _HOMES[name] for name in ("GAN", "DCGAN", "CodeGAN")}, **dict.fromkeys(layers, _LAYERS)}
-    for name, module in homes.items():
+    models = {name: _HOMES[name] for name in ("GAN", "DCGAN", "CodeGAN")}
+    for name, module in {**models, **_LAYERS}.items():
         keras.saving.get_custom_objects().setdefault(f"kgan>{name}", _Registered(module, name))
 
 

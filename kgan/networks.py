@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from kgan._backend import keras
 from kgan.normalization import ReferenceBatch, ReferenceNormalization, WithoutReference
+from kgan.upsampling import UpsampledConv2D
 
 layers = keras.layers
 CHANNELS_LAST = {"data_format": "channels_last"}  # not what another project has left in keras.json
@@ -122,7 +123,8 @@ def dcgan_generator(
         filters: of the layer before the image; doubled in each layer further back, to at most 8 times as many.
         kernel_size: 4 divides by the stride, which spares the checkerboard of the paper's 5 and is quicker.
         depth: how many layers double the size; by default as many as lead to 4 pixels, or to 5 or 7.
-        upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, then comes a convolution.
+        upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, then comes a convolution
+            (`kgan.upsampling`).
         activation: "relu" or "leaky_relu" (0.2).
         norm: "batch", "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch
             normalization by one fixed batch (`kgan.normalization`).
@@ -150,12 +152,12 @@ def dcgan_generator(
     ]
     for width in reversed(widths[:-1]):
         network += [
-            *_doubled(width, kernel_size, upsampling, use_bias, seeds, stddev),  # 14 × 14 × 64
+            _doubled(width, kernel_size, upsampling, use_bias, seeds, stddev),  # 14 × 14 × 64
             *_normalized(norm),
             _activated(activation),
         ]
     network += [
-        *_doubled(image_shape[2], kernel_size, upsampling, True, seeds, stddev),  # 28 × 28 × 1
+        _doubled(image_shape[2], kernel_size, upsampling, True, seeds, stddev),  # 28 × 28 × 1
         layers.Activation("tanh", dtype="float32"),
     ]
     return _model("generator", (latent_dim,), network, norm, seeds)
@@ -275,6 +277,9 @@ def multiply_adds(network: keras.Model) -> int:
                 total += multiply_adds(layer)
             case layers.Dense():  # along the last axis
                 total += math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:-1])
+            case UpsampledConv2D():  # the small window once for each pixel it gives
+                weights = math.prod((*layer.small_size, *layer.kernel.shape[2:]))
+                total += weights * math.prod(layer.output.shape[1:3])
             case layers.Conv2D():  # the window once for each pixel it gives
                 total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
             case layers.Conv2DTranspose():  # the window once for each pixel it takes
@@ -286,6 +291,8 @@ def _described(layer: keras.layers.Layer) -> str:
     match layer:
         case layers.Conv2DTranspose():
             return f"{_window(layer)} transposed convolution, stride {layer.strides[0]}"
+        case UpsampledConv2D():
+            return f"upsampling × 2 and {_window(layer)} convolution, stride 1"
         case layers.Conv2D():
             return f"{_window(layer)} convolution, stride {layer.strides[0]}"
         case layers.UpSampling2D():
@@ -329,13 +336,13 @@ def _halved(
 
 def _doubled(
     filters: int, kernel_size: int, upsampling: str, use_bias: bool, seeds: Iterator[int | None], stddev: float
-) -> list[keras.layers.Layer]:
-    """Layers that double height and width."""
+) -> keras.layers.Layer:
+    """A layer that doubles height and width."""
     _check_choice("upsampling", upsampling, UPSAMPLINGS)
     common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds, stddev), **CHANNELS_LAST}
     if upsampling == "transposed":
-        return [layers.Conv2DTranspose(filters, kernel_size, strides=2, **common)]
-    return [layers.UpSampling2D(2, **CHANNELS_LAST), layers.Conv2D(filters, kernel_size, **common)]
+        return layers.Conv2DTranspose(filters, kernel_size, strides=2, **common)
+    return UpsampledConv2D(filters, kernel_size, **common)
 
 
 def _activated(activation: str) -> keras.layers.Layer:
