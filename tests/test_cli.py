@@ -56,8 +56,11 @@ def test_train_prints_plain_lines_into_a_pipe(trained):
     assert lines[0].startswith("dcgan-digits: 1,797 images of 16 × 16 × 1 from digits, on ")
     assert [line.split("  ")[0] for line in lines[1:4]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert all("d_loss" in line and "g_loss" in line for line in lines[1:4])
-    assert lines[-1] == "GIF: runs/dcgan-digits/progress.gif"
-    assert len(lines) == 6
+    assert lines[-2:] == [
+        "GIF: runs/dcgan-digits/progress.gif",
+        "see how good it is: kgan evaluate runs/dcgan-digits",
+    ]
+    assert len(lines) == 7
     assert result.stderr == ""  # no chatter
 
 
@@ -442,7 +445,7 @@ def test_recipes_name_draws_the_networks(kgan_command):
     # generator: 100 · 8192 + 4 · 128, the last convolution 25 · 16 · 3 + 3; discriminator: 25 · 3 · 16 + 16
     for row in (
         "dense · reshape · batch norm · leaky ReLU 0.2 8 × 8 × 128 819,712",
-        "5 × 5 convolution, stride 1 · tanh 128 × 128 × 3 1,203",
+        "upsampling × 2 and 5 × 5 convolution, stride 1 · tanh 128 × 128 × 3 1,203",
         "5 × 5 convolution, stride 2 · leaky ReLU 0.2 64 × 64 × 16 1,216",
     ):
         assert row.split() in lines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -180,7 +179,7 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
 
     missing = [run for run in run_directories if not (run / "quality.json").exists()]
     if missing:
-        return {"quality": None, "to_do": "; ".join(f"kgan evaluate {shlex.quote(str(run))}" for run in missing)}
+        return {"quality": None, "to_do": "; ".join(runs.command("evaluate", run) for run in missing)}
     reports = [_checked(run / "quality.json", runs.read_json(run / "quality.json")) for run in run_directories]
     for name in ("features", "count"):
         if len({report[name] for report in reports}) > 1:
@@ -271,6 +270,8 @@ def _epochs_trained(each: Mapping[str, Any]) -> str:
 
 def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """How the metrics were measured, and which of them do not compare."""
+    from kgan import runs
+
     yield (
         "Speed: medians of turns, the runs one after the other; steps as in training, on random images; images a "
         "second from the generator as a compiled function."
@@ -304,7 +305,7 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"{each['title']} is not evaluated: {each['to_do']}"
         elif each["older_than_model"]:
             run = each["older_than_model"][0]
-            yield f"The quality of {each['title']} is older than its model: kgan evaluate {shlex.quote(run)}"
+            yield f"The quality of {each['title']} is older than its model: {runs.command('evaluate', run)}"
 
 
 def _differences(facts: Sequence[Any]) -> Callable[[Callable[[Any], str]], str]:

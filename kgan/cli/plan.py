@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +37,10 @@ def plan_new(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
         out: its directory, runs/NAME unless given.
     """
     if name not in recipes.RECIPES and Path(name).is_dir():
-        raise ValueError(f"{name} is a folder, not a recipe: kgan train dcgan-folder --data {shlex.quote(name)}")
+        from kgan import runs
+
+        command = runs.command("train", "dcgan-folder", "--data", name)
+        raise ValueError(f"{name} is a folder, not a recipe: {command}")
     recipe = recipes.get(name)
     return Plan(recipe, recipes.resolve(recipe, given), out or Path("runs") / name, {})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -181,6 +180,7 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     if status == "interrupted":
         say(resume)
         raise typer.Exit(128 + stopper.signal)
+    say(f"see how good it is: {runs.command('evaluate', directory)}")
 
 
 def _write_down(run: Run, status: str) -> None:
@@ -195,6 +195,8 @@ def _ended_by(error: Exception) -> str:
 
 def _after_failure(run: Run, resume: str) -> str:
     """What to try: a sick run can be resumed, one with NaN would meet the same NaN."""
+    from kgan import runs
+
     if any(doctor.stop_when_sick and doctor.findings for doctor in run.doctors):
         return f"to train it further all the same, {resume}"
     directory, settings, recipe = run.plan.directory, run.plan.settings, run.plan.recipe
@@ -203,7 +205,7 @@ def _after_failure(run: Run, resume: str) -> str:
     wanted |= {name: f"{settings[name] / 2:g}" for name in ("d_learning_rate", "g_learning_rate") if name in settings}
     changes = [part for name, value in wanted.items() for part in ("--set", f"{name}={value}")]
     out = directory.with_name(f"{directory.name}-half-the-learning-rates")
-    return f"try smaller learning rates: {shlex.join(['kgan', 'train', recipe.name, *changes, '--out', str(out)])}"
+    return f"try smaller learning rates: {runs.command('train', recipe.name, *changes, '--out', out)}"
 
 
 def _clock(seconds: float) -> str:

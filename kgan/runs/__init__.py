@@ -10,7 +10,7 @@ from kgan.runs.checkpoints import (
     write_checkpoint,
 )
 from kgan.runs.description import check_same, describe_data, describe_model
-from kgan.runs.directory import FILES, check_free, check_is_run, lock, remove_partial_files, resume_command
+from kgan.runs.directory import FILES, check_free, check_is_run, command, lock, remove_partial_files, resume_command
 from kgan.runs.files import read_file, read_json, replacing, write_json
 from kgan.runs.history import read_history
 from kgan.runs.loading import load_model
@@ -22,6 +22,7 @@ __all__ = [
     "check_free",
     "check_is_run",
     "check_same",
+    "command",
     "describe_data",
     "describe_model",
     "environment",

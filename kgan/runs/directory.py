@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,7 +80,18 @@ def resume_command(directory: str | Path) -> str:
         >>> resume_command("runs/my run")
         "kgan train --resume 'runs/my run'"
     """
-    return f"kgan train --resume {shlex.quote(str(directory))}"
+    return command("train", "--resume", directory)
+
+
+def command(*arguments: str | Path) -> str:
+    """A `kgan` command as this system's shell takes it.
+
+    Example:
+        >>> command("evaluate", "runs/my run")
+        "kgan evaluate 'runs/my run'"
+    """
+    words = ["kgan", *map(str, arguments)]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 def remove_partial_files(directory: str | Path) -> None:
