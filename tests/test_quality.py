@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -486,3 +487,24 @@ def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
 def test_the_callback_refuses_what_would_fail_later(arguments, sentence, real):
     with pytest.raises(ValueError, match=sentence):
         callbacks.Quality(**{"labelled": real, **arguments})
+
+
+def test_distances_are_not_kept_after_they_were_looked_at():
+    real, fake = np.random.default_rng(0).normal(size=(2, 3000, 4)).astype("float32")
+    quality.manifold(real[:300], fake[:300])  # imports scikit-learn
+    tracemalloc.start()
+    try:
+        quality.manifold(real, fake)
+        assert tracemalloc.get_traced_memory()[1] < 3000**2 * 8 / 2  # half a table of all distances
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_the_nearest_of_pieces_are_the_nearest_of_all(size):
+    images = np.random.default_rng(0).normal(size=(600, 2, 2)).astype("float32")
+    own = np.arange(0, 600, 2)
+    pieces = (images[begin : begin + size] for begin in range(0, len(images), size))
+    whole, in_pieces = (quality.nearest(images[own], each, itself=own) for each in (images, pieces))
+    np.testing.assert_array_equal(whole[0], in_pieces[0])
+    np.testing.assert_allclose(whole[1], in_pieces[1], rtol=1e-12)

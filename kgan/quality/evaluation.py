@@ -11,7 +11,6 @@ import numpy as np
 from kgan.data import Labelled, from_uint8
 from kgan.quality import metrics
 from kgan.quality.features import (
-    LARGEST,
     LOW_CONFIDENCE,
     FeatureExtractor,
     Features,
@@ -41,6 +40,7 @@ MOST_RESERVED = 1000  # real images to choose the best model by
 NEAREST_COUNT = 1000  # images whose nearest training image is looked for
 SAME = 1e-3  # so far from each other rounding may put two images that are one
 SHOWN = 12
+AT_A_TIME = 2048  # training images that are floats at once
 
 
 class Quality(NamedTuple):
@@ -179,7 +179,7 @@ def evaluate(
     baseline = dict(_compared(real, features.extract(second), notes))
     accuracy = {"baseline": _real_vs_fake_accuracy(first, second, notes)}
     del second  # large images take much memory
-    training, distances_of_real = _reference(labelled, held_out)
+    distances_of_real = _distances_of_real(labelled, held_out)
     copied = max(SAME, np.quantile(distances_of_real[::2], 0.01))  # which is 0 where the data hold images twice
     baseline["nearest"] = float(np.median(distances_of_real))
     baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
@@ -193,7 +193,7 @@ def evaluate(
             raise ValueError(f"samples have shape {images.shape[1:]}, the real images {first.shape[1:]}")
         fake = features.extract(images)
         values = dict(_compared(real, fake, notes))
-        positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), training)
+        positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), _training_images(labelled))
         values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
         if not by_seed:  # with the first seed alone: the costly metric, and what is shown
             accuracy["value"] = _real_vs_fake_accuracy(first, images, notes)
@@ -250,10 +250,16 @@ def _real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, notes: list[str])
         return None
 
 
-def _reference(labelled: Labelled, held_out: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """The training images, and how far real images are from the nearest of them."""
-    training = averaged(labelled.images, LARGEST)
-    order = np.random.default_rng(1).permutation(len(training) if held_out is None else len(held_out))[:NEAREST_COUNT]
+def _distances_of_real(labelled: Labelled, held_out: np.ndarray | None) -> np.ndarray:
+    """How far real images are from the nearest training image."""
+    count = len(labelled.images if held_out is None else held_out)
+    chosen = np.random.default_rng(1).permutation(count)[:NEAREST_COUNT]
     if held_out is not None:
-        return training, metrics.nearest(averaged(held_out[np.sort(order)]), training)[1]
-    return training, metrics.nearest(training[order], training, itself=order)[1]
+        return metrics.nearest(averaged(held_out[np.sort(chosen)]), _training_images(labelled))[1]
+    return metrics.nearest(averaged(labelled.images[chosen]), _training_images(labelled), itself=chosen)[1]
+
+
+def _training_images(labelled: Labelled) -> Iterator[np.ndarray]:
+    """As many at a time as take little memory."""
+    for begin in range(0, len(labelled.images), AT_A_TIME):
+        yield averaged(labelled.images[begin : begin + AT_A_TIME])

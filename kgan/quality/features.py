@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ POOR = 0.6  # a classifier that is right less often is of no use
 MOST_OF_EACH = 4000  # real and fake images for `real_vs_fake_accuracy`
 LOW_CONFIDENCE = 0.9  # the classifier has low confidence where no class reaches this probability
 FORMAT = 1  # of the cache
-AT_A_TIME = 1024  # images that are floats at once
+AT_A_TIME = 128  # images that are floats at once; memory of larger pieces is not given back to the system
 
 
 class Features(NamedTuple):
@@ -66,7 +67,7 @@ class FeatureExtractor:
 
     def extract(self, images: np.ndarray) -> Features:
         """All that is compared of these images, uint8 or float32 in [-1, 1], from one pass through the network."""
-        values = np.concatenate([self.features(piece) for piece in _float_pieces(images, AT_A_TIME)])
+        values = _joined((self.features(piece) for piece in _float_pieces(images, AT_A_TIME)), len(images))
         if not self.head:
             return Features(values)
         probabilities = self.head(values)
@@ -186,16 +187,18 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     if count < 20:
         raise ValueError(f"there are {count} images of each kind: to learn which are real takes 20")
     random = np.random.default_rng(seed)
-    images = np.concatenate([averaged(each[random.permutation(len(each))[:count]]) for each in (real, fake)])
-    labels = np.repeat([0, 1], count)
-    first = np.tile(np.arange(count) < count // 2, 2)
+    both = [averaged(each[random.permutation(len(each))[:count]]) for each in (real, fake)]
+    halves = slice(count // 2), slice(count // 2, None)
+    (images, labels), (other_images, other_labels) = (
+        (np.concatenate([each[half] for each in both]), np.repeat([0, 1], len(both[0][half]))) for half in halves
+    )
     network = _network(images.shape[1:], 2)
-    _fit(network, images[first], labels[first], STEPS_OF_REAL_VS_FAKE, seed=seed)
+    _fit(network, images, labels, STEPS_OF_REAL_VS_FAKE, seed=seed)
     # Its threshold is the median: the other half holds as many real images as fakes.
-    logits = _in_batches(lambda batch: network(batch, training=False), images[~first])
+    logits = _in_batches(lambda batch: network(batch, training=False), other_images)
     leaning = logits[:, 1] - logits[:, 0]
     predicted = leaning > np.median(leaning)
-    return float((predicted == labels[~first]).mean())
+    return float((predicted == other_labels).mean())
 
 
 def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
@@ -242,14 +245,28 @@ def _fit(network: keras.Model, images: np.ndarray, labels: np.ndarray, steps: in
     batch_size = min(128, len(images))
     rate = keras.optimizers.schedules.CosineDecay(1e-3, steps)
     network.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    examples = tf.data.Dataset.from_tensor_slices((images, labels))
-    examples = examples.shuffle(len(images), seed=seed).repeat().batch(batch_size).prefetch(2)
+    rows = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed).repeat().batch(batch_size)
+    images, labels = tf.constant(images), tf.constant(labels)
+    examples = rows.map(lambda rows: (tf.gather(images, rows), tf.gather(labels, rows))).prefetch(2)
     network.fit(examples, steps_per_epoch=steps, shuffle=False, verbose=0)
 
 
-def _in_batches(function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = 512) -> np.ndarray:
+def _in_batches(
+    function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = AT_A_TIME
+) -> np.ndarray:
     """A function of float32 images in [-1, 1], of any number of images, which may be uint8."""
-    return np.concatenate([function(tf.constant(batch)).numpy() for batch in _float_pieces(images, batch_size)])
+    return _joined((function(tf.constant(batch)).numpy() for batch in _float_pieces(images, batch_size)), len(images))
+
+
+def _joined(pieces: Iterator[np.ndarray], count: int) -> np.ndarray:
+    """Pieces with `count` rows in all as one array, without holding them twice."""
+    first = next(pieces)
+    joined = np.empty((count, *first.shape[1:]), first.dtype)
+    begin = 0
+    for piece in itertools.chain([first], pieces):
+        joined[begin : begin + len(piece)] = piece
+        begin += len(piece)
+    return joined
 
 
 def _float_pieces(images: np.ndarray, size: int) -> Iterator[np.ndarray]:

@@ -5,7 +5,7 @@ Features are arrays (count, units). What a metric means depends on them, so a me
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -135,12 +135,12 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) 
 
 
 def nearest(
-    images: np.ndarray, others: np.ndarray, *, itself: np.ndarray | None = None
+    images: np.ndarray, others: np.ndarray | Iterable[np.ndarray], *, itself: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of each image the nearest among others, and how far it is.
 
     Args:
-        images, others: (count, …), of one shape.
+        images, others: (count, …), of one shape; the others may come in pieces, where all of them take much memory.
         itself: the position of each image among the others, if it is one of them: it is not its own neighbor.
 
     Returns:
@@ -150,15 +150,22 @@ def nearest(
         >>> nearest(np.zeros((1, 2)), np.array([[3.0, 3.0], [1.0, 1.0]]))
         (array([1]), array([1.]))
     """
-    flat = [each.reshape(len(each), -1) for each in (images, others)]
-    positions, distances = [], []
-    for table in _distances(*flat):
-        if itself is not None:
-            rows = np.arange(len(table))
-            table[rows, itself[len(positions) * CHUNK :][: len(table)]] = np.inf
-        positions.append(table.argmin(axis=1))
-        distances.append(table.min(axis=1))
-    return np.concatenate(positions), np.concatenate(distances) / np.sqrt(flat[0].shape[1])
+    flat = images.reshape(len(images), -1)
+    positions, distances = np.zeros(len(flat), np.intp), np.full(len(flat), np.inf)
+    before = 0  # others in earlier pieces
+    for piece in [others] if isinstance(others, np.ndarray) else others:
+        for number, table in enumerate(_distances(flat, piece.reshape(len(piece), -1))):
+            rows = slice(number * CHUNK, number * CHUNK + len(table))
+            if itself is not None:
+                own = itself[rows] - before
+                inside = (own >= 0) & (own < len(piece))
+                table[inside, own[inside]] = np.inf
+            closest, smallest = table.argmin(axis=1), table.min(axis=1)
+            nearer = smallest < distances[rows]
+            positions[rows] = np.where(nearer, before + closest, positions[rows])
+            distances[rows] = np.where(nearer, smallest, distances[rows])
+        before += len(piece)
+    return positions, distances / np.sqrt(flat.shape[1])
 
 
 def diversity(images: np.ndarray, *, most: int = 256) -> float:
@@ -232,8 +239,9 @@ def divergence(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> fl
 
 def _reach(points: np.ndarray, neighbors: int) -> np.ndarray:
     """Each point's distance to its k-th neighbor; it itself is the first of the row."""
-    tables = _distances(points, points)
-    return np.concatenate([np.partition(table, neighbors, axis=1)[:, neighbors] for table in tables])
+    # Copied: a column that is a view would keep its whole table.
+    columns = (np.partition(table, neighbors, axis=1)[:, neighbors].copy() for table in _distances(points, points))
+    return np.concatenate(list(columns))
 
 
 def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
