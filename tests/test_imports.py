@@ -15,14 +15,14 @@ PACKAGE = Path(kgan.__file__).parent
 # The rooms of the house, from the ground up: a room imports what is named here, and nothing goes round in circles.
 # `_backend`, the quiet start of TensorFlow, `_named`, functions chosen by name, and `files`, which writes whole files,
 # are for everybody.
-GROUND = {"losses", "penalties", "augment", "latent", "normalization", "data", "plots", "diagnosis"}
+GROUND = {"losses", "penalties", "augment", "latent", "normalization", "upsampling", "data", "plots", "diagnosis"}
 MODELS = {"gan", "dcgan", "codegan"}
 MAY_IMPORT = {
     "_backend": set(),
     "_named": set(),
     "files": set(),
     **{room: set() for room in sorted(GROUND)},
-    "networks": {"normalization"},
+    "networks": {"normalization", "upsampling"},
     "quality": {"data"},
     "training": {"augment", "data", "latent", "losses", "normalization", "penalties"},
     "gan": {"augment", "latent", "training"},
@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "callbacks": {"data", "diagnosis", "gan", "losses", "plots", "quality", "runs", "training"},
     "recipes": {*MODELS, "data", "latent", "losses", "networks"},
     "cli": {
-        *GROUND - {"normalization", "penalties", "augment"},
+        *GROUND - {"normalization", "upsampling", "penalties", "augment"},
         "callbacks",
         "networks",
         "quality",
