@@ -34,8 +34,11 @@ class UpsampledConv2D(keras.layers.Conv2D):
             if getattr(self, name) != value:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: that of {type(self).__name__} is {value!r}")
         super().build(input_shape)
-        (rows, *_), (columns, *_) = (_phases(size) for size in self.kernel_size)
-        self.small_size = rows.shape[1], columns.shape[1]  # of the window on the small image
+
+    @property
+    def small_size(self) -> tuple[int, ...]:
+        """Height and width of the window on the small image."""
+        return tuple(_phases(size)[0].shape[1] for size in self.kernel_size)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         (rows, above, below), (columns, left, right) = (_phases(size) for size in self.kernel_size)

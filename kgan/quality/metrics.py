@@ -240,8 +240,8 @@ def divergence(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> fl
 def _reach(points: np.ndarray, neighbors: int) -> np.ndarray:
     """Each point's distance to its k-th neighbor; it itself is the first of the row."""
     # Copied: a column that is a view would keep its whole table.
-    columns = (np.partition(table, neighbors, axis=1)[:, neighbors].copy() for table in _distances(points, points))
-    return np.concatenate(list(columns))
+    tables = _distances(points, points)
+    return np.concatenate([np.partition(table, neighbors, axis=1)[:, neighbors].copy() for table in tables])
 
 
 def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
