@@ -48,6 +48,7 @@ __all__ = [
 
 _HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}
 _LAYERS = {
+    "FusedBatchNormalization": "kgan.normalization",
     "ReferenceBatch": "kgan.normalization",
     "ReferenceNormalization": "kgan.normalization",
     "WithoutReference": "kgan.normalization",

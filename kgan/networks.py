@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kgan._backend import keras
-from kgan.normalization import ReferenceBatch, ReferenceNormalization, WithoutReference
+from kgan.normalization import FusedBatchNormalization, ReferenceBatch, ReferenceNormalization, WithoutReference
 from kgan.upsampling import UpsampledConv2D
 
 layers = keras.layers
@@ -354,7 +354,7 @@ def _normalized(norm: str) -> list[keras.layers.Layer]:
     match norm:
         case "batch":
             # With PyTorch's momentum: at Keras' 0.99 the averages that `generate` uses lag behind by hundreds of steps.
-            return [layers.BatchNormalization(momentum=0.9)]
+            return [FusedBatchNormalization(momentum=0.9)]
         case "layer":
             return [layers.GroupNormalization(groups=1)]  # one group: over all channels
         case "none":

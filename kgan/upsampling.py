@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kgan._backend import keras, tf
@@ -38,24 +40,26 @@ class UpsampledConv2D(keras.layers.Conv2D):
     @property
     def small_size(self) -> tuple[int, ...]:
         """Height and width of the window on the small image."""
-        return tuple(_phases(size)[0].shape[1] for size in self.kernel_size)
+        return tuple(_phases(size).shape[1] for size in self.kernel_size)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        (rows, above, below), (columns, left, right) = (_phases(size) for size in self.kernel_size)
-        rows, columns = (tf.cast(each, self.compute_dtype) for each in (rows, columns))
-        # a, b: even or odd; p, q: place in the small window; t, u: in the large one; i, o: channels
-        kernel = tf.einsum("apt,bqu,tuio->pqiabo", rows, columns, tf.convert_to_tensor(self.kernel))
-        kernel = tf.reshape(kernel, (*self.small_size, -1, 4 * self.filters))
-        outputs = tf.nn.conv2d(inputs, kernel, 1, [[0, 0], [above, below], [left, right], [0, 0]])
-        outputs = tf.nn.depth_to_space(outputs, 2)
-        return self.activation(tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs)
+        *size, channels, filters = self.kernel.shape
+        # p, q: place in the small window; a, b: even or odd; t, u: place in the large window
+        phases = np.einsum("apt,bqu->pqabtu", *map(_phases, size)).reshape(-1, math.prod(size))
+        kernel = tf.matmul(tf.cast(phases, self.compute_dtype), tf.reshape(self.kernel, (math.prod(size), -1)))
+        kernel = tf.transpose(tf.reshape(kernel, (-1, 4, channels, filters)), (0, 2, 1, 3))
+        kernel = tf.reshape(kernel, (*self.small_size, channels, 4 * filters))
+        outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME")  # explicit padding would do without oneDNN
+        if self.use_bias:  # here TensorFlow makes one operation of it and the convolution
+            outputs = tf.nn.bias_add(outputs, tf.tile(self.bias, [4]))
+        return self.activation(tf.nn.depth_to_space(outputs, 2))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, *sizes, _ = input_shape
         return batch, *(size and 2 * size for size in sizes), self.filters
 
 
-def _phases(size: int) -> tuple[np.ndarray, int, int]:
+def _phases(size: int) -> np.ndarray:
     """Which weights of a window fall on the same small pixel, along one axis.
 
     Args:
@@ -63,10 +67,10 @@ def _phases(size: int) -> tuple[np.ndarray, int, int]:
 
     Returns:
         For even and for odd pixels, and each place in the small window, 1 where a weight belongs to it, (2, small,
-        size); and how many zeros stand before and behind the small image.
+        size). The small window lies on the small image as TensorFlow's padding "same" places it, whatever the size.
 
     Example:
-        >>> even, odd = _phases(3)[0]
+        >>> even, odd = _phases(3)
         >>> even
         array([[1., 0., 0.],
                [0., 1., 1.],
@@ -76,4 +80,4 @@ def _phases(size: int) -> tuple[np.ndarray, int, int]:
     places = (np.arange(2)[:, None] + np.arange(size) - before) // 2
     first, last = int(places.min()), int(places.max())
     belongs = places[:, None, :] == np.arange(first, last + 1)[:, None]
-    return belongs.astype(np.float32), -first, last
+    return belongs.astype(np.float32)

@@ -119,11 +119,11 @@ def test_norms(norm):
     assert generator.output_shape == (None, 16, 16, 1)
     assert generator(np.ones((3, 4), "float32")).shape == (3, 16, 16, 1)
     assert discriminator(np.ones((3, 16, 16, 1), "float32")).shape == (3, 1)
-    kinds = {"batch": "BatchNormalization", "layer": "GroupNormalization", "none": None}
+    kinds = {"batch": "FusedBatchNormalization", "layer": "GroupNormalization", "none": None}
     expected = kinds.get(norm, "ReferenceNormalization")
     found = [type(layer).__name__ for layer in generator.layers if "Normalization" in type(layer).__name__]
     assert found == [expected] * (2 if expected else 0)
-    # What is shifted by a normalisation needs no bias of its own, and what is not does.
+    # What is shifted by a normalization needs no bias of its own, and what is not does.
     assert [layer.use_bias for layer in generator.layers if hasattr(layer, "use_bias")] == [norm == "none"] * 2 + [True]
 
 

@@ -1,4 +1,4 @@
-"""Reference and virtual batch normalization: against numbers by hand, in training, saved and resumed."""
+"""Batch normalization against Keras'; by a reference batch: against numbers by hand, in training, saved, resumed."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ import pytest
 
 import kgan
 from kgan import callbacks, networks, plots, runs
-from kgan._backend import keras
-from kgan.normalization import ReferenceBatch, ReferenceNormalization
+from kgan._backend import keras, tf
+from kgan.normalization import FusedBatchNormalization, ReferenceBatch, ReferenceNormalization
 
 
 def layer(**arguments):
@@ -186,3 +186,51 @@ def test_a_batch_of_another_shape_is_refused():
     built.build((None, 3))
     with pytest.raises(ValueError, match=r"a reference batch has shape \(4, 3\), not \(5, 3\)"):
         built.adapt(np.zeros((5, 3)))
+
+
+def normalized(kind, images, policy="float32"):
+    """What a layer gives in training, its averages, and the gradients of a loss and of a gradient penalty."""
+    built = kind(momentum=0.9, beta_initializer="ones", dtype=policy)
+    built.build(images.shape)
+    built.gamma.assign([1.0, 2.0, 3.0])
+    with tf.GradientTape() as outer:
+        outer.watch(images)
+        with tf.GradientTape(persistent=True) as inner:
+            inner.watch(images)
+            outputs = built(images, training=True)
+            loss = tf.reduce_sum(tf.sin(tf.cast(outputs, "float32")))
+        penalty = tf.reduce_sum(inner.gradient(loss, images) ** 2)
+    gradients = outer.gradient(penalty, [images, built.gamma]) + inner.gradient(loss, built.trainable_variables)
+    return [outputs, built.moving_mean, built.moving_variance, *gradients]
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 7, 3), (1, 2, 2, 3), (6, 3)])
+def test_one_operation_does_what_keras_layer_does(shape):
+    images = tf.random.stateless_normal(shape, (0, 0), mean=1.0, stddev=3.0)
+    results = [normalized(kind, images) for kind in (FusedBatchNormalization, keras.layers.BatchNormalization)]
+    for ours, theirs in zip(*results, strict=True):
+        ours, theirs = np.asarray(ours), np.asarray(theirs)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-5 * np.abs(theirs).max())
+
+
+def test_in_bfloat16_averages_are_float32():
+    images = tf.random.stateless_normal((64, 8, 8, 3), (0, 0), mean=1.0, stddev=3.0)
+    outputs, mean, variance, *_ = normalized(FusedBatchNormalization, images, "mixed_bfloat16")
+    assert (outputs.dtype, mean.dtype, variance.dtype) == ("bfloat16", "float32", "float32")
+    rounded = np.asarray(tf.cast(images, "bfloat16"), np.float64)
+    np.testing.assert_allclose(mean, 0.1 * rounded.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(variance, 0.9 + 0.1 * rounded.var((0, 1, 2)), rtol=1e-5)
+
+
+def test_in_inference_it_goes_by_its_averages():
+    built = FusedBatchNormalization(epsilon=0.0)
+    built.build((None, 2, 2, 1))
+    built.moving_mean.assign([3.0])
+    built.moving_variance.assign([4.0])
+    np.testing.assert_allclose(built(np.full((1, 2, 2, 1), 7, "float32")), 2.0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("center", False), ("scale", False), ("axis", 1)])
+def test_what_one_operation_does_not_do_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}: FusedBatchNormalization"):
+        FusedBatchNormalization(**{name: value}).build((None, 4, 4, 2))

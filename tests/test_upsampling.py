@@ -16,7 +16,7 @@ def both(kernel_size, **arguments):
     return one, keras.Sequential([keras.layers.UpSampling2D(2), convolution])
 
 
-@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5, 6, 7, (3, 5)])
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, (3, 5)])
 def test_the_small_image_is_enough(kernel_size):
     images = tf.random.stateless_normal((3, 5, 7, 6), (0, 0))
     results = []
