@@ -17,8 +17,8 @@ from pathlib import Path
 import kgan
 from kgan._backend import keras
 from kgan.cli.plan import plan_new
+from kgan.cli.prepare import prepare
 from kgan.cli.run import Run
-from kgan.cli.train import _load_images
 
 
 class Stopwatch(keras.callbacks.Callback):
@@ -41,21 +41,19 @@ if __name__ == "__main__":
     seconds = {"bare": [], "with everything": []}
     with tempfile.TemporaryDirectory() as directory:
         plan = plan_new(name, {**changes, "epochs": epochs * rounds}, Path(directory, "run"))
-        settings = plan.settings
-        real, facts = _load_images(settings)
-        batches = kgan.data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed=settings["seed"])
-        steps = settings.get("steps_per_epoch") or len(batches)
-        models = {each: kgan.recipes.build(plan.recipe, settings, real.images.shape[1:]) for each in seconds}
-        run = Run(plan, models["with everything"], real, facts, True, False)
-        callbacks = {"bare": [], "with everything": run._callbacks()}
+        prepared = prepare(plan)
+        bare = kgan.recipes.build(plan.recipe, plan.settings, prepared.model.data_shape)
+        models = {"bare": bare, "with everything": prepared.model}
+        run = Run(plan, prepared.model, prepared.real, prepared.facts, True, False)
+        callbacks = {"bare": [], "with everything": run.callbacks()}
         for number in range(1, rounds + 1):
             for each, model in models.items():
                 watch = Stopwatch()
                 until = epochs * number if callbacks[each] else epochs  # a run that is resumed counts on
                 model.fit(
-                    batches,
+                    prepared.dataset,
                     epochs=until,
-                    steps_per_epoch=steps,
+                    steps_per_epoch=prepared.steps_per_epoch,
                     verbose=0,
                     callbacks=[watch, *callbacks[each]],
                 )

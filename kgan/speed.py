@@ -21,7 +21,7 @@ SECONDS = 0.3  # that a turn should take; one step may take longer
 LONGEST = 120.0  # seconds after which, from the third round on, there is no further one
 
 
-def interleaved(measures: Sequence[Callable[[], float]]) -> list[float]:
+def interleaved(measures: Sequence[Callable[[], float]], rounds: int | None = None) -> list[float]:
     """The median of what each function gives, called in turn; of the first round, which warms up, nothing is kept.
 
     Example:
@@ -30,7 +30,7 @@ def interleaved(measures: Sequence[Callable[[], float]]) -> list[float]:
     """
     kept: list[list[float]] = [[] for _ in measures]
     began = time.perf_counter()
-    for number in range(ROUNDS + 1):
+    for number in range((rounds or ROUNDS) + 1):
         if number > 3 and time.perf_counter() - began > LONGEST:
             break
         for values, measure in zip(kept, measures, strict=True):
@@ -40,12 +40,13 @@ def interleaved(measures: Sequence[Callable[[], float]]) -> list[float]:
     return [statistics.median(values) for values in kept]
 
 
-def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int]) -> list[float]:
+def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], rounds: int | None = None) -> list[float]:
     """How long a training step of each model takes in `fit`, on random images in [-1, 1].
 
     Args:
         models: compiled. They are trained, on noise: give copies.
         batch_sizes: images in a minibatch of each; a step takes `d_steps` of them, as in Algorithm 1.
+        rounds: turns of each model that are kept; 9 unless given.
 
     Returns:
         Milliseconds, in the order of the models. What is in images does not change the time of a step.
@@ -58,7 +59,7 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int]) -> li
     level = logger.level
     logger.setLevel("ERROR")  # TensorFlow takes the training functions of five models for one that is traced five times
     try:
-        return interleaved([_Steps(*each) for each in zip(models, batch_sizes, strict=True)])
+        return interleaved([_Steps(*each) for each in zip(models, batch_sizes, strict=True)], rounds)
     finally:
         logger.setLevel(level)
 

@@ -27,6 +27,11 @@ class Redrawn(Callback):
         self._drawn = self._took = 0.0  # when it was drawn, and how many seconds that took
         self._waiting: Callable[[], Any] | None = None  # draws what was passed over
 
+    @property
+    def seconds(self) -> float:
+        """That drawing took last time."""
+        return self._took
+
     def redraw(self, draw: Callable[[], Any]) -> None:
         """Draw now, or later what is the newest by then."""
         self._waiting = draw

@@ -1,4 +1,4 @@
-"""The command line: `kgan train`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`,
+"""The command line: `kgan train`, `kgan plan`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`,
 `kgan evaluate`, `kgan compare`, `kgan recipes`.
 
 Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from kgan import __version__
-from kgan.cli import compare, draw, evaluate, show, train
+from kgan.cli import compare, draw, evaluate, predict, show, train
 from kgan.cli.console import standard_streams, warn
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train.train)
+app.command()(predict.plan)
 app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(draw.traverse)

@@ -83,7 +83,11 @@ class Run:
     def _fit(self, dataset: Batches, steps_per_epoch: int, stopper: Stopper) -> str:
         epochs = self.plan.settings["epochs"]
         with progress_line(epochs, steps_per_epoch) as progress:
-            each = [*self._callbacks(), progress, stopper]
+            # In `before_fit` the quality callbacks have chosen their features.
+            begin = keras.callbacks.LambdaCallback(
+                on_train_begin=lambda logs: self.record.begin(self.model, self.quality)
+            )
+            each = [begin, *self.callbacks(), progress, stopper]
             try:
                 self.model.fit(dataset, epochs=epochs, steps_per_epoch=steps_per_epoch, verbose=0, callbacks=each)
             except Stopped:
@@ -91,15 +95,13 @@ class Run:
                 return "interrupted"
         return "finished"
 
-    def _callbacks(self) -> list[keras.callbacks.Callback]:
+    def callbacks(self) -> list[keras.callbacks.Callback]:
         """In the order in which Keras calls them: quality adds metrics that those behind it write and draw."""
         directory, settings = self.plan.directory, self.plan.settings
         every, iterations = settings["sample_every"], _numbers(settings.get("chosen_iterations"))
         return [
             callbacks.StopOnNaN(),
             *self.quality,
-            # once the quality callbacks have chosen their features
-            keras.callbacks.LambdaCallback(on_train_begin=lambda logs: self.record.begin(self.model, self.quality)),
             callbacks.HistoryCSV(directory / "history.csv"),
             callbacks.SampleGrid(directory / "samples", every=every, iterations=iterations),
             callbacks.EpochGIF(self.gif, every=every),

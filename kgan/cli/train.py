@@ -3,49 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import signal
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kgan import recipes
-from kgan.cli.console import debug, exit_with, is_mistake, one_sentence, say, sentence, shape_text, warn
+from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence
+from kgan.cli.options import (
+    BatchSize,
+    Changes,
+    Data,
+    Epochs,
+    ImageSize,
+    Out,
+    Precision,
+    RecipeName,
+    Seed,
+    WithDoctor,
+    assignments,
+    given_settings,
+)
 from kgan.cli.plan import plan_new, plan_resumed
 from kgan.cli.seeds import train_each
 
 if TYPE_CHECKING:
+    from kgan.cli.prepare import Prepared
     from kgan.cli.run import Run
-    from kgan.data import Batches, Labelled
+    from kgan.data import Batches
+
+WORTH_A_TRIAL = 20.0  # seconds of training from which a run is worth the seconds of a trial
 
 
 def train(
-    recipe: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="See `kgan recipes`; dcgan-digits unless given.")
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, a .npy, .npz or .h5 file."),
-    ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Height and width in pixels.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data, those before --resume included.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images in a minibatch.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same run.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory, runs/RECIPE unless given.")] = None,
+    recipe: RecipeName = None,
+    data: Data = None,
+    image_size: ImageSize = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    out: Out = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Resume the run in DIR, to its end or to other --epochs.")
     ] = None,
     stop_when_sick: Annotated[
         bool, typer.Option("--stop-when-sick", help="End the run when the doctor finds something wrong.")
     ] = False,
-    with_doctor: Annotated[
-        bool, typer.Option("--doctor/--no-doctor", help="Whether to check each epoch for what can go wrong.")
-    ] = True,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the recipe: see `kgan recipes RECIPE`."),
-    ] = None,
+    with_doctor: WithDoctor = True,
+    changes: Changes = None,
     seeds: Annotated[
         int | None,
         typer.Option(min=1, max=1000, help="Train so many seeds one after the other, into folders seed-0, …."),
@@ -57,13 +65,12 @@ def train(
         return
     from kgan import runs
 
-    options = {"data": data, "image_size": image_size, "epochs": epochs, "batch_size": batch_size, "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
+    given = given_settings(data, image_size, epochs, batch_size, seed, precision)
     with contextlib.ExitStack() as held:
         with one_sentence():
             if stop_when_sick and not with_doctor:
                 raise ValueError("--stop-when-sick needs the doctor: leave out --no-doctor")
-            given |= _assignments(changes or [])
+            given |= assignments(changes or [])
             if resume:
                 runs.check_is_run(resume)
                 held.enter_context(runs.lock(resume))
@@ -75,71 +82,38 @@ def train(
                 say(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
                 return
 
-            from kgan.data import Batches
+            from kgan.cli.prepare import introduce, prepare
 
-            settings = plan.settings
-            real, facts = _load_images(settings)
-            count, *shape = real.images.shape
-            model = recipes.build(plan.recipe, settings, shape)
-            step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
-            dataset = Batches(real.images, step_size, seed=settings["seed"])
-            steps = settings.get("steps_per_epoch") or len(dataset)
+            prepared = prepare(plan)
             if not resume:
                 held.enter_context(runs.lock(plan.directory))
                 runs.check_free(plan.directory)  # another run may have come first
-            facts |= {"environment": runs.environment()}
 
-        where = facts["environment"]["device"]
-        say(f"{plan.recipe.name}: {count:,} images of {shape_text(shape)} from {settings['data']}, on {where}")
-        if "ignored" in facts:
-            say(_file_counts(count, facts["skipped"], facts["ignored"]))
-        if skipped := facts.get("skipped"):
-            name, reason = next(iter(skipped.items()))
-            files = "1 image file was" if len(skipped) == 1 else f"{len(skipped)} image files were"
-            warn(f"{files} skipped, such as {name} ({reason}); run.json lists them")
-        if gpu := runs.unused_gpu():
-            warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
+        introduce(prepared, _predicted(prepared, with_doctor))
 
         from kgan.cli.run import Run
 
         with one_sentence():
-            run = Run(plan, model, real, facts, with_doctor, stop_when_sick)
-        _train(run, dataset, steps)
+            run = Run(prepared.plan, prepared.model, prepared.real, prepared.facts, with_doctor, stop_when_sick)
+        _train(run, prepared.dataset, prepared.steps_per_epoch)
 
 
-def _assignments(changes: Sequence[str]) -> dict[str, str]:
-    """["filters=32"] → {"filters": "32"}"""
-    for change in changes:
-        if "=" not in change:
-            raise ValueError(f"--set {change}: write it as name=value")
-    return {name.strip(): value.strip() for name, value in (change.split("=", 1) for change in changes)}
+def _predicted(prepared: Prepared, with_doctor: bool) -> str:
+    """When the run will end, which goes into `run.json` as well; nothing for one that ends in a moment."""
+    from kgan.cli import trial
 
-
-def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
-    """The real images, and what run.json says of them."""
-    from kgan import data
-
-    source, size = settings["data"], settings["image_size"]
-    if path := data.folder(source):
-        if not path.exists():
-            raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
-        folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
-        facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
-        return data.by_folders(folder), facts
-    real = data.load_labelled(source, split=settings["split"], image_size=size)
-    return real, {"images": real.images.shape}
-
-
-def _file_counts(images: int, skipped: Mapping[str, str], ignored: Mapping[str, int]) -> str:
-    """ "26 files: 20 images, 2 skipped, 4 ignored (3 .txt, 1 hidden)" """
-    count = sum(ignored.values())
-    kinds = sorted(ignored.items(), key=lambda item: -item[1])
-    more = [f"{sum(number for _, number in kinds[5:])} others"] if len(kinds) > 5 else []
-    named = ", ".join([*(f"{number} {kind}" for kind, number in kinds[:5]), *more])
-    total = images + len(skipped) + count
-    return f"{total:,} files: {images:,} images, {len(skipped)} skipped, {count} ignored" + (
-        f" ({named})" if named else ""
-    )
+    left = prepared.plan.settings["epochs"] - prepared.plan.recorded("epochs", int)
+    try:
+        seconds = trial.seconds_of_steps(prepared, left * prepared.steps_per_epoch)
+        if seconds > WORTH_A_TRIAL:
+            seconds = trial.forecast(prepared, with_doctor).seconds(left)
+    except Exception:  # training itself will say what is wrong
+        if debug():
+            raise
+        return ""
+    end = datetime.datetime.now().astimezone() + datetime.timedelta(seconds=seconds)
+    prepared.facts["predicted"] = {"seconds": round(seconds, 1), "end": end.isoformat(timespec="seconds")}
+    return f": {duration(seconds)}, until {clock(end)}" if seconds > WORTH_A_TRIAL else ""
 
 
 def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:

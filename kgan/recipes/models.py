@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kgan.recipes.schema import MODEL, Recipe
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
+
+PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 def image_shape(recipe: Recipe) -> tuple[int, int, int]:
@@ -26,7 +29,7 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
 
     Args:
         recipe: see `kgan.recipes.get`.
-        settings: see `kgan.recipes.resolve`.
+        settings: see `kgan.recipes.resolve`. Precision "auto" is float32: `kgan train` measures before it builds.
         image_shape: (height, width, channels).
 
     Raises:
@@ -58,14 +61,19 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
         >>> kgan.recipes.build_uncompiled(recipe, kgan.recipes.resolve(recipe, {}), (28, 28, 1)).compiled
         False
     """
+    arguments = {name: settings[name] for name in MODEL if name in settings}
+    if noise := arguments.pop("noise", 0):
+        arguments["augment"] = [("instance_noise", noise)]
+    with _precision(settings["precision"]):
+        return _model(recipe, settings, image_shape, arguments)
+
+
+def _model(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], arguments: dict[str, Any]) -> GAN:
     from kgan import networks
     from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
 
-    arguments = {name: settings[name] for name in MODEL if name in settings}
-    if noise := arguments.pop("noise", 0):
-        arguments["augment"] = [("instance_noise", noise)]
     if recipe.model == "GAN":
         latent_dim, hidden_units, norm = (arguments.pop(name) for name in ("latent_dim", "hidden_units", "norm"))
         seed = settings["seed"]
@@ -76,3 +84,17 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
         )
     kind = {"DCGAN": DCGAN, "CodeGAN": CodeGAN}[recipe.model]
     return kind(image_shape, **{**arguments, "depth": settings["depth"] or None})
+
+
+@contextlib.contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Within the block layers compute in a precision; their weights are float32 in any case."""
+    from kgan._backend import keras
+
+    before = keras.config.dtype_policy()
+    if name == "bfloat16":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -125,6 +125,7 @@ TRAINING = {
     "epsilon": _RATE,
     "weight_decay": _RATE_OR_0,
     "steps_per_execution": _COUNT,
+    "precision": OneOf("kgan.recipes.models", "PRECISIONS"),
 }
 OUTPUT = {
     "sample_every": _COUNT,

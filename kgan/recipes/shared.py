@@ -63,6 +63,7 @@ DCGAN = {
 }
 OUTPUT = {
     "steps_per_execution": Setting(1, "more gains nothing where a step is long"),
+    "precision": Setting("float32", "bfloat16 is faster where the processor has it; auto takes what is faster here"),
     "sample_every": Setting(1, "epochs between grids of samples"),
     "chosen_epochs": Setting("1,10,50,100", "samples after these epochs, next to each other in epochs.png"),
     "quality_every": Setting(0, "epochs between measurements of quality, which keep best.keras; 0: none"),

@@ -14,7 +14,7 @@ from kgan.runs.directory import FILES, check_free, check_is_run, command, lock, 
 from kgan.runs.files import read_file, read_json, replacing, write_json
 from kgan.runs.history import read_history
 from kgan.runs.loading import load_model
-from kgan.runs.machine import environment, unused_gpu
+from kgan.runs.machine import environment, peak_memory, unused_gpu
 
 __all__ = [
     "FILES",
@@ -30,6 +30,7 @@ __all__ = [
     "load_model",
     "lock",
     "next_number",
+    "peak_memory",
     "read_checkpoint",
     "read_file",
     "read_history",

@@ -42,3 +42,13 @@ def unused_gpu() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return names.strip().splitlines()[0] if names.strip() else None
+
+
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has had so far; None on Windows, which does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else 1024 * peak

@@ -1,0 +1,52 @@
+"""What `kgan train` and `kgan plan` are both given: a recipe, and what is to be changed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+RecipeName = Annotated[
+    str | None, typer.Argument(metavar="[RECIPE]", help="See `kgan recipes`; dcgan-digits unless given.")
+]
+Data = Annotated[
+    str | None,
+    typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, a .npy, .npz or .h5 file."),
+]
+ImageSize = Annotated[int | None, typer.Option(help="Height and width in pixels.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the data, those before --resume included.")]
+BatchSize = Annotated[int | None, typer.Option(help="Images in a minibatch.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same run.")]
+Precision = Annotated[
+    str | None, typer.Option(help="float32; bfloat16; or auto, which measures which is faster and takes it.")
+]
+Out = Annotated[Path | None, typer.Option(help="Run directory, runs/RECIPE unless given.")]
+WithDoctor = Annotated[
+    bool, typer.Option("--doctor/--no-doctor", help="Whether to check each epoch for what can go wrong.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the recipe: see `kgan recipes RECIPE`."),
+]
+
+
+def given_settings(
+    data: str | None,
+    image_size: int | None,
+    epochs: int | None,
+    batch_size: int | None,
+    seed: int | None,
+    precision: str | None,
+) -> dict[str, Any]:
+    """The settings among the options that were given, by name."""
+    return {name: value for name, value in locals().items() if value is not None}
+
+
+def assignments(changes: Sequence[str]) -> dict[str, str]:
+    """["filters=32"] → {"filters": "32"}"""
+    for change in changes:
+        if "=" not in change:
+            raise ValueError(f"--set {change}: write it as name=value")
+    return {name.strip(): value.strip() for name, value in (change.split("=", 1) for change in changes)}

@@ -1,0 +1,95 @@
+"""What a plan takes to be trained: the real images, the model, the batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kgan import recipes
+from kgan.cli.console import say, shape_text, warn
+from kgan.cli.plan import Plan
+
+if TYPE_CHECKING:
+    from kgan.data import Batches, Labelled
+    from kgan.gan import GAN
+
+
+class Prepared(NamedTuple):
+    """A plan with all that it takes to train it."""
+
+    plan: Plan
+    real: Labelled
+    facts: dict[str, Any]  # of the images and the machine, for run.json
+    model: GAN  # compiled
+    dataset: Batches
+    steps_per_epoch: int
+
+
+def prepare(plan: Plan) -> Prepared:
+    """Load the images and build the model; where its precision is "auto", measure which is faster first.
+
+    Raises:
+        ValueError, OSError: where images or settings cannot be right.
+    """
+    from kgan import runs
+    from kgan.data import Batches
+
+    real, facts = _load_images(plan.settings)
+    shape = real.images.shape[1:]
+    model = recipes.build(plan.recipe, plan.settings, shape)
+    if plan.settings["precision"] == "auto":
+        from kgan.cli.trial import milliseconds_by_precision
+
+        measured = milliseconds_by_precision(plan, shape)
+        plan = plan._replace(settings={**plan.settings, "precision": min(measured, key=measured.get)})
+        model = recipes.build(plan.recipe, plan.settings, shape)
+    settings = plan.settings
+    step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
+    dataset = Batches(real.images, step_size, seed=settings["seed"])
+    facts["environment"] = runs.environment()
+    return Prepared(plan, real, facts, model, dataset, settings.get("steps_per_epoch") or len(dataset))
+
+
+def introduce(prepared: Prepared, ends: str = "") -> None:
+    """Say what is trained, on what, and what is wrong with it; `ends` goes behind the first line."""
+    from kgan import runs
+
+    plan, facts = prepared.plan, prepared.facts
+    count, *shape = prepared.real.images.shape
+    images = f"{count:,} images of {shape_text(shape)} from {plan.settings['data']}"
+    say(f"{plan.recipe.name}: {images}, on {facts['environment']['device']}{ends}")
+    if "ignored" in facts:
+        say(_file_counts(count, facts["skipped"], facts["ignored"]))
+    if skipped := facts.get("skipped"):
+        name, reason = next(iter(skipped.items()))
+        files = "1 image file was" if len(skipped) == 1 else f"{len(skipped)} image files were"
+        warn(f"{files} skipped, such as {name} ({reason}); run.json lists them")
+    if gpu := runs.unused_gpu():
+        warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
+
+
+def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
+    """The real images, and what run.json says of them."""
+    from kgan import data
+
+    source, size = settings["data"], settings["image_size"]
+    if path := data.folder(source):
+        if not path.exists():
+            raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
+        folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
+        facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
+        return data.by_folders(folder), facts
+    real = data.load_labelled(source, split=settings["split"], image_size=size)
+    return real, {"images": real.images.shape}
+
+
+def _file_counts(images: int, skipped: Mapping[str, str], ignored: Mapping[str, int]) -> str:
+    """ "26 files: 20 images, 2 skipped, 4 ignored (3 .txt, 1 hidden)" """
+    count = sum(ignored.values())
+    kinds = sorted(ignored.items(), key=lambda item: -item[1])
+    more = [f"{sum(number for _, number in kinds[5:])} others"] if len(kinds) > 5 else []
+    named = ", ".join([*(f"{number} {kind}" for kind, number in kinds[:5]), *more])
+    total = images + len(skipped) + count
+    return f"{total:,} files: {images:,} images, {len(skipped)} skipped, {count} ignored" + (
+        f" ({named})" if named else ""
+    )
