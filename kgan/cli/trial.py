@@ -19,7 +19,7 @@ from kgan.cli.run import Run
 if TYPE_CHECKING:
     from kgan.gan import GAN
 
-SECONDS = 3.0  # of training in a trial; where a step is long there are a few all the same
+SECONDS = 5.0  # of training in a trial; where a step is long there are a few all the same
 EPOCHS = 12  # at the most
 
 
@@ -78,7 +78,7 @@ def seconds_of_steps(prepared: Prepared, count: int) -> float:
 
 def _forecast(trial: Prepared, with_doctor: bool) -> Forecast:
     directory, settings, most = trial.plan.directory, trial.plan.settings, trial.steps_per_epoch
-    step = _step(trial)
+    step = _fit(trial, 1, round(0.5 / _step(trial))).step  # the more steps, the less it matters how an epoch begins
     often = max(settings[name] for name in ("sample_every", "checkpoint_every", "quality_every"))
     epochs = min(EPOCHS, 2 + max(2, often))
     run = Run(trial.plan, trial.model, trial.real, trial.facts, with_doctor, stop_when_sick=False)
