@@ -56,11 +56,12 @@ class Resumed(BaseException):
 
 @pytest.fixture
 def without_training(monkeypatch):
-    """`fit` does all that comes before training."""
+    """`fit` does all that comes before training, and no steps are timed before it."""
 
     def instead(model, *arguments, **keywords):
         raise Resumed(int(model.step))
 
+    monkeypatch.setattr("kgan.cli.train._predicted", lambda *arguments: "")
     monkeypatch.setattr(keras.Model, "fit", instead)
 
 
