@@ -54,3 +54,8 @@ def test_the_doctors_threshold_is_the_one_that_a_page_names():
 def test_results_name_no_path_of_a_machine():
     for file in PAPERS.glob("results/*/*.json"):
         assert not re.search(r'"/|\\\\', file.read_text(encoding="utf-8")), file
+
+
+def test_pictures_are_small_enough_for_every_clone():
+    for file in PAPERS.glob("results/*/*"):
+        assert file.stat().st_size <= 300_000, file

@@ -6,6 +6,7 @@ import pytest
 
 from kgan import latent, losses, networks, recipes
 from kgan.data import folders
+from kgan.recipes import times
 
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
@@ -45,6 +46,21 @@ def test_numbers_that_the_papers_print():
     printed |= {"epsilon": 1e-8, "weight_decay": 1e-5, "reuse_fakes": False}
     assert {setting: recipe[setting] for setting in printed} == printed
     assert recipe["epochs"] * recipe["steps_per_epoch"] == 3000
+
+
+@pytest.mark.parametrize("name", ["dcgan-cifar10", "dcgan-stl10"])
+def test_a_small_sibling_differs_in_size_alone(name):
+    full, small = recipes.get(name), recipes.get(f"{name}-small")
+    different = {setting for setting in full.settings if full[setting] != small[setting]}
+    assert different <= {"filters", "epochs", "precision", "sample_every"}
+    assert set(full.settings) == set(small.settings)
+    assert small["filters"] < full["filters"]
+    assert times.SECONDS[small.name] < 7200 < times.SECONDS[name]
+
+
+def test_every_recipe_of_two_hours_has_a_small_sibling():
+    long = [name for name in recipes.RECIPES if times.SECONDS[name] > 7200]
+    assert {f"{name}-small" for name in long} <= set(recipes.RECIPES)
 
 
 def test_what_the_codegans_print_of_adam_reaches_each_optimizer():

@@ -4,8 +4,9 @@
 
 A number is a link to the file that it comes from, with its place there as the title:
 `[19.7 ± 0.3](results/gan-mnist/quality.json "metrics.frechet")`; with ` %` behind the place it is a percentage. Of a
-table, the place is `row.column`, where `-1` is the last row. A recipe's settings stand between `<!-- recipe: NAME -->`
-and `<!-- end -->`. A test fails where page and files disagree.
+table, the place is `row.column`, where `-1` is the last row. Settings stand in one table between
+`<!-- recipes: NAME, NAME -->` and `<!-- end -->`, and how long a recipe takes in
+`[19 min](kgan/recipes/times.py "NAME")`. A test fails where page and files disagree.
 """
 
 import csv
@@ -14,18 +15,22 @@ import re
 from pathlib import Path
 
 from kgan import quality, recipes
+from kgan.cli.console import duration
 from kgan.cli.console import number as written
+from kgan.recipes import times
 
 HERE = Path(__file__).parent
 PAGES = (*sorted(HERE.glob("*.md")), HERE.parents[1] / "README.md")
 NUMBER = re.compile(r'\[[^\[\]]*\]\(((?:docs/papers/)?(results/[^)\s]+)) "([^"]+)"\)')
-RECIPE = re.compile(r"(<!-- recipe: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+RECIPES = re.compile(r"(<!-- recipes: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TIME = re.compile(r'\[[^\[\]]*\]\(((?:\.\./)*kgan/recipes/times\.py) "([^"]+)"\)')
 
 
 def filled(page: str) -> str:
     """The page with the numbers and settings that belong there."""
     page = NUMBER.sub(lambda found: f'[{number(found[2], found[3])}]({found[1]} "{found[3]}")', page)
-    return RECIPE.sub(lambda found: found[1] + settings(found[2]) + found[3], page)
+    page = TIME.sub(lambda found: f'[{duration(times.SECONDS[found[2]])}]({found[1]} "{found[2]}")', page)
+    return RECIPES.sub(lambda found: found[1] + settings(found[2].split(", ")) + found[3], page)
 
 
 def number(file: str, place: str) -> str:
@@ -54,10 +59,26 @@ def is_number(text: str) -> bool:
     return bool(re.fullmatch(r"-?\d+(\.\d+)?(e[+-]?\d+)?", text))
 
 
-def settings(name: str) -> str:
-    """A recipe as a table: each setting, its value and the reason."""
-    rows = [f"| `{key}` | {setting.value} | {setting.why} |\n" for key, setting in recipes.get(name).settings.items()]
-    return "\n| setting | value | reason |\n| --- | --- | --- |\n" + "".join(rows) + "\n"
+def settings(names: list[str]) -> str:
+    """Recipes as one table: each setting, its value in each recipe, and the reason, once where it is the same."""
+    chosen = [recipes.get(name) for name in names]
+    keys = dict.fromkeys(key for recipe in chosen for key in recipe.settings)
+    headings = [f"`{name}`" for name in names] if len(names) > 1 else ["value"]
+    rows = [["setting", *headings, "reason"], ["---"] * (len(names) + 2)]
+    for key in keys:
+        found = {recipe.name: recipe.settings[key] for recipe in chosen if key in recipe.settings}
+        values = [str(found[name].value) if name in found else "" for name in names]
+        rows.append([f"`{key}`", *values, _reasons({name: setting.why for name, setting in found.items()})])
+    return "\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
+
+
+def _reasons(reasons: dict[str, str]) -> str:
+    """Each reason, with the recipes that have it where there are several."""
+    different = dict.fromkeys(reasons.values())
+    if len(different) == 1:
+        return next(iter(different))
+    of = {why: ", ".join(f"`{name}`" for name in reasons if reasons[name] == why) for why in different}
+    return "; ".join(f"{names}: {why}" for why, names in of.items())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from kgan import recipes
-from kgan.cli.console import one_sentence, say, shape_text, table
+from kgan.cli.console import duration, one_sentence, say, shape_text, table
+from kgan.recipes import times
 
 
 def list_recipes(
@@ -28,9 +29,18 @@ def list_recipes(
             _draw_networks(recipe)
         else:
             table(
-                ("recipe", "data set", "epochs", "paper"),
-                [(each.name, each["data"], str(each["epochs"]), each.paper) for each in recipes.RECIPES.values()],
+                ("recipe", "data set", "epochs", "time", "paper"),
+                [
+                    (each.name, each["data"], str(each["epochs"]), _time(each.name), each.paper)
+                    for each in recipes.RECIPES.values()
+                ],
             )
+            say("")
+            say(f"time: of all epochs, on {times.MACHINE}; kgan plan RECIPE measures it here")
+
+
+def _time(name: str) -> str:
+    return duration(times.SECONDS[name]) if name in times.SECONDS else ""
 
 
 def _draw_networks(recipe: recipes.Recipe) -> None:
