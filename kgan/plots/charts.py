@@ -132,7 +132,7 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
         histogram.legend()
     grid = image_grid(np.concatenate([samples, nearest]), len(samples))
     if not classes:
-        figure.set_figheight(0.5 + figure.get_figwidth() * grid.shape[0] / grid.shape[1])  # nothing but title and grid
+        figure.set_figheight(0.5 + figure.get_figwidth() * grid.height / grid.width)  # nothing but title and grid
     axes[-1].imshow(grid, cmap="gray", vmin=0, vmax=255)
     axes[-1].set_title("samples, and under each the training image nearest to it", fontsize=10)
     axes[-1].axis("off")
