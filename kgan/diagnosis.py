@@ -22,7 +22,8 @@ class Record(NamedTuple):
     Attributes:
         epoch: counted from 1.
         minibatches: of real images that the discriminator has seen: steps × d_steps.
-        d_loss, g_loss, d_real, d_fake: means over the epoch, as in the history.
+        d_loss, g_loss, d_real, d_fake: means over the epoch, as in the history. The probabilities, here and below, are
+            NaN where the loss gives none.
         gradient_norm: norm of the gradient of the generator's loss with respect to its weights.
         ns_gradient_norm: the same for the non-saturating loss, -E[log D(G(z))].
         d_fake_eval: the mean probability of being real that the discriminator gives to a batch of fakes alone, in
@@ -311,10 +312,13 @@ def oscillation(records: Sequence[Record]) -> str | None:
 
 
 def imbalance(records: Sequence[Record]) -> str | None:
-    """One loss is far above the other; the minimax loss of the generator, which is negative, does not compare."""
+    """One loss is far above the other; the minimax loss of the generator, which is negative, does not compare.
+
+    Nor do losses whose logits are not log-odds: zero is nothing special for them.
+    """
     newest = records[-1]
     low, high = sorted((newest.d_loss, newest.g_loss))
-    if 0 <= low < high / MOST_IMBALANCE:
+    if 0 <= low < high / MOST_IMBALANCE and not math.isnan(newest.d_real):
         return f"The losses are out of balance: d_loss is {newest.d_loss:.2g}, g_loss {newest.g_loss:.2g}"
     return None
 

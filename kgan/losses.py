@@ -86,6 +86,153 @@ def non_saturating(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
 
 
+def least_squares_discriminator(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smoothing: float = 0.0
+) -> tf.Tensor:
+    """The discriminator aims at 1 for real images and at 0 for fakes: Mao et al. (2017), *Least Squares GANs*, eq. 9.
+
+        E[(D(x) - 1)²] / 2 + E[D(G(z))²] / 2
+
+    D is the logit itself, here and in the losses below.
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1).
+        fake_logits: its logits for fake images, shape (batch, 1).
+        label_smoothing: from 0 to 0.5; the aim for real images is 1 less this.
+
+    Returns:
+        A scalar, never below 0; 1/2 where all logits are 0.
+
+    Example:
+        >>> float(least_squares_discriminator(tf.zeros((4, 1)), tf.zeros((4, 1))))
+        0.5
+    """
+    real_error = tf.reduce_mean(tf.square(real_logits - (1 - label_smoothing)))
+    return (real_error + tf.reduce_mean(tf.square(fake_logits))) / 2
+
+
+def least_squares_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """The generator wants 1 for its fakes: Mao et al. (2017), eq. 9.
+
+        E[(D(G(z)) - 1)²] / 2
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1); not used.
+        fake_logits: its logits for fake images, shape (batch, 1).
+
+    Returns:
+        A scalar, never below 0; 1/2 where all logits are 0.
+
+    Example:
+        >>> float(least_squares_generator(tf.zeros((4, 1)), tf.zeros((4, 1))))
+        0.5
+    """
+    return tf.reduce_mean(tf.square(fake_logits - 1)) / 2
+
+
+def hinge_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """The discriminator cares only about logits within a margin of 1: Miyato et al. (2018), eq. 16.
+
+        E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]
+
+    *Spectral Normalization for Generative Adversarial Networks*; first in Lim and Ye (2017), *Geometric GAN*.
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1).
+        fake_logits: its logits for fake images, shape (batch, 1).
+
+    Returns:
+        A scalar, never below 0; 2 where all logits are 0.
+
+    Example:
+        >>> float(hinge_discriminator(tf.zeros((4, 1)), tf.zeros((4, 1))))
+        2.0
+    """
+    return tf.reduce_mean(tf.nn.relu(1 - real_logits)) + tf.reduce_mean(tf.nn.relu(1 + fake_logits))
+
+
+def wasserstein_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """The critic's estimate of the Wasserstein distance, negative: Arjovsky et al. (2017), *Wasserstein GAN*, eq. 2.
+
+        E[D(G(z))] - E[D(x)]
+
+    It falls without end unless something bounds the slope of the discriminator: the penalty
+    `kgan.penalties.gradient_penalty`, or spectral normalization.
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1).
+        fake_logits: its logits for fake images, shape (batch, 1).
+
+    Returns:
+        A scalar; 0 where all logits are 0.
+
+    Example:
+        >>> float(wasserstein_discriminator(tf.ones((4, 1)), tf.zeros((4, 1))))
+        -1.0
+    """
+    return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
+
+
+def wasserstein_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """The generator raises the logits of its fakes: Arjovsky et al. (2017), Algorithm 1; Miyato et al. (2018), eq. 17.
+
+        -E[D(G(z))]
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1); not used.
+        fake_logits: its logits for fake images, shape (batch, 1).
+
+    Returns:
+        A scalar; 0 where all logits are 0.
+
+    Example:
+        >>> float(wasserstein_generator(tf.zeros((4, 1)), tf.ones((4, 1))))
+        -1.0
+    """
+    return -tf.reduce_mean(fake_logits)
+
+
+def relativistic_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Each real image is to look more real than a fake: Jolicoeur-Martineau (2019), *The relativistic discriminator*.
+
+        E[ζ(D(G(z)) - D(x))]
+
+    The n-th real image is paired with the n-th fake. Huang et al. (2024), *The GAN is dead; long live the GAN!*, show
+    that it keeps the generator from dropping modes, together with the penalties r1 and r2.
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1).
+        fake_logits: its logits for as many fake images, shape (batch, 1).
+
+    Returns:
+        A scalar, never below 0; ln 2 where all logits are 0.
+
+    Example:
+        >>> float(relativistic_discriminator(tf.zeros((4, 1)), tf.zeros((4, 1))))
+        0.6931471824645996
+    """
+    return tf.reduce_mean(tf.nn.softplus(fake_logits - real_logits))
+
+
+def relativistic_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Each fake is to look more real than a real image: the discriminator's loss with the two exchanged.
+
+        E[ζ(D(x) - D(G(z)))]
+
+    Args:
+        real_logits: the discriminator's logits for real images, shape (batch, 1).
+        fake_logits: its logits for as many fake images, shape (batch, 1).
+
+    Returns:
+        A scalar, never below 0; ln 2 where all logits are 0.
+
+    Example:
+        >>> float(relativistic_generator(tf.zeros((4, 1)), tf.zeros((4, 1))))
+        0.6931471824645996
+    """
+    return tf.reduce_mean(tf.nn.softplus(real_logits - fake_logits))
+
+
 def code_l1(codes: tf.Tensor, read_codes: tf.Tensor) -> tf.Tensor:
     """How far the codes read back from images are from those that the images were drawn from.
 
@@ -169,7 +316,13 @@ class AdversarialLoss(NamedTuple):
 LOSSES = {
     "minimax": AdversarialLoss(discriminator_loss, minimax),
     "non_saturating": AdversarialLoss(discriminator_loss, non_saturating),
+    "least_squares": AdversarialLoss(least_squares_discriminator, least_squares_generator),
+    "hinge": AdversarialLoss(hinge_discriminator, wasserstein_generator),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator, wasserstein_generator),
+    "relativistic": AdversarialLoss(relativistic_discriminator, relativistic_generator),
 }
+# Their logits are not log-odds: σ of them lies between 0 and 1, but is no probability of being real.
+WITHOUT_PROBABILITIES = ("least_squares", "hinge", "wasserstein", "relativistic")
 
 
 def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0) -> AdversarialLoss:

@@ -412,7 +412,7 @@ def test_a_batch_that_cannot_be_split(small_dcgan, digits):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"loss": "hinge"}, ValueError, "unknown loss 'hinge'"),
+        ({"loss": "hing"}, ValueError, "unknown loss 'hing'"),
         ({"label_smoothing": 2}, ValueError, "label_smoothing is 2"),
         ({"optimizer": "adam"}, TypeError, "two optimizers"),
         ({"d_optimizer": (same := keras.optimizers.Adam()), "g_optimizer": same}, ValueError, "one object"),

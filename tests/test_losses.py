@@ -29,6 +29,30 @@ def test_hand_worked_numbers():
     assert float(losses.minimax(THREE_QUARTERS, -THREE_QUARTERS)) == pytest.approx(math.log(3 / 4))
 
 
+def test_hand_worked_numbers_of_logits_that_are_no_log_odds():
+    real, fake = np.float32([[2.0], [0.5]]), np.float32([[-1.0], [1.0]])
+    # ((2 - 1)² + (0.5 - 1)²) / 4 + (1 + 1) / 4, and ((-1 - 1)² + 0) / 4
+    assert float(losses.LOSSES["least_squares"].discriminator(real, fake)) == pytest.approx(0.8125)
+    assert float(losses.LOSSES["least_squares"].generator(real, fake)) == pytest.approx(1.0)
+    # (1.1² + 0.4²) / 4 + 0.5: 0.9 is asked for
+    smoothed = losses.least_squares_discriminator(real, fake, label_smoothing=0.1)
+    assert float(smoothed) == pytest.approx((1.21 + 0.16) / 4 + 0.5)
+    # (0 + 0.5) / 2 + (0 + 2) / 2, and -(-1 + 1) / 2
+    assert float(losses.LOSSES["hinge"].discriminator(real, fake)) == pytest.approx(1.25)
+    assert float(losses.LOSSES["hinge"].generator(real, fake)) == pytest.approx(0.0)
+    # 0 - 1.25
+    assert float(losses.LOSSES["wasserstein"].discriminator(real, fake)) == pytest.approx(-1.25)
+    assert float(losses.LOSSES["wasserstein"].generator(real, fake + 3)) == pytest.approx(-3.0)
+    # the n-th with the n-th: ζ(-3) and ζ(0.5); ζ(3) and ζ(-0.5)
+    softplus = lambda value: math.log1p(math.exp(value))  # noqa: E731
+    assert float(losses.LOSSES["relativistic"].discriminator(real, fake)) == pytest.approx(
+        (softplus(-3) + softplus(0.5)) / 2
+    )
+    assert float(losses.LOSSES["relativistic"].generator(real, fake)) == pytest.approx(
+        (softplus(3) + softplus(-0.5)) / 2
+    )
+
+
 def test_label_smoothing_is_one_sided():
     # 0.9 of -ln 3/4 and 0.1 of -ln 1/4 for the real ones; the fakes as without it: -ln 3/4
     smoothed = losses.discriminator_loss(THREE_QUARTERS, -THREE_QUARTERS, label_smoothing=0.1)
@@ -80,9 +104,12 @@ def test_label_smoothing_for_a_loss_that_has_none():
         losses.get((losses.minimax, losses.minimax), 0.1)
 
 
-@pytest.mark.parametrize("loss", ["hinge", None, losses.minimax, (losses.minimax,), ("a", "b")])
+@pytest.mark.parametrize("loss", ["hing", None, losses.minimax, (losses.minimax,), ("a", "b")])
 def test_get_names_the_choices(loss):
-    with pytest.raises(ValueError, match="choose minimax, non_saturating or two functions"):
+    with pytest.raises(
+        ValueError,
+        match="choose minimax, non_saturating, least_squares, hinge, wasserstein, relativistic or two functions",
+    ):
         losses.get(loss)
 
 

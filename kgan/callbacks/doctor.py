@@ -96,13 +96,16 @@ class Doctor(Callback):
         fakes = model.generate(codes)
         before, self._before = self._before, fakes[:MOVED]
         squares = [np.sum(np.square(each.numpy(), dtype=np.float64)) for each in model.trainable_weights]
+        probabilities = (logs.get("d_real", np.nan), logs.get("d_fake", np.nan), d_fake_eval)
+        if not model.has_probabilities:
+            probabilities = (np.nan,) * 3
         record = diagnosis.Record(
             epoch=self.epoch,
             minibatches=int(model.step.numpy()) * model.d_steps,
-            **{name: float(logs.get(name, np.nan)) for name in ("d_loss", "g_loss", "d_real", "d_fake")},
+            **{name: float(logs.get(name, np.nan)) for name in ("d_loss", "g_loss")},
+            **dict(zip(("d_real", "d_fake", "d_fake_eval"), map(float, probabilities), strict=True)),
             gradient_norm=gradient_norm,
             ns_gradient_norm=ns_gradient_norm,
-            d_fake_eval=d_fake_eval,
             weight_norm=float(np.sqrt(sum(squares))),
         )
         if not np.isfinite(fakes).all():
