@@ -53,6 +53,7 @@ _LAYERS = {
     "ReferenceNormalization": "kgan.normalization",
     "WithoutReference": "kgan.normalization",
     "UpsampledConv2D": "kgan.upsampling",
+    "Packing": "kgan.packing",
 }
 
 

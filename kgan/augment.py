@@ -44,8 +44,94 @@ def instance_noise(images: tf.Tensor, random: Random, strength: float = 0.1) -> 
     return images + tf.cast(strength * noise, images.dtype)
 
 
+def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> tf.Tensor:
+    """Each image is shifted by whole pixels, up to a part of its height and width; 0 comes in where it leaves.
+
+    Zhao et al. (2020), *Differentiable Augmentation for Data-Efficient GAN Training*, section 3.3, with their 1/8.
+
+    Args:
+        images: (batch, height, width, channels).
+        random: (units, prior) → numbers (batch, units).
+        strength: the largest shift, from 0 to 1 of the size.
+
+    Returns:
+        Images of the same shape.
+
+    Example:
+        >>> random = lambda units, prior: tf.ones((1, units))  # the largest shift down and to the right
+        >>> translation(tf.reshape(tf.range(1.0, 5), (1, 2, 2, 1)), random, 0.5)[0, :, :, 0].numpy().tolist()
+        [[0.0, 0.0], [0.0, 1.0]]
+    """
+    size = tuple(images.shape[1:3])
+    shifts = tf.cast(tf.round(strength * random(2, "uniform") * tf.cast(size, tf.float32)), tf.int32)  # (batch, 2)
+    moved = []
+    for n, shift in zip(size, tf.unstack(shifts, axis=1), strict=True):
+        distance = tf.range(n)[:, tf.newaxis] - tf.range(n)  # [to, from]
+        moved.append(tf.cast(distance == shift[:, tf.newaxis, tf.newaxis], images.dtype))  # of 0 and 1
+    # As products of matrices, which are exact here, and quicker than indices with their gradient.
+    return tf.einsum("bij,bkl,bjlc->bikc", *moved, images, optimize="optimal")
+
+
+def cutout(images: tf.Tensor, random: Random, strength: float = 0.5) -> tf.Tensor:
+    """A rectangle somewhere in each image becomes 0: Zhao et al. (2020), section 3.3, with their half of the size.
+
+    DeVries and Taylor (2017), *Improved Regularization of Convolutional Neural Networks with Cutout*.
+
+    Args:
+        images: (batch, height, width, channels).
+        random: (units, prior) → numbers (batch, units).
+        strength: its height and width, from 0 to 1 of the image's.
+
+    Returns:
+        Images of the same shape.
+
+    Example:
+        >>> random = lambda units, prior: tf.zeros((1, units))  # in the middle
+        >>> cutout(tf.ones((1, 4, 4, 1)), random)[0, :, :, 0].numpy().tolist()
+        [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
+    """
+    inside = []
+    for n, place in zip(images.shape[1:3], tf.unstack(random(2, "uniform"), axis=1), strict=True):
+        middle = (place[:, tf.newaxis] + 1) / 2 * n - 0.5  # anywhere, so that the borders are hit as often
+        inside.append(tf.abs(tf.range(n, dtype=tf.float32) - middle) < strength * n / 2)
+    hole = inside[0][:, :, tf.newaxis, tf.newaxis] & inside[1][:, tf.newaxis, :, tf.newaxis]
+    return tf.where(hole, tf.zeros((), images.dtype), images)
+
+
+def color(images: tf.Tensor, random: Random, strength: float = 1.0) -> tf.Tensor:
+    """Brightness, saturation and contrast of each image change: Zhao et al. (2020), section 3.3.
+
+        x + u₁ / 2, then distances from a pixel's mean × (1 + u₂), then distances from the image's mean × (1 + u₃ / 2)
+
+    with uᵢ ~ strength · U(-1, 1). Gray images have no saturation.
+
+    Args:
+        images: (batch, height, width, channels).
+        random: (units, prior) → numbers (batch, units).
+        strength: 0 or more.
+
+    Returns:
+        Images of the same shape. They can leave [-1, 1].
+
+    Example:
+        >>> random = lambda units, prior: tf.ones((1, units))
+        >>> color(tf.reshape([0.0, 1.0, 2.0, 3.0], (1, 2, 2, 1)), random)[0, :, :, 0].numpy().tolist()
+        [[-0.25, 1.25], [2.75, 4.25]]
+    """
+    numbers = tf.cast(strength * random(3, "uniform"), images.dtype)[:, tf.newaxis, tf.newaxis, :]
+    brightness, saturation, contrast = tf.split(numbers, 3, axis=3)  # (batch, 1, 1, 1) each
+    images += brightness / 2
+    gray = tf.reduce_mean(images, axis=3, keepdims=True)
+    images = gray + (images - gray) * (1 + saturation)
+    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+    return mean + (images - mean) * (1 + contrast / 2)
+
+
 AUGMENTATIONS = {
     "instance_noise": instance_noise,
+    "translation": translation,
+    "cutout": cutout,
+    "color": color,
 }
 
 

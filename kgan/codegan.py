@@ -197,7 +197,7 @@ class CodeGAN(DCGAN):
         @tf.function
         def step() -> None:
             with tf.GradientTape() as tape:
-                difference = tf.square(self.generator(codes.value, training=False) - images) * known
+                difference = tf.square(self.sampler(codes.value, training=False) - images) * known
                 error = tf.reduce_sum(difference)  # summed: so no image's step depends on the others
             optimizer.apply([tape.gradient(error, codes.value)], [codes])
 

@@ -21,6 +21,9 @@ class DCGAN(GAN):
         latent_dim: units of a code.
         filters: width of the networks.
         kernel_size: of all convolutions.
+        d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; by default that of the
+            generator, `norm`.
+        packing: images that the discriminator looks at together: see `kgan.packing`.
         reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step uses
             the fakes made for the discriminator: the generator's pass is the most expensive part of a step.
         seed: of the initial weights, the codes and the data order.
@@ -47,6 +50,8 @@ class DCGAN(GAN):
         filters: int = 64,
         kernel_size: int = 4,
         *,
+        d_norm: str | None = None,
+        packing: int = 1,
         reuse_fakes: bool = True,
         seed: int = 0,
         **keywords: Any,
@@ -58,16 +63,19 @@ class DCGAN(GAN):
             generator = networks.dcgan_generator(image_shape, latent_dim, **shared)
             code_units = latent_dim if self.has_code_head else None
             of_both = {name: value for name, value in shared.items() if name not in GENERATOR_ONLY}
-            discriminator = networks.dcgan_discriminator(image_shape, code_units=code_units, **of_both)
+            of_discriminator = {**of_both, "norm": d_norm or shared["norm"], "packing": packing}
+            discriminator = networks.dcgan_discriminator(image_shape, code_units=code_units, **of_discriminator)
         super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **keywords)
         self.image_shape = image_shape
+        self.d_norm = d_norm
+        self.packing = packing
         for name, value in shared.items():
             setattr(self, name, value)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["generator"], config["discriminator"]  # built anew from what follows
-        own = ("image_shape", "latent_dim", "filters", "kernel_size", *NETWORK_ARGUMENTS)
+        own = ("image_shape", "latent_dim", "filters", "kernel_size", "d_norm", "packing", *NETWORK_ARGUMENTS)
         return {**config, **{name: getattr(self, name) for name in own}}
 
 

@@ -12,10 +12,11 @@ from kgan import augment as augmentations
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan._named import listed
-from kgan.training import AdversarialModel, check_images, images_of, in_batches, split, statistics_kept
+from kgan.training import AdversarialModel, check_images, images_of, in_batches, in_some_steps, split, statistics_kept
 
 # What random numbers are for: each purpose has a stream of its own.
 CODES, REAL_IMAGES, FAKE_IMAGES = range(3)
+PENALTIES = 4  # 3 are the stages of `kgan.CodeGAN`
 
 
 class Fakes(NamedTuple):
@@ -24,6 +25,7 @@ class Fakes(NamedTuple):
     codes: tf.Tensor
     images: tf.Tensor
     tape: tf.GradientTape
+    draw: int = 0  # which of its step's
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -49,6 +51,8 @@ class GAN(AdversarialModel):
             one generator pass less) or draws fresh codes, as Algorithm 1 does.
         prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
         augment: what happens to all images that the discriminator is trained on: see `kgan.augment`.
+        ema: with 0.999 or so, what is generated, shown and exported comes from an average of the generator over its
+            last thousand steps or so: see `kgan.training.averaging`. 0: from the generator itself.
         seed: the random numbers of a step depend on (seed, step) alone, and the order of an array on (seed, epoch).
             Layers with random numbers of their own, such as Dropout, have a state of their own; a checkpoint keeps it,
             `save` does not.
@@ -58,7 +62,8 @@ class GAN(AdversarialModel):
 
     Metrics of an epoch, means over all its examples:
         d_loss, g_loss: what each network descends.
-        d_real, d_fake: probability of being real that the discriminator gives to real and to fake images.
+        d_real, d_fake: probability of being real that the discriminator gives to real and to fake images. σ of the
+            logits, which is no probability where the loss has none: see `kgan.losses`.
         d_penalty: the weighted penalties in d_loss, where there are any.
 
     Example:
@@ -80,10 +85,11 @@ class GAN(AdversarialModel):
         reuse_fakes: bool = False,
         prior: str = "normal",
         augment: Sequence[str | Callable | tuple[str | Callable, float]] = (),
+        ema: float = 0.0,
         seed: int = 0,
         **keywords: Any,
     ) -> None:
-        super().__init__(generator, discriminator, **keywords)
+        super().__init__(generator, discriminator, ema, **keywords)
         d_steps, seed = operator.index(d_steps), operator.index(seed)
         if d_steps < 1:
             raise ValueError(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
@@ -122,7 +128,7 @@ class GAN(AdversarialModel):
         codes = random(self.latent_dim, self.prior)
         with tf.GradientTape() as tape:
             images = self.augmented(self.generator(codes, training=True), FAKE_IMAGES, draw)
-        return Fakes(codes, images, tape)
+        return Fakes(codes, images, tape, draw)
 
     def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
         """Descend the discriminator's loss by its weights alone.
@@ -133,7 +139,7 @@ class GAN(AdversarialModel):
         with tf.GradientTape() as tape:
             # In two passes: BatchNormalization over a mixture would tell real from fake by itself.
             real, fake = self.discriminate(real_images), self.discriminate(fakes.images)
-            d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes.images)
+            d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes)
         self.d_updater.descend(tape, d_loss, count)
         self.d_loss_metric.update_state(d_loss, sample_weight=count)
         self.d_real_metric.update_state(tf.sigmoid(real.logits))
@@ -170,17 +176,24 @@ class GAN(AdversarialModel):
         """What the generator descends."""
         return self.generator_loss(real.logits, fake.logits)
 
-    def penalty(self, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor | float:
+    def penalty(self, real_images: tf.Tensor, fakes: Fakes) -> tf.Tensor | float:
         """The weighted sum of the penalties, which the discriminator descends as well."""
         if not self.penalties:
             return 0.0
+        count = tf.shape(real_images)[0]
+        # Out here, since replicas ask each other for their sizes, which TensorFlow forbids within a branch.
+        numbers = [self.random(count, PENALTIES, fakes.draw, number) for number in range(len(self.penalties))]
 
         def logits(images: tf.Tensor) -> tf.Tensor:
             return self.discriminate(images).logits
 
-        with statistics_kept(self.discriminator):
-            total = sum(each.weight * each.function(logits, real_images, fake_images) for each in self.penalties)
-        self.d_penalty_metric.update_state(total, sample_weight=tf.shape(real_images)[0])
+        def weighted_sum() -> tf.Tensor:
+            with statistics_kept(self.discriminator):
+                each = zip(self.penalties, numbers, strict=True)
+                return sum(penalty(logits, real_images, fakes.images, random) for penalty, random in each)
+
+        total = in_some_steps(self.step, self.penalty_every, weighted_sum)
+        self.d_penalty_metric.update_state(total, sample_weight=count)
         return total
 
     def augmented(self, images: tf.Tensor, purpose: int, draw: int) -> tf.Tensor:
@@ -192,8 +205,8 @@ class GAN(AdversarialModel):
     # Generating, and judging images
 
     def call(self, codes: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """The generator's images for these codes."""
-        return self.generator(codes, training=training)
+        """The images of these codes: of the generator, or of its average where there is one (`ema`)."""
+        return self.sampler(codes, training=training)
 
     def sample_codes(self, count: int | tf.Tensor, seed: int | Sequence[int | tf.Tensor] = 0) -> tf.Tensor:
         """Codes for this generator from its prior: see `kgan.latent.sample_codes`.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from kgan._backend import keras
 from kgan.normalization import FusedBatchNormalization, ReferenceBatch, ReferenceNormalization, WithoutReference
+from kgan.packing import Packing
 from kgan.upsampling import UpsampledConv2D
 
 layers = keras.layers
@@ -22,6 +23,7 @@ CHANNELS_LAST = {"data_format": "channels_last"}  # not what another project has
 
 REFERENCE_NORMS = ("reference", "virtual")
 NORMS = ("batch", *REFERENCE_NORMS, "layer", "none")
+D_NORMS = (*NORMS, "spectral")  # of a discriminator
 UPSAMPLINGS = ("transposed", "nearest")
 ACTIVATIONS = ("relu", "leaky_relu")
 
@@ -55,6 +57,7 @@ def dense_generator(
         (None, 28, 28, 1)
     """
     _check_positive(latent_dim=latent_dim, hidden_units=hidden_units)
+    _check_choice("norm", norm, NORMS)
     units, seeds = _units(data_shape), _seeds(seed, "generator")
     network = [
         layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),
@@ -68,18 +71,24 @@ def dense_generator(
 
 
 def dense_discriminator(
-    data_shape: Sequence[int], hidden_units: int = 128, *, norm: str = "none", seed: int | None = None
+    data_shape: Sequence[int],
+    hidden_units: int = 128,
+    *,
+    norm: str = "none",
+    packing: int = 1,
+    seed: int | None = None,
 ) -> keras.Model:
     """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`.
 
     Args:
         data_shape: shape of one image or vector.
         hidden_units: units of the hidden layer.
-        norm: of the hidden layer: see `dcgan_generator`.
+        norm: of the hidden layer: see `dcgan_discriminator`.
+        packing: images that the network looks at together: see `kgan.packing`.
         seed: of the initial weights.
 
     Raises:
-        ValueError: for a size below 1, or an unknown norm.
+        ValueError: for a size below 1, an unknown norm, or packing with reference or virtual batch normalization.
 
     Example:
         >>> dense_discriminator((28, 28, 1)).output_shape
@@ -87,13 +96,15 @@ def dense_discriminator(
     """
     _check_positive(hidden_units=hidden_units)
     _units(data_shape)
-    seeds = _seeds(seed, "discriminator")
+    _check_discriminator(norm, packing)
+    seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
     network = [
+        *_packed(packing),
         layers.Flatten(**CHANNELS_LAST),
-        layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),
+        _bounded(layers.Dense(hidden_units, use_bias=use_bias, kernel_initializer=_glorot(seeds)), norm),
         *_normalized(norm),
         layers.LeakyReLU(0.2),
-        layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"),
+        _bounded(layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"), norm),
     ]
     return _model("discriminator", data_shape, network, norm, seeds)
 
@@ -141,6 +152,7 @@ def dcgan_generator(
     """
     _check_positive(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size)
     _check_choice("activation", activation, ACTIVATIONS)
+    _check_choice("norm", norm, NORMS)
     (height, width), widths = _pyramid(image_shape, filters, depth)
     seeds, use_bias = _seeds(seed, "generator"), norm == "none"  # a normalization has a shift of its own
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
@@ -171,6 +183,7 @@ def dcgan_discriminator(
     depth: int | None = None,
     norm: str = "batch",
     stddev: float = 0.02,
+    packing: int = 1,
     code_units: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
@@ -183,7 +196,11 @@ def dcgan_discriminator(
         filters: of the first layer; doubled in each further one, to at most 8 times as many.
         kernel_size: of the convolutions.
         depth: how many layers halve the size; by default as many as lead to 4 pixels, or to 5 or 7.
-        norm, stddev: see `dcgan_generator`.
+        norm: as in `dcgan_generator`; or "spectral": not the activations are normalized but the weights of all layers,
+            to a slope of at most 1 (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*),
+            by Keras' own layer.
+        stddev: see `dcgan_generator`.
+        packing: images that the network looks at together: see `kgan.packing`.
         code_units: with a second head that reads a code of so many units from the image: the network then has two
             outputs, [logits, codes] (Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image
             Generation*).
@@ -191,28 +208,30 @@ def dcgan_discriminator(
 
     Raises:
         ValueError: for a size that the layers cannot take, with the nearest ones; a depth that the size does not
-            allow; an unknown norm.
+            allow; an unknown norm; packing with reference or virtual batch normalization.
 
     Example:
         >>> dcgan_discriminator((28, 28, 1)).output_shape
         (None, 1)
     """
     _check_positive(filters=filters, kernel_size=kernel_size)
+    _check_discriminator(norm, packing)
     _, widths = _pyramid(image_shape, filters, depth)
-    seeds = _seeds(seed, "discriminator")
+    seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
     network = [
-        _halved(widths[0], kernel_size, True, seeds, stddev),
+        *_packed(packing),
+        _bounded(_halved(widths[0], kernel_size, True, seeds, stddev), norm),
         layers.LeakyReLU(0.2),  # 14 × 14 × 64
     ]
     for width in widths[1:]:
         network += [
-            _halved(width, kernel_size, norm == "none", seeds, stddev),  # 7 × 7 × 128
+            _bounded(_halved(width, kernel_size, use_bias, seeds, stddev), norm),  # 7 × 7 × 128
             *_normalized(norm),
             layers.LeakyReLU(0.2),
         ]
     flatten = layers.Flatten(**CHANNELS_LAST)
-    network += [flatten, layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32")]
+    network += [flatten, _bounded(layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32"), norm)]
     model = _model("discriminator", image_shape, network, norm, seeds)
     if code_units is None:
         return model
@@ -248,7 +267,7 @@ def layer_table(network: keras.Model) -> list[LayerRow]:
             continue
         shape, parameters = tuple(layer.output.shape[1:]), layer.count_params()
         is_one_tensor = found and (found[-1].shape == shape or isinstance(layer, layers.Reshape))
-        if is_one_tensor and not isinstance(layer, (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)):
+        if is_one_tensor and not isinstance(_unwrapped(layer), (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)):
             before = found.pop()
             found.append(LayerRow(f"{before.layer} · {_described(layer)}", shape, before.parameters + parameters))
         else:
@@ -271,24 +290,33 @@ def multiply_adds(network: keras.Model) -> int:
         100480
     """
     total = 0
-    for layer in network.layers:
-        match layer:
+    for outer in network.layers:
+        match layer := _unwrapped(outer):
             case keras.Model():
                 total += multiply_adds(layer)
             case layers.Dense():  # along the last axis
-                total += math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:-1])
+                total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:-1])
             case UpsampledConv2D():  # the small window once for each pixel it gives
                 weights = math.prod((*layer.small_size, *layer.kernel.shape[2:]))
-                total += weights * math.prod(layer.output.shape[1:3])
+                total += weights * math.prod(outer.output.shape[1:3])
             case layers.Conv2D():  # the window once for each pixel it gives
-                total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+                total += math.prod(layer.kernel.shape) * math.prod(outer.output.shape[1:3])
             case layers.Conv2DTranspose():  # the window once for each pixel it takes
-                total += math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:3])
+                total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:3])
     return total
+
+
+def _unwrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer without the spectral normalization around it."""
+    return layer.layer if isinstance(layer, layers.SpectralNormalization) else layer
 
 
 def _described(layer: keras.layers.Layer) -> str:
     match layer:
+        case layers.SpectralNormalization():
+            return f"{_described(layer.layer)}, spectral norm"
+        case Packing():
+            return f"packs of {layer.size}"
         case layers.Conv2DTranspose():
             return f"{_window(layer)} transposed convolution, stride {layer.strides[0]}"
         case UpsampledConv2D():
@@ -323,7 +351,11 @@ def _model(
 ) -> keras.Model:
     if norm in REFERENCE_NORMS:
         network = [ReferenceBatch(seed=next(seeds)), *network, WithoutReference(dtype="float32")]
-    return keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name)
+    model = keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name)
+    for layer in model.layers:
+        if isinstance(layer, layers.SpectralNormalization):  # Keras begins the power iteration somewhere else each time
+            layer.vector_u.assign(_normal(seeds, 1.0)(layer.vector_u.shape))
+    return model
 
 
 def _halved(
@@ -349,15 +381,24 @@ def _activated(activation: str) -> keras.layers.Layer:
     return layers.ReLU() if activation == "relu" else layers.LeakyReLU(0.2)
 
 
+def _bounded(layer: keras.layers.Layer, norm: str) -> keras.layers.Layer:
+    """The layer with its weights divided by their largest singular value, where `norm` is "spectral"."""
+    # float32: it writes the divided weights back, and bfloat16 would lose what an optimizer's step adds to them.
+    return layers.SpectralNormalization(layer, dtype="float32") if norm == "spectral" else layer
+
+
+def _packed(packing: int) -> list[keras.layers.Layer]:
+    return [Packing(packing)] if packing > 1 else []
+
+
 def _normalized(norm: str) -> list[keras.layers.Layer]:
-    _check_choice("norm", norm, NORMS)
     match norm:
         case "batch":
             # With PyTorch's momentum: at Keras' 0.99 the averages that `generate` uses lag behind by hundreds of steps.
             return [FusedBatchNormalization(momentum=0.9)]
         case "layer":
             return [layers.GroupNormalization(groups=1)]  # one group: over all channels
-        case "none":
+        case "none" | "spectral":
             return []
     return [ReferenceNormalization(virtual=norm == "virtual")]
 
@@ -399,6 +440,13 @@ def _check_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name} is {size}: it is 1 or more")
+
+
+def _check_discriminator(norm: str, packing: int) -> None:
+    _check_choice("norm", norm, D_NORMS)
+    _check_positive(packing=packing)
+    if packing > 1 and norm in REFERENCE_NORMS:
+        raise ValueError(f"packing is {packing}: with norm {norm!r} the reference batch would be packed as well")
 
 
 def _seeds(seed: int | None, network: str) -> Iterator[int | None]:

@@ -1,11 +1,13 @@
 """Penalties: what may be added to the discriminator's loss, the paper's formula above each.
 
 A penalty is a function (discriminator, real_images, fake_images) → scalar, and a new one is a new function:
-`model.compile(penalties=[("r1", 10.0), my_penalty])`.
+`model.compile(penalties=[("r1", 10.0), my_penalty])`. One that needs random numbers takes `random` as a fourth
+argument: see `kgan.augment`.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ from kgan._backend import tf
 from kgan._named import named
 
 Discriminator = Callable[[tf.Tensor], tf.Tensor]
+Random = Callable[[int, str], tf.Tensor]
 
 
 def r1(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor:
@@ -35,25 +38,92 @@ def r1(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Ten
         >>> float(r1(lambda images: 3 * images, tf.zeros((4, 1)), tf.zeros((4, 1))))
         4.5
     """
+    return tf.reduce_mean(_squared_slopes(discriminator, real_images)) / 2
+
+
+def r2(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor:
+    """Half of the squared gradient of the logits by the pixels of fakes: `r1` where the generator is.
+
+        E[‖∇D(G(z))‖²] / 2
+
+    Mescheder, Geiger, Nowozin (2018), equation 10.
+
+    Args:
+        discriminator: images → logits (batch, 1).
+        real_images: (batch, …); not used.
+        fake_images: (batch, …).
+
+    Returns:
+        A scalar, 0 or more.
+
+    Example:
+        >>> float(r2(lambda images: 3 * images, tf.zeros((4, 1)), tf.zeros((4, 1))))
+        4.5
+    """
+    return tf.reduce_mean(_squared_slopes(discriminator, fake_images)) / 2
+
+
+def gradient_penalty(
+    discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor, random: Random
+) -> tf.Tensor:
+    """The slope of the logits is to be 1 on the lines from real images to fakes.
+
+        E[(‖∇D(x̂)‖ - 1)²], x̂ = ε x + (1 - ε) G(z), ε ~ U(0, 1)
+
+    Gulrajani et al. (2017), *Improved Training of Wasserstein GANs*, equation 3, whose λ is the weight of the penalty:
+    10 in the paper. Made for the Wasserstein loss.
+
+    Args:
+        discriminator: images → logits (batch, 1).
+        real_images: (batch, …).
+        fake_images: (batch, …), as many.
+        random: (units, prior) → numbers (batch, units).
+
+    Returns:
+        A scalar, 0 or more.
+
+    Example:
+        >>> random = lambda units, prior: kgan.latent.sample_codes(4, units, prior)
+        >>> float(gradient_penalty(lambda images: 3 * images, tf.zeros((4, 1)), tf.ones((4, 1)), random))
+        4.0
+    """
+    epsilon = tf.cast((random(1, "uniform") + 1) / 2, real_images.dtype)  # U(-1, 1) is drawn
+    epsilon = tf.reshape(epsilon, (-1, *[1] * (real_images.shape.rank - 1)))
+    squares = _squared_slopes(discriminator, epsilon * real_images + (1 - epsilon) * fake_images)
+    slopes = tf.sqrt(tf.maximum(squares, 1e-12))  # the root's own slope is infinite at 0
+    return tf.reduce_mean(tf.square(slopes - 1))
+
+
+def _squared_slopes(discriminator: Discriminator, images: tf.Tensor) -> tf.Tensor:
+    """‖∇D(x)‖² of each image, (batch,)."""
     with tf.GradientTape() as tape:
-        tape.watch(real_images)
+        tape.watch(images)
         # Summed: an image's gradient is then its own, as it has no part in the logits of others (unless the
         # discriminator has batch normalization).
-        logits = tf.reduce_sum(discriminator(real_images))
-    gradient = tf.cast(tape.gradient(logits, real_images), tf.float32)  # squares would overflow half precision
-    return tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=tf.range(1, tf.rank(gradient)))) / 2
+        logits = tf.reduce_sum(discriminator(images))
+    gradient = tf.cast(tape.gradient(logits, images), tf.float32)  # squares would overflow half precision
+    return tf.reduce_sum(tf.square(gradient), axis=tf.range(1, tf.rank(gradient)))
 
 
 PENALTIES = {
     "r1": r1,
+    "r2": r2,
+    "gradient_penalty": gradient_penalty,
 }
 
 
 class Penalty(NamedTuple):
     """A penalty and its weight in the discriminator's loss."""
 
-    function: Callable[[Discriminator, tf.Tensor, tf.Tensor], tf.Tensor]
+    function: Callable[..., tf.Tensor]
     weight: float
+
+    def __call__(
+        self, discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor, random: Random
+    ) -> tf.Tensor:
+        """The weighted penalty; random numbers are for functions that take them."""
+        numbers = (random,) if "random" in inspect.signature(self.function).parameters else ()
+        return self.weight * self.function(discriminator, real_images, fake_images, *numbers)
 
 
 def get(penalties: Sequence[str | Callable | tuple[str | Callable, float]]) -> list[Penalty]:
@@ -69,6 +139,6 @@ def get(penalties: Sequence[str | Callable | tuple[str | Callable, float]]) -> l
         >>> get([("r1", 10.0)])[0].weight
         10.0
     """
-    signature = "(discriminator, real_images, fake_images)"
+    signature = "(discriminator, real_images, fake_images), with random as a fourth argument where it needs numbers"
     found = named(penalties, PENALTIES, "penalty", signature, "weight")
     return [Penalty(function, 1.0 if weight is None else float(weight)) for function, weight in found]

@@ -97,7 +97,15 @@ def models_used_again(_models_used_again):
 
 
 def new_small_dcgan(**arguments):
-    of_compile = {"loss", "label_smoothing", "run_eagerly", "jit_compile", "steps_per_execution", "penalties"}
+    of_compile = {
+        "loss",
+        "label_smoothing",
+        "run_eagerly",
+        "jit_compile",
+        "steps_per_execution",
+        "penalties",
+        "penalty_every",
+    }
     compiled = {name: arguments.pop(name) for name in of_compile & set(arguments)}
     model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
     model.compile(**compiled)

@@ -15,14 +15,15 @@ PACKAGE = Path(kgan.__file__).parent
 # The rooms of the house, from the ground up: a room imports what is named here, and nothing goes round in circles.
 # `_backend`, the quiet start of TensorFlow, `_named`, functions chosen by name, and `files`, which writes whole files,
 # are for everybody.
-GROUND = {"losses", "penalties", "augment", "latent", "normalization", "upsampling", "data", "plots", "diagnosis"}
+LAYERS = {"normalization", "packing", "upsampling"}
+GROUND = {"losses", "penalties", "augment", "latent", *LAYERS, "data", "plots", "diagnosis"}
 MODELS = {"gan", "dcgan", "codegan"}
 MAY_IMPORT = {
     "_backend": set(),
     "_named": set(),
     "files": set(),
     **{room: set() for room in sorted(GROUND)},
-    "networks": {"normalization", "upsampling"},
+    "networks": LAYERS,
     "quality": {"data"},
     "training": {"augment", "data", "latent", "losses", "normalization", "penalties"},
     "gan": {"augment", "latent", "training"},
@@ -31,9 +32,9 @@ MAY_IMPORT = {
     "runs": {"codegan", "gan"},  # the classes that a file may hold
     "speed": {"gan"},
     "callbacks": {"data", "diagnosis", "gan", "losses", "plots", "quality", "runs", "training"},
-    "recipes": {*MODELS, "data", "latent", "losses", "networks"},
+    "recipes": {*MODELS, "augment", "data", "latent", "losses", "networks", "penalties"},
     "cli": {
-        *GROUND - {"normalization", "upsampling", "penalties", "augment"},
+        *GROUND - LAYERS - {"penalties", "augment"},
         "callbacks",
         "networks",
         "quality",

@@ -30,7 +30,17 @@ def made(**arguments):
     model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=["r1"])
     return model
 
-def compared(data, arguments, **fit):
+def modern(norm, **compiled):
+    model = kgan.GAN(
+        kgan.networks.dense_generator((8, 8, 1), 4, 16, seed=1),
+        kgan.networks.dense_discriminator((8, 8, 1), 16, norm=norm, seed=1),
+        augment=["translation", "cutout", "color"],
+        ema=0.9,
+    )
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **compiled)
+    return model
+
+def compared(data, arguments, made=made, **fit):
     alone = made(**arguments)
     with strategy.scope():
         together = made(**arguments)
@@ -47,6 +57,11 @@ found = []
 found.append(compared(vectors, {}, batch_size=32))
 found.append(compared(vectors, {"d_steps": 2}, batch_size=32))
 found.append(compared(tf.data.Dataset.from_tensor_slices(vectors).batch(32), {}))  # its last batch has 6
+images = np.tanh(np.random.default_rng(1).normal(size=(64, 8, 8, 1))).astype("float32")
+penalties = ["r1", "r2", ("gradient_penalty", 0.1)]
+settings = {"norm": "none", "loss": "relativistic", "penalties": penalties, "penalty_every": 2}
+found.append(compared(images, settings, modern, batch_size=32))
+found.append(compared(images, {"norm": "spectral", "loss": "hinge"}, modern, batch_size=32))
 try:
     keras.config.set_dtype_policy("mixed_float16")
     with strategy.scope():
@@ -65,7 +80,10 @@ def on_two_devices(tmp_path_factory):
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize(("case", "steps"), [(0, 4), (1, 4), (2, 6)], ids=["array", "d_steps", "partial batch"])
+CASES = {"array": 4, "d_steps": 4, "partial batch": 6, "penalties": 4, "spectral": 4}  # and their steps
+
+
+@pytest.mark.parametrize(("case", "steps"), enumerate(CASES.values()), ids=CASES)
 def test_two_replicas_with_half_batches_are_one_with_the_whole(case, steps, on_two_devices):
     found = on_two_devices["found"][case]
     assert found["moved"] > 1e-2

@@ -17,7 +17,7 @@ from pathlib import Path
 from kgan import quality, recipes
 from kgan.cli.console import duration
 from kgan.cli.console import number as written
-from kgan.recipes import times
+from kgan.recipes import shared, times
 
 HERE = Path(__file__).parent
 PAGES = (*sorted(HERE.glob("*.md")), HERE.parents[1] / "README.md")
@@ -66,6 +66,8 @@ def settings(names: list[str]) -> str:
     headings = [f"`{name}`" for name in names] if len(names) > 1 else ["value"]
     rows = [["setting", *headings, "reason"], ["---"] * (len(names) + 2)]
     for key in keys:
+        if all(recipe.settings.get(key) == shared.TOOLBOX.get(key, ...) for recipe in chosen if key in recipe.settings):
+            continue
         found = {recipe.name: recipe.settings[key] for recipe in chosen if key in recipe.settings}
         values = [str(found[name].value) if name in found else "" for name in names]
         rows.append([f"`{key}`", *values, _reasons({name: setting.why for name, setting in found.items()})])

@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kgan.recipes.schema import MODEL, Recipe
+from kgan.recipes.schema import MODEL, Recipe, names
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
 
 PRECISIONS = ("float32", "bfloat16", "auto")
+D_NORMS = ("same", "batch", "reference", "virtual", "layer", "none", "spectral")  # as `kgan.networks`, without it
 
 
 def image_shape(recipe: Recipe) -> tuple[int, int, int]:
@@ -48,6 +49,8 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
         g_optimizer=keras.optimizers.Adam(settings["g_learning_rate"], settings["g_beta_1"], **adam),
         loss=settings["loss"],
         label_smoothing=settings["label_smoothing"],
+        penalties=[(name, settings["penalty_weight"]) for name in names(settings["penalty"])],
+        penalty_every=settings["penalty_every"],
         steps_per_execution=settings["steps_per_execution"],
     )
     return model
@@ -62,8 +65,10 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
         False
     """
     arguments = {name: settings[name] for name in MODEL if name in settings}
+    arguments["augment"] = names(arguments["augment"])
     if noise := arguments.pop("noise", 0):
-        arguments["augment"] = [("instance_noise", noise)]
+        arguments["augment"] = [("instance_noise", noise), *arguments["augment"]]
+    arguments["d_norm"] = None if arguments["d_norm"] == "same" else arguments["d_norm"]
     with _precision(settings["precision"]):
         return _model(recipe, settings, image_shape, arguments)
 
@@ -75,11 +80,12 @@ def _model(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[in
     from kgan.gan import GAN
 
     if recipe.model == "GAN":
-        latent_dim, hidden_units, norm = (arguments.pop(name) for name in ("latent_dim", "hidden_units", "norm"))
-        seed = settings["seed"]
+        own = ("latent_dim", "hidden_units", "norm", "d_norm", "packing")
+        latent_dim, hidden_units, norm, d_norm, packing = (arguments.pop(name) for name in own)
+        both = {"seed": settings["seed"]}
         return GAN(
-            networks.dense_generator(image_shape, latent_dim, hidden_units, norm=norm, seed=seed),
-            networks.dense_discriminator(image_shape, hidden_units, norm=norm, seed=seed),
+            networks.dense_generator(image_shape, latent_dim, hidden_units, norm=norm, **both),
+            networks.dense_discriminator(image_shape, hidden_units, norm=d_norm or norm, packing=packing, **both),
             **arguments,
         )
     kind = {"DCGAN": DCGAN, "CodeGAN": CodeGAN}[recipe.model]

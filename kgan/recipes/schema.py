@@ -73,6 +73,34 @@ class OneOf:
         return tuple(getattr(importlib.import_module(self.module), self.choices))
 
 
+@dataclass(frozen=True)
+class SomeOf:
+    """A rule: none, or some of the choices that a module of kgan declares, with commas between them."""
+
+    module: str
+    choices: str
+
+    @property
+    def sentence(self) -> str:
+        return f"none, or one or more of {', '.join(self._known())} with commas between them"
+
+    def holds(self, value: Any) -> bool:
+        return set(names(value)) <= set(self._known())
+
+    def _known(self) -> tuple[str, ...]:
+        return tuple(getattr(importlib.import_module(self.module), self.choices))
+
+
+def names(text: str) -> list[str]:
+    """The names in a text like "r1,r2"; of "none" there are none.
+
+    Example:
+        >>> names("r1, r2")
+        ['r1', 'r2']
+    """
+    return [] if text == "none" else [name.strip() for name in text.split(",")]
+
+
 def _are_epochs(text: str) -> bool:
     return all(number.strip().isdecimal() and int(number) for number in text.split(","))
 
@@ -105,6 +133,10 @@ MODEL = {
     "upsampling": OneOf("kgan.networks", "UPSAMPLINGS"),
     "activation": OneOf("kgan.networks", "ACTIVATIONS"),
     "norm": OneOf("kgan.networks", "NORMS"),
+    "d_norm": OneOf("kgan.recipes.models", "D_NORMS"),
+    "packing": Rule("from 1 to 16", lambda value: 1 <= value <= 16),
+    "augment": SomeOf("kgan.augment", "AUGMENTATIONS"),
+    "ema": _DECAY,
     "stddev": _RATE,
     "reuse_fakes": _FREE,
     "code_weight": Rule("from 0 to 1", lambda value: 0 <= value <= 1),
@@ -118,6 +150,9 @@ TRAINING = {
     "steps_per_epoch": _COUNT_OR_0,
     "loss": OneOf("kgan.losses", "LOSSES"),
     "label_smoothing": Rule("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
+    "penalty": SomeOf("kgan.penalties", "PENALTIES"),
+    "penalty_weight": _RATE_OR_0,
+    "penalty_every": _COUNT,
     "d_learning_rate": _RATE,
     "g_learning_rate": _RATE,
     "d_beta_1": _DECAY,
@@ -164,6 +199,11 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
         rule = RULES[name]
         if not rule.holds(settings[name]):
             raise ValueError(f"{name} is {settings[name]}: it must be {rule.sentence}")
+    is_bounded = "gradient_penalty" in names(settings["penalty"]) or settings["d_norm"] == "spectral"
+    if settings["loss"] == "wasserstein" and not is_bounded:
+        raise ValueError(
+            "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_norm=spectral with it"
+        )
     return settings
 
 

@@ -37,6 +37,15 @@ _ADAM = {
     "d_beta_1": Setting(0.5, "with 0.9 training oscillates (Radford et al. 2016)"),
     "g_beta_1": Setting(0.5, "the same as for the discriminator"),
 }
+TOOLBOX = {
+    "d_norm": Setting("same", "normalization of the discriminator: the same as of the generator"),
+    "packing": Setting(1, "images that the discriminator looks at together: one"),
+    "augment": Setting("none", "what happens to all that the discriminator sees: nothing"),
+    "penalty": Setting("none", "what the discriminator's loss has besides: nothing"),
+    "penalty_weight": Setting(1.0, "of each penalty, where there is one"),
+    "penalty_every": Setting(1, "steps between penalties, where there is one"),
+    "ema": Setting(0.0, "decay of the average of the generator that draws the samples; 0: the generator draws them"),
+}
 GAN = {
     **_CODES,
     "hidden_units": Setting(256, "of the one hidden layer of each network"),
@@ -48,6 +57,7 @@ GAN = {
     ),
     "reuse_fakes": Setting(False, "fresh codes for the generator's step; dense networks are fast"),
     **_ADAM,
+    **TOOLBOX,
 }
 DCGAN = {
     **_CODES,
@@ -60,6 +70,7 @@ DCGAN = {
     "loss": Setting("non_saturating", "its gradient does not vanish while D is certain of the fakes"),
     "reuse_fakes": Setting(True, "the generator's step uses D's fakes, which saves a generator pass"),
     **_ADAM,
+    **TOOLBOX,
 }
 OUTPUT = {
     "steps_per_execution": Setting(1, "more gains nothing where a step is long"),

@@ -6,13 +6,14 @@ Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In h
 - `engine`: `fit`, from its arguments to the last step; `steps`: how training steps are executed.
 - `inputs`: what is refused before the first step; `datasets`: real images as Keras' `fit` takes them.
 - `hooks`: how a callback talks to the engine.
-- `updates`: how gradients become new weights; `replicas`: what each replica does of a step.
+- `updates`: how gradients become new weights; `averaging`: an average of the generator.
+- `replicas`: what each replica does of a step.
 """
 
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
 from kgan.training.inputs import check_images, images_of, in_batches, split
 from kgan.training.model import AdversarialModel
-from kgan.training.updates import Updater, statistics_kept
+from kgan.training.updates import Updater, in_some_steps, statistics_kept
 
 __all__ = [
     "AdversarialModel",
@@ -23,6 +24,7 @@ __all__ = [
     "check_images",
     "images_of",
     "in_batches",
+    "in_some_steps",
     "split",
     "statistics_kept",
 ]

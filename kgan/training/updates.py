@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kgan._backend import keras, tf
 from kgan.training import replicas
+from kgan.training.averaging import Average
 
 
 class Updater:
@@ -15,11 +16,15 @@ class Updater:
     Args:
         network: whose trainable weights are updated.
         optimizer: see `built_optimizer`.
+        average: of the network, if there is one.
     """
 
-    def __init__(self, network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    def __init__(
+        self, network: keras.Model, optimizer: keras.optimizers.Optimizer, average: Average | None = None
+    ) -> None:
         self.network = network
         self.optimizer = optimizer
+        self.average = average
 
     def descend(self, tape: tf.GradientTape, loss: tf.Tensor, batch_size: int | tf.Tensor) -> None:
         """Change the network's weights against the gradient of a loss.
@@ -39,6 +44,18 @@ class Updater:
         # the biases smoothly, so once in thousands of steps its forward pass met biases that were updated already.
         with tf.control_dependencies([loss]):
             self.optimizer.apply(gradients, weights)
+        if self.average:
+            self.average.follow(self.network)
+
+
+def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) -> tf.Tensor:
+    """A term of a loss, computed in one of `every` steps and then as many times as large: the same on average.
+
+    Karras et al. (2020), *Analyzing and Improving the Image Quality of StyleGAN*, appendix B: lazy regularization.
+    """
+    if every == 1:
+        return term()
+    return tf.cond(step % every == 0, lambda: every * term(), lambda: tf.zeros(()))
 
 
 def built_optimizer(
