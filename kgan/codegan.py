@@ -64,6 +64,8 @@ class CodeGAN(DCGAN):
             raise ValueError(f"unknown code_loss {code_loss!r}: choose one of {', '.join(losses.CODE_LOSSES)}")
         if stages < 1:
             raise ValueError(f"stages is {stages}: a code is read once or more")
+        if keywords.get("classes"):
+            raise ValueError(f"classes is {keywords['classes']}: a CodeGAN, which reads codes back, knows no classes")
         super().__init__(image_shape, *arguments, **keywords)
         self.code_weight = code_weight
         self.code_loss = code_loss
@@ -85,7 +87,9 @@ class CodeGAN(DCGAN):
 
     # The second head
 
-    def discriminate(self, images: tf.Tensor, training: bool = True) -> DiscriminatorOutput:
+    def discriminate(
+        self, images: tf.Tensor, training: bool = True, labels: tf.Tensor | None = None
+    ) -> DiscriminatorOutput:
         return DiscriminatorOutput(*self.discriminator(images, training=training), training)
 
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:

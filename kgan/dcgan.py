@@ -24,6 +24,7 @@ class DCGAN(GAN):
         d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; by default that of the
             generator, `norm`.
         packing: images that the discriminator looks at together: see `kgan.packing`.
+        classes: of a conditional model: see `GAN`.
         reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step uses
             the fakes made for the discriminator: the generator's pass is the most expensive part of a step.
         seed: of the initial weights, the codes and the data order.
@@ -52,6 +53,7 @@ class DCGAN(GAN):
         *,
         d_norm: str | None = None,
         packing: int = 1,
+        classes: int = 0,
         reuse_fakes: bool = True,
         seed: int = 0,
         **keywords: Any,
@@ -60,12 +62,13 @@ class DCGAN(GAN):
         shared = {"filters": filters, "kernel_size": kernel_size, "seed": seed}
         shared |= {name: keywords.pop(name, default) for name, default in NETWORK_ARGUMENTS.items()}
         with _policy(keywords.get("dtype")):
-            generator = networks.dcgan_generator(image_shape, latent_dim, **shared)
+            generator = networks.dcgan_generator(image_shape, latent_dim, classes=classes, **shared)
             code_units = latent_dim if self.has_code_head else None
             of_both = {name: value for name, value in shared.items() if name not in GENERATOR_ONLY}
             of_discriminator = {**of_both, "norm": d_norm or shared["norm"], "packing": packing}
+            of_discriminator["classes"] = classes
             discriminator = networks.dcgan_discriminator(image_shape, code_units=code_units, **of_discriminator)
-        super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, seed=seed, **keywords)
+        super().__init__(generator, discriminator, classes=classes, reuse_fakes=reuse_fakes, seed=seed, **keywords)
         self.image_shape = image_shape
         self.d_norm = d_norm
         self.packing = packing
@@ -82,7 +85,9 @@ class DCGAN(GAN):
 def _keyword_arguments(build: Callable[..., keras.Model]) -> dict[str, Any]:
     """The arguments of a builder that are passed by name, with their defaults."""
     parameters = inspect.signature(build).parameters.values()
-    return {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "seed"}
+    own = ("classes", "seed")  # of the models
+    named = (each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in own)
+    return {each.name: each.default for each in named}
 
 
 # Depth, upsampling, activation, norm, stddev: spelled, and explained, in `kgan.networks` alone.

@@ -12,11 +12,21 @@ from kgan import augment as augmentations
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan._named import listed
-from kgan.training import AdversarialModel, check_images, images_of, in_batches, in_some_steps, split, statistics_kept
+from kgan.training import (
+    AdversarialModel,
+    check_images,
+    checked_labels,
+    images_of,
+    in_batches,
+    in_some_steps,
+    labels_of,
+    split,
+    statistics_kept,
+)
 
 # What random numbers are for: each purpose has a stream of its own.
 CODES, REAL_IMAGES, FAKE_IMAGES = range(3)
-PENALTIES = 4  # 3 are the stages of `kgan.CodeGAN`
+PENALTIES, LABELS = 4, 5  # 3 are the stages of `kgan.CodeGAN`
 
 
 class Fakes(NamedTuple):
@@ -26,6 +36,7 @@ class Fakes(NamedTuple):
     images: tf.Tensor
     tape: tf.GradientTape
     draw: int = 0  # which of its step's
+    labels: tf.Tensor | None = None  # of a conditional model: those of the real images
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -51,6 +62,9 @@ class GAN(AdversarialModel):
             one generator pass less) or draws fresh codes, as Algorithm 1 does.
         prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
         augment: what happens to all images that the discriminator is trained on: see `kgan.augment`.
+        classes: of a conditional model, which is trained on images with labels and draws the class that it is asked
+            for (Mirza and Osindero 2014, *Conditional Generative Adversarial Nets*). The generator's codes then have so
+            many units more, and the discriminator takes [images, labels]: see `kgan.networks`.
         ema: with 0.999 or so, what is generated, shown and exported comes from an average of the generator over its
             last thousand steps or so: see `kgan.training.averaging`. 0: from the generator itself.
         seed: the random numbers of a step depend on (seed, step) alone, and the order of an array on (seed, epoch).
@@ -85,11 +99,12 @@ class GAN(AdversarialModel):
         reuse_fakes: bool = False,
         prior: str = "normal",
         augment: Sequence[str | Callable | tuple[str | Callable, float]] = (),
+        classes: int = 0,
         ema: float = 0.0,
         seed: int = 0,
         **keywords: Any,
     ) -> None:
-        super().__init__(generator, discriminator, ema, **keywords)
+        super().__init__(generator, discriminator, ema, operator.index(classes), **keywords)
         d_steps, seed = operator.index(d_steps), operator.index(seed)
         if d_steps < 1:
             raise ValueError(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
@@ -108,27 +123,31 @@ class GAN(AdversarialModel):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """k discriminator steps, then one generator step: Goodfellow et al. (2014), Algorithm 1."""
-        for draw, real_images in enumerate(self.minibatches(data)):  # for k steps do
-            fakes = self.draw_fakes(tf.shape(real_images)[0], draw)
+        for draw, (real_images, labels) in enumerate(self.minibatches(data)):  # for k steps do
+            fakes = self.draw_fakes(tf.shape(real_images)[0], draw, labels)
             self.discriminator_step(real_images, fakes)
         if not self.reuse_fakes:
-            fakes = self.draw_fakes(tf.shape(real_images)[0], self.d_steps)
+            fakes = self.draw_fakes(tf.shape(real_images)[0], self.d_steps, labels)
         self.generator_step(real_images, fakes)
         self.step.assign_add(1)
         return self.get_metrics_result()
 
-    def minibatches(self, data: Any) -> list[tf.Tensor]:
-        """`d_steps` minibatches of real images, as the discriminator sees them; labels are left aside."""
-        images = split(images_of(data), self.d_steps)
-        return [self.augmented(each, REAL_IMAGES, draw) for draw, each in enumerate(images)]
+    def minibatches(self, data: Any) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
+        """`d_steps` minibatches of real images, as the discriminator sees them, each with its labels.
 
-    def draw_fakes(self, count: int | tf.Tensor, draw: int) -> Fakes:
+        Labels are None, whatever the data have, unless the model is conditional.
+        """
+        images, labels = split(images_of(data), self.d_steps), labels_of(data, self.classes)
+        images = [self.augmented(each, REAL_IMAGES, draw) for draw, each in enumerate(images)]
+        return list(zip(images, split(labels, self.d_steps) if self.classes else [None] * self.d_steps, strict=True))
+
+    def draw_fakes(self, count: int | tf.Tensor, draw: int, labels: tf.Tensor | None = None) -> Fakes:
         """Fresh codes, and what the generator makes of them, as the discriminator sees it; the `draw`-th of a step."""
         random = self.random(count, CODES, draw)
-        codes = random(self.latent_dim, self.prior)
+        codes = latent.with_labels(random(self.latent_dim, self.prior), labels)
         with tf.GradientTape() as tape:
             images = self.augmented(self.generator(codes, training=True), FAKE_IMAGES, draw)
-        return Fakes(codes, images, tape, draw)
+        return Fakes(codes, images, tape, draw, labels)
 
     def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
         """Descend the discriminator's loss by its weights alone.
@@ -138,7 +157,8 @@ class GAN(AdversarialModel):
         count = tf.shape(real_images)[0]
         with tf.GradientTape() as tape:
             # In two passes: BatchNormalization over a mixture would tell real from fake by itself.
-            real, fake = self.discriminate(real_images), self.discriminate(fakes.images)
+            real = self.discriminate(real_images, labels=fakes.labels)
+            fake = self.discriminate(fakes.images, labels=fakes.labels)
             d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes)
         self.d_updater.descend(tape, d_loss, count)
         self.d_loss_metric.update_state(d_loss, sample_weight=count)
@@ -149,9 +169,10 @@ class GAN(AdversarialModel):
         """Descend the generator's loss by the generator's weights alone."""
         count = tf.shape(fakes.codes)[0]
         with statistics_kept(self.discriminator):  # its moving averages are left to its own steps
-            real = self.discriminate(real_images)  # for losses that compare; the graph leaves it out for all others
+            # For losses that compare; the graph leaves it out for all others.
+            real = self.discriminate(real_images, labels=fakes.labels)
             with fakes.tape:  # the same tape: it has recorded G(z) already
-                fake = self.discriminate(fakes.images)
+                fake = self.discriminate(fakes.images, labels=fakes.labels)
         with fakes.tape:
             g_loss = self.generator_objective(real, fake, fakes.codes)
         self.g_updater.descend(fakes.tape, g_loss, count)
@@ -159,12 +180,15 @@ class GAN(AdversarialModel):
 
     # The seams: what a variant changes
 
-    def discriminate(self, images: tf.Tensor, training: bool = True) -> DiscriminatorOutput:
-        """What the discriminator says of these images.
+    def discriminate(
+        self, images: tf.Tensor, training: bool = True, labels: tf.Tensor | None = None
+    ) -> DiscriminatorOutput:
+        """What the discriminator says of these images, of these classes where the model is conditional.
 
         In training mode, unless told otherwise, which updates moving averages: to judge images use `score`.
         """
-        return DiscriminatorOutput(self.discriminator(images, training=training), training=training)
+        inputs = images if labels is None else [images, labels]
+        return DiscriminatorOutput(self.discriminator(inputs, training=training), training=training)
 
     def discriminator_objective(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor
@@ -185,7 +209,7 @@ class GAN(AdversarialModel):
         numbers = [self.random(count, PENALTIES, fakes.draw, number) for number in range(len(self.penalties))]
 
         def logits(images: tf.Tensor) -> tf.Tensor:
-            return self.discriminate(images).logits
+            return self.discriminate(images, labels=fakes.labels).logits
 
         def weighted_sum() -> tf.Tensor:
             with statistics_kept(self.discriminator):
@@ -208,20 +232,44 @@ class GAN(AdversarialModel):
         """The images of these codes: of the generator, or of its average where there is one (`ema`)."""
         return self.sampler(codes, training=training)
 
-    def sample_codes(self, count: int | tf.Tensor, seed: int | Sequence[int | tf.Tensor] = 0) -> tf.Tensor:
+    def sample_codes(
+        self, count: int | tf.Tensor, seed: int | Sequence[int | tf.Tensor] = 0, labels: Sequence[int] | None = None
+    ) -> tf.Tensor:
         """Codes for this generator from its prior: see `kgan.latent.sample_codes`.
+
+        Args:
+            count, seed: see there.
+            labels: (count,), the classes of a conditional model; unless given they are drawn as well, each as often.
 
         Example:
             >>> model.sample_codes(3, seed=1).shape
             TensorShape([3, 100])
         """
-        return latent.sample_codes(count, self.latent_dim, self.prior, seed)
+        codes = latent.sample_codes(count, self.latent_dim, self.prior, seed)
+        if not self.classes:
+            return codes
+        if labels is None:
+            seeds = seed if isinstance(seed, (tuple, list)) else (seed,)
+            drawn = latent.sample_codes(count, 1, "uniform", (*seeds, LABELS))
+            labels = tf.cast((drawn[:, 0] + 1) / 2 * self.classes, tf.int32)
+        else:
+            labels = checked_labels(labels, int(count), self.classes)
+        return latent.with_labels(codes, tf.one_hot(labels, self.classes))
 
-    def generate(self, codes: int | np.ndarray | tf.Tensor, *, seed: int = 0, batch_size: int = 256) -> np.ndarray:
+    def generate(
+        self,
+        codes: int | np.ndarray | tf.Tensor | None = None,
+        *,
+        labels: Sequence[int] | None = None,
+        seed: int = 0,
+        batch_size: int = 256,
+    ) -> np.ndarray:
         """Fake images, in inference mode.
 
         Args:
-            codes: codes of shape (count, latent_dim), or a count of codes to draw from the prior.
+            codes: codes of shape (count, latent_dim), or a count of codes to draw from the prior; with labels one for
+                each of them, unless given. The codes of a conditional model have their classes: see `sample_codes`.
+            labels: classes to draw, whole numbers from 0, one an image; of a conditional model.
             seed: which codes, where a count is given: the same seed gives the same codes.
             batch_size: how many go through the generator at a time.
 
@@ -229,26 +277,38 @@ class GAN(AdversarialModel):
             Images of shape (count, …), float32, in [-1, 1] where the generator ends in tanh.
 
         Raises:
-            ValueError: for a count or a batch size below 1, or codes of another width than `latent_dim`.
+            ValueError: for a count or a batch size below 1, codes of another width, labels of no class or where the
+                model has none.
 
         Example:
             >>> model.generate(3, seed=1).shape
             (3, 28, 28, 1)
         """
+        if labels is not None and not self.classes:
+            raise ValueError("this model is not conditional, so it cannot draw chosen classes: leave labels out")
+        if codes is None:
+            if labels is None:
+                raise ValueError("generate was given neither codes nor labels: say how many images to draw")
+            codes = len(labels)
         if np.ndim(codes) == 0:
             if codes < 1:
                 raise ValueError(f"cannot generate {codes} images: ask for 1 or more")
-            codes = self.sample_codes(operator.index(codes), seed)
+            codes = self.sample_codes(operator.index(codes), seed, labels)
+        elif labels is not None:
+            raise ValueError("generate was given codes and labels: the codes have their classes already")
         codes = np.asarray(codes, np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.latent_dim or not len(codes):
-            raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.latent_dim})")
+        if codes.ndim != 2 or codes.shape[1] != self.code_dim or not len(codes):
+            raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.code_dim})")
         return in_batches(self.draws, codes, batch_size)
 
-    def score(self, images: np.ndarray | tf.Tensor, *, batch_size: int = 256) -> np.ndarray:
+    def score(
+        self, images: np.ndarray | tf.Tensor, *, labels: Sequence[int] | None = None, batch_size: int = 256
+    ) -> np.ndarray:
         """How real the discriminator finds each image, in inference mode.
 
         Args:
             images: (count, …), in [-1, 1].
+            labels: their classes, for a conditional model.
             batch_size: how many go through the discriminator at a time.
 
         Returns:
@@ -256,7 +316,8 @@ class GAN(AdversarialModel):
             discriminator is certain.
 
         Raises:
-            ValueError: for images of another shape than the discriminator's, or outside [-1, 1].
+            ValueError: for images of another shape than the discriminator's, or outside [-1, 1]; labels that are
+                missing or of no class.
 
         Example:
             >>> model.score(model.generate(3)).shape
@@ -264,4 +325,12 @@ class GAN(AdversarialModel):
         """
         images = np.asarray(images, np.float32)
         check_images(images, self.data_shape)
-        return in_batches(lambda batch: self.discriminate(batch, training=False).logits[:, 0], images, batch_size)
+        labels = checked_labels(labels, len(images), self.classes)
+        rows = np.arange(len(images))[:, np.newaxis]
+
+        def logits(rows: np.ndarray) -> tf.Tensor:
+            each = rows[:, 0]
+            classes = None if labels is None else tf.one_hot(labels[each], self.classes)
+            return self.discriminate(tf.constant(images[each]), False, classes).logits[:, 0]
+
+        return in_batches(logits, rows, batch_size)

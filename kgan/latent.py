@@ -47,6 +47,26 @@ def sample_codes(
     return uniform if prior == "uniform" else tf.math.sqrt(2.0) * tf.math.erfinv(uniform)
 
 
+def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    """Codes of a conditional generator: behind each code a row that is 1 in its class and 0 elsewhere.
+
+    In the generator's first layer, which is dense, such a row chooses a vector that is added to what the code makes: an
+    embedding of the class.
+
+    Args:
+        codes: (count, latent_dim).
+        labels: (count, classes); None: the codes are left as they are.
+
+    Returns:
+        Codes of shape (count, latent_dim + classes).
+
+    Example:
+        >>> with_labels(tf.constant([[0.5, 0.2]]), tf.one_hot([1], 3)).numpy().tolist()
+        [[0.5, 0.20000000298023224, 0.0, 1.0, 0.0]]
+    """
+    return codes if labels is None else tf.concat([codes, labels], axis=1)
+
+
 def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical") -> np.ndarray:
     """Codes on the way from one to another; the first and the last are exactly the two.
 

@@ -35,6 +35,7 @@ def dense_generator(
     *,
     activation: str = "tanh",
     norm: str = "none",
+    classes: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """A multilayer perceptron from codes to images or vectors (Goodfellow et al. 2014, section 5).
@@ -47,6 +48,7 @@ def dense_generator(
         hidden_units: units of the hidden layer.
         activation: of the output: "tanh" for images in [-1, 1], "linear" for vectors of any range.
         norm: of the hidden layer: see `dcgan_generator`.
+        classes: of a conditional model: see `dcgan_generator`.
         seed: of the initial weights.
 
     Raises:
@@ -67,7 +69,7 @@ def dense_generator(
         layers.Reshape(tuple(data_shape)),
         layers.Activation(activation, dtype="float32"),
     ]
-    return _model("generator", (latent_dim,), network, norm, seeds)
+    return _model("generator", (latent_dim + classes,), network, norm, seeds)
 
 
 def dense_discriminator(
@@ -76,6 +78,7 @@ def dense_discriminator(
     *,
     norm: str = "none",
     packing: int = 1,
+    classes: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`.
@@ -85,10 +88,12 @@ def dense_discriminator(
         hidden_units: units of the hidden layer.
         norm: of the hidden layer: see `dcgan_discriminator`.
         packing: images that the network looks at together: see `kgan.packing`.
+        classes: of a conditional model: see `dcgan_discriminator`.
         seed: of the initial weights.
 
     Raises:
-        ValueError: for a size below 1, an unknown norm, or packing with reference or virtual batch normalization.
+        ValueError: for a size below 1, an unknown norm, packing or classes with reference or virtual batch
+            normalization, or packing with classes.
 
     Example:
         >>> dense_discriminator((28, 28, 1)).output_shape
@@ -96,7 +101,7 @@ def dense_discriminator(
     """
     _check_positive(hidden_units=hidden_units)
     _units(data_shape)
-    _check_discriminator(norm, packing)
+    _check_discriminator(norm, packing, classes)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
     network = [
         *_packed(packing),
@@ -106,7 +111,8 @@ def dense_discriminator(
         layers.LeakyReLU(0.2),
         _bounded(layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"), norm),
     ]
-    return _model("discriminator", data_shape, network, norm, seeds)
+    model = _model("discriminator", data_shape, network, norm, seeds)
+    return _projecting(model, classes, norm, _glorot(seeds), seeds) if classes else model
 
 
 def dcgan_generator(
@@ -120,6 +126,7 @@ def dcgan_generator(
     activation: str = "relu",
     norm: str = "batch",
     stddev: float = 0.02,
+    classes: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
     """Radford et al. (2016), figure 1: a dense layer, then transposed convolutions of stride 2.
@@ -140,6 +147,9 @@ def dcgan_generator(
         norm: "batch", "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch
             normalization by one fixed batch (`kgan.normalization`).
         stddev: of the initial weights.
+        classes: of a conditional model: codes have so many units more, which say the class. Their weights in the first
+            layer are an embedding of the classes; the normalizations are left as they are, since ten classes of digits
+            need no more.
         seed: of the initial weights.
 
     Raises:
@@ -172,7 +182,7 @@ def dcgan_generator(
         _doubled(image_shape[2], kernel_size, upsampling, True, seeds, stddev),  # 28 × 28 × 1
         layers.Activation("tanh", dtype="float32"),
     ]
-    return _model("generator", (latent_dim,), network, norm, seeds)
+    return _model("generator", (latent_dim + classes,), network, norm, seeds)
 
 
 def dcgan_discriminator(
@@ -184,6 +194,7 @@ def dcgan_discriminator(
     norm: str = "batch",
     stddev: float = 0.02,
     packing: int = 1,
+    classes: int = 0,
     code_units: int | None = None,
     seed: int | None = None,
 ) -> keras.Model:
@@ -201,6 +212,9 @@ def dcgan_discriminator(
             by Keras' own layer.
         stddev: see `dcgan_generator`.
         packing: images that the network looks at together: see `kgan.packing`.
+        classes: of a conditional model: the network takes [images, labels], labels as rows with a 1 in their class, and
+            adds to its logits the product of its last features with a vector of the class (Miyato and Koyama 2018,
+            *cGANs with Projection Discriminator*, figure 1d).
         code_units: with a second head that reads a code of so many units from the image: the network then has two
             outputs, [logits, codes] (Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image
             Generation*).
@@ -208,14 +222,17 @@ def dcgan_discriminator(
 
     Raises:
         ValueError: for a size that the layers cannot take, with the nearest ones; a depth that the size does not
-            allow; an unknown norm; packing with reference or virtual batch normalization.
+            allow; an unknown norm; packing or classes with reference or virtual batch normalization; packing with
+            classes, or classes with a code.
 
     Example:
         >>> dcgan_discriminator((28, 28, 1)).output_shape
         (None, 1)
     """
     _check_positive(filters=filters, kernel_size=kernel_size)
-    _check_discriminator(norm, packing)
+    _check_discriminator(norm, packing, classes)
+    if classes and code_units:
+        raise ValueError(f"classes is {classes}: a discriminator that reads codes knows no classes")
     _, widths = _pyramid(image_shape, filters, depth)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
@@ -233,6 +250,8 @@ def dcgan_discriminator(
     flatten = layers.Flatten(**CHANNELS_LAST)
     network += [flatten, _bounded(layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32"), norm)]
     model = _model("discriminator", image_shape, network, norm, seeds)
+    if classes:
+        return _projecting(model, classes, norm, _normal(seeds, stddev), seeds)
     if code_units is None:
         return model
     _check_positive(code_units=code_units)
@@ -351,11 +370,30 @@ def _model(
 ) -> keras.Model:
     if norm in REFERENCE_NORMS:
         network = [ReferenceBatch(seed=next(seeds)), *network, WithoutReference(dtype="float32")]
-    model = keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name)
+    return _with_power_iterations(keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name), seeds)
+
+
+def _with_power_iterations(model: keras.Model, seeds: Iterator[int | None]) -> keras.Model:
+    """The model, its spectral normalizations beginning where the seeds say: Keras begins somewhere else each time."""
     for layer in model.layers:
-        if isinstance(layer, layers.SpectralNormalization):  # Keras begins the power iteration somewhere else each time
+        if isinstance(layer, layers.SpectralNormalization):
             layer.vector_u.assign(_normal(seeds, 1.0)(layer.vector_u.shape))
     return model
+
+
+def _projecting(
+    network: keras.Model,
+    classes: int,
+    norm: str,
+    initializer: keras.initializers.Initializer,
+    seeds: Iterator[int | None],
+) -> keras.Model:
+    """The discriminator with labels: Miyato and Koyama (2018), equation 4, the vector of a class · φ(x) + ψ(φ(x))."""
+    features, labels = network.layers[-1].input, keras.Input((classes,), name="labels")
+    vectors = layers.Dense(features.shape[1], use_bias=False, kernel_initializer=initializer, dtype="float32")
+    product = layers.Dot(axes=1, dtype="float32")([_bounded(vectors, norm)(labels), features])
+    logits = layers.Add(dtype="float32")([network.outputs[0], product])
+    return _with_power_iterations(keras.Model([network.inputs[0], labels], logits, name="discriminator"), seeds)
 
 
 def _halved(
@@ -442,11 +480,15 @@ def _check_positive(**sizes: int) -> None:
             raise ValueError(f"{name} is {size}: it is 1 or more")
 
 
-def _check_discriminator(norm: str, packing: int) -> None:
+def _check_discriminator(norm: str, packing: int, classes: int) -> None:
     _check_choice("norm", norm, D_NORMS)
     _check_positive(packing=packing)
     if packing > 1 and norm in REFERENCE_NORMS:
         raise ValueError(f"packing is {packing}: with norm {norm!r} the reference batch would be packed as well")
+    if classes and norm in REFERENCE_NORMS:
+        raise ValueError(f"classes is {classes}: with norm {norm!r} the reference batch would need labels")
+    if classes and packing > 1:
+        raise ValueError(f"packing is {packing}: of {classes} classes a pack would hold several, and be told of one")
 
 
 def _seeds(seed: int | None, network: str) -> Iterator[int | None]:

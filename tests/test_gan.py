@@ -89,7 +89,7 @@ def test_reused_fakes_are_those_shown_to_the_discriminator(vector_gan, vectors):
         drawn = []
         draw_fakes = model.draw_fakes
 
-        def watched(count, draw, draw_fakes=draw_fakes, drawn=drawn):
+        def watched(count, draw, labels, draw_fakes=draw_fakes, drawn=drawn):
             drawn.append(draw)
             return draw_fakes(count, draw)
 

@@ -146,9 +146,12 @@ def _gradients_of(model: GAN, real_images: np.ndarray) -> Callable[[tf.Tensor], 
 
     def gradients(codes: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # As in the generator's step, but the scope leaves moving averages, metrics and Dropout's seeds as they are.
+        # Those of the fakes. Only a loss that compares looks at real images here, and whichever they are.
+        labels = codes[:, model.latent_dim :] if model.classes else None
         with tf.GradientTape(persistent=True) as tape, keras.StatelessScope():
-            fake = model.discriminate(model.augmented(model.generator(codes, training=True), FAKE_IMAGES, 1))
-            real = model.discriminate(model.augmented(tf.constant(real_images), REAL_IMAGES, 1))
+            fakes = model.augmented(model.generator(codes, training=True), FAKE_IMAGES, 1)
+            fake = model.discriminate(fakes, labels=labels)
+            real = model.discriminate(model.augmented(tf.constant(real_images), REAL_IMAGES, 1), labels=labels)
             scale = model.g_optimizer.scale_loss(1.0)  # of float16
             g_loss = scale * model.generator_objective(real, fake, codes)
             ns_loss = scale * tf.reduce_mean(tf.nn.softplus(-fake.logits))

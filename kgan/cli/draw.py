@@ -108,7 +108,7 @@ def interpolate(
         start, end = codes[::2], codes[1::2]
         grids = []
         for path in latent.PATHS:
-            walks = latent.interpolate(start, end, steps, path).reshape(-1, model.latent_dim)
+            walks = latent.interpolate(start, end, steps, path).reshape(-1, model.code_dim)
             grids.append(plots.captioned(plots.image_grid(model.generate(walks), steps), f"{path} interpolation"))
         with runs.replacing(target, durable=False) as temporary:
             plots.stacked(grids).save(temporary)
@@ -151,7 +151,7 @@ def traverse(
         end = 1.0 if model.prior == "uniform" else 2.0  # of N(0, 1), 95 % lie within 2
         code = model.sample_codes(1, seed).numpy()[0]
         codes = latent.traverse(code, rows, np.linspace(-end, end, steps))
-        grid = plots.image_grid(model.generate(codes.reshape(-1, model.latent_dim)), steps)
+        grid = plots.image_grid(model.generate(codes.reshape(-1, model.code_dim)), steps)
         with runs.replacing(target, durable=False) as temporary:
             labelled = plots.with_row_labels(grid, [str(unit) for unit in rows])
             plots.captioned(labelled, f"one unit a row, from {-end:g} to {end:g}").save(temporary)

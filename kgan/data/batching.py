@@ -22,22 +22,26 @@ class Batches:
             is on disk (`numpy.memmap`, HDF5) stays there.
         batch_size: of every batch.
         seed: of the order, 0 or more.
+        labels: whole numbers, (count,), for a conditional model: batches are then (images, labels).
 
     Raises:
-        ValueError: for a batch larger than the data, or below 1; a seed below 0.
+        ValueError: for a batch larger than the data, or below 1; a seed below 0; another number of labels.
 
     Example:
         >>> history = model.fit(Batches(images, 64), epochs=2, verbose=0)
     """
 
-    def __init__(self, images: Any, batch_size: int, seed: int = 0) -> None:
+    def __init__(self, images: Any, batch_size: int, seed: int = 0, labels: np.ndarray | None = None) -> None:
         if not 1 <= batch_size <= len(images):
             raise ValueError(
                 f"a batch of {batch_size} cannot be drawn from {len(images)} images: choose a smaller batch_size"
             )
         if seed < 0:
             raise ValueError(f"seed is {seed}: that of an order of images is 0 or more")
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(f"there are {len(labels)} labels for {len(images)} images")
         self.images = images
+        self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
 
@@ -57,7 +61,7 @@ class Batches:
             step: number of the first batch, or a function that gives it as soon as batches are asked for.
 
         Returns:
-            An endless dataset of float32 batches, (batch_size, …).
+            An endless dataset of float32 batches, (batch_size, …), or of such batches and their labels.
 
         Example:
             >>> for batch in Batches(images, 64).dataset().take(1):
@@ -76,6 +80,7 @@ class Batches:
         def order(epoch: np.ndarray) -> np.ndarray:
             return np.int64(self.order(int(epoch)))
 
+        labels = None if self.labels is None else tf.constant(self.labels, tf.int64)
         read = _read(images)
 
         def first(_: tf.Tensor) -> tf.Tensor:
@@ -96,7 +101,8 @@ class Batches:
                 chosen = tf.numpy_function(held_weakly(read), [rows], dtype)
                 chosen = tf.ensure_shape(chosen, (self.batch_size, *shape))
             scaled = tf.cast(chosen, tf.float32)
-            return scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
+            scaled = scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
+            return scaled if self.labels is None else (scaled, tf.gather(labels, rows))
 
         # None of these is for AutoGraph to convert, and it would write temporary files.
         first, rows_from, rows_of, batch = map(

@@ -11,7 +11,7 @@ Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In h
 """
 
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
-from kgan.training.inputs import check_images, images_of, in_batches, split
+from kgan.training.inputs import check_images, checked_labels, images_of, in_batches, labels_of, split
 from kgan.training.model import AdversarialModel
 from kgan.training.updates import Updater, in_some_steps, statistics_kept
 
@@ -22,9 +22,11 @@ __all__ = [
     "ResumePoint",
     "Updater",
     "check_images",
+    "checked_labels",
     "images_of",
     "in_batches",
     "in_some_steps",
+    "labels_of",
     "split",
     "statistics_kept",
 ]

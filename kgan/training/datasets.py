@@ -47,7 +47,9 @@ def feed(
     x: Any,
     shape: tuple[int, ...],
     *,
+    y: Any = None,
     d_steps: int = 1,
+    classes: int = 0,
     batch_size: int | None = None,
     steps_per_epoch: int | None = None,
     shuffle: bool = True,
@@ -59,7 +61,9 @@ def feed(
     Args:
         x: what `fit` was given, after `inputs.as_array`.
         shape: of one image.
+        y: labels of an array.
         d_steps: minibatches in a batch.
+        classes: of a conditional model; 0: labels are left aside.
         batch_size, steps_per_epoch, shuffle: arguments of `fit`.
         seed: of the order.
         steps_per_execution: of the model.
@@ -72,38 +76,48 @@ def feed(
     inputs.check_sizes(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
     if inputs.is_array(x):
         inputs.check_range_is_meant(*inputs.check_images(x, shape))
+        labels = inputs.checked_labels(y, len(x), classes)
         batch_size = batch_size or 32
         if x.dtype == np.uint8:  # taken as they are; `Batches` would map them
             x = np.float32(x)
         inputs.check_divisible(batch_size, d_steps)
         return (
-            _shuffled(Batches(x, batch_size, seed), steps_per_epoch)
+            _shuffled(Batches(x, batch_size, seed, labels), steps_per_epoch)
             if shuffle
-            else _in_order(x, batch_size, d_steps, steps_per_epoch)
+            else _in_order(x, labels, batch_size, d_steps, steps_per_epoch)
         )
     if batch_size is not None:
         raise ValueError(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
+
+    def check(batch: Any) -> None:
+        inputs.check_first_batch(batch, shape, d_steps, classes)
+
     if isinstance(x, Batches):
-        inputs.check_first_batch(next(iter(x.dataset().take(1))), shape, d_steps)
+        check(next(iter(x.dataset().take(1))))
         return _shuffled(x, steps_per_epoch)
     if isinstance(x, tf.data.Dataset):
-        return _dataset_feed(x, shape, d_steps, steps_per_epoch, steps_per_execution)
+        return _dataset_feed(x, check, d_steps, steps_per_epoch, steps_per_execution)
     if isinstance(x, keras.utils.PyDataset):
-        return _py_dataset_feed(x, shape, d_steps, steps_per_epoch, shuffle, seed)
+        return _py_dataset_feed(x, check, steps_per_epoch, shuffle, seed)
     if isinstance(x, Iterator):
-        return _generator_feed(x, shape, d_steps, steps_per_epoch)
-    inputs.check_first_batch(inputs.first_of(x), shape, d_steps)
-    dataset = _from_iterable(x, shape)
+        return _generator_feed(x, check, steps_per_epoch)
+    check(inputs.first_of(x))
+    dataset = _from_iterable(x, shape, classes)
     return Feed(lambda start: _from(dataset, start) if steps_per_epoch else dataset, None, steps_per_epoch)
 
 
-def _from_iterable(batches: Iterable[Any], shape: Sequence[int]) -> tf.data.Dataset:
+def _from_iterable(batches: Iterable[Any], shape: Sequence[int], classes: int) -> tf.data.Dataset:
     """A dataset of what can be iterated over again and again, such as a DataLoader."""
 
-    def images() -> Iterator[np.ndarray]:
-        return (np.asarray(inputs.images_of(batch), np.float32) for batch in batches)
+    def images() -> Iterator[Any]:
+        for batch in batches:
+            each = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
+            yield (each, np.asarray(batch[1], np.int64)) if classes else each
 
-    return tf.data.Dataset.from_generator(images, output_signature=tf.TensorSpec((None, *shape), tf.float32))
+    signature = tf.TensorSpec((None, *shape), tf.float32)
+    if classes:
+        signature = (signature, tf.TensorSpec((None,), tf.int64))
+    return tf.data.Dataset.from_generator(images, output_signature=signature)
 
 
 def _as_tuples(batches: Iterable[Any]) -> Iterator[tuple]:
@@ -117,18 +131,25 @@ def _shuffled(batches: Batches, steps_per_epoch: int | None) -> Feed:
     return Feed(lambda start: batches.dataset(start.step), batches.batch_size, steps_per_epoch or len(batches))
 
 
-def _in_order(images: Any, batch_size: int, d_steps: int, steps_per_epoch: int | None) -> Feed:
+def _in_order(
+    images: Any, labels: np.ndarray | None, batch_size: int, d_steps: int, steps_per_epoch: int | None
+) -> Feed:
     """An array in its own order, with its last batch, which may be smaller."""
     inputs.check_divisible(len(images) % batch_size, d_steps)
-    dataset = tf.data.Dataset.from_tensor_slices(np.asarray(images, np.float32)).batch(batch_size)
+    dataset = _slices(images, labels, batch_size)
     if steps_per_epoch is None:
         return Feed(lambda start: dataset, batch_size, None)
     return Feed(lambda start: _from(dataset, start), batch_size, steps_per_epoch)
 
 
+def _slices(images: Any, labels: np.ndarray | None, batch_size: int) -> tf.data.Dataset:
+    images = np.asarray(images, np.float32)
+    return tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
+
+
 def _dataset_feed(
     dataset: tf.data.Dataset,
-    shape: tuple[int, ...],
+    check: Callable[[Any], None],
     d_steps: int,
     steps_per_epoch: int | None,
     steps_per_execution: int,
@@ -136,7 +157,7 @@ def _dataset_feed(
     count = int(dataset.cardinality())
     if count == tf.data.INFINITE_CARDINALITY and not steps_per_epoch:
         raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
-    inputs.check_first_batch(inputs.first_of(dataset.take(1)), shape, d_steps)
+    check(inputs.first_of(dataset.take(1)))
     spec = inputs.images_of(dataset.element_spec)
     if d_steps > 1 and spec.shape[0] is None:
         raise ValueError(
@@ -177,8 +198,7 @@ def _from(dataset: tf.data.Dataset, start: Start) -> tf.data.Dataset:
 
 def _py_dataset_feed(
     x: keras.utils.PyDataset,
-    shape: tuple[int, ...],
-    d_steps: int,
+    check: Callable[[Any], None],
     steps_per_epoch: int | None,
     shuffle: bool,
     seed: int,
@@ -186,7 +206,7 @@ def _py_dataset_feed(
     first = _first_batch_of(x)
     if x.num_batches is None and not steps_per_epoch:
         raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
-    inputs.check_first_batch(first, shape, d_steps)
+    check(first)
     steps = steps_per_epoch or x.num_batches
     return Feed(lambda start: Ordered(x, start, steps, shuffle, seed), None, steps, ends=True)
 
@@ -244,9 +264,9 @@ class Ordered(keras.utils.PyDataset):
         return self.source[place]
 
 
-def _generator_feed(batches: Iterator[Any], shape: tuple[int, ...], d_steps: int, steps_per_epoch: int | None) -> Feed:
+def _generator_feed(batches: Iterator[Any], check: Callable[[Any], None], steps_per_epoch: int | None) -> Feed:
     first = inputs.first_of(batches)
-    inputs.check_first_batch(first, shape, d_steps)
+    check(first)
 
     def opened(start: Start) -> Iterator[Any]:
         yield from _as_tuples(itertools.islice(itertools.chain([first], batches), start.batches(), None))
@@ -254,7 +274,9 @@ def _generator_feed(batches: Iterator[Any], shape: tuple[int, ...], d_steps: int
     return Feed(opened, None, steps_per_epoch)
 
 
-def evaluation_data(x: Any, y: Any, shape: tuple[int, ...], batch_size: int | None, steps: int | None) -> Any:
+def evaluation_data(
+    x: Any, y: Any, shape: tuple[int, ...], batch_size: int | None, steps: int | None, classes: int = 0
+) -> Any:
     """Checked images for Keras' `evaluate`, in their own order; of `Batches` one epoch.
 
     Args:
@@ -262,6 +284,7 @@ def evaluation_data(x: Any, y: Any, shape: tuple[int, ...], batch_size: int | No
         y: labels of an array.
         shape: of one image.
         batch_size, steps: arguments of `evaluate`.
+        classes: of a conditional model; 0: labels are left aside.
 
     Raises:
         ValueError: for anything that cannot be right: see `kgan.training.inputs`.
@@ -275,20 +298,24 @@ def evaluation_data(x: Any, y: Any, shape: tuple[int, ...], batch_size: int | No
     inputs.check_source(x, "evaluate")
     inputs.check_sizes(batch_size=batch_size, steps=steps)
     inputs.check_labels(y, len(x) if inputs.is_array(x) else None)
+
+    def check(batch: Any) -> None:
+        inputs.check_first_batch(batch, shape, classes=classes)
+
     if inputs.is_array(x):
         inputs.check_images(x, shape)
-        return tf.data.Dataset.from_tensor_slices(np.asarray(x, np.float32)).batch(batch_size or 32)
+        return _slices(x, inputs.checked_labels(y, len(x), classes), batch_size or 32)
     if isinstance(x, tf.data.Dataset):
         if x.cardinality() == tf.data.INFINITE_CARDINALITY and not steps:
             raise ValueError("the dataset is endless: say with steps, or validation_steps, how much of it to take")
-        inputs.check_first_batch(inputs.first_of(x.take(1)), shape)
+        check(inputs.first_of(x.take(1)))
         return x
     if isinstance(x, keras.utils.PyDataset):
-        inputs.check_first_batch(_first_batch_of(x), shape)
+        check(_first_batch_of(x))
         return x
     first = inputs.first_of(x)
-    inputs.check_first_batch(first, shape)
-    return _as_tuples(itertools.chain([first], x)) if isinstance(x, Iterator) else _from_iterable(x, shape)
+    check(first)
+    return _as_tuples(itertools.chain([first], x)) if isinstance(x, Iterator) else _from_iterable(x, shape, classes)
 
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:

@@ -54,11 +54,13 @@ def fit(
     x = inputs.as_array(x)
     inputs.check_labels(y, len(x) if inputs.is_array(x) else None)
     if validation_split and validation_data is None:
-        x, validation_data = _split(x, validation_split)
+        x, y, validation_data = _split(x, y, validation_split)
     data = feed(
         x,
         model.data_shape,
+        y=y,
         d_steps=model.d_steps,
+        classes=model.classes,
         batch_size=batch_size,
         steps_per_epoch=steps_per_epoch,
         shuffle=shuffle,
@@ -72,7 +74,12 @@ def fit(
                 "or a dataset, or say with validation_steps how many batches each epoch takes"
             )
         validation_data = evaluation_data(
-            validation_data, None, model.data_shape, validation_batch_size or data.batch_size, validation_steps
+            validation_data,
+            None,
+            model.data_shape,
+            validation_batch_size or data.batch_size,
+            validation_steps,
+            model.classes,
         )
     choose_references(model, x)
 
@@ -159,7 +166,7 @@ def _start(
     return Start(lambda: int(model.step.numpy()) - done, batches, is_late)
 
 
-def _split(images: Any, part: float) -> tuple[Any, Any]:
+def _split(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:
     """The first images to train on, the last to validate with, as Keras documents validation_split."""
     if not inputs.is_array(images):
         raise ValueError(
@@ -172,7 +179,9 @@ def _split(images: Any, part: float) -> tuple[Any, Any]:
         raise ValueError(
             f"validation_split is {part}: of {len(images)} images that leaves none to train or validate with"
         )
-    return images[:count], images[count:]
+    if labels is None:
+        return images[:count], None, images[count:]
+    return images[:count], labels[:count], (images[count:], labels[count:])
 
 
 def choose_references(model: AdversarialModel, x: Any) -> None:

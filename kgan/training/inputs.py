@@ -19,6 +19,34 @@ def images_of(data: Any) -> tf.Tensor:
     return images
 
 
+def labels_of(data: Any, classes: int) -> tf.Tensor | None:
+    """The labels of a batch that Keras delivers, each as a row with a 1 in its class; None without classes."""
+    if not classes:
+        return None
+    _, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return tf.one_hot(tf.reshape(labels, [-1]), classes)
+
+
+def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
+    """The classes of so many images, for a model of so many classes; None for one without.
+
+    Raises:
+        ValueError: where there are none, or others than whole numbers from 0 up to the number of classes.
+    """
+    if not classes:
+        return None
+    if y is None:
+        raise ValueError(f"this model is conditional, on {classes} classes: pass labels with the images")
+    labels = np.asarray(y)
+    if labels.size != count or labels.dtype.kind not in "iu":
+        found = f"labels are {labels.dtype} of shape {labels.shape}"
+        raise ValueError(f"{found}: they are whole numbers, one for each of {count} images")
+    if labels.min() < 0 or labels.max() >= classes:
+        found = f"labels range from {labels.min()} to {labels.max()}"
+        raise ValueError(f"{found}: those of {classes} classes range from 0 to {classes - 1}")
+    return np.int64(labels.reshape(-1))
+
+
 def is_array(x: Any) -> bool:
     """Whether `x` holds all images at once: NumPy, TensorFlow, HDF5, …"""
     if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
@@ -156,13 +184,14 @@ def check_range_is_meant(low: float, high: float) -> None:
         )
 
 
-def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1) -> None:
+def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1, classes: int = 0) -> None:
     """Raise ValueError where a batch is not what a training step takes.
 
     Args:
         batch: images, (images,), (images, labels), as a dataset gives them.
         shape: of one image.
         d_steps: minibatches in the batch.
+        classes: of a conditional model, which takes labels with the images.
     """
     if isinstance(batch, Mapping):
         raise ValueError(
@@ -171,6 +200,7 @@ def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1) -> Non
         )
     if isinstance(batch, list):
         batch = tuple(batch)
+    labels = batch[1] if isinstance(batch, tuple) and len(batch) > 1 else None
     if isinstance(batch, tuple):
         if not 1 <= len(batch) <= 3:
             raise ValueError(f"the dataset gives {len(batch)} values a batch: it must give images, or (images, labels)")
@@ -190,6 +220,7 @@ def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1) -> Non
         raise ValueError("the dataset's first batch is empty: it must hold images")
     check_range_is_meant(*check_images(batch, shape))
     check_divisible(batch.shape[0], d_steps)
+    checked_labels(labels, batch.shape[0], classes)
 
 
 def in_batches(function: Callable[[np.ndarray], tf.Tensor], x: np.ndarray, batch_size: int) -> np.ndarray:

@@ -29,6 +29,7 @@ class AdversarialModel(keras.Model):
         generator: a built model, codes (batch, latent_dim) → fake images.
         discriminator: a built model, images → logits (batch, 1).
         ema: decay of the generator's average; 0: there is none.
+        classes: of a conditional model; 0: it is none.
         **keywords: Keras' own: name, dtype.
 
     Raises:
@@ -42,24 +43,32 @@ class AdversarialModel(keras.Model):
     augment: Sequence[Any]
     seed: int
 
-    def __init__(self, generator: keras.Model, discriminator: keras.Model, ema: float = 0.0, **keywords: Any) -> None:
+    def __init__(
+        self, generator: keras.Model, discriminator: keras.Model, ema: float, classes: int, **keywords: Any
+    ) -> None:
         super().__init__(**keywords)
         if not 0 <= ema < 1:
             raise ValueError(f"ema is {ema}: it is 0 or more, and less than 1")
-        codes, images = _input_shape(generator, "generator"), _input_shape(discriminator, "discriminator")
+        if classes < 0 or classes == 1:
+            raise ValueError(f"classes is {classes}: a conditional model has 2 or more, any other 0")
+        codes, images = _input_shape(generator, "generator"), _input_shape(discriminator, "discriminator", classes)
         if len(codes) != 2:
             raise ValueError(f"the generator takes inputs of shape {codes}: codes are (batch, latent_dim)")
+        if codes[1] <= classes:
+            raise ValueError(f"the generator takes codes of {codes[1]} units: {classes} classes leave none for z")
         made = _output_shape(generator, codes)
         if made[1:] != images[1:]:
             raise ValueError(
                 f"the generator makes images of shape {made[1:]}, but the discriminator takes {images[1:]}"
             )
-        self.check_heads(_output_shape(discriminator, images), codes[1])
+        self.check_heads(_output_shape(discriminator, [images, (None, classes)] if classes else images), codes[1])
         self.generator = generator
         self.discriminator = discriminator
         self.ema = ema
         self.average_generator = copied(generator) if ema else None
-        self.latent_dim: int = codes[1]  # units of a code
+        self.classes = classes
+        self.code_dim: int = codes[1]  # units of a code; the last ones say its class, if there are classes
+        self.latent_dim: int = codes[1] - classes  # units that are drawn from the prior
         self.data_shape: tuple[int, ...] = images[1:]  # of one image
         # A weight, so that it is saved: a model that is loaded again draws the codes it would have drawn.
         self.step = self.add_weight(
@@ -237,7 +246,7 @@ class AdversarialModel(keras.Model):
     @functools.cached_property
     def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
         """`call` in inference mode, compiled: a small generator spends most of its time between layers."""
-        codes = tf.TensorSpec((None, self.latent_dim))
+        codes = tf.TensorSpec((None, self.code_dim))
         return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False)
 
     def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
@@ -261,10 +270,11 @@ class AdversarialModel(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """The metrics of a training step for held-out images, in inference mode: for `evaluate` and validation."""
-        real_images = inputs.images_of(data)
+        real_images, labels = inputs.images_of(data), inputs.labels_of(data, self.classes)
         count, before = tf.shape(real_images)[0], tf.cast(self.d_loss_metric.count, tf.int64)
         codes = latent.sample_codes(count, self.latent_dim, self.prior, (self.seed, EVALUATION, before))
-        real, fake = (self.discriminate(each, False) for each in (real_images, self(codes, training=False)))
+        codes = latent.with_labels(codes, labels)
+        real, fake = (self.discriminate(each, False, labels) for each in (real_images, self(codes, training=False)))
         self.d_loss_metric.update_state(self.discriminator_objective(real, fake, codes), sample_weight=count)
         self.g_loss_metric.update_state(self.generator_objective(real, fake, codes), sample_weight=count)
         self.d_real_metric.update_state(tf.sigmoid(real.logits))
@@ -302,7 +312,7 @@ class AdversarialModel(keras.Model):
             return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
         self._assert_compile_called("evaluate")
         inputs.check_no_weights(sample_weight=sample_weight)
-        data = datasets.evaluation_data(x, y, self.data_shape, batch_size, steps)
+        data = datasets.evaluation_data(x, y, self.data_shape, batch_size, steps, self.classes)
         return super().evaluate(data, None, None, verbose, None, steps, *arguments, **keywords)
 
     def train_on_batch(
@@ -316,14 +326,17 @@ class AdversarialModel(keras.Model):
         engine.choose_references(self, batch)
         self.make_train_function()
         self.reset_metrics()
-        logs = self.execute(iter(tf.data.Dataset.from_tensors(batch)), 1)
+        labels = inputs.checked_labels(y, len(batch), self.classes)
+        logs = self.execute(iter(tf.data.Dataset.from_tensors(batch if labels is None else (batch, labels))), 1)
         return self._as_asked(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The metrics of `evaluate` for one batch of real images; as Keras' own."""
         self._assert_compile_called("test_on_batch")
         inputs.check_no_weights(sample_weight=sample_weight)
-        return super().test_on_batch(self._checked_batch(x, y), return_dict=return_dict)
+        batch = self._checked_batch(x, y)
+        labels = inputs.checked_labels(y, len(batch), self.classes)
+        return super().test_on_batch(batch, labels, return_dict=return_dict)
 
     def _checked_batch(self, x: Any, y: Any, d_steps: int = 1) -> np.ndarray:
         x = inputs.as_array(x)
@@ -354,10 +367,10 @@ class AdversarialModel(keras.Model):
         first = x
         if isinstance(x, tf.data.Dataset):
             first = inputs.images_of(x.element_spec)
-        shape = tuple(getattr(first, "shape", (None, self.latent_dim)))
-        if len(shape) != 2 or shape[1] not in (None, self.latent_dim):
+        shape = tuple(getattr(first, "shape", (None, self.code_dim)))
+        if len(shape) != 2 or shape[1] not in (None, self.code_dim):
             raise ValueError(
-                f"predict takes codes, (count, {self.latent_dim}), and was given shape {shape}: for the logits of "
+                f"predict takes codes, (count, {self.code_dim}), and was given shape {shape}: for the logits of "
                 "images call score(images)"
             )
         return super().predict(x, *arguments, **keywords)
@@ -371,7 +384,7 @@ class AdversarialModel(keras.Model):
         **keywords: Any,
     ) -> None:
         """Save the generator for serving, as Keras' own: a function of codes, (count, latent_dim)."""
-        signature = input_signature or [keras.InputSpec(shape=(None, self.latent_dim), dtype="float32")]
+        signature = input_signature or [keras.InputSpec(shape=(None, self.code_dim), dtype="float32")]
         super().export(filepath, format, verbose, signature, **keywords)
 
     # save, load
@@ -389,7 +402,7 @@ class AdversarialModel(keras.Model):
             **super().get_config(),
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            **{name: getattr(self, name) for name in ("d_steps", "reuse_fakes", "prior", "ema", "seed")},
+            **{name: getattr(self, name) for name in ("d_steps", "reuse_fakes", "prior", "ema", "classes", "seed")},
             "augment": keras.saving.serialize_keras_object(list(self.augment)),
         }
 
@@ -413,9 +426,15 @@ def deserialized(config: dict[str, Any], *names: str) -> dict[str, Any]:
     return {**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names if name in config}}
 
 
-def _input_shape(network: keras.Model, name: str) -> tuple[int | None, ...]:
-    """(None, …), of a network of any kind that is built."""
+def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int | None, ...]:
+    """(None, …), of a network of any kind that is built; of a discriminator of classes, that of its images."""
     shape = getattr(network, "input_shape", None) if network.built else None
+    if classes:
+        if not isinstance(shape, list) or [each[1:] for each in shape[1:]] != [(classes,)]:
+            raise ValueError(
+                f"the {name} takes {shape}: that of {classes} classes takes [images, labels (batch, {classes})]"
+            )
+        shape = shape[0]
     if shape is None and network.built:  # a subclass of keras.Model, which has been called
         shape = (network.get_build_config() or {}).get("input_shape")
     if not isinstance(shape, (tuple, list)) or not all(isinstance(size, int) for size in shape[1:]):

@@ -1,0 +1,236 @@
+"""Models that draw the class they are asked for: labels reach both networks, from whatever form the data have."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan import latent, networks
+from kgan._backend import keras, tf
+from kgan.data import Batches
+
+CLASSES = 10
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    """64 real digits of 16 × 16 × 1, and their labels."""
+    found = kgan.data.load_labelled("digits", image_size=16)
+    return kgan.data.from_uint8(found.images[:64]), found.labels[:64]
+
+
+def made(**arguments):
+    model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=4, classes=CLASSES, **arguments)
+    model.compile()
+    return model
+
+
+@pytest.fixture
+def conditional(models_used_again):
+    return functools.partial(models_used_again.lend, made)
+
+
+def test_the_discriminator_adds_the_product_with_the_vector_of_the_class():
+    discriminator = networks.dense_discriminator((6,), hidden_units=5, classes=3, seed=0)
+    images = np.float32(np.random.default_rng(0).normal(size=(4, 6)))
+    labels = np.eye(3, dtype="float32")[[2, 0, 1, 1]]
+    hidden, logit = (
+        layer for layer in discriminator.layers if isinstance(layer, keras.layers.Dense) and layer.use_bias
+    )
+    (vectors,) = (
+        layer for layer in discriminator.layers if isinstance(layer, keras.layers.Dense) and not layer.use_bias
+    )
+    assert vectors.kernel.shape == (3, 5)
+    features = images @ hidden.kernel.numpy() + hidden.bias.numpy()
+    features = np.where(features > 0, features, 0.2 * features)
+    expected = features @ logit.kernel.numpy() + logit.bias.numpy()
+    expected += np.sum(vectors.kernel.numpy()[[2, 0, 1, 1]] * features, axis=1, keepdims=True)
+    np.testing.assert_allclose(discriminator([images, labels]), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_fakes_have_the_classes_of_the_real_images_of_their_minibatch(labelled):
+    images, labels = labelled
+    model = made(d_steps=2)
+    (first, one), (second, other) = model.minibatches((tf.constant(images[:8]), tf.constant(labels[:8])))
+    np.testing.assert_array_equal(first, images[:8:2])
+    np.testing.assert_array_equal(one, np.eye(CLASSES)[labels[:8:2]])
+    np.testing.assert_array_equal(second, images[1:8:2])
+    np.testing.assert_array_equal(other, np.eye(CLASSES)[labels[1:8:2]])
+    fakes = model.draw_fakes(4, draw=1, labels=other)
+    np.testing.assert_array_equal(fakes.codes[:, 8:], other)
+    np.testing.assert_array_equal(fakes.codes[:, :8], latent.sample_codes(4, 8, seed=(0, 0, 0, 1)))
+    np.testing.assert_array_equal(fakes.images, model.generator(fakes.codes, training=True))
+
+
+def dataset(images, labels):
+    return tf.data.Dataset.from_tensor_slices((images, labels)).batch(16)
+
+
+class Sequence(keras.utils.PyDataset):
+    def __init__(self, images, labels):
+        super().__init__()
+        self.images, self.labels = images, labels
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return self.images[16 * index : 16 * index + 16], self.labels[16 * index : 16 * index + 16]
+
+
+class Loader:
+    """Like PyTorch's: batches in lists, again and again."""
+
+    def __init__(self, *data):
+        self.data = data
+
+    def __iter__(self):
+        return (list(batch) for batch in dataset(*self.data).as_numpy_iterator())
+
+
+FORMS = {
+    "array": lambda images, labels: {"x": images, "y": labels, "batch_size": 16, "shuffle": False},
+    "column": lambda images, labels: {"x": images, "y": labels[:, None], "batch_size": 16, "shuffle": False},
+    "dataset": lambda images, labels: {"x": dataset(images, labels)},
+    "PyDataset": lambda images, labels: {"x": Sequence(images, labels), "shuffle": False},
+    "generator": lambda images, labels: {"x": iter(dataset(images, labels)), "steps_per_epoch": 4},
+    "loader": lambda images, labels: {"x": Loader(images, labels)},
+}
+
+
+def test_every_form_of_data_trains_the_same(conditional, models_used_again, labelled):
+    weights = {}
+    for form, arguments in FORMS.items():
+        model = conditional()
+        model.fit(**arguments(*labelled), epochs=1, verbose=0)
+        weights[form] = [variable.numpy() for variable in model.variables]
+        assert int(model.step.numpy()) == 4
+        models_used_again.take_back()
+    for form, values in weights.items():
+        for value, expected in zip(values, weights["array"], strict=True):
+            np.testing.assert_array_equal(value, expected, err_msg=form)
+
+
+def test_a_shuffled_array_keeps_labels_with_their_images(labelled):
+    images, labels = labelled
+    by_image = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    seen = []
+    for some, theirs in Batches(images, 16, seed=1, labels=labels).dataset().take(8):
+        assert [by_image[image.tobytes()] for image in some.numpy()] == theirs.numpy().tolist()
+        seen.extend(theirs.numpy())
+    assert sorted(seen) == sorted([*labels, *labels])
+
+
+def test_a_model_draws_the_classes_that_it_is_asked_for(conditional):
+    model = conditional()
+    images = model.generate(labels=[7, 7, 3], seed=2)
+    codes = latent.with_labels(latent.sample_codes(3, 8, seed=2), tf.one_hot([7, 7, 3], CLASSES))
+    np.testing.assert_array_equal(images, model.generate(codes))
+    np.testing.assert_array_equal(model.generate(3, labels=[7, 7, 3], seed=2), images)
+    assert model.generate(5).shape == (5, 16, 16, 1)
+    labels = np.argmax(model.sample_codes(2000, seed=4)[:, 8:], axis=1)
+    assert np.bincount(labels, minlength=CLASSES).min() > 150
+    np.testing.assert_array_equal(model.sample_codes(20, seed=4)[:, 8:], np.eye(CLASSES)[labels[:20]])
+    assert not np.array_equal(np.argmax(model.sample_codes(20, seed=5)[:, 8:], axis=1), labels[:20])
+
+
+def test_a_score_is_that_of_the_class(conditional, labelled):
+    images, labels = labelled
+    model = conditional()
+    model.fit(images, labels, batch_size=16, epochs=1, verbose=0)
+    right, wrong = model.score(images, labels=labels), model.score(images, labels=(labels + 1) % CLASSES)
+    assert not np.array_equal(right, wrong)
+    expected = model.discriminator([images, np.eye(CLASSES, dtype="float32")[labels]])[:, 0]
+    np.testing.assert_allclose(right, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_evaluation_is_by_classes(conditional, labelled):
+    images, labels = labelled
+    model = conditional()
+    found = model.evaluate(images, labels, batch_size=64, verbose=0, return_dict=True)
+    real = model.score(images, labels=labels)
+    assert found["d_real"] == pytest.approx(np.mean(1 / (1 + np.exp(-real))), rel=1e-4)
+    history = model.fit(images, labels, validation_split=0.25, batch_size=16, epochs=1, verbose=0).history
+    assert "val_d_loss" in history
+    on_batch = model.train_on_batch(images[:16], labels[:16], return_dict=True)
+    assert set(on_batch) == {"d_loss", "g_loss", "d_real", "d_fake"}
+    assert len(model.test_on_batch(images[:16], labels[:16])) == 4
+
+
+@pytest.mark.parametrize("arguments", [{}, {"d_norm": "spectral", "ema": 0.9}], ids=["plain", "spectral, ema"])
+def test_a_saved_model_goes_on_exactly(arguments, labelled, tmp_path):
+    images, labels = labelled
+    straight, halved = made(**arguments), made(**arguments)
+    straight.fit(images, labels, batch_size=16, epochs=2, verbose=0)
+    halved.fit(images, labels, batch_size=16, epochs=1, verbose=0)
+    halved.save(tmp_path / "model.keras")
+    loaded = kgan.load_model(tmp_path / "model.keras")
+    loaded.fit(images, labels, batch_size=16, epochs=1, verbose=0)
+    for one, other in zip(straight.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(straight.generate(labels=[1, 2]), loaded.generate(labels=[1, 2]))
+
+
+def test_callbacks_know_conditional_models(conditional, labelled, tmp_path):
+    images, labels = labelled
+    doctor = kgan.callbacks.Doctor(images)
+    each = [doctor, kgan.callbacks.SampleGrid(tmp_path), kgan.callbacks.Checkpoint(tmp_path / "checkpoint")]
+    conditional().fit(images, labels, batch_size=16, epochs=2, verbose=0, callbacks=each)
+    assert np.isfinite(doctor.records[-1].gradient_norm)
+    assert len(list(tmp_path.glob("epoch-*.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "sentence"),
+    [
+        (0, None, "this model is conditional, on 10 classes: pass labels with the images"),
+        (0, np.zeros(64), r"labels are float64 of shape \(64,\): they are whole numbers, one for each of 64 images"),
+        (0, np.full(64, 10), "labels range from 10 to 10: those of 10 classes range from 0 to 9"),
+        (0, np.arange(64) - 1, "labels range from -1 to 62: those of 10 classes range from 0 to 9"),
+        (0, np.zeros(63, int), "there are 63 labels for 64 images"),
+    ],
+)
+def test_labels_that_cannot_be(x, y, sentence, conditional, labelled):
+    with pytest.raises(ValueError, match=sentence):
+        conditional().fit(labelled[0], y, verbose=0)
+
+
+def test_datasets_without_labels(conditional, labelled):
+    images, labels = labelled
+    for data in (tf.data.Dataset.from_tensor_slices(images).batch(16), Batches(images, 16), iter([images])):
+        with pytest.raises(ValueError, match="this model is conditional, on 10 classes: pass labels with the images"):
+            conditional().fit(data, verbose=0)
+    with pytest.raises(ValueError, match="labels range from 1 to 10: those of 10 classes range"):
+        conditional().fit(dataset(images, labels + 1), verbose=0)
+
+
+def test_what_is_no_conditional_model(small_dcgan, labelled):
+    images, labels = labelled
+    model = small_dcgan()
+    with pytest.raises(ValueError, match="this model is not conditional, so it cannot draw chosen classes"):
+        model.generate(labels=[1])
+    with pytest.raises(ValueError, match="generate was given neither codes nor labels"):
+        model.generate()
+    model.fit(images, labels, batch_size=32, verbose=0)  # left aside, as ever
+    with pytest.raises(ValueError, match="classes is 10: a CodeGAN, which reads codes back, knows no classes"):
+        kgan.CodeGAN((16, 16, 1), classes=10)
+    with pytest.raises(ValueError, match="classes is 1: a conditional model has 2 or more, any other 0"):
+        kgan.DCGAN((16, 16, 1), classes=1)
+    with pytest.raises(ValueError, match="packing is 2: of 10 classes a pack would hold several"):
+        kgan.DCGAN((16, 16, 1), classes=10, packing=2)
+    with pytest.raises(ValueError, match="classes is 10: with norm 'virtual' the reference batch would need labels"):
+        kgan.DCGAN((16, 16, 1), classes=10, norm="virtual")
+    generator, discriminator = networks.dense_generator((2,), 4), networks.dense_discriminator((2,))
+    with pytest.raises(ValueError, match=r"the discriminator takes \(None, 2\): that of 3 classes takes \[images, lab"):
+        kgan.GAN(generator, discriminator, classes=3)
+    with pytest.raises(ValueError, match="the generator takes codes of 4 units: 4 classes leave none for z"):
+        kgan.GAN(generator, networks.dense_discriminator((2,), classes=4), classes=4)
+
+
+def test_codes_and_labels_together(conditional):
+    model = conditional()
+    with pytest.raises(ValueError, match="generate was given codes and labels: the codes have their classes already"):
+        model.generate(model.sample_codes(2), labels=[1, 2])
+    with pytest.raises(ValueError, match=r"codes have shape \(2, 8\): this generator takes \(count, 18\)"):
+        model.generate(np.zeros((2, 8)))
