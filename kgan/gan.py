@@ -6,27 +6,15 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from kgan import augment as augmentations
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan._named import listed
-from kgan.training import (
-    AdversarialModel,
-    check_images,
-    checked_labels,
-    images_of,
-    in_batches,
-    in_some_steps,
-    labels_of,
-    split,
-    statistics_kept,
-)
+from kgan.training import AdversarialModel, images_of, in_some_steps, labels_of, split, statistics_kept
 
 # What random numbers are for: each purpose has a stream of its own.
 CODES, REAL_IMAGES, FAKE_IMAGES = range(3)
-PENALTIES, LABELS = 4, 5  # 3 are the stages of `kgan.CodeGAN`
+PENALTIES = 4  # 3 are the stages of `kgan.CodeGAN`
 
 
 class Fakes(NamedTuple):
@@ -225,112 +213,3 @@ class GAN(AdversarialModel):
         for number, augmentation in enumerate(self.augmentations):
             images = augmentation(images, self.random(tf.shape(images)[0], purpose, draw, number))
         return images
-
-    # Generating, and judging images
-
-    def call(self, codes: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """The images of these codes: of the generator, or of its average where there is one (`ema`)."""
-        return self.sampler(codes, training=training)
-
-    def sample_codes(
-        self, count: int | tf.Tensor, seed: int | Sequence[int | tf.Tensor] = 0, labels: Sequence[int] | None = None
-    ) -> tf.Tensor:
-        """Codes for this generator from its prior: see `kgan.latent.sample_codes`.
-
-        Args:
-            count, seed: see there.
-            labels: (count,), the classes of a conditional model; unless given they are drawn as well, each as often.
-
-        Example:
-            >>> model.sample_codes(3, seed=1).shape
-            TensorShape([3, 100])
-        """
-        codes = latent.sample_codes(count, self.latent_dim, self.prior, seed)
-        if not self.classes:
-            return codes
-        if labels is None:
-            seeds = seed if isinstance(seed, (tuple, list)) else (seed,)
-            drawn = latent.sample_codes(count, 1, "uniform", (*seeds, LABELS))
-            labels = tf.cast((drawn[:, 0] + 1) / 2 * self.classes, tf.int32)
-        else:
-            labels = checked_labels(labels, int(count), self.classes)
-        return latent.with_labels(codes, tf.one_hot(labels, self.classes))
-
-    def generate(
-        self,
-        codes: int | np.ndarray | tf.Tensor | None = None,
-        *,
-        labels: Sequence[int] | None = None,
-        seed: int = 0,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """Fake images, in inference mode.
-
-        Args:
-            codes: codes of shape (count, latent_dim), or a count of codes to draw from the prior; with labels one for
-                each of them, unless given. The codes of a conditional model have their classes: see `sample_codes`.
-            labels: classes to draw, whole numbers from 0, one an image; of a conditional model.
-            seed: which codes, where a count is given: the same seed gives the same codes.
-            batch_size: how many go through the generator at a time.
-
-        Returns:
-            Images of shape (count, …), float32, in [-1, 1] where the generator ends in tanh.
-
-        Raises:
-            ValueError: for a count or a batch size below 1, codes of another width, labels of no class or where the
-                model has none.
-
-        Example:
-            >>> model.generate(3, seed=1).shape
-            (3, 28, 28, 1)
-        """
-        if labels is not None and not self.classes:
-            raise ValueError("this model is not conditional, so it cannot draw chosen classes: leave labels out")
-        if codes is None:
-            if labels is None:
-                raise ValueError("generate was given neither codes nor labels: say how many images to draw")
-            codes = len(labels)
-        if np.ndim(codes) == 0:
-            if codes < 1:
-                raise ValueError(f"cannot generate {codes} images: ask for 1 or more")
-            codes = self.sample_codes(operator.index(codes), seed, labels)
-        elif labels is not None:
-            raise ValueError("generate was given codes and labels: the codes have their classes already")
-        codes = np.asarray(codes, np.float32)
-        if codes.ndim != 2 or codes.shape[1] != self.code_dim or not len(codes):
-            raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.code_dim})")
-        return in_batches(self.draws, codes, batch_size)
-
-    def score(
-        self, images: np.ndarray | tf.Tensor, *, labels: Sequence[int] | None = None, batch_size: int = 256
-    ) -> np.ndarray:
-        """How real the discriminator finds each image, in inference mode.
-
-        Args:
-            images: (count, …), in [-1, 1].
-            labels: their classes, for a conditional model.
-            batch_size: how many go through the discriminator at a time.
-
-        Returns:
-            Logits of shape (count,), float32: the higher, the more real. Not probabilities, which are all 1 where the
-            discriminator is certain.
-
-        Raises:
-            ValueError: for images of another shape than the discriminator's, or outside [-1, 1]; labels that are
-                missing or of no class.
-
-        Example:
-            >>> model.score(model.generate(3)).shape
-            (3,)
-        """
-        images = np.asarray(images, np.float32)
-        check_images(images, self.data_shape)
-        labels = checked_labels(labels, len(images), self.classes)
-        rows = np.arange(len(images))[:, np.newaxis]
-
-        def logits(rows: np.ndarray) -> tf.Tensor:
-            each = rows[:, 0]
-            classes = None if labels is None else tf.one_hot(labels[each], self.classes)
-            return self.discriminate(tf.constant(images[each]), False, classes).logits[:, 0]
-
-        return in_batches(logits, rows, batch_size)

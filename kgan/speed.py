@@ -72,14 +72,16 @@ class _Steps(keras.callbacks.Callback):
         super().__init__()
         self.trained = model
         self.batch_size = batch_size * model.d_steps
-        shape = self.batch_size, *model.discriminator.input_shape[1:]
+        shape = self.batch_size, *model.data_shape
+        self.labels = np.arange(self.batch_size) % model.classes if model.classes else None
         self.images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
         self.turn = 1  # executions of `steps_per_execution` steps each
 
     def __call__(self) -> float:
         self.seconds: list[float] = []
         steps = self.turn * self.trained.steps_per_execution
-        self.trained.fit(self.images, batch_size=self.batch_size, steps_per_epoch=steps, verbose=0, callbacks=[self])
+        of_data = {"batch_size": self.batch_size, "steps_per_epoch": steps}
+        self.trained.fit(self.images, self.labels, **of_data, verbose=0, callbacks=[self])
         seconds_per_execution = statistics.median(self.seconds)
         self.turn = max(1, min(50, round(SECONDS / seconds_per_execution)))
         return seconds_per_execution / self.trained.steps_per_execution * 1000

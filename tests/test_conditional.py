@@ -1,13 +1,17 @@
 """Models that draw the class they are asked for: labels reach both networks, from whatever form the data have."""
 
 import functools
+import json
 
 import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
 import kgan
 from kgan import latent, networks
 from kgan._backend import keras, tf
+from kgan.cli import app
 from kgan.data import Batches
 
 CLASSES = 10
@@ -234,3 +238,94 @@ def test_codes_and_labels_together(conditional):
         model.generate(model.sample_codes(2), labels=[1, 2])
     with pytest.raises(ValueError, match=r"codes have shape \(2, 8\): this generator takes \(count, 18\)"):
         model.generate(np.zeros((2, 8)))
+
+
+# The command
+
+
+SMALL = ["--epochs", "1", "--batch-size", "256", "--set", "image_size=16", "--set", "filters=4"]
+CONDITIONAL = ["--set", "conditional=true", "--set", "latent_dim=8"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A conditional run of digits, with its quality measured."""
+    directory = tmp_path_factory.mktemp("conditional") / "run"
+    arguments = [*SMALL, *CONDITIONAL, "--set", "quality_every=1", "--out", str(directory)]
+    result = CliRunner().invoke(app, ["train", "dcgan-digits", *arguments])
+    assert result.exit_code == 0, result.output
+    return directory
+
+
+def test_a_conditional_run_knows_its_classes(run):
+    record = json.loads((run / "run.json").read_text())
+    assert record["classes"] == [str(number) for number in range(10)]
+    assert record["settings"]["conditional"] is True
+    history = (run / "history.csv").read_text().splitlines()[0].split(",")
+    assert {"frechet", "class_accuracy"} <= set(history)
+    model = kgan.load_model(run)
+    assert (model.classes, model.latent_dim, model.code_dim) == (10, 8, 18)
+    with Image.open(run / "samples" / "epoch-0001.png") as grid:
+        rows, columns = (round((size - 2) / (3 * 16 + 2)) for size in (grid.height, grid.width))
+    assert (rows, columns) == (10, 8)
+
+
+def test_sample_draws_a_row_of_each_class(run, tmp_path):
+    result = CliRunner().invoke(app, ["sample", str(run), "--out", str(tmp_path / "all.npy")])
+    assert result.exit_code == 0, result.output
+    model = kgan.load_model(run)
+    labels = np.repeat(np.arange(10), 8)
+    expected = kgan.plots.to_uint8(model.generate(labels=labels))
+    np.testing.assert_array_equal(np.load(tmp_path / "all.npy"), expected)
+
+
+@pytest.mark.parametrize("best", [(), ("--best",)])
+def test_sample_draws_the_classes_that_are_asked_for(best, run, tmp_path):
+    command = ["sample", str(run), "--classes", "7, 3", "--count", "6", *best]
+    result = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "some.npy")])
+    assert result.exit_code == 0, result.output
+    images = np.load(tmp_path / "some.npy")
+    model = kgan.load_model(run)
+    if best:
+        for number, image in enumerate(images):
+            label = [7, 7, 7, 3, 3, 3][number]
+            of_class = model.generate(labels=np.repeat([7, 3], 24), seed=0)[8 * number : 8 * number + 8]
+            scores = model.score(of_class, labels=[label] * 8)
+            np.testing.assert_array_equal(image, kgan.plots.to_uint8(of_class[np.argmax(scores)]))
+    else:
+        np.testing.assert_array_equal(images, kgan.plots.to_uint8(model.generate(labels=[7, 7, 7, 3, 3, 3])))
+    result = CliRunner().invoke(app, command)
+    assert (run / f"sample-6-classes-7-3{'-best-of-48' if best else ''}-seed-0.png").exists(), result.output
+
+
+def test_evaluate_says_how_often_the_class_is_right(run):
+    result = CliRunner().invoke(app, ["evaluate", str(run), "--count", "200", "--seeds", "2"])
+    assert result.exit_code == 0, result.output
+    report = json.loads((run / "quality.json").read_text())
+    accuracy = report["metrics"]["class_accuracy"]
+    assert 0 <= accuracy["value"] < 0.7 < accuracy["baseline"] <= 1  # after one epoch
+    assert len(report["classes"]["accuracy"]) == 10
+    assert "worst class: " in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["sample", "RUN", "--classes", "eleven"], "--classes has 'eleven': choose from 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+        (["sample", "RUN", "--classes", "1,10"], "--classes has '10': choose from 0, 1, 2"),
+        (["train", "codegan-digits", "--set", "conditional=true"], "a CodeGAN, which reads codes back, knows no clas"),
+        (["train", "dcgan-folder", "--data", "PLAIN", *CONDITIONAL], "has no classes: its images have no labels"),
+    ],
+)
+def test_mistakes_of_the_command(command, sentence, run, tmp_path):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for number in range(40):
+        Image.fromarray(np.full((64, 64, 3), number, np.uint8)).save(plain / f"{number}.png")
+    places = {"RUN": str(run), "PLAIN": str(plain)}
+    arguments = [places.get(each, each) for each in command]
+    out = ["--out", str(tmp_path / "new")] if command[0] == "train" else []
+    result = CliRunner().invoke(app, [*arguments, *out])
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.output.split())
+    assert not (tmp_path / "new").exists()

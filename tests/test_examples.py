@@ -138,4 +138,4 @@ def test_everything_public_has_a_docstring(name):
 def test_python_of_the_readme(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(re.sub(r"epochs=\d+", "epochs=1", block), {})
-    assert (tmp_path / "progress.gif").exists()
+    assert (tmp_path / "progress.gif").exists() == ("progress.gif" in block)

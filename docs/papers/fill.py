@@ -66,9 +66,10 @@ def settings(names: list[str]) -> str:
     headings = [f"`{name}`" for name in names] if len(names) > 1 else ["value"]
     rows = [["setting", *headings, "reason"], ["---"] * (len(names) + 2)]
     for key in keys:
-        if all(recipe.settings.get(key) == shared.TOOLBOX.get(key, ...) for recipe in chosen if key in recipe.settings):
-            continue
         found = {recipe.name: recipe.settings[key] for recipe in chosen if key in recipe.settings}
+        off = shared.TOOLBOX.get(key)
+        if off and all(setting.value == off.value for setting in found.values()):
+            continue  # of later than the papers
         values = [str(found[name].value) if name in found else "" for name in names]
         rows.append([f"`{key}`", *values, _reasons({name: setting.why for name, setting in found.items()})])
     return "\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MOST_ROWS = 16  # of a grid with a row for each class
+
+
 class Samples(Callback):
     """Draws the same codes each time, so that pictures of different epochs compare.
 
     At the end of an epoch the callbacks of one seed share what the model makes of them.
 
     Args:
-        rows, columns: of the grid.
+        rows, columns: of the grid. Of a conditional model a row is of one class, and there are by default as many rows
+            as classes, at most 16; of others 8.
         seed: which codes.
 
     Raises:
@@ -32,10 +36,12 @@ class Samples(Callback):
             or 3 channels.
     """
 
-    def __init__(self, *, rows: int = 8, columns: int = 8, seed: int = 0) -> None:
+    usual_rows = 8
+
+    def __init__(self, *, rows: int | None = None, columns: int = 8, seed: int = 0) -> None:
         super().__init__()
         check_at_least_1(rows=rows, columns=columns)
-        self.rows = rows
+        self._rows_wanted = rows
         self.columns = columns
         self.seed = seed
         self._drawn_codes: np.ndarray | None = None
@@ -43,8 +49,8 @@ class Samples(Callback):
         self._at_epoch_end: tuple[int, np.ndarray] | None = None  # step and samples, kept by the first of the peers
 
     def before_fit(self, arguments: FitArguments) -> None:
-        peers = [each for each in arguments.callbacks if isinstance(each, Samples) and each.seed == self.seed]
-        self._peers = peers
+        samples = [each for each in arguments.callbacks if isinstance(each, Samples)]
+        self._peers = [each for each in samples if each.seed == self.seed and each._has_same_rows(self)]
         self._drawn_codes = self._at_epoch_end = None  # of another model, or before its weights were changed by hand
         shape = self.model.data_shape
         if len(shape) != 3 or shape[2] not in (1, 3):
@@ -75,8 +81,20 @@ class Samples(Callback):
 
     def _codes(self, count: int) -> np.ndarray:
         if self._drawn_codes is None or len(self._drawn_codes) < count:
-            self._drawn_codes = np.asarray(self.model.sample_codes(count, self.seed))
+            classes = self.model.classes
+            labels = np.arange(count) // self.columns % classes if classes else None
+            self._drawn_codes = np.asarray(self.model.sample_codes(count, self.seed, labels))
         return self._drawn_codes[:count]
+
+    def _has_same_rows(self, other: Samples) -> bool:
+        """Whether the codes of one are the first of the other's: classes change with the rows."""
+        return not other.model.classes or self.columns == other.columns
+
+    @property
+    def rows(self) -> int:
+        """Of the grid."""
+        classes = getattr(self.model, "classes", 0)
+        return self._rows_wanted or min(classes, MOST_ROWS) or self.usual_rows
 
     @property
     def count(self) -> int:
@@ -108,7 +126,7 @@ class SampleGrid(Samples):
         every: int = 1,
         epochs: Collection[int] | None = None,
         iterations: Collection[int] = (),
-        rows: int = 8,
+        rows: int | None = None,
         columns: int = 8,
         seed: int = 0,
     ) -> None:
@@ -162,6 +180,8 @@ class EpochGIF(Redrawn, Samples):
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[EpochGIF("progress.gif")])
     """
 
+    usual_rows = 5
+
     def __init__(
         self,
         path: str | Path,
@@ -169,7 +189,7 @@ class EpochGIF(Redrawn, Samples):
         every: int = 1,
         milliseconds: int = 150,
         hold: int = 2500,
-        rows: int = 5,
+        rows: int | None = None,
         columns: int = 8,
         seed: int = 0,
     ) -> None:
@@ -217,12 +237,14 @@ class ChosenEpochs(Redrawn, Samples):
         >>> callback = ChosenEpochs("epochs.png", epochs=(1, 10, 50, 100))
     """
 
+    usual_rows = 6
+
     def __init__(
         self,
         path: str | Path,
         epochs: Collection[int] = (1, 10, 50, 100),
         *,
-        rows: int = 6,
+        rows: int | None = None,
         columns: int = 6,
         seed: int = 0,
     ) -> None:

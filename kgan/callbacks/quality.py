@@ -21,8 +21,9 @@ class Quality(Callback):
     """Measures the cheap part of `kgan.quality` every few epochs, and keeps the best model.
 
     It adds to the epoch's metrics, and so to the history, the table and the curves of the callbacks behind it:
-    `frechet`, and where the data have labels that a classifier learns, `classes` (how many are covered) and
-    `low_confidence`. A Fréchet distance of 1,000 samples is larger than one of 10,000: compare it within a run.
+    `frechet`, and where the data have labels that a classifier learns, `classes` (how many are covered),
+    `low_confidence` and, of a conditional model, `class_accuracy` (how many are of the class that was asked for). A
+    Fréchet distance of 1,000 samples is larger than one of 10,000: compare it within a run.
 
     The best model is best on the real images and the codes that chose it. So these are set apart: a fifth of the real
     images, at most 1,000 (`kgan.quality.selection_split`), and codes from a stream of their own.
@@ -104,11 +105,16 @@ class Quality(Callback):
 
     def measure(self) -> Iterator[tuple[str, float]]:
         """The metrics of the model as it is now."""
-        codes = self.model.sample_codes(self.count, (self.seed, SELECTION))
+        labels = None
+        if self.model.classes:  # as often as the data have them
+            labels = np.random.default_rng(self.seed).choice(self.labelled.labels, self.count)
+        codes = self.model.sample_codes(self.count, (self.seed, SELECTION), labels)
         real, fake = self._real, self.features.extract(self.model.generate(codes))
         yield "frechet", quality.frechet_distance(real.values, fake.values)
         if fake.class_frequencies is not None:
             yield "classes", float(quality.covered(real.class_frequencies, fake.class_frequencies))
+            if labels is not None:
+                yield "class_accuracy", float((fake.classes == labels).mean())
             yield "low_confidence", float((fake.max_probability < quality.LOW_CONFIDENCE).mean())
 
     def get_state(self) -> dict[str, Any]:

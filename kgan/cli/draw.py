@@ -28,7 +28,14 @@ Picture = Annotated[
 
 def sample(
     run: Run,
-    count: Annotated[int, typer.Option(min=1, max=10**5, help="Images to draw.")] = 64,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=10**5, help="Images to draw: 64, or 8 of each class of a conditional run."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="7,cat,…", help="Classes that a conditional run is to draw: names, or numbers from 0."),
+    ] = None,
     seed: Seed = 0,
     best: Annotated[
         bool,
@@ -48,25 +55,31 @@ def sample(
     from kgan import runs
 
     with one_sentence():
-        candidates = f"-best-of-{count * CANDIDATES}" if best else ""
-        name = f"sample-{count}{candidates}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
-        target = Path(out) if out else trained.directory(run) / name
-        suffix = target.suffix.lower()
-        as_folder = bool(out) and (out.endswith(("/", "\\")) or target.is_dir() or not suffix)
+        suffix = Path(out or "sample.png").suffix.lower()
+        as_folder = bool(out) and (out.endswith(("/", "\\")) or Path(out).is_dir() or not suffix)
         if not as_folder and suffix not in (".png", ".npy"):
             raise ValueError(f"--out is {out}: it must end in .png, .npy, or / for a folder")
-        if as_folder and target.exists() and any(target.iterdir()):
-            raise FileExistsError(f"{target} holds files already: name an empty or a new folder with --out")
+        if as_folder and Path(out).exists() and any(Path(out).iterdir()):
+            raise FileExistsError(f"{Path(out)} holds files already: name an empty or a new folder with --out")
         if beside_real and (as_folder or suffix != ".png"):
             raise ValueError(f"--out is {out}: samples next to real images make a grid, which ends in .png")
         model = runs.load_model(run)
+        chosen = _chosen_classes(model, run, classes)
+        count = count or (8 * len(chosen) if chosen else 64)
+        drawn = f"-classes-{'-'.join(map(str, chosen.values()))}" if classes else ""
+        candidates = f"-best-of-{count * CANDIDATES}" if best else ""
+        name = f"sample-{count}{drawn}{candidates}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
+        target = Path(out) if out else trained.directory(run) / name
         real_images = _real_images(run, count, seed) if beside_real else None
 
         import imageio.v3 as iio
+        import numpy as np
 
         from kgan import plots
 
-        codes = _best(model, count, seed) if best else model.sample_codes(count, seed)
+        # A row, or several, of each class.
+        labels = np.repeat([*chosen.values()], -(-count // len(chosen)))[:count] if chosen else None
+        codes = _best(model, count, seed, labels) if best else model.sample_codes(count, seed, labels)
         caption = f"the best {count} of {count * CANDIDATES} by the discriminator" if best else "generated"
         if as_folder:
             digits = max(4, len(str(count)))
@@ -83,7 +96,9 @@ def sample(
                     grids = [plots.image_grid(each, margin=0) for each in (model.generate(codes), real_images)]
                     plots.side_by_side(grids, [caption, "real"]).save(temporary)
                 else:
-                    grid = plots.image_grid(model.generate(codes))
+                    has_rows = bool(chosen) and count % len(chosen) == 0
+                    grid = plots.image_grid(model.generate(codes), count // len(chosen) if has_rows else None)
+                    grid = plots.with_row_labels(grid, [*chosen]) if has_rows else grid
                     (plots.captioned(grid, caption) if best else grid).save(temporary)
     say(str(target))
 
@@ -205,13 +220,42 @@ def reconstruct(
     say(str(target))
 
 
-def _best(model: GAN, count: int, seed: int) -> np.ndarray:
-    """Of so many codes times `CANDIDATES` those whose images the discriminator finds the most real, these first."""
+def _chosen_classes(model: GAN, run: Path, text: str | None) -> dict[str, int]:
+    """The classes that are to be drawn, by name: all, unless some are asked for; none of a model that knows none."""
+    if not model.classes:
+        if text:
+            raise ValueError(f"--classes is {text}, but {run} knows no classes: train with --set conditional=true")
+        return {}
+    names = trained.class_names(run) or [str(number) for number in range(model.classes)]
+    numbers = {name: number for number, name in enumerate(names)}
+    if text is None:
+        return numbers
+    by_either = {**{str(number): number for number in numbers.values()}, **numbers}
+    chosen = [each.strip() for each in text.split(",")]
+    for each in chosen:
+        if each not in by_either:
+            raise ValueError(f"--classes has {each!r}: choose from {', '.join(names)}")
+    return {names[by_either[each]]: by_either[each] for each in chosen}
+
+
+def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.ndarray:
+    """Of so many codes times `CANDIDATES` those whose images the discriminator finds the most real, these first.
+
+    With labels it is the best of `CANDIDATES` for each of them, in their order.
+    """
     import numpy as np
 
-    codes = model.sample_codes(count * CANDIDATES, seed).numpy()
-    logits = [model.score(model.generate(codes[i : i + 256])) for i in range(0, len(codes), 256)]  # few at a time
-    return codes[np.argsort(-np.concatenate(logits), kind="stable")[:count]]
+    wanted = None if labels is None else np.repeat(labels, CANDIDATES)
+    codes = model.sample_codes(count * CANDIDATES, seed, wanted).numpy()
+    logits = np.concatenate(
+        [
+            model.score(model.generate(codes[few]), labels=None if wanted is None else wanted[few])
+            for few in (slice(i, i + 256) for i in range(0, len(codes), 256))
+        ]
+    )
+    if labels is not None:
+        return codes.reshape(count, CANDIDATES, -1)[np.arange(count), logits.reshape(count, CANDIDATES).argmax(axis=1)]
+    return codes[np.argsort(-logits, kind="stable")[:count]]
 
 
 def _png(out: Path | None, run: Path, name: str) -> Path:

@@ -44,12 +44,21 @@ def evaluate(
 
         from kgan import data, plots, quality
 
+        def asked(count: int, seed: int) -> np.ndarray:
+            """Classes as often as the data have them."""
+            return real.labels[np.random.default_rng(seed).integers(len(real.labels), size=count)]
+
+        def drawn(count: int, seed: int) -> np.ndarray:
+            labels = asked(count, seed) if model.classes else None
+            return np.concatenate([*trained.drawn(model, model.sample_codes(count, seed, labels))])
+
         held_out = data.held_out(settings["data"], settings["split"], settings["image_size"])
         with _progress(2 + seeds) as progress:
             measured = quality.evaluate(
-                lambda count, seed: np.concatenate([*trained.drawn(model, model.sample_codes(count, seed))]),
+                drawn,
                 real,
                 features=features,
+                asked=asked if model.classes else None,
                 held_out=None if held_out is None else held_out.images,
                 count=count,
                 seeds=range(seed, seed + seeds),
@@ -83,6 +92,9 @@ def described(report: Mapping[str, Any]) -> list[str]:
     seeds, classes = len(report["seeds"]), report.get("classes")
     times = f", {seeds} times (± is the standard deviation over them)" if seeds > 1 else " (± is that of kid's subsets)"
     lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]
+    if classes and "accuracy" in classes:
+        worst = min(range(len(classes["names"])), key=classes["accuracy"].__getitem__)
+        lines.append(f"worst class: {classes['names'][worst]}, right in {classes['accuracy'][worst]:.1%} of cases")
     if classes and classes["missing"]:
         lines.append(f"missing: {', '.join(classes['missing'])}")
     return [*lines, *(f"note: {note}" for note in report["notes"])]

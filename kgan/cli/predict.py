@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import TYPE_CHECKING
 
 from kgan.cli.console import clock, duration, one_sentence, say, size
 from kgan.cli.options import (
@@ -20,6 +21,9 @@ from kgan.cli.options import (
     given_settings,
 )
 from kgan.cli.plan import Plan, plan_new
+
+if TYPE_CHECKING:
+    from kgan.cli.prepare import Prepared
 
 
 def plan(
@@ -69,15 +73,16 @@ def plan(
     ]
     if peak := runs.peak_memory():
         rows.append(("memory", f"{size(peak)} so far, the images among them"))
-    rows.append(("precision", _precision(wanted, prepared.plan, model.data_shape)))
+    rows.append(("precision", _precision(wanted, prepared)))
     for name, what in rows:
         say(f"{name:14} {what}")
 
 
-def _precision(wanted: Plan, plan: Plan, image_shape: tuple[int, ...]) -> str:
+def _precision(wanted: Plan, prepared: Prepared) -> str:
     """What `--precision auto` would choose, and why."""
     from kgan.cli import trial
 
-    measured = trial.milliseconds_by_precision(plan, image_shape)
+    plan, model = prepared.plan, prepared.model
+    measured = trial.milliseconds_by_precision(plan, model.data_shape, model.classes)
     times = ", ".join(f"{name} takes {milliseconds:.3g} ms a step" for name, milliseconds in measured.items())
     return f"{plan.settings['precision']}; {times}: auto takes {min(measured, key=measured.get)}"

@@ -35,17 +35,20 @@ def prepare(plan: Plan) -> Prepared:
     from kgan.data import Batches
 
     real, facts = _load_images(plan.settings)
-    shape = real.images.shape[1:]
-    model = recipes.build(plan.recipe, plan.settings, shape)
+    shape, classes = real.images.shape[1:], len(real.names)
+    model = recipes.build(plan.recipe, plan.settings, shape, classes)
     if plan.settings["precision"] == "auto":
         from kgan.cli.trial import milliseconds_by_precision
 
-        measured = milliseconds_by_precision(plan, shape)
+        measured = milliseconds_by_precision(plan, shape, classes)
         plan = plan._replace(settings={**plan.settings, "precision": min(measured, key=measured.get)})
-        model = recipes.build(plan.recipe, plan.settings, shape)
+        model = recipes.build(plan.recipe, plan.settings, shape, classes)
     settings = plan.settings
     step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
-    dataset = Batches(real.images, step_size, seed=settings["seed"])
+    labels = real.labels if model.classes else None
+    dataset = Batches(real.images, step_size, settings["seed"], labels)
+    if model.classes:
+        facts["classes"] = list(real.names)
     facts["environment"] = runs.environment()
     return Prepared(plan, real, facts, model, dataset, settings.get("steps_per_epoch") or len(dataset))
 

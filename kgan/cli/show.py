@@ -48,9 +48,11 @@ def _draw_networks(recipe: recipes.Recipe) -> None:
     from kgan._backend import abstract_build
 
     settings, image_shape = recipes.resolve(recipe, {}), recipes.image_shape(recipe)
-    model = abstract_build(lambda: recipes.build_uncompiled(recipe, settings, image_shape))
+    classes = recipes.classes(recipe)
+    model = abstract_build(lambda: recipes.build_uncompiled(recipe, settings, image_shape, classes))
     for network in (model.generator, model.discriminator):
-        rows = [("codes" if network is model.generator else "images", shape_text(network.input_shape[1:]), "")]
+        inputs = "codes" if network is model.generator else "images"
+        rows = [(inputs, shape_text(network.inputs[0].shape[1:]), "")]
         rows += [(layer, shape_text(shape), f"{count:,}") for layer, shape, count in networks.layer_table(network)]
         rows.append(("", "", f"{network.count_params():,}"))
         say("")

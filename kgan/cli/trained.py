@@ -36,6 +36,15 @@ def settings(run: Path) -> dict[str, Any]:
         raise ValueError(f"{file} does not say what the run was trained on") from None
 
 
+def class_names(run: Path) -> list[str]:
+    """The names of the classes that a conditional run can draw; none where `run.json` does not say them."""
+    from kgan import runs
+
+    file = directory(run) / "run.json"
+    names = runs.read_json(file).get("classes") if file.exists() else None
+    return [str(name) for name in names or []]
+
+
 def labelled(run: Path, source: str | None = None) -> Labelled:
     """The real images that a run was trained on, or others prepared in the same way."""
     from kgan import data

@@ -31,6 +31,7 @@ METRICS = {
     "coverage": "fraction of real images with a sample within reach",
     "classes": "classes with a tenth of their frequency or more",
     "kl": "divergence of the classes from the data's, in nats",
+    "class_accuracy": "fraction that is of the class that was asked for",
     "low_confidence": "fraction whose most probable class has less than 90 %",
     "nearest": "median distance to the nearest training image",
     "copies": "fraction nearer to one than 1 % of real images are",
@@ -48,8 +49,8 @@ class Quality(NamedTuple):
 
     Attributes:
         report: "features" (their name), "count", "seeds", "metrics" ({name: {"value", "spread", "baseline"}}),
-            "classes" ({"names", "real", "fake", "missing"}) and "notes". The spread is over seeds; with one seed it is
-            None, except that of "kid", which is over its subsets.
+            "classes" ({"names", "real", "fake", "missing"}; of a conditional model also "accuracy") and "notes". The
+            spread is over seeds; with one seed it is None, except that of "kid", which is over its subsets.
         samples: the first samples, float32 in [-1, 1].
         nearest: the training image nearest to each of them.
     """
@@ -116,6 +117,7 @@ def evaluate(
     labelled: Labelled,
     *,
     features: FeatureExtractor | str = "auto",
+    asked: Callable[[int, int], np.ndarray] | None = None,
     held_out: np.ndarray | None = None,
     count: int = 10_000,
     seeds: Sequence[int] = (0, 1, 2),
@@ -134,6 +136,7 @@ def evaluate(
         generate: a function (count, seed) → images, float32 in [-1, 1]; or uint8, in a quarter of the memory.
         labelled: the real images that it was trained on.
         features: see `choose_features`.
+        asked: a function (count, seed) → the classes that `generate` was asked for, of a conditional model.
         held_out: real images that it was not trained on, uint8: their distances to the nearest training image say which
             samples are copies. Without them, the distances of training images to the nearest of the others do.
         count: of samples; at most half as many as there are real images to compare with, because the baseline takes as
@@ -173,10 +176,13 @@ def evaluate(
         features = choose_features(labelled, features)
     if features.note:
         notes.append(features.note)
-    first, second = (labelled.images[np.sort(rest[i * count :][:count])] for i in range(2))
+    rows = [np.sort(rest[i * count :][:count]) for i in range(2)]
+    first, second = (labelled.images[each] for each in rows)
     real = features.extract(first)
     progress("real images against real images")
     baseline = dict(_compared(real, features.extract(second), notes))
+    if asked and features.names:
+        baseline["class_accuracy"] = float((real.classes == labelled.labels[rows[0]]).mean())
     accuracy = {"baseline": _real_vs_fake_accuracy(first, second, notes)}
     del second  # large images take much memory
     distances_of_real = _distances_of_real(labelled, held_out)
@@ -185,7 +191,7 @@ def evaluate(
     baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
 
     by_seed: list[dict[str, float]] = []
-    frequencies = []
+    frequencies, right = [], []
     for seed in seeds:
         progress(f"samples of seed {seed}")
         images = generate(count, seed)
@@ -194,6 +200,10 @@ def evaluate(
         fake = features.extract(images)
         values = dict(_compared(real, fake, notes))
         positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), _training_images(labelled))
+        if asked and features.names:
+            wanted = asked(count, seed)
+            values["class_accuracy"] = float((fake.classes == wanted).mean())
+            right.append([np.mean(fake.classes[wanted == each] == each) for each in range(len(features.names))])
         values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
         if not by_seed:  # with the first seed alone: the costly metric, and what is shown
             accuracy["value"] = _real_vs_fake_accuracy(first, images, notes)
@@ -222,6 +232,8 @@ def evaluate(
             "fake": mean_frequencies.tolist(),
             "missing": [features.names[each] for each in metrics.missing(real.class_frequencies, mean_frequencies)],
         }
+        if right:
+            report["classes"]["accuracy"] = np.mean(right, axis=0).tolist()
     return Quality({**report, "notes": list(dict.fromkeys(notes))}, samples, near)
 
 

@@ -36,11 +36,13 @@ class Features(NamedTuple):
         values: (count, units), float32.
         class_frequencies: the fraction of the images in each class, where there are classes.
         max_probability: the probability of the most probable class of each image, or None.
+        classes: the most probable class of each image, or None.
     """
 
     values: np.ndarray
     class_frequencies: np.ndarray | None = None
     max_probability: np.ndarray | None = None
+    classes: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class FeatureExtractor:
         if not self.head:
             return Features(values)
         probabilities = self.head(values)
-        frequencies = class_frequencies(probabilities.argmax(axis=1), len(self.names))
-        return Features(values, frequencies, probabilities.max(axis=1))
+        classes = probabilities.argmax(axis=1)
+        return Features(values, class_frequencies(classes, len(self.names)), probabilities.max(axis=1), classes)
 
 
 def classifier(labelled: Labelled) -> FeatureExtractor:

@@ -13,7 +13,7 @@ import importlib
 
 from kgan.recipes.ding_shao_ren import DING, REPORT
 from kgan.recipes.generating_images_using_a_dcgan import ANONYMOUS
-from kgan.recipes.models import build, build_uncompiled, image_shape
+from kgan.recipes.models import build, build_uncompiled, classes, image_shape
 from kgan.recipes.schema import RULES, Recipe, Rule, Setting, resolve
 from kgan.recipes.shao_li_jiang import SHAO
 from kgan.recipes.stiff_keyserlingk_stuart import STIFF
@@ -31,6 +31,7 @@ __all__ = [
     "Setting",
     "build",
     "build_uncompiled",
+    "classes",
     "get",
     "image_shape",
     "resolve",

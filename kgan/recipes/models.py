@@ -25,16 +25,27 @@ def image_shape(recipe: Recipe) -> tuple[int, int, int]:
     return recipe["image_size"], recipe["image_size"], 1 if recipe["data"] in ("digits", "mnist") else 3
 
 
-def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int]) -> GAN:
+def classes(recipe: Recipe) -> int:
+    """How many classes a conditional model of the recipe has with the data that it is meant for; 0: it is none.
+
+    Example:
+        >>> kgan.recipes.classes(kgan.recipes.get("dcgan-digits"))
+        0
+    """
+    return 10 if recipe["conditional"] else 0  # all data sets of conditional recipes have ten
+
+
+def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0) -> GAN:
     """The recipe's model for images of a shape, compiled.
 
     Args:
         recipe: see `kgan.recipes.get`.
         settings: see `kgan.recipes.resolve`. Precision "auto" is float32: `kgan train` measures before it builds.
         image_shape: (height, width, channels).
+        classes: of the data, where the model is to be conditional.
 
     Raises:
-        ValueError: for an image size, or a depth, that the networks cannot have.
+        ValueError: for an image size, or a depth, that the networks cannot have; a conditional model without classes.
 
     Example:
         >>> recipe = kgan.recipes.get("dcgan-digits")
@@ -42,7 +53,7 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
     """
     from kgan._backend import keras
 
-    model = build_uncompiled(recipe, settings, image_shape)
+    model = build_uncompiled(recipe, settings, image_shape, classes)
     adam = {"epsilon": settings.get("epsilon", 1e-7), "weight_decay": settings.get("weight_decay")}
     model.compile(
         d_optimizer=keras.optimizers.Adam(settings["d_learning_rate"], settings["d_beta_1"], **adam),
@@ -56,7 +67,7 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
     return model
 
 
-def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int]) -> GAN:
+def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0) -> GAN:
     """The model of `build` before `compile`: it has its two networks, but no optimizers.
 
     Example:
@@ -65,6 +76,10 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
         False
     """
     arguments = {name: settings[name] for name in MODEL if name in settings}
+    if arguments.pop("conditional"):
+        if not classes:
+            raise ValueError(f"conditional is true, but {settings['data']} has no classes: its images have no labels")
+        arguments["classes"] = classes
     arguments["augment"] = names(arguments["augment"])
     if noise := arguments.pop("noise", 0):
         arguments["augment"] = [("instance_noise", noise), *arguments["augment"]]
@@ -82,7 +97,7 @@ def _model(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[in
     if recipe.model == "GAN":
         own = ("latent_dim", "hidden_units", "norm", "d_norm", "packing")
         latent_dim, hidden_units, norm, d_norm, packing = (arguments.pop(name) for name in own)
-        both = {"seed": settings["seed"]}
+        both = {"classes": arguments.get("classes", 0), "seed": settings["seed"]}
         return GAN(
             networks.dense_generator(image_shape, latent_dim, hidden_units, norm=norm, **both),
             networks.dense_discriminator(image_shape, hidden_units, norm=d_norm or norm, packing=packing, **both),

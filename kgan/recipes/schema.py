@@ -136,6 +136,7 @@ MODEL = {
     "d_norm": OneOf("kgan.recipes.models", "D_NORMS"),
     "packing": Rule("from 1 to 16", lambda value: 1 <= value <= 16),
     "augment": SomeOf("kgan.augment", "AUGMENTATIONS"),
+    "conditional": _FREE,
     "ema": _DECAY,
     "stddev": _RATE,
     "reuse_fakes": _FREE,

@@ -38,6 +38,7 @@ _ADAM = {
     "g_beta_1": Setting(0.5, "the same as for the discriminator"),
 }
 TOOLBOX = {
+    "conditional": Setting(False, "whether labels reach both networks, so that classes can be asked for"),
     "d_norm": Setting("same", "normalization of the discriminator: the same as of the generator"),
     "packing": Setting(1, "images that the discriminator looks at together: one"),
     "augment": Setting("none", "what happens to all that the discriminator sees: nothing"),

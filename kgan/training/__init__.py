@@ -2,7 +2,7 @@
 
 Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In here:
 
-- `model`: what Keras asks of a model with two networks and two optimizers.
+- `model`: what Keras asks of a model with two networks and two optimizers; `sampling`: what such a model draws.
 - `engine`: `fit`, from its arguments to the last step; `steps`: how training steps are executed.
 - `inputs`: what is refused before the first step; `datasets`: real images as Keras' `fit` takes them.
 - `hooks`: how a callback talks to the engine.
@@ -11,7 +11,7 @@ Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In h
 """
 
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
-from kgan.training.inputs import check_images, checked_labels, images_of, in_batches, labels_of, split
+from kgan.training.inputs import check_images, images_of, labels_of, split
 from kgan.training.model import AdversarialModel
 from kgan.training.updates import Updater, in_some_steps, statistics_kept
 
@@ -22,9 +22,7 @@ __all__ = [
     "ResumePoint",
     "Updater",
     "check_images",
-    "checked_labels",
     "images_of",
-    "in_batches",
     "in_some_steps",
     "labels_of",
     "split",

@@ -1,0 +1,145 @@
+"""What each piece of the toolbox buys at equal wall time: one knob of a recipe at a time, several seeds, the same data.
+
+    python benchmarks/ablation.py dcgan-digits --seconds 60 --seeds 3 --out digits.json
+    python benchmarks/ablation.py dcgan-mnist --seconds 300 --seeds 3 --out mnist.json --only plain --only conditional
+
+Every knob is trained for the same seconds, which begin after its first step, in which TensorFlow compiles; then
+`kgan.quality.evaluate` measures it as `kgan evaluate` does. Knobs take turns, all of them with one seed before any has
+the next, so that whatever else the machine does hits all alike: nothing else should run. What is in the file already
+is not trained again, so a stopped benchmark goes on where it stopped.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from kgan import data, quality, recipes, runs
+from kgan._backend import keras
+
+KNOBS = {
+    "plain": {},
+    "conditional": {"conditional": True},
+    "label_smoothing 0.1": {"label_smoothing": 0.1},
+    "least_squares": {"loss": "least_squares"},
+    "hinge": {"loss": "hinge"},
+    "hinge, spectral": {"loss": "hinge", "d_norm": "spectral"},
+    "wasserstein, gradient penalty": {
+        "loss": "wasserstein",
+        "d_norm": "none",
+        "penalty": "gradient_penalty",
+        "penalty_weight": 10.0,
+    },
+    "d_norm none": {"d_norm": "none"},
+    "r1": {"d_norm": "none", "penalty": "r1"},
+    "relativistic, r1 and r2": {"loss": "relativistic", "d_norm": "none", "penalty": "r1,r2"},
+    "relativistic, lazy r1": {"loss": "relativistic", "d_norm": "none", "penalty": "r1", "penalty_every": 8},
+    "relativistic": {"loss": "relativistic"},
+    "ema 0.99": {"ema": 0.99},
+    "ema 0.999": {"ema": 0.999},
+    "translation": {"augment": "translation"},
+    "translation, cutout": {"augment": "translation,cutout"},
+    "packing 2": {"packing": 2},
+    "batch 16": {"batch_size": 16},
+    "rates × 2": {"d_learning_rate": 4e-4, "g_learning_rate": 4e-4},
+    "half as wide": {"filters": 32},
+    "a quarter as wide": {"filters": 16},
+}
+SHOWN = ("frechet", "precision", "recall", "coverage", "low_confidence", "class_accuracy")
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Ends training after so many seconds, counted from the end of the first step."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds, self.began = seconds, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        float(logs["d_loss"])  # a GPU goes on by itself: wait for it
+        self.began = self.began or time.perf_counter()
+        if time.perf_counter() - self.began > self.seconds:
+            self.model.stop_training = True
+
+
+def trained(recipe, real, changes, seconds, seed):
+    """A model of the recipe with some settings changed, trained for so many seconds."""
+    settings = recipes.resolve(recipe, {**changes, "seed": seed, "epochs": 10**6})
+    model = recipes.build(recipe, settings, real.images.shape[1:], len(real.names))
+    labels = real.labels if model.classes else None
+    batches = data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed, labels)
+    model.fit(batches, epochs=settings["epochs"], verbose=0, callbacks=[StopAfter(seconds)])
+    return model
+
+
+def measured(model, real, features, count):
+    """The metrics of `kgan evaluate`, of one seed of the samples."""
+
+    def asked(count, seed):
+        return real.labels[np.random.default_rng(seed).integers(len(real.labels), size=count)]
+
+    def drawn(count, seed):
+        return model.generate(model.sample_codes(count, seed, asked(count, seed) if model.classes else None))
+
+    asks = asked if model.classes else None
+    report = quality.evaluate(drawn, real, features=features, asked=asks, count=count, seeds=[0]).report
+    return {name: report["metrics"][name]["value"] for name in SHOWN if name in report["metrics"]}
+
+
+def table(results, knobs):
+    """Mean and standard deviation over the seeds of each knob, in Markdown."""
+    lines = [f"| knob | steps | {' | '.join(SHOWN)} |", f"| --- {'| --- ' * (1 + len(SHOWN))}|"]
+    for knob in knobs:
+        each = [result for result in results if result["knob"] == knob]
+        if not each:
+            continue
+        cells = [f"{statistics.mean(result['steps'] for result in each):,.0f}"]
+        for name in SHOWN:
+            values = [result["metrics"][name] for result in each if name in result["metrics"]]
+            spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.3g}{spread}" if values else "")
+        lines.append(f"| {knob} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", choices=recipes.RECIPES)
+    parser.add_argument("--data", help="other real images than the recipe's")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--count", type=int, default=5000, help="samples that are measured")
+    parser.add_argument("--only", action="append", default=[], help="this knob alone, or these")
+    parser.add_argument("--also", action="append", default=[], help="a knob of your own: name=value,name=value")
+    parser.add_argument("--out", type=Path, required=True, help="a JSON file that keeps the results")
+    arguments = parser.parse_args()
+    recipe = recipes.get(arguments.recipe)
+    source = {name: recipe[name] for name in ("split", "image_size", "crop", "background")}
+    real = data.load_labelled(arguments.data or recipe["data"], **source)
+    features = quality.choose_features(real)
+    own = {text: dict(pair.split("=") for pair in text.split(",")) for text in arguments.also}
+    knobs = {**KNOBS, **own}
+    if arguments.only:
+        knobs = {name: knobs[name] for name in [*arguments.only, *own]}
+    if not real.names:
+        knobs.pop("conditional", None)
+    content = runs.read_json(arguments.out) if arguments.out.exists() else {"results": []}
+    content |= {"recipe": recipe.name, "seconds": arguments.seconds, "features": features.name}
+    content |= {"machine": runs.environment()}
+    for seed in range(arguments.seeds):
+        for knob, changes in knobs.items():
+            if any((each["knob"], each["seed"]) == (knob, seed) for each in content["results"]):
+                continue
+            model = trained(recipe, real, changes, arguments.seconds, seed)
+            metrics = measured(model, real, features, arguments.count)
+            steps = int(model.step.numpy())
+            content["results"].append(
+                {"knob": knob, "changes": changes, "seed": seed, "steps": steps, "metrics": metrics}
+            )
+            runs.write_json(arguments.out, content)
+            print(f"{knob}, seed {seed}: {steps:,} steps, {json.dumps({k: round(v, 4) for k, v in metrics.items()})}")
+            keras.backend.clear_session()
+    print(table(content["results"], knobs))
