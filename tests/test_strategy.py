@@ -30,12 +30,13 @@ def made(**arguments):
     model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=["r1"])
     return model
 
-def modern(norm, **compiled):
+def modern(norm, classes=0, **compiled):
     model = kgan.GAN(
-        kgan.networks.dense_generator((8, 8, 1), 4, 16, seed=1),
-        kgan.networks.dense_discriminator((8, 8, 1), 16, norm=norm, seed=1),
+        kgan.networks.dense_generator((8, 8, 1), 4, 16, classes=classes, seed=1),
+        kgan.networks.dense_discriminator((8, 8, 1), 16, norm=norm, classes=classes, seed=1),
         augment=["translation", "cutout", "color"],
         ema=0.9,
+        classes=classes,
     )
     model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **compiled)
     return model
@@ -62,6 +63,8 @@ penalties = ["r1", "r2", ("gradient_penalty", 0.1)]
 settings = {"norm": "none", "loss": "relativistic", "penalties": penalties, "penalty_every": 2}
 found.append(compared(images, settings, modern, batch_size=32))
 found.append(compared(images, {"norm": "spectral", "loss": "hinge"}, modern, batch_size=32))
+labelled = tf.data.Dataset.from_tensor_slices((images, np.arange(64) % 3)).batch(32)
+found.append(compared(labelled, {"norm": "none", "classes": 3}, modern))
 try:
     keras.config.set_dtype_policy("mixed_float16")
     with strategy.scope():
@@ -80,7 +83,7 @@ def on_two_devices(tmp_path_factory):
     return json.loads(result.stdout)
 
 
-CASES = {"array": 4, "d_steps": 4, "partial batch": 6, "penalties": 4, "spectral": 4}  # and their steps
+CASES = {"array": 4, "d_steps": 4, "partial batch": 6, "penalties": 4, "spectral": 4, "classes": 4}  # and their steps
 
 
 @pytest.mark.parametrize(("case", "steps"), enumerate(CASES.values()), ids=CASES)
