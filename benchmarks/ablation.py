@@ -3,10 +3,11 @@
     python benchmarks/ablation.py dcgan-digits --seconds 60 --seeds 3 --out digits.json
     python benchmarks/ablation.py dcgan-mnist --seconds 300 --seeds 3 --out mnist.json --only plain --only conditional
 
-Every knob is trained for the same seconds, which begin after its first step, in which TensorFlow compiles; then
-`kgan.quality.evaluate` measures it as `kgan evaluate` does. Knobs take turns, all of them with one seed before any has
-the next, so that whatever else the machine does hits all alike: nothing else should run. What is in the file already
-is not trained again, so a stopped benchmark goes on where it stopped.
+Every knob is trained for the same seconds, which begin after its first step, in which TensorFlow compiles; learning
+rates that fall do so over as many steps as a trial says that there will be. `kgan.quality.evaluate` then measures it
+as `kgan evaluate` does. Knobs take turns, all of them with one seed before any has the next, so that whatever else the
+machine does hits all alike: nothing else should run. What is in the file already is not trained again, so a stopped
+benchmark goes on where it stopped.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan import data, quality, recipes, runs
+from kgan import data, quality, recipes, runs, speed
 from kgan._backend import keras
 
 KNOBS = {
@@ -43,6 +44,9 @@ KNOBS = {
     "translation": {"augment": "translation"},
     "translation, cutout": {"augment": "translation,cutout"},
     "packing 2": {"packing": 2},
+    "top_k 0.5": {"top_k": 0.5},
+    "cosine": {"learning_rate_schedule": "cosine"},
+    "batch 32": {"batch_size": 32},
     "batch 16": {"batch_size": 16},
     "rates × 2": {"d_learning_rate": 4e-4, "g_learning_rate": 4e-4},
     "half as wide": {"filters": 32},
@@ -68,7 +72,11 @@ class StopAfter(keras.callbacks.Callback):
 def trained(recipe, real, changes, seconds, seed):
     """A model of the recipe with some settings changed, trained for so many seconds."""
     settings = recipes.resolve(recipe, {**changes, "seed": seed, "epochs": 10**6})
-    model = recipes.build(recipe, settings, real.images.shape[1:], len(real.names))
+    shape, classes, steps = real.images.shape[1:], len(real.names), 1
+    if settings["learning_rate_schedule"] != "constant":
+        trial = [recipes.build(recipe, settings, shape, classes, steps)]
+        steps = round(1000 * seconds / speed.milliseconds_a_step(trial, [settings["batch_size"]])[0])
+    model = recipes.build(recipe, settings, shape, classes, steps)
     labels = real.labels if model.classes else None
     batches = data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed, labels)
     model.fit(batches, epochs=settings["epochs"], verbose=0, callbacks=[StopAfter(seconds)])
@@ -113,14 +121,14 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--count", type=int, default=5000, help="samples that are measured")
     parser.add_argument("--only", action="append", default=[], help="this knob alone, or these")
-    parser.add_argument("--also", action="append", default=[], help="a knob of your own: name=value,name=value")
+    parser.add_argument("--also", action="append", default=[], help="a knob of your own: 'name=value name=value'")
     parser.add_argument("--out", type=Path, required=True, help="a JSON file that keeps the results")
     arguments = parser.parse_args()
     recipe = recipes.get(arguments.recipe)
     source = {name: recipe[name] for name in ("split", "image_size", "crop", "background")}
     real = data.load_labelled(arguments.data or recipe["data"], **source)
     features = quality.choose_features(real)
-    own = {text: dict(pair.split("=") for pair in text.split(",")) for text in arguments.also}
+    own = {text: dict(pair.split("=") for pair in text.split()) for text in arguments.also}
     knobs = {**KNOBS, **own}
     if arguments.only:
         knobs = {name: knobs[name] for name in [*arguments.only, *own]}

@@ -233,6 +233,32 @@ def relativistic_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf
     return tf.reduce_mean(tf.nn.softplus(real_logits - fake_logits))
 
 
+def of_top_k(
+    generator_loss: Callable[..., tf.Tensor], share: float, real_logits: tf.Tensor, fake_logits: tf.Tensor
+) -> tf.Tensor:
+    """A generator's loss of its best fakes alone: Sinha et al. (2020), *Top-k Training of GANs*, section 3.
+
+    Those that the discriminator finds least real tell the generator little of where to go. The paper begins with all
+    and ends with half of them; here the share stays the same.
+
+    Args:
+        generator_loss: of (real_logits, fake_logits), which does not compare the n-th of each.
+        share: of the fakes, above 0, up to 1; at least one fake is kept.
+        real_logits: the discriminator's logits for real images, shape (batch, 1).
+        fake_logits: its logits for fake images, shape (batch, 1).
+
+    Returns:
+        A scalar.
+
+    Example:
+        >>> float(of_top_k(wasserstein_generator, 0.5, tf.zeros((4, 1)), tf.constant([[1.0], [5.0], [3.0], [2.0]])))
+        -4.0
+    """
+    count = tf.cast(tf.math.ceil(share * tf.cast(tf.shape(fake_logits)[0], tf.float32)), tf.int32)
+    best = tf.math.top_k(fake_logits[:, 0], count).values
+    return generator_loss(real_logits, best[:, None])
+
+
 def code_l1(codes: tf.Tensor, read_codes: tf.Tensor) -> tf.Tensor:
     """How far the codes read back from images are from those that the images were drawn from.
 
@@ -323,18 +349,20 @@ LOSSES = {
 }
 # Their logits are not log-odds: σ of them lies between 0 and 1, but is no probability of being real.
 WITHOUT_PROBABILITIES = ("least_squares", "hinge", "wasserstein", "relativistic")
+PAIRED = ("relativistic",)  # they compare the n-th real image with the n-th fake
 
 
-def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0) -> AdversarialLoss:
+def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top_k: float = 1.0) -> AdversarialLoss:
     """The pair of losses of that name, or the pair given, with one-sided label smoothing for the discriminator.
 
     Args:
         loss: a name in `LOSSES`, or two functions (discriminator_loss, generator_loss) of (real_logits, fake_logits).
         label_smoothing: passed to the discriminator's loss where it is not 0.
+        top_k: share of the fakes, the most real ones, that the generator's loss is of: see `of_top_k`.
 
     Raises:
         ValueError: for an unknown name, anything but two such functions, label_smoothing outside [0, 0.5], or a
-            discriminator's loss that has no such argument.
+            discriminator's loss that has no such argument; for top_k outside (0, 1], or below 1 with a loss of pairs.
 
     Example:
         >>> get("minimax").generator is minimax
@@ -342,6 +370,10 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0) -> 
     """
     if not 0 <= label_smoothing <= 0.5:
         raise ValueError(f"label_smoothing is {label_smoothing}: it lies between 0 and 0.5")
+    if not 0 < top_k <= 1:
+        raise ValueError(f"top_k is {top_k}: it is the share of the fakes that are kept, above 0 and at most 1")
+    if top_k < 1 and loss in PAIRED:
+        raise ValueError(f"top_k is {top_k}, but loss {loss} compares each fake with a real image: leave top_k at 1")
     if isinstance(loss, str) and loss in LOSSES:
         pair = LOSSES[loss]
     elif isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
@@ -357,6 +389,8 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0) -> 
         if not _takes(pair.discriminator, "real_logits", "fake_logits", label_smoothing=label_smoothing):
             raise ValueError(f"label_smoothing is {label_smoothing}, but the discriminator's loss has no such argument")
         pair = pair._replace(discriminator=functools.partial(pair.discriminator, label_smoothing=label_smoothing))
+    if top_k < 1:
+        pair = pair._replace(generator=functools.partial(of_top_k, pair.generator, top_k))
     return pair
 
 

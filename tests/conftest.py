@@ -105,6 +105,7 @@ def new_small_dcgan(**arguments):
         "steps_per_execution",
         "penalties",
         "penalty_every",
+        "top_k",
     }
     compiled = {name: arguments.pop(name) for name in of_compile & set(arguments)}
     model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)

@@ -53,6 +53,19 @@ def test_hand_worked_numbers_of_logits_that_are_no_log_odds():
     )
 
 
+def test_the_generator_learns_from_the_best_fakes():
+    fake = np.float32([[1.0], [5.0], [-3.0], [2.0], [0.0]])
+    # The better 3 of 5 (0.5 × 5 rounded up): 5, 2 and 1.
+    assert float(losses.get("wasserstein", top_k=0.5).generator(ZERO, fake)) == pytest.approx(-8 / 3)
+    assert float(losses.get("wasserstein", top_k=0.01).generator(ZERO, fake)) == -5.0
+    assert losses.get("hinge", top_k=0.5).discriminator is losses.hinge_discriminator
+    for wrong in (0, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=f"top_k is {wrong}: it is the share of the fakes"):
+            losses.get("minimax", top_k=wrong)
+    with pytest.raises(ValueError, match=r"top_k is 0\.5, but loss relativistic compares each fake with a real image"):
+        losses.get("relativistic", top_k=0.5)
+
+
 def test_label_smoothing_is_one_sided():
     # 0.9 of -ln 3/4 and 0.1 of -ln 1/4 for the real ones; the fakes as without it: -ln 3/4
     smoothed = losses.discriminator_loss(THREE_QUARTERS, -THREE_QUARTERS, label_smoothing=0.1)

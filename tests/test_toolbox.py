@@ -253,6 +253,7 @@ PIECES = {
         "penalties": (("r1", 1.0), ("r2", 1.0)),
         "penalty_every": 3,
     },
+    "top_k": {"top_k": 0.5},
     "augment, ema, packing": {"augment": ("translation", "cutout", "color"), "ema": 0.99, "packing": 2},
 }
 
@@ -287,17 +288,17 @@ def test_a_run_with_a_piece_resumes_exactly(piece, precision, small_dcgan, model
 # Settings
 
 
-def build(*changes):
+def build(*changes, steps=0):
     recipe = recipes.get("dcgan-digits")
     small = {"image_size": "16", "filters": "4", "latent_dim": "8"}
-    return recipes.build(recipe, recipes.resolve(recipe, {**small, **dict(changes)}), (16, 16, 1))
+    return recipes.build(recipe, recipes.resolve(recipe, {**small, **dict(changes)}), (16, 16, 1), steps=steps)
 
 
 def test_every_recipe_has_the_toolbox_and_it_is_off():
     for recipe in recipes.RECIPES.values():
         chosen = recipes.resolve(recipe, {})
-        names = ("penalty", "augment", "ema", "packing", "d_norm", "penalty_every")
-        assert [chosen[name] for name in names] == ["none", "none", 0.0, 1, "same", 1]
+        names = ("penalty", "augment", "ema", "packing", "d_norm", "penalty_every", "top_k", "learning_rate_schedule")
+        assert [chosen[name] for name in names] == ["none", "none", 0.0, 1, "same", 1, 1.0, "constant"]
 
 
 def test_settings_reach_the_model():
@@ -307,6 +308,36 @@ def test_settings_reach_the_model():
     model = build(("augment", "translation,cutout"), ("d_norm", "spectral"), ("packing", "2"), ("loss", "hinge"))
     assert [each.function for each in model.augmentations] == [augment.translation, augment.cutout]
     assert (model.d_norm, model.norm, model.packing) == ("spectral", "batch", 2)
+    assert build(("top_k", "0.5")).generator_loss.args[1] == 0.5
+
+
+@pytest.mark.parametrize(("schedule", "halfway"), [("linear", 0.5), ("cosine", 0.5)])
+def test_learning_rates_fall_to_0_by_the_last_step_of_each_network(schedule, halfway, digits):
+    model = build(("learning_rate_schedule", schedule), ("d_steps", "2"), ("d_learning_rate", "4e-4"), steps=4)
+
+    def rates():
+        return [float(optimizer.learning_rate) for optimizer in (model.d_optimizer, model.g_optimizer)]
+
+    assert rates() == pytest.approx([4e-4, 2e-4])
+    model.fit(digits[:32], batch_size=16, epochs=1, verbose=0)
+    assert rates() == pytest.approx([4e-4 * halfway, 2e-4 * halfway])
+    model.fit(digits[:32], batch_size=16, epochs=1, verbose=0)
+    assert rates() == pytest.approx([0.0, 0.0], abs=1e-10)
+    with pytest.raises(ValueError, match=f"learning_rate_schedule is {schedule}, which needs the number of training"):
+        build(("learning_rate_schedule", schedule))
+
+
+def test_falling_learning_rates_resume_exactly(digits, tmp_path):
+    changes = ("learning_rate_schedule", "cosine")
+    straight, stopped, resumed = (build(changes, steps=4) for _ in range(3))
+    straight.fit(digits[:32], batch_size=16, epochs=2, verbose=0)
+    stopped.fit(digits[:32], batch_size=16, callbacks=[kgan.callbacks.Checkpoint(tmp_path)], verbose=0)
+    resumed.fit(
+        digits[:32], batch_size=16, epochs=2, callbacks=[kgan.callbacks.Checkpoint(tmp_path, resume=True)], verbose=0
+    )
+    assert float(resumed.g_optimizer.learning_rate) == float(straight.g_optimizer.learning_rate)
+    for ours, theirs in zip(resumed.generator.weights, straight.generator.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +345,9 @@ def test_settings_reach_the_model():
     [
         ({"penalty": "r3"}, "penalty is r3: it must be none, or one or more of r1, r2, gradient_penalty with commas"),
         ({"augment": "cutout,flip"}, "augment is cutout,flip: it must be none, or one or more of instance_noise, tran"),
+        ({"top_k": "0"}, "top_k is 0.0: it must be above 0 and at most 1"),
+        ({"top_k": "0.5", "loss": "relativistic"}, "loss is relativistic, which compares each fake with a real image"),
+        ({"learning_rate_schedule": "step"}, "learning_rate_schedule is step: it must be one of constant, linear, cos"),
         ({"ema": "1"}, "ema is 1.0: it must be from 0 up to, but not, 1"),
         ({"d_norm": "spectrum"}, "d_norm is spectrum: it must be one of same, batch, reference, virtual, layer, none,"),
         ({"loss": "wasserstein"}, "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_"),

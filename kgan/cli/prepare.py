@@ -35,22 +35,22 @@ def prepare(plan: Plan) -> Prepared:
     from kgan.data import Batches
 
     real, facts = _load_images(plan.settings)
-    shape, classes = real.images.shape[1:], len(real.names)
-    model = recipes.build(plan.recipe, plan.settings, shape, classes)
-    if plan.settings["precision"] == "auto":
+    settings, shape, classes = plan.settings, real.images.shape[1:], len(real.names)
+    step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
+    dataset = Batches(real.images, step_size, settings["seed"], real.labels if settings["conditional"] else None)
+    steps_per_epoch = settings.get("steps_per_epoch") or len(dataset)
+    steps = settings["epochs"] * steps_per_epoch
+    model = recipes.build(plan.recipe, settings, shape, classes, steps)
+    if settings["precision"] == "auto":
         from kgan.cli.trial import milliseconds_by_precision
 
         measured = milliseconds_by_precision(plan, shape, classes)
-        plan = plan._replace(settings={**plan.settings, "precision": min(measured, key=measured.get)})
-        model = recipes.build(plan.recipe, plan.settings, shape, classes)
-    settings = plan.settings
-    step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
-    labels = real.labels if model.classes else None
-    dataset = Batches(real.images, step_size, settings["seed"], labels)
+        plan = plan._replace(settings={**settings, "precision": min(measured, key=measured.get)})
+        model = recipes.build(plan.recipe, plan.settings, shape, classes, steps)
     if model.classes:
         facts["classes"] = list(real.names)
     facts["environment"] = runs.environment()
-    return Prepared(plan, real, facts, model, dataset, settings.get("steps_per_epoch") or len(dataset))
+    return Prepared(plan, real, facts, model, dataset, steps_per_epoch)
 
 
 def introduce(prepared: Prepared, ends: str = "") -> None:

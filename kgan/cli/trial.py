@@ -153,7 +153,7 @@ class _Stopwatch(keras.callbacks.Callback):
 def milliseconds_by_precision(plan: Plan, image_shape: Sequence[int], classes: int) -> dict[str, float]:
     """Milliseconds of a step in float32 and in bfloat16, in turns."""
     precisions = ("float32", "bfloat16")
-    settings = [{**plan.settings, "precision": each} for each in precisions]
+    settings = [{**plan.settings, "learning_rate_schedule": "constant", "precision": each} for each in precisions]
     models = [recipes.build(plan.recipe, each, image_shape, classes) for each in settings]
     measured = speed.milliseconds_a_step(models, [plan.settings["batch_size"]] * len(models), rounds=3)
     return dict(zip(precisions, measured, strict=True))

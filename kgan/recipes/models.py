@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 PRECISIONS = ("float32", "bfloat16", "auto")
 D_NORMS = ("same", "batch", "reference", "virtual", "layer", "none", "spectral")  # as `kgan.networks`, without it
 
+SCHEDULES = ("constant", "linear", "cosine")
+
 
 def image_shape(recipe: Recipe) -> tuple[int, int, int]:
     """(height, width, channels) of the images that the recipe is meant for.
@@ -35,7 +37,9 @@ def classes(recipe: Recipe) -> int:
     return 10 if recipe["conditional"] else 0  # all data sets of conditional recipes have ten
 
 
-def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0) -> GAN:
+def build(
+    recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0, steps: int = 0
+) -> GAN:
     """The recipe's model for images of a shape, compiled.
 
     Args:
@@ -43,9 +47,11 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
         settings: see `kgan.recipes.resolve`. Precision "auto" is float32: `kgan train` measures before it builds.
         image_shape: (height, width, channels).
         classes: of the data, where the model is to be conditional.
+        steps: of the whole training, for learning rates that fall.
 
     Raises:
-        ValueError: for an image size, or a depth, that the networks cannot have; a conditional model without classes.
+        ValueError: for an image size, or a depth, that the networks cannot have; a conditional model without classes;
+            falling learning rates without steps.
 
     Example:
         >>> recipe = kgan.recipes.get("dcgan-digits")
@@ -56,15 +62,31 @@ def build(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int
     model = build_uncompiled(recipe, settings, image_shape, classes)
     adam = {"epsilon": settings.get("epsilon", 1e-7), "weight_decay": settings.get("weight_decay")}
     model.compile(
-        d_optimizer=keras.optimizers.Adam(settings["d_learning_rate"], settings["d_beta_1"], **adam),
-        g_optimizer=keras.optimizers.Adam(settings["g_learning_rate"], settings["g_beta_1"], **adam),
+        d_optimizer=keras.optimizers.Adam(_learning_rate("d", settings, steps), settings["d_beta_1"], **adam),
+        g_optimizer=keras.optimizers.Adam(_learning_rate("g", settings, steps), settings["g_beta_1"], **adam),
         loss=settings["loss"],
         label_smoothing=settings["label_smoothing"],
+        top_k=settings["top_k"],
         penalties=[(name, settings["penalty_weight"]) for name in names(settings["penalty"])],
         penalty_every=settings["penalty_every"],
         steps_per_execution=settings["steps_per_execution"],
     )
     return model
+
+
+def _learning_rate(network: str, settings: Mapping[str, Any], steps: int) -> Any:
+    """Of a network, "d" or "g", as Keras' optimizers take it."""
+    from kgan._backend import keras
+
+    rate, schedule = settings[f"{network}_learning_rate"], settings["learning_rate_schedule"]
+    if schedule == "constant":
+        return rate
+    if not steps:
+        raise ValueError(f"learning_rate_schedule is {schedule}, which needs the number of training steps")
+    updates = steps * settings["d_steps"] if network == "d" else steps
+    if schedule == "linear":
+        return keras.optimizers.schedules.PolynomialDecay(rate, updates, end_learning_rate=0.0)
+    return keras.optimizers.schedules.CosineDecay(rate, updates)
 
 
 def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0) -> GAN:

@@ -151,11 +151,13 @@ TRAINING = {
     "steps_per_epoch": _COUNT_OR_0,
     "loss": OneOf("kgan.losses", "LOSSES"),
     "label_smoothing": Rule("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
+    "top_k": Rule("above 0 and at most 1", lambda value: 0 < value <= 1),
     "penalty": SomeOf("kgan.penalties", "PENALTIES"),
     "penalty_weight": _RATE_OR_0,
     "penalty_every": _COUNT,
     "d_learning_rate": _RATE,
     "g_learning_rate": _RATE,
+    "learning_rate_schedule": OneOf("kgan.recipes.models", "SCHEDULES"),
     "d_beta_1": _DECAY,
     "g_beta_1": _DECAY,
     "epsilon": _RATE,
@@ -205,6 +207,8 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
         raise ValueError(
             "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_norm=spectral with it"
         )
+    if settings["top_k"] < 1 and settings["loss"] == "relativistic":
+        raise ValueError("loss is relativistic, which compares each fake with a real image: leave top_k at 1")
     return settings
 
 

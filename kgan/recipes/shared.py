@@ -42,9 +42,11 @@ TOOLBOX = {
     "d_norm": Setting("same", "normalization of the discriminator: the same as of the generator"),
     "packing": Setting(1, "images that the discriminator looks at together: one"),
     "augment": Setting("none", "what happens to all that the discriminator sees: nothing"),
+    "top_k": Setting(1.0, "share of the fakes that the generator learns from: all"),
     "penalty": Setting("none", "what the discriminator's loss has besides: nothing"),
     "penalty_weight": Setting(1.0, "of each penalty, where there is one"),
     "penalty_every": Setting(1, "steps between penalties, where there is one"),
+    "learning_rate_schedule": Setting("constant", "linear and cosine fall to 0 by the last step, in both networks"),
     "ema": Setting(0.0, "decay of the average of the generator that draws the samples; 0: the generator draws them"),
 }
 GAN = {

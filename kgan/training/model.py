@@ -108,6 +108,7 @@ class AdversarialModel(SamplingModel):
         g_optimizer: keras.optimizers.Optimizer | str | None = None,
         loss: str | tuple[Callable, Callable] = "non_saturating",
         label_smoothing: float = 0.0,
+        top_k: float = 1.0,
         penalties: Sequence[str | Callable | tuple[str | Callable, float]] = (),
         penalty_every: int = 1,
         **keywords: Any,
@@ -120,13 +121,14 @@ class AdversarialModel(SamplingModel):
             loss: a name in `kgan.losses.LOSSES`, or two functions (discriminator_loss, generator_loss) of
                 (real_logits, fake_logits).
             label_smoothing: one-sided: the discriminator is asked for 1 - label_smoothing on real images.
+            top_k: share of the fakes that the generator learns from, those that look most real to the discriminator.
             penalties: what is added to the discriminator's loss, such as `[("r1", 10.0)]`: see `kgan.penalties`.
             penalty_every: with 16 they are computed in one of 16 steps, and count 16 times: cheaper, nearly as good.
             **keywords: Keras' own: jit_compile, run_eagerly, steps_per_execution.
 
         Raises:
-            ValueError: for an unknown loss or penalty, label_smoothing outside [0, 0.5], one optimizer for both
-                networks, or an argument of Keras that a GAN has no use for.
+            ValueError: for an unknown loss or penalty, label_smoothing outside [0, 0.5], top_k outside (0, 1], one
+                optimizer for both networks, or an argument of Keras that a GAN has no use for.
             TypeError: for the argument `optimizer`.
 
         Example:
@@ -141,7 +143,7 @@ class AdversarialModel(SamplingModel):
                 raise ValueError(f"compile does not take {name}: measure in a callback, as kgan.callbacks.Quality does")
         if d_optimizer is g_optimizer and isinstance(d_optimizer, keras.optimizers.Optimizer):
             raise ValueError("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
-        pair, terms = losses.get(loss, label_smoothing), penalty_terms.get(penalties)
+        pair, terms = losses.get(loss, label_smoothing, top_k), penalty_terms.get(penalties)
         penalty_every = operator.index(penalty_every)
         if penalty_every < 1:
             raise ValueError(f"penalty_every is {penalty_every}: it is 1 or more")
@@ -154,7 +156,7 @@ class AdversarialModel(SamplingModel):
         self.d_optimizer = built_optimizer(d_optimizer, self.discriminator, "discriminator")
         self.g_optimizer = built_optimizer(g_optimizer, self.generator, "generator")
         self._settings = {"loss": loss, "label_smoothing": label_smoothing, "penalties": penalties, **keywords}
-        self._settings["penalty_every"] = penalty_every
+        self._settings |= {"top_k": top_k, "penalty_every": penalty_every}
         self._execute: Callable | None = None
 
     @property
