@@ -1,13 +1,17 @@
 """How often a CodeGAN's reconstruction is the same digit, and how well it reads codes.
 
     python benchmarks/reconstruction.py runs/codegan-mnist
+    python benchmarks/reconstruction.py runs/one-stage runs/two-stages --out both.json
 
 By the classifier of the run's own data (`kgan.quality.classifier`), on 1,000 images that the run was not trained on
-where there are any, and on 1,000 generated ones. Writes `reconstruction.json` into the run directory.
+where there are any, as they are and degraded, and on 1,000 generated ones. Writes `reconstruction.json` into each run
+directory. A folder of seeds (`kgan train --seeds 3`) gets the mean and standard deviation over them; --out keeps those
+of all folders in one file.
 """
 
+import argparse
 import json
-import sys
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +22,8 @@ from kgan.cli import trained
 COUNT, REFINE = 1000, 100
 
 
-def main(run):
+def measured(run):
+    """The report of one run, which is also written into its directory."""
     model, settings, real = runs.load_model(run), trained.settings(run), trained.labelled(run)
     features = quality.classifier(real)
     unseen = data.held_out(settings["data"], settings["split"], settings["image_size"]) or real
@@ -45,8 +50,29 @@ def main(run):
             "generated, twice": fraction(digits(features, model.reconstruct(rebuilt)) == classes_generated),
         },
     }
+    for how in data.DEGRADATIONS:
+        shown, known = data.degrade(images, how)
+        report["same_digit"] |= {
+            how: fraction(digits(features, shown) == labels),
+            f"{how}, rebuilt": fraction(digits(features, model.reconstruct(shown)) == labels),
+            f"{how}, refined": fraction(
+                digits(features, model.reconstruct(shown, refine=REFINE, known=known)) == labels
+            ),
+        }
     runs.write_json(run / "reconstruction.json", report)
-    print(json.dumps(report, indent=2))
+    return report
+
+
+def over_seeds(reports):
+    """Mean and standard deviation of what the runs' reports have in common."""
+    if not isinstance(reports[0], dict):
+        return {"value": statistics.mean(reports), "spread": statistics.stdev(reports) if len(reports) > 1 else None}
+    kinds = (dict, float)
+    return {
+        name: over_seeds([each[name] for each in reports])
+        for name, value in reports[0].items()
+        if isinstance(value, kinds)
+    }
 
 
 def digits(features, images):
@@ -62,4 +88,14 @@ def fraction(which):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, help="run directories, or folders of seeds")
+    parser.add_argument("--out", type=Path, help="a JSON file for the means over the seeds")
+    arguments = parser.parse_args()
+    means = {}
+    for run in arguments.runs:
+        seeds = sorted(run.glob("seed-*")) or [run]
+        means[run.name] = over_seeds([measured(seed) for seed in seeds])
+        print(run, json.dumps(means[run.name], indent=2))
+    if arguments.out:
+        runs.write_json(arguments.out, means)
