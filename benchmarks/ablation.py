@@ -8,6 +8,11 @@ rates that fall do so over as many steps as a trial says that there will be. `kg
 as `kgan evaluate` does. Knobs take turns, all of them with one seed before any has the next, so that whatever else the
 machine does hits all alike: nothing else should run. What is in the file already is not trained again, so a stopped
 benchmark goes on where it stopped.
+
+    python benchmarks/ablation.py dcgan-digits --out digits.json --only plain --also "all: modern-digits" --gif race.gif
+
+makes an animation of the first seed's samples, side by side in step, and a picture of its end beside it (race.png).
+Samples are of the same codes throughout; where a model is conditional, each column is a class.
 """
 
 import argparse
@@ -18,8 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan import data, quality, recipes, runs, speed
+from kgan import data, plots, quality, recipes, runs, speed
 from kgan._backend import keras
+from kgan.recipes import shared
 
 KNOBS = {
     "plain": {},
@@ -52,25 +58,36 @@ KNOBS = {
     "half as wide": {"filters": 32},
     "a quarter as wide": {"filters": 16},
 }
+KNOWN = (*shared.DCGAN, "batch_size")  # settings that are taken from another recipe
+FRAMES, ROWS, COLUMNS = 24, 5, 10  # of the animation
 SHOWN = ("frechet", "precision", "recall", "coverage", "low_confidence", "class_accuracy")
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Ends training after so many seconds, counted from the end of the first step."""
+    """Ends training after so many seconds, counted from the end of the first step; draws samples now and then."""
 
     def __init__(self, seconds):
         super().__init__()
-        self.seconds, self.began = seconds, None
+        self.seconds, self.began, self.frames = seconds, None, []
 
     def on_train_batch_end(self, batch, logs=None):
         float(logs["d_loss"])  # a GPU goes on by itself: wait for it
-        self.began = self.began or time.perf_counter()
-        if time.perf_counter() - self.began > self.seconds:
-            self.model.stop_training = True
+        if self.began is None:
+            self.draw()  # compiles
+            self.began = time.perf_counter()
+        elapsed = time.perf_counter() - self.began
+        if elapsed >= len(self.frames) * self.seconds / FRAMES:
+            self.draw()
+        self.model.stop_training = elapsed > self.seconds
+
+    def draw(self):
+        labels = np.arange(ROWS * COLUMNS) % self.model.classes if self.model.classes else None
+        images = self.model.generate(self.model.sample_codes(ROWS * COLUMNS, 0, labels))
+        self.frames.append(plots.image_grid(images, COLUMNS, zoom=1))
 
 
 def trained(recipe, real, changes, seconds, seed):
-    """A model of the recipe with some settings changed, trained for so many seconds."""
+    """A model of the recipe with some settings changed, trained for so many seconds, and pictures of its samples."""
     settings = recipes.resolve(recipe, {**changes, "seed": seed, "epochs": 10**6})
     shape, classes, steps = real.images.shape[1:], len(real.names), 1
     if settings["learning_rate_schedule"] != "constant":
@@ -79,8 +96,9 @@ def trained(recipe, real, changes, seconds, seed):
     model = recipes.build(recipe, settings, shape, classes, steps)
     labels = real.labels if model.classes else None
     batches = data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed, labels)
-    model.fit(batches, epochs=settings["epochs"], verbose=0, callbacks=[StopAfter(seconds)])
-    return model
+    stop = StopAfter(seconds)
+    model.fit(batches, epochs=settings["epochs"], verbose=0, callbacks=[stop])
+    return model, stop.frames
 
 
 def measured(model, real, features, count):
@@ -97,20 +115,62 @@ def measured(model, real, features, count):
     return {name: report["metrics"][name]["value"] for name in SHOWN if name in report["metrics"]}
 
 
-def table(results, knobs):
-    """Mean and standard deviation over the seeds of each knob, in Markdown."""
-    lines = [f"| knob | steps | {' | '.join(SHOWN)} |", f"| --- {'| --- ' * (1 + len(SHOWN))}|"]
-    for knob in knobs:
-        each = [result for result in results if result["knob"] == knob]
-        if not each:
-            continue
-        cells = [f"{statistics.mean(result['steps'] for result in each):,.0f}"]
+def of_your_own(text, recipe):
+    """A knob's name and changes, of "no average: modern-digits ema=0": here another recipe's settings but for one."""
+    name, _, words = text.partition(": ")
+    changes = {}
+    for word in words.split():
+        setting, is_setting, value = word.partition("=")
+        if is_setting:
+            changes[setting] = value
+        else:
+            other = recipes.get(word).settings
+            changes |= {each: other[each].value for each in KNOWN if other[each].value != recipe[each]}
+    return name, changes
+
+
+def draw_race(frames, seconds, path):
+    """An animation of {knob: pictures} in step, and its last picture beside it."""
+    path.unlink(missing_ok=True)
+    gif = plots.GIF(path)
+    for number in range(min(len(each) for each in frames.values())):
+        pictures = [each[number] for each in frames.values()]
+        row = plots.side_by_side(pictures, list(frames))
+        gif.append(plots.captioned(row, f"{number * seconds / FRAMES:.0f} seconds"))
+    row.save(path.with_suffix(".png"))
+
+
+def table(results):
+    """Mean and standard deviation over the seeds of each knob, the best Fréchet distance first, in Markdown.
+
+    A knob is called better or worse where its Fréchet distances and those of plain lie apart by more than the sum of
+    both standard deviations.
+    """
+    lines = [f"| knob | against plain | steps | {' | '.join(SHOWN)} |", f"| --- {'| --- ' * (2 + len(SHOWN))}|"]
+    knobs = {knob: [each for each in results if each["knob"] == knob] for knob in {each["knob"] for each in results}}
+    plain = mean_and_spread(knobs.get("plain", []), "frechet")
+    for knob, each in sorted(knobs.items(), key=lambda item: mean_and_spread(item[1], "frechet")):
+        cells = [against(plain, mean_and_spread(each, "frechet")) if knob != "plain" else ""]
+        cells.append(f"{statistics.mean(result['steps'] for result in each):,.0f}")
         for name in SHOWN:
-            values = [result["metrics"][name] for result in each if name in result["metrics"]]
-            spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.3g}{spread}" if values else "")
+            mean, spread = mean_and_spread(each, name)
+            cells.append("" if mean is None else f"{mean:.3g}" + (f" ± {spread:.2g}" if spread else ""))
         lines.append(f"| {knob} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def mean_and_spread(results, name):
+    """Of a metric; None where no result has it, and a spread of None for a single one."""
+    values = [result["metrics"][name] for result in results if name in result["metrics"]]
+    return statistics.mean(values) if values else None, statistics.stdev(values) if len(values) > 1 else None
+
+
+def against(plain, knob):
+    """Whether a knob's Fréchet distance is better or worse than that of plain, each (mean, spread)."""
+    if None in (*plain, *knob):
+        return ""  # of one seed nothing can be said
+    difference, spread = knob[0] - plain[0], knob[1] + plain[1]
+    return "better" if difference < -spread else "worse" if difference > spread else "no difference"
 
 
 if __name__ == "__main__":
@@ -121,14 +181,17 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--count", type=int, default=5000, help="samples that are measured")
     parser.add_argument("--only", action="append", default=[], help="this knob alone, or these")
-    parser.add_argument("--also", action="append", default=[], help="a knob of your own: 'name=value name=value'")
+    parser.add_argument(
+        "--also", action="append", default=[], help="a knob of your own: 'NAME: [recipe] setting=value setting=value'"
+    )
     parser.add_argument("--out", type=Path, required=True, help="a JSON file that keeps the results")
+    parser.add_argument("--gif", type=Path, help="an animation of the knobs that were trained now, first seed")
     arguments = parser.parse_args()
     recipe = recipes.get(arguments.recipe)
     source = {name: recipe[name] for name in ("split", "image_size", "crop", "background")}
     real = data.load_labelled(arguments.data or recipe["data"], **source)
     features = quality.choose_features(real)
-    own = {text: dict(pair.split("=") for pair in text.split()) for text in arguments.also}
+    own = dict(of_your_own(text, recipe) for text in arguments.also)
     knobs = {**KNOBS, **own}
     if arguments.only:
         knobs = {name: knobs[name] for name in [*arguments.only, *own]}
@@ -137,17 +200,24 @@ if __name__ == "__main__":
     content = runs.read_json(arguments.out) if arguments.out.exists() else {"results": []}
     content |= {"recipe": recipe.name, "seconds": arguments.seconds, "features": features.name}
     content |= {"machine": runs.environment()}
+    frames = {}
     for seed in range(arguments.seeds):
         for knob, changes in knobs.items():
             if any((each["knob"], each["seed"]) == (knob, seed) for each in content["results"]):
                 continue
-            model = trained(recipe, real, changes, arguments.seconds, seed)
+            model, pictures = trained(recipe, real, changes, arguments.seconds, seed)
+            frames.setdefault(knob, pictures)
             metrics = measured(model, real, features, arguments.count)
             steps = int(model.step.numpy())
             content["results"].append(
                 {"knob": knob, "changes": changes, "seed": seed, "steps": steps, "metrics": metrics}
             )
             runs.write_json(arguments.out, content)
-            print(f"{knob}, seed {seed}: {steps:,} steps, {json.dumps({k: round(v, 4) for k, v in metrics.items()})}")
+            print(
+                f"{knob}, seed {seed}: {steps:,} steps, {json.dumps({k: round(v, 4) for k, v in metrics.items()})}",
+                flush=True,
+            )
             keras.backend.clear_session()
-    print(table(content["results"], knobs))
+    print(table(content["results"]))
+    if arguments.gif and frames:
+        draw_race(frames, arguments.seconds, arguments.gif)

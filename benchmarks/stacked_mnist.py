@@ -92,7 +92,7 @@ if __name__ == "__main__":
         for knob, changes in knobs.items():
             if any((each["knob"], each["seed"]) == (knob, seed) for each in content["results"]):
                 continue
-            model = ablation.trained(recipe, real, changes, arguments.seconds, seed)
+            model, _ = ablation.trained(recipe, real, changes, arguments.seconds, seed)
             modes, divergence = modes_and_divergence(
                 classes(model.generate(arguments.samples, seed=0), features), labels
             )

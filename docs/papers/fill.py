@@ -1,10 +1,11 @@
-"""Puts the numbers of `results/` and the settings of the recipes into the pages of this folder, and into the README.
+"""Puts the numbers of `results/` and the settings of the recipes into the pages of docs and the README.
 
     python docs/papers/fill.py
 
 A number is a link to the file that it comes from, with its place there as the title:
 `[19.7 ± 0.3](results/gan-mnist/quality.json "metrics.frechet")`; with ` %` behind the place it is a percentage. Of a
-table, the place is `row.column`, where `-1` is the last row. Settings stand in one table between
+table, the place is `row.column`, where `-1` is the last row. The table of a benchmark stands between
+`<!-- table: ablation results/toolbox/digits.json -->` and `<!-- end -->`. Settings stand in one table between
 `<!-- recipes: NAME, NAME -->` and `<!-- end -->`, and how long a recipe takes in
 `[19 min](kgan/recipes/times.py "NAME")`. A test fails where page and files disagree.
 """
@@ -12,6 +13,8 @@ table, the place is `row.column`, where `-1` is the last row. Settings stand in 
 import csv
 import json
 import re
+import runpy
+import sys
 from pathlib import Path
 
 from kgan import quality, recipes
@@ -20,9 +23,11 @@ from kgan.cli.console import number as written
 from kgan.recipes import shared, times
 
 HERE = Path(__file__).parent
-PAGES = (*sorted(HERE.glob("*.md")), HERE.parents[1] / "README.md")
-NUMBER = re.compile(r'\[[^\[\]]*\]\(((?:docs/papers/)?(results/[^)\s]+)) "([^"]+)"\)')
+BENCHMARKS = HERE.parents[1] / "benchmarks"
+PAGES = (*sorted(HERE.glob("*.md")), HERE.parent / "toolbox.md", HERE.parents[1] / "README.md")
+NUMBER = re.compile(r'\[[^\[\]]*\]\(((?:(?:docs/)?papers/)?(results/[^)\s]+)) "([^"]+)"\)')
 RECIPES = re.compile(r"(<!-- recipes: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- table: (\w+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TIME = re.compile(r'\[[^\[\]]*\]\(((?:\.\./)*kgan/recipes/times\.py) "([^"]+)"\)')
 
 
@@ -30,6 +35,7 @@ def filled(page: str) -> str:
     """The page with the numbers and settings that belong there."""
     page = NUMBER.sub(lambda found: f'[{number(found[2], found[3])}]({found[1]} "{found[3]}")', page)
     page = TIME.sub(lambda found: f'[{duration(times.SECONDS[found[2]])}]({found[1]} "{found[2]}")', page)
+    page = TABLE.sub(lambda found: found[1] + table(found[2], found[3]) + found[4], page)
     return RECIPES.sub(lambda found: found[1] + settings(found[2].split(", ")) + found[3], page)
 
 
@@ -53,6 +59,16 @@ def content(file: Path) -> object:
         with file.open(newline="", encoding="utf-8") as table:
             return quality.current_names(list(csv.DictReader(table)))
     return quality.current_names(json.loads(file.read_text(encoding="utf-8")))
+
+
+def table(benchmark: str, file: str) -> str:
+    """The table that a benchmark makes of its results."""
+    sys.path.insert(0, str(BENCHMARKS))  # one may use another
+    try:
+        made = runpy.run_path(str(BENCHMARKS / f"{benchmark}.py"))["table"]
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return f"\n{made(json.loads((HERE / file).read_text(encoding='utf-8'))['results'])}\n\n"
 
 
 def is_number(text: str) -> bool:
