@@ -16,7 +16,8 @@ from kgan._backend import keras
 from kgan.cli import app
 
 # 7 steps an epoch on 16 × 16 digits
-SMALL = ["--batch-size", "256", "--set", "image_size=16", "--set", "filters=4", "--set", "latent_dim=8"]
+SMALL_SETTINGS = ["--batch-size", "256", "--set", "image_size=16", "--set", "filters=4", "--set", "latent_dim=8"]
+SMALL = ["dcgan-digits", *SMALL_SETTINGS]  # of `kgan train`
 
 
 @pytest.fixture(scope="session", autouse=True)

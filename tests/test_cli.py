@@ -268,7 +268,7 @@ def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["dcgan-minst"], "unknown recipe 'dcgan-minst': choose one of dcgan-digits, gan-digits, codegan-digits"),
+        (["dcgan-minst"], "unknown recipe 'dcgan-minst': choose one of modern-digits, "),
         (["--set", "filtres=3"], "has no setting 'filtres': did you mean filters?"),
         (["--set", "filters"], "--set filters: write it as name=value"),
         (["--set", "filters=many"], "filters is 'many': it must be a whole number"),
@@ -314,7 +314,7 @@ def test_a_run_is_resumed(trained, kgan_command, tmp_path):
     run = shutil.copytree(trained[0], tmp_path / "run")
     result = kgan_command("train", "--resume", run)
     assert (result.exit_code, result.output) == (0, f"{run} has all its 3 epochs: --epochs trains it further\n")
-    result = kgan_command("train", "dcgan-digits", "--resume", run, "--epochs", 5, *SMALL, "--out", run)
+    result = kgan_command("train", "--resume", run, "--epochs", 5, *SMALL, "--out", run)
     assert result.exit_code == 0, result.output
     assert "resumed after 3 epochs, at step 21\nepoch 4/5" in result.output
     result = kgan_command("train", "--epochs", 5, *SMALL, "--out", "straight")
@@ -488,7 +488,7 @@ def test_the_default_recipe_draws_digits_of_all_classes(tmp_path):
     command = [sys.executable, "-m", "kgan", "train"]
     subprocess.run(command, cwd=tmp_path, check=True)
     counts = class_counts(
-        runs.load_model(tmp_path / "runs" / "dcgan-digits").generate(1000),
+        runs.load_model(tmp_path / "runs" / recipes.DEFAULT).generate(1000),
         classifier_of(kgan.data.load("digits"), load_digits().target),
     )
     assert counts.sum() > 600, counts

@@ -7,14 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from conftest import SMALL
+from conftest import SMALL_SETTINGS
 
 from kgan import cli, quality, recipes
 from kgan.cli import console
 
 ENCODINGS = ["cp1251", "cp437", "cp932", "ascii", "latin-1"]
 DESTINATIONS = ["closed", "nobody reads", "full"]
-TRAIN = ["train", "gan-digits", "--epochs", "1", *SMALL[:4], "--set", "hidden_units=8", "--out", "run"]
+TRAIN = ["train", "gan-digits", "--epochs", "1", *SMALL_SETTINGS[:4], "--set", "hidden_units=8", "--out", "run"]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import shutil
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from conftest import SMALL
+from conftest import SMALL_SETTINGS
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -171,7 +171,7 @@ def test_what_cannot_be_drawn_is_one_sentence(run, kgan_command, tmp_path):
 def codegan(tmp_path_factory):
     """The directory of a small CodeGAN's run."""
     directory = tmp_path_factory.mktemp("codegan") / "run"
-    small = [*SMALL, "--batch-size", "64", "--set", "steps_per_epoch=2", "--set", "chosen_iterations=1,3"]
+    small = [*SMALL_SETTINGS, "--batch-size", "64", "--set", "steps_per_epoch=2", "--set", "chosen_iterations=1,3"]
     result = CliRunner().invoke(app, ["train", "codegan-digits", "--epochs", "2", *small, "--out", str(directory)])
     assert result.exit_code == 0, result.output
     return directory

@@ -21,7 +21,7 @@ from kgan import callbacks, runs
 from kgan._backend import keras
 from kgan.cli import app
 
-SMALL = ["--batch-size", "256", "--set", "image_size=8", "--set", "filters=2", "--set", "latent_dim=4"]
+SMALL = ["dcgan-digits", "--batch-size", "256", "--set", "image_size=8", "--set", "filters=2", "--set", "latent_dim=4"]
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -6,7 +6,7 @@ import pytest
 
 from kgan import latent, losses, networks, recipes
 from kgan.data import folders
-from kgan.recipes import times
+from kgan.recipes import shared, times
 
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
@@ -16,7 +16,9 @@ def test_every_recipe_is_complete_and_builds(recipe):
     assert all(setting.why for setting in recipe.settings.values())
     for name, value in settings.items():
         assert recipes.RULES[name].holds(value), name
-    model = recipes.build(recipe, settings, (settings["image_size"], settings["image_size"], 1))
+    model = recipes.build(
+        recipe, settings, (settings["image_size"], settings["image_size"], 1), recipes.classes(recipe)
+    )
     assert type(model).__name__ == recipe.model
     assert model.latent_dim == settings["latent_dim"]
     assert (model.d_steps, model.reuse_fakes) == (settings["d_steps"], settings["reuse_fakes"])
@@ -56,6 +58,23 @@ def test_a_small_sibling_differs_in_size_alone(name):
     assert set(full.settings) == set(small.settings)
     assert small["filters"] < full["filters"]
     assert times.SECONDS[small.name] < 7200 < times.SECONDS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "data"),
+    [
+        ("modern-digits", "dcgan-digits", "digits"),
+        ("modern-mnist", "dcgan-mnist", "mnist"),
+        ("modern-folder", "dcgan-folder", "./pictures"),
+    ],
+)
+def test_a_modern_recipe_is_the_plain_one_but_for_the_toolbox_width_and_batch(name, plain, data):
+    plain, modern = recipes.get(plain), recipes.get(name)
+    assert set(plain.settings) == set(modern.settings)
+    different = {setting for setting in plain.settings if plain[setting] != modern[setting]}
+    assert different <= {*shared.TOOLBOX, "filters", "batch_size", "epochs", "d_learning_rate", "g_learning_rate"}
+    assert modern["data"] == plain["data"] == data
+    assert modern["conditional"] == (name != "modern-folder"), "a folder may have no classes"
 
 
 def test_every_recipe_of_two_hours_has_a_small_sibling():
@@ -137,7 +156,7 @@ def test_bad_changes(changes, message):
 
 
 def test_unknown_recipe():
-    with pytest.raises(ValueError, match="unknown recipe 'dcgan-minst': choose one of dcgan-digits, gan-"):
+    with pytest.raises(ValueError, match="unknown recipe 'dcgan-minst': choose one of modern-digits, "):
         recipes.get("dcgan-minst")
 
 

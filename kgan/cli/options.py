@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from kgan import recipes
+
 RecipeName = Annotated[
-    str | None, typer.Argument(metavar="[RECIPE]", help="See `kgan recipes`; dcgan-digits unless given.")
+    str | None, typer.Argument(metavar="[RECIPE]", help=f"See `kgan recipes`; {recipes.DEFAULT} unless given.")
 ]
 Data = Annotated[
     str | None,

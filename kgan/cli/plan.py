@@ -39,7 +39,7 @@ def plan_new(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
     if name not in recipes.RECIPES and Path(name).is_dir():
         from kgan import runs
 
-        command = runs.command("train", "dcgan-folder", "--data", name)
+        command = runs.command("train", "modern-folder", "--data", name)
         raise ValueError(f"{name} is a folder, not a recipe: {command}")
     recipe = recipes.get(name)
     return Plan(recipe, recipes.resolve(recipe, given), out or Path("runs") / name, {})

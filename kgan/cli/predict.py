@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from kgan import recipes
 from kgan.cli.console import clock, duration, one_sentence, say, size
 from kgan.cli.options import (
     BatchSize,
@@ -41,7 +42,7 @@ def plan(
     """Say how long a run would take, after training some steps of it; nothing is left of them."""
     with one_sentence():
         given = given_settings(data, image_size, epochs, batch_size, seed, precision) | assignments(changes or [])
-        wanted = plan_new(recipe or "dcgan-digits", given, out)
+        wanted = plan_new(recipe or recipes.DEFAULT, given, out)
 
         from kgan import networks, runs
         from kgan.cli import trial

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from kgan import recipes
 from kgan.cli.console import exit_with, one_sentence, say, table
 
 
@@ -30,7 +31,7 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
     with one_sentence():
         if resume and out and out.resolve() != resume.resolve():
             raise ValueError(f"--out is {out}: seeds that are resumed stay in {resume}")
-        directory = resume or out or Path("runs") / (options["recipe"] or "dcgan-digits")
+        directory = resume or out or Path("runs") / (options["recipe"] or recipes.DEFAULT)
         runs.check_free(directory)
         existing = directories(directory)
         if resume and not existing:

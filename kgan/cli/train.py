@@ -76,7 +76,7 @@ def train(
                 held.enter_context(runs.lock(resume))
                 plan = plan_resumed(resume, recipe, given, out)
             else:
-                plan = plan_new(recipe or "dcgan-digits", given, out)
+                plan = plan_new(recipe or recipes.DEFAULT, given, out)
                 runs.check_free(plan.directory)
             if plan.is_done:
                 say(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")

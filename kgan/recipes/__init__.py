@@ -3,8 +3,8 @@
 Where a paper prints a number, its recipe has it and says "printed". Where it prints none, or can be read in more than
 one way, the reason says "not printed" or "read". All other reasons are kgan's own.
 
-There is one file for each paper, and `offline` for the recipes that need no network. `kgan train NAME` trains a recipe,
-`--set name=value` changes any of its settings.
+There is one file for each paper, `offline` for the recipes that need no network, and `modern` for what was found since.
+`kgan train NAME` trains a recipe, `--set name=value` changes any of its settings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kgan.recipes.stiff_keyserlingk_stuart import STIFF
 
 __all__ = [
     "ANONYMOUS",
+    "DEFAULT",
     "DING",
     "RECIPES",
     "REPORT",
@@ -38,12 +39,14 @@ __all__ = [
 ]
 
 FILES = (
+    "modern",
     "offline",
     "ding_shao_ren",
     "stiff_keyserlingk_stuart",
     "generating_images_using_a_dcgan",
     "shao_li_jiang",
 )
+DEFAULT = "modern-digits"  # of `kgan train`
 RECIPES = {recipe.name: recipe for file in FILES for recipe in importlib.import_module(f"{__name__}.{file}").RECIPES}
 
 

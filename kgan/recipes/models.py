@@ -100,7 +100,10 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
     arguments = {name: settings[name] for name in MODEL if name in settings}
     if arguments.pop("conditional"):
         if not classes:
-            raise ValueError(f"conditional is true, but {settings['data']} has no classes: its images have no labels")
+            raise ValueError(
+                f"conditional is true, but {settings['data']} has no classes: its images have no labels; "
+                "conditional=false needs none"
+            )
         arguments["classes"] = classes
     arguments["augment"] = names(arguments["augment"])
     if noise := arguments.pop("noise", 0):
