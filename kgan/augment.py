@@ -68,7 +68,7 @@ def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> t
     for n, shift in zip(size, tf.unstack(shifts, axis=1), strict=True):
         distance = tf.range(n)[:, tf.newaxis] - tf.range(n)  # [to, from]
         moved.append(tf.cast(distance == shift[:, tf.newaxis, tf.newaxis], images.dtype))  # of 0 and 1
-    # As products of matrices, which are exact here, and quicker than indices with their gradient.
+    # As products of matrices, which are exact on a CPU, and quicker than indices with their gradient.
     return tf.einsum("bij,bkl,bjlc->bikc", *moved, images, optimize="optimal")
 
 
@@ -145,18 +145,27 @@ class Augmentation(NamedTuple):
         return self.function(images, random, *(() if self.strength is None else (self.strength,)))
 
 
-def get(augment: Sequence[str | Callable | tuple[str | Callable, float]]) -> list[Augmentation]:
+def get(
+    augment: Sequence[str | Callable | tuple[str | Callable, float]], data_shape: Sequence[int]
+) -> list[Augmentation]:
     """The augmentations of these names or functions, each with its strength.
 
     Args:
         augment: names in `AUGMENTATIONS` or functions; or pairs (name or function, strength).
+        data_shape: of one image, or of one vector, which has noise alone of all that has a name.
 
     Raises:
-        ValueError: for an unknown name, something else, or a strength that is negative or not finite.
+        ValueError: for an unknown name, something else, a strength that is negative or not finite, or vectors where
+            there must be images.
 
     Example:
-        >>> get([("instance_noise", 0.2)])[0].strength
+        >>> get([("instance_noise", 0.2)], (28, 28, 1))[0].strength
         0.2
     """
     signature = "(images, random), or (images, random, strength) where it is given with a strength"
-    return [Augmentation(*found) for found in named(augment, AUGMENTATIONS, "augmentation", signature, "strength")]
+    found = [Augmentation(*each) for each in named(augment, AUGMENTATIONS, "augmentation", signature, "strength")]
+    of_images = {translation, cutout, color} & {each.function for each in found}
+    if of_images and len(data_shape) != 3:
+        name = of_images.pop().__name__
+        raise ValueError(f"{name} is for images, (height, width, channels): the data have shape {tuple(data_shape)}")
+    return found

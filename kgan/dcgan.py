@@ -29,7 +29,7 @@ class DCGAN(GAN):
             the fakes made for the discriminator: the generator's pass is the most expensive part of a step.
         seed: of the initial weights, the codes and the data order.
         **keywords: of the networks, depth, upsampling, activation, norm, stddev: see `kgan.networks.dcgan_generator`
-            and `dcgan_discriminator`; and those of `GAN`: d_steps, prior, augment, name, dtype.
+            and `dcgan_discriminator`; and those of `GAN`: d_steps, prior, augment, ema, name, dtype.
 
     Raises:
         ValueError: for an image size that the networks cannot make, with the nearest ones, or an unknown choice.

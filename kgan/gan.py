@@ -104,7 +104,7 @@ class GAN(AdversarialModel):
         self.reuse_fakes = reuse_fakes
         self.prior = prior
         self.augment = listed(augment)
-        self.augmentations = augmentations.get(self.augment)
+        self.augmentations = augmentations.get(self.augment, self.data_shape)
         self.seed = seed
 
     # Algorithm 1
@@ -125,9 +125,11 @@ class GAN(AdversarialModel):
 
         Labels are None, whatever the data have, unless the model is conditional.
         """
-        images, labels = split(images_of(data), self.d_steps), labels_of(data, self.classes)
+        images = split(images_of(data), self.d_steps)
         images = [self.augmented(each, REAL_IMAGES, draw) for draw, each in enumerate(images)]
-        return list(zip(images, split(labels, self.d_steps) if self.classes else [None] * self.d_steps, strict=True))
+        labels = labels_of(data, self.classes)
+        labels = [None] * self.d_steps if labels is None else split(labels, self.d_steps)
+        return list(zip(images, labels, strict=True))
 
     def draw_fakes(self, count: int | tf.Tensor, draw: int, labels: tf.Tensor | None = None) -> Fakes:
         """Fresh codes, and what the generator makes of them, as the discriminator sees it; the `draw`-th of a step."""
@@ -145,7 +147,7 @@ class GAN(AdversarialModel):
         count = tf.shape(real_images)[0]
         with tf.GradientTape() as tape:
             # In two passes: BatchNormalization over a mixture would tell real from fake by itself.
-            real = self.discriminate(real_images, labels=fakes.labels)
+            real = self.discriminate(real_images, labels=fakes.labels)  # fakes have the classes of the real images
             fake = self.discriminate(fakes.images, labels=fakes.labels)
             d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes)
         self.d_updater.descend(tape, d_loss, count)

@@ -239,7 +239,8 @@ def of_top_k(
     """A generator's loss of its best fakes alone: Sinha et al. (2020), *Top-k Training of GANs*, section 3.
 
     Those that the discriminator finds least real tell the generator little of where to go. The paper begins with all
-    and ends with half of them; here the share stays the same.
+    and ends with half of them; here the share stays the same. Under a `tf.distribute` strategy each replica takes the
+    best of its own.
 
     Args:
         generator_loss: of (real_logits, fake_logits), which does not compare the n-th of each.
@@ -372,8 +373,8 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
         raise ValueError(f"label_smoothing is {label_smoothing}: it lies between 0 and 0.5")
     if not 0 < top_k <= 1:
         raise ValueError(f"top_k is {top_k}: it is the share of the fakes that are kept, above 0 and at most 1")
-    if top_k < 1 and loss in PAIRED:
-        raise ValueError(f"top_k is {top_k}, but loss {loss} compares each fake with a real image: leave top_k at 1")
+    if top_k < 1 and is_one_of(loss, PAIRED):
+        raise ValueError(f"top_k is {top_k}, but this loss compares each fake with a real image: leave top_k at 1")
     if isinstance(loss, str) and loss in LOSSES:
         pair = LOSSES[loss]
     elif isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
@@ -392,6 +393,16 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
     if top_k < 1:
         pair = pair._replace(generator=functools.partial(of_top_k, pair.generator, top_k))
     return pair
+
+
+def is_one_of(loss: str | tuple[Callable, Callable], names: tuple[str, ...]) -> bool:
+    """Whether the loss is of these names, or the pair of functions that one of them stands for.
+
+    Example:
+        >>> is_one_of(LOSSES["hinge"], WITHOUT_PROBABILITIES)
+        True
+    """
+    return loss in names or (not isinstance(loss, str) and tuple(loss) in [LOSSES[name] for name in names])
 
 
 def _takes(function: Callable, *arguments: Any, **keywords: Any) -> bool:

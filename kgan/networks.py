@@ -207,9 +207,10 @@ def dcgan_discriminator(
         filters: of the first layer; doubled in each further one, to at most 8 times as many.
         kernel_size: of the convolutions.
         depth: how many layers halve the size; by default as many as lead to 4 pixels, or to 5 or 7.
-        norm: as in `dcgan_generator`; or "spectral": not the activations are normalized but the weights of all layers,
-            to a slope of at most 1 (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*),
-            by Keras' own layer.
+        norm: as in `dcgan_generator`; or "spectral": not the activations are normalized but the weights of all layers
+            (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*), by Keras' own layer. As
+            in the paper a convolution's kernel is divided by the largest singular value of its matrix. Unlike there,
+            the quotient becomes the weight that is trained, and the gradient is that of the quotient.
         stddev: see `dcgan_generator`.
         packing: images that the network looks at together: see `kgan.packing`.
         classes: of a conditional model: the network takes [images, labels], labels as rows with a 1 in their class, and

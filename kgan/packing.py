@@ -15,8 +15,9 @@ class Packing(keras.layers.Layer):
     """Puts each image of a minibatch together with the images after it, along the channels.
 
     In training the n-th pack holds the images n, n + 1, … of the minibatch, which ends where it begins, so there are as
-    many packs as images; the paper's packs have no image in common. In inference mode a pack holds copies of one image:
-    so what is said of an image does not depend on the others.
+    many packs as images; the paper's packs have no image in common. Under a `tf.distribute` strategy each replica packs
+    its own. In inference mode a pack holds copies of one image, so that what is said of an image does not depend on the
+    others; since copies are what a discriminator learns to see through, compare such logits with each other alone.
 
     Args:
         size: images in a pack.

@@ -325,6 +325,16 @@ def test_a_run_is_resumed(trained, kgan_command, tmp_path):
     assert (record["resumed"], straight["resumed"]) == ([21], [])
 
 
+def test_a_run_whose_learning_rates_fell_is_not_trained_further(trained, kgan_command, tmp_path):
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    record["settings"]["learning_rate_schedule"] = "cosine"
+    (run / "run.json").write_text(json.dumps(record))
+    result = kgan_command("train", "--resume", run, "--epochs", 5)
+    assert result.exit_code == 2
+    assert "fall over its 3 epochs (cosine): it cannot be made longer or shorter" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

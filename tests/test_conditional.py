@@ -12,6 +12,7 @@ import kgan
 from kgan import latent, networks
 from kgan._backend import keras, tf
 from kgan.cli import app
+from kgan.cli.evaluate import described
 from kgan.data import Batches
 
 CLASSES = 10
@@ -100,6 +101,8 @@ FORMS = {
     "PyDataset": lambda images, labels: {"x": Sequence(images, labels), "shuffle": False},
     "generator": lambda images, labels: {"x": iter(dataset(images, labels)), "steps_per_epoch": 4},
     "loader": lambda images, labels: {"x": Loader(images, labels)},
+    "dataset of short columns": lambda images, labels: {"x": dataset(images, np.uint16(labels)[:, None])},
+    "loader of columns": lambda images, labels: {"x": Loader(images, labels[:, None])},
 }
 
 
@@ -207,13 +210,21 @@ def test_datasets_without_labels(conditional, labelled):
             conditional().fit(data, verbose=0)
     with pytest.raises(ValueError, match="labels range from 1 to 10: those of 10 classes range"):
         conditional().fit(dataset(images, labels + 1), verbose=0)
+    one_wrong = np.where(np.arange(64) == 63, 10, labels)
+    with pytest.raises(ValueError, match="labels range from 0 to 10: those of 10 classes range"):
+        conditional().fit(Batches(images, 16, labels=one_wrong), verbose=0)
 
 
 def test_what_is_no_conditional_model(small_dcgan, labelled):
     images, labels = labelled
     model = small_dcgan()
-    with pytest.raises(ValueError, match="this model is not conditional, so it cannot draw chosen classes"):
-        model.generate(labels=[1])
+    for refuse in (
+        model.generate,
+        functools.partial(model.sample_codes, 1),
+        functools.partial(model.score, images[:1]),
+    ):
+        with pytest.raises(ValueError, match="this model is not conditional, so it knows no classes: leave labels out"):
+            refuse(labels=[1])
     with pytest.raises(ValueError, match="generate was given neither codes nor labels"):
         model.generate()
     model.fit(images, labels, batch_size=32, verbose=0)  # left aside, as ever
@@ -228,6 +239,8 @@ def test_what_is_no_conditional_model(small_dcgan, labelled):
     generator, discriminator = networks.dense_generator((2,), 4), networks.dense_discriminator((2,))
     with pytest.raises(ValueError, match=r"the discriminator takes \(None, 2\): that of 3 classes takes \[images, lab"):
         kgan.GAN(generator, discriminator, classes=3)
+    with pytest.raises(ValueError, match=r"the discriminator takes 2 inputs, .*: for a conditional model pass classes"):
+        kgan.GAN(generator, networks.dense_discriminator((2,), classes=4))
     with pytest.raises(ValueError, match="the generator takes codes of 4 units: 4 classes leave none for z"):
         kgan.GAN(generator, networks.dense_discriminator((2,), classes=4), classes=4)
 
@@ -306,6 +319,19 @@ def test_evaluate_says_how_often_the_class_is_right(run):
     assert 0 <= accuracy["value"] < 0.7 < accuracy["baseline"] <= 1  # after one epoch
     assert len(report["classes"]["accuracy"]) == 10
     assert "worst class: " in result.output
+
+
+def test_a_count_that_is_no_multiple_of_the_classes_draws_them_all(run, tmp_path):
+    command = ["sample", str(run), "--count", "11", "--out", str(tmp_path / "some.npy")]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    expected = kgan.load_model(run).generate(labels=[0, 0, *range(1, 10)])
+    np.testing.assert_array_equal(np.load(tmp_path / "some.npy"), kgan.plots.to_uint8(expected))
+
+
+def test_a_class_that_was_never_asked_for_is_not_the_worst():
+    classes = {"names": ["cat", "dog", "cow"], "accuracy": [0.5, 0.25, None], "missing": []}
+    report = {"seeds": [0], "count": 9, "features": "some", "classes": classes, "notes": []}
+    assert described(report)[1] == "worst class: dog, right in 25.0% of cases"
 
 
 @pytest.mark.parametrize(

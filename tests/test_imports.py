@@ -25,7 +25,7 @@ MAY_IMPORT = {
     **{room: set() for room in sorted(GROUND)},
     "networks": LAYERS,
     "quality": {"data"},
-    "training": {"augment", "data", "latent", "losses", "normalization", "penalties"},
+    "training": {"augment", "data", "latent", "losses", "normalization", "packing", "penalties"},
     "gan": {"augment", "latent", "training"},
     "dcgan": {"gan", "networks"},
     "codegan": {"dcgan", "gan", "losses", "training"},

@@ -93,8 +93,9 @@ def described(report: Mapping[str, Any]) -> list[str]:
     times = f", {seeds} times (± is the standard deviation over them)" if seeds > 1 else " (± is that of kid's subsets)"
     lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]
     if classes and "accuracy" in classes:
-        worst = min(range(len(classes["names"])), key=classes["accuracy"].__getitem__)
-        lines.append(f"worst class: {classes['names'][worst]}, right in {classes['accuracy'][worst]:.1%} of cases")
+        each = zip(classes["accuracy"], classes["names"], strict=True)
+        accuracy, worst = min(pair for pair in each if pair[0] is not None)  # None: it was never asked for
+        lines.append(f"worst class: {worst}, right in {accuracy:.1%} of cases")
     if classes and classes["missing"]:
         lines.append(f"missing: {', '.join(classes['missing'])}")
     return [*lines, *(f"note: {note}" for note in report["notes"])]

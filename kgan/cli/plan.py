@@ -77,6 +77,11 @@ def plan_resumed(directory: Path, name: str | None, given: Mapping[str, Any], ou
             raise ValueError(
                 f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
             )
+    if settings["epochs"] != planned["epochs"] and settings["learning_rate_schedule"] != "constant":
+        raise ValueError(
+            f"epochs is {settings['epochs']}, but the learning rates of the run in {directory} fall over its "
+            f"{planned['epochs']} epochs ({settings['learning_rate_schedule']}): it cannot be made longer or shorter"
+        )
     trained = any((directory / name).exists() for name in ("history.csv", "model.keras"))
     if trained and runs.next_number(directory / "checkpoint") == 1:
         raise ValueError(f"{directory} cannot be resumed: there is no checkpoint in it. Nothing was changed")

@@ -191,7 +191,7 @@ def evaluate(
     baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
 
     by_seed: list[dict[str, float]] = []
-    frequencies, right = [], []
+    frequencies, asked_for, right = [], 0, 0
     for seed in seeds:
         progress(f"samples of seed {seed}")
         images = generate(count, seed)
@@ -203,7 +203,8 @@ def evaluate(
         if asked and features.names:
             wanted = asked(count, seed)
             values["class_accuracy"] = float((fake.classes == wanted).mean())
-            right.append([np.mean(fake.classes[wanted == each] == each) for each in range(len(features.names))])
+            asked_for += np.bincount(wanted, minlength=len(features.names))
+            right += np.bincount(wanted[fake.classes == wanted], minlength=len(features.names))
         values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
         if not by_seed:  # with the first seed alone: the costly metric, and what is shown
             accuracy["value"] = _real_vs_fake_accuracy(first, images, notes)
@@ -232,8 +233,9 @@ def evaluate(
             "fake": mean_frequencies.tolist(),
             "missing": [features.names[each] for each in metrics.missing(real.class_frequencies, mean_frequencies)],
         }
-        if right:
-            report["classes"]["accuracy"] = np.mean(right, axis=0).tolist()
+        if asked:
+            pairs = zip(right, asked_for, strict=True)
+            report["classes"]["accuracy"] = [float(hits / asks) if asks else None for hits, asks in pairs]
     return Quality({**report, "notes": list(dict.fromkeys(notes))}, samples, near)
 
 

@@ -36,7 +36,7 @@ _FAST = {
 
 def _modern(name: str, plain: str, changes: Mapping[str, Setting]) -> Recipe:
     """The recipe `plain` with some of its settings changed."""
-    paper = f"kgan's dcgan-{name.removeprefix('modern-')} with what was found since (docs/toolbox.md)"
+    paper = f"kgan's {plain} with what was found since (docs/toolbox.md)"
     return Recipe(name, _PLAIN[plain].model, paper, {**_PLAIN[plain].settings, **changes})
 
 

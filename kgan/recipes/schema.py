@@ -202,7 +202,14 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
         rule = RULES[name]
         if not rule.holds(settings[name]):
             raise ValueError(f"{name} is {settings[name]}: it must be {rule.sentence}")
-    is_bounded = "gradient_penalty" in names(settings["penalty"]) or settings["d_norm"] == "spectral"
+    has_penalty = "gradient_penalty" in names(settings["penalty"]) and settings["penalty_weight"] > 0
+    d_norm = settings["norm"] if settings["d_norm"] == "same" else settings["d_norm"]
+    if has_penalty and d_norm in ("batch", "reference", "virtual"):
+        raise ValueError(
+            f"penalty is gradient_penalty, which is of single images, and with norm {d_norm} the discriminator mixes "
+            "them: take d_norm=none or d_norm=layer with it"
+        )
+    is_bounded = has_penalty or d_norm == "spectral"
     if settings["loss"] == "wasserstein" and not is_bounded:
         raise ValueError(
             "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_norm=spectral with it"

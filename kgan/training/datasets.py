@@ -94,6 +94,7 @@ def feed(
 
     if isinstance(x, Batches):
         check(next(iter(x.dataset().take(1))))
+        inputs.checked_labels(x.labels, len(x.images), classes)  # of all batches
         return _shuffled(x, steps_per_epoch)
     if isinstance(x, tf.data.Dataset):
         return _dataset_feed(x, check, d_steps, steps_per_epoch, steps_per_execution)
@@ -112,7 +113,7 @@ def _from_iterable(batches: Iterable[Any], shape: Sequence[int], classes: int) -
     def images() -> Iterator[Any]:
         for batch in batches:
             each = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
-            yield (each, np.asarray(batch[1], np.int64)) if classes else each
+            yield (each, np.asarray(batch[1], np.int64).reshape(-1)) if classes else each
 
     signature = tf.TensorSpec((None, *shape), tf.float32)
     if classes:

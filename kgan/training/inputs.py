@@ -24,7 +24,7 @@ def labels_of(data: Any, classes: int) -> tf.Tensor | None:
     if not classes:
         return None
     _, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-    return tf.one_hot(tf.reshape(labels, [-1]), classes)
+    return tf.one_hot(tf.reshape(tf.cast(labels, tf.int64), [-1]), classes)  # one_hot takes not every type
 
 
 def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
@@ -92,7 +92,7 @@ def check_source(x: Any, to: str = "fit") -> None:
             f"{to} was given a dict with {_keys(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]"
         )
     if isinstance(x, tuple):
-        raise ValueError(f"{to} was given a tuple: pass the images as x, and labels, which are left aside, as y")
+        raise ValueError(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError("images are a masked array, and a GAN would learn what the mask hides: fill it first")
     iterable = is_array(x) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
@@ -118,11 +118,11 @@ def check_no_weights(**weights: Any) -> None:
 
 
 def check_labels(y: Any, count: int | None) -> None:
-    """Raise ValueError for labels that are not those of the images, though they are left aside."""
+    """Raise ValueError for labels that are not as many as the images, even where the model ignores them."""
     if y is None:
         return
     if count is None:
-        raise ValueError("y goes with an array: a dataset brings its labels, which are left aside, itself")
+        raise ValueError("y goes with an array: a dataset brings its labels, if it has any, itself")
     for labels in y.values() if isinstance(y, Mapping) else (y,):
         if hasattr(labels, "__len__") and len(labels) != count:
             raise ValueError(f"there are {len(labels)} labels for {count} images")

@@ -12,6 +12,7 @@ import numpy as np
 from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import keras, tf
+from kgan.packing import Packing
 from kgan.training import datasets, engine, inputs
 from kgan.training.averaging import Average, copied
 from kgan.training.replicas import position
@@ -127,8 +128,9 @@ class AdversarialModel(SamplingModel):
             **keywords: Keras' own: jit_compile, run_eagerly, steps_per_execution.
 
         Raises:
-            ValueError: for an unknown loss or penalty, label_smoothing outside [0, 0.5], top_k outside (0, 1], one
-                optimizer for both networks, or an argument of Keras that a GAN has no use for.
+            ValueError: for an unknown loss or penalty, label_smoothing outside [0, 0.5], top_k outside (0, 1],
+                penalty_every below 1, penalties of a discriminator that packs images, one optimizer for both networks,
+                or an argument of Keras that a GAN has no use for.
             TypeError: for the argument `optimizer`.
 
         Example:
@@ -147,12 +149,16 @@ class AdversarialModel(SamplingModel):
         penalty_every = operator.index(penalty_every)
         if penalty_every < 1:
             raise ValueError(f"penalty_every is {penalty_every}: it is 1 or more")
+        if terms and any(isinstance(layer, Packing) for layer in self.discriminator.layers):
+            raise ValueError(
+                "penalties are of single images, which a discriminator with packing never sees: leave one out"
+            )
         # None: otherwise Keras installs an RMSprop that trains nothing.
         super().compile(optimizer=None, loss=None, **{"auto_scale_loss": False, **keywords})
         self.discriminator_loss, self.generator_loss = pair
         self.penalties = terms
         self.penalty_every = penalty_every
-        self.has_probabilities = loss not in losses.WITHOUT_PROBABILITIES  # whether σ(logits) are some
+        self.has_probabilities = not losses.is_one_of(loss, losses.WITHOUT_PROBABILITIES)  # whether σ(logits) are some
         self.d_optimizer = built_optimizer(d_optimizer, self.discriminator, "discriminator")
         self.g_optimizer = built_optimizer(g_optimizer, self.generator, "generator")
         self._settings = {"loss": loss, "label_smoothing": label_smoothing, "penalties": penalties, **keywords}
@@ -211,7 +217,7 @@ class AdversarialModel(SamplingModel):
         Args:
             x: real images, float, in [-1, 1]: an array, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset`,
                 a generator of batches, a `kgan.data.Batches`.
-            y: labels, left aside, as are labels in a dataset.
+            y: labels, which all but a conditional model ignore, as they do the labels in a dataset.
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
             callbacks: Keras' and kgan's own. At most one `Checkpoint` among them.
@@ -288,7 +294,7 @@ class AdversarialModel(SamplingModel):
 
         Args:
             x: real images, in whatever form `fit` takes them.
-            y: labels, left aside.
+            y: labels: see `fit`.
             batch_size, verbose, steps, *arguments, **keywords: Keras' own; sample_weight is refused.
 
         Raises:
@@ -387,6 +393,8 @@ def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int
                 f"the {name} takes {shape}: that of {classes} classes takes [images, labels (batch, {classes})]"
             )
         shape = shape[0]
+    if isinstance(shape, list):
+        raise ValueError(f"the {name} takes {len(shape)} inputs, {shape}: for a conditional model pass classes")
     if shape is None and network.built:  # a subclass of keras.Model, which has been called
         shape = (network.get_build_config() or {}).get("input_shape")
     if not isinstance(shape, (tuple, list)) or not all(isinstance(size, int) for size in shape[1:]):

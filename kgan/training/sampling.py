@@ -46,12 +46,16 @@ class SamplingModel(keras.Model):
             count, seed: see there.
             labels: (count,), the classes of a conditional model; unless given they are drawn as well, each as often.
 
+        Raises:
+            ValueError: see there; for labels of no class, or where the model has none.
+
         Example:
             >>> model.sample_codes(3, seed=1).shape
             TensorShape([3, 100])
         """
         codes = latent.sample_codes(count, self.latent_dim, self.prior, seed)
         if not self.classes:
+            self._refuse_labels(labels)
             return codes
         if labels is None:
             seeds = seed if isinstance(seed, (tuple, list)) else (seed,)
@@ -89,8 +93,7 @@ class SamplingModel(keras.Model):
             >>> model.generate(3, seed=1).shape
             (3, 28, 28, 1)
         """
-        if labels is not None and not self.classes:
-            raise ValueError("this model is not conditional, so it cannot draw chosen classes: leave labels out")
+        self._refuse_labels(labels)
         if codes is None:
             if labels is None:
                 raise ValueError("generate was given neither codes nor labels: say how many images to draw")
@@ -122,7 +125,7 @@ class SamplingModel(keras.Model):
 
         Raises:
             ValueError: for images of another shape than the discriminator's, or outside [-1, 1]; labels that are
-                missing or of no class.
+                missing, of no class, or where the model has none.
 
         Example:
             >>> model.score(model.generate(3)).shape
@@ -130,6 +133,7 @@ class SamplingModel(keras.Model):
         """
         images = np.asarray(images, np.float32)
         check_images(images, self.data_shape)
+        self._refuse_labels(labels)
         labels = checked_labels(labels, len(images), self.classes)
         rows = np.arange(len(images))[:, np.newaxis]
 
@@ -139,6 +143,10 @@ class SamplingModel(keras.Model):
             return self.discriminate(tf.constant(images[each]), False, classes).logits[:, 0]
 
         return in_batches(logits, rows, batch_size)
+
+    def _refuse_labels(self, labels: Sequence[int] | None) -> None:
+        if labels is not None and not self.classes:
+            raise ValueError("this model is not conditional, so it knows no classes: leave labels out")
 
     @functools.cached_property
     def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
