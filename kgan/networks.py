@@ -22,7 +22,7 @@ layers = keras.layers
 CHANNELS_LAST = {"data_format": "channels_last"}  # not what another project has left in keras.json
 
 REFERENCE_NORMS = ("reference", "virtual")
-NORMS = ("batch", *REFERENCE_NORMS, "layer", "none")
+NORMS = ("batch", "synchronized", *REFERENCE_NORMS, "layer", "none")
 D_NORMS = (*NORMS, "spectral")  # of a discriminator
 UPSAMPLINGS = ("transposed", "nearest")
 ACTIVATIONS = ("relu", "leaky_relu")
@@ -144,8 +144,9 @@ def dcgan_generator(
         upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, then comes a convolution
             (`kgan.upsampling`).
         activation: "relu" or "leaky_relu" (0.2).
-        norm: "batch", "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch
-            normalization by one fixed batch (`kgan.normalization`).
+        norm: "batch", "synchronized" (the same over the minibatch of all devices), "layer" (over height, width and
+            channels), "none"; or "reference" and "virtual", batch normalization by one fixed batch
+            (`kgan.normalization`).
         stddev: of the initial weights.
         classes: of a conditional model: codes have so many units more, which say the class. Their weights in the first
             layer are an embedding of the classes; the normalizations are left as they are, since ten classes of digits
@@ -346,7 +347,7 @@ def _described(layer: keras.layers.Layer) -> str:
         case layers.UpSampling2D():
             return f"upsampling × {layer.size[0]}"
         case layers.BatchNormalization():
-            return "batch norm"
+            return "synchronized batch norm" if layer.synchronized else "batch norm"
         case layers.GroupNormalization():
             return "layer norm"
         case ReferenceNormalization():
@@ -435,6 +436,8 @@ def _normalized(norm: str) -> list[keras.layers.Layer]:
         case "batch":
             # With PyTorch's momentum: at Keras' 0.99 the averages that `generate` uses lag behind by hundreds of steps.
             return [FusedBatchNormalization(momentum=0.9)]
+        case "synchronized":
+            return [layers.BatchNormalization(momentum=0.9, synchronized=True)]
         case "layer":
             return [layers.GroupNormalization(groups=1)]  # one group: over all channels
         case "none" | "spectral":

@@ -119,7 +119,12 @@ def test_norms(norm):
     assert generator.output_shape == (None, 16, 16, 1)
     assert generator(np.ones((3, 4), "float32")).shape == (3, 16, 16, 1)
     assert discriminator(np.ones((3, 16, 16, 1), "float32")).shape == (3, 1)
-    kinds = {"batch": "FusedBatchNormalization", "layer": "GroupNormalization", "none": None}
+    kinds = {
+        "batch": "FusedBatchNormalization",
+        "synchronized": "BatchNormalization",
+        "layer": "GroupNormalization",
+        "none": None,
+    }
     expected = kinds.get(norm, "ReferenceNormalization")
     found = [type(layer).__name__ for layer in generator.layers if "Normalization" in type(layer).__name__]
     assert found == [expected] * (2 if expected else 0)
@@ -174,7 +179,7 @@ def test_a_size_works_or_names_the_nearest(size):
             "depth is 3: images of 28 × 28 can be halved from 1 to 2",
         ),
         (lambda: networks.dcgan_discriminator((28, 28, 1), depth=0), "depth is 0"),
-        (lambda: networks.dcgan_generator((28, 28, 1), norm="bach"), "unknown norm 'bach': choose one of batch, refer"),
+        (lambda: networks.dcgan_generator((28, 28, 1), norm="bach"), "unknown norm 'bach': choose one of batch, synch"),
         (lambda: networks.dense_generator((28,), norm="bach"), "unknown norm 'bach'"),
         (lambda: networks.dcgan_generator((28, 28, 1), upsampling="x"), "unknown upsampling 'x': choose one of trans"),
         (lambda: networks.dcgan_generator((28, 28, 1), activation="x"), "unknown activation 'x': choose one of relu"),

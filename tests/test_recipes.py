@@ -142,7 +142,7 @@ def test_an_old_spelling_is_read():
         ({"d_learning_rate": "inf"}, "d_learning_rate is inf: it must be above 0 and finite"),
         ({"g_beta_1": 1}, "g_beta_1 is 1.0: it must be from 0 up to"),
         ({"loss": "minmax"}, "loss is minmax: it must be one of minimax, non_saturating"),
-        ({"norm": "bach"}, "norm is bach: it must be one of batch, reference, virtual, layer, none"),
+        ({"norm": "bach"}, "norm is bach: it must be one of batch, synchronized, reference, virtual, layer, none"),
         ({"depth": -1}, "depth is -1: it must be from 0 to 10"),
         ({"chosen_epochs": "1;2"}, "chosen_epochs is 1;2: it must be whole numbers from 1 up with commas"),
         ({"chosen_epochs": "0,2"}, "chosen_epochs is 0,2"),

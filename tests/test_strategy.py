@@ -7,7 +7,12 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
+
+import kgan
+from kgan.cli import app
 
 PROGRAM = """
 import json, sys
@@ -86,7 +91,7 @@ def on_two_devices(tmp_path_factory):
 CASES = {"array": 4, "d_steps": 4, "partial batch": 6, "penalties": 4, "spectral": 4, "classes": 4}  # and their steps
 
 
-@pytest.mark.parametrize(("case", "steps"), enumerate(CASES.values()), ids=CASES)
+@pytest.mark.parametrize(("case", "steps"), list(enumerate(CASES.values())), ids=CASES)
 def test_two_replicas_with_half_batches_are_one_with_the_whole(case, steps, on_two_devices):
     found = on_two_devices["found"][case]
     assert found["moved"] > 1e-2
@@ -97,3 +102,70 @@ def test_two_replicas_with_half_batches_are_one_with_the_whole(case, steps, on_t
 
 def test_float16_under_a_strategy_is_refused(on_two_devices):
     assert "use mixed_bfloat16" in on_two_devices["refused"]
+
+
+# The command
+
+SMALL = ["--set", "image_size=16", "--set", "latent_dim=8", "--batch-size", "128", "--set", "quality_every=0"]
+DENSE = ["gan-digits", *SMALL, "--set", "hidden_units=16"]
+CONVOLUTIONAL = [*SMALL, "--set", "filters=4", "--set", "norm=synchronized"]
+
+
+def weights(out, *arguments):
+    """What a run ends with, in a process of its own."""
+    result = subprocess.run(
+        [sys.executable, "-m", "kgan", "train", *arguments, *([] if "--resume" in arguments else ["--out", out])],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return kgan.load_model(out).get_weights()
+
+
+def distance(one, other):
+    return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True))
+
+
+def test_devices_share_the_minibatches_of_a_run(tmp_path):
+    alone = weights(tmp_path / "alone", *DENSE, "--epochs", "4")
+    shared = weights(tmp_path / "shared", *DENSE, "--epochs", "4", "--devices", "2")
+    assert distance(alone, shared) < 1e-5
+    record = json.loads((tmp_path / "shared" / "run.json").read_text())
+    assert (record["devices"], record["status"], record["epochs"]) == (2, "finished", 4)
+    assert {path.name for path in (tmp_path / "alone").iterdir()} == {p.name for p in (tmp_path / "shared").iterdir()}
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_other_devices(tmp_path):
+    straight = weights(tmp_path / "straight", *DENSE, "--epochs", "3")
+    run = tmp_path / "run"
+    weights(run, *DENSE, "--epochs", "1")
+    weights(run, "--resume", run, "--epochs", "2", "--devices", "2")
+    assert distance(straight, weights(run, "--resume", run, "--epochs", "3", "--devices", "1")) < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize("recipe", ["dcgan-digits", "codegan-digits", "modern-digits"])
+def test_with_synchronized_normalization_recipes_train_as_on_one_device(recipe, devices, tmp_path):
+    arguments = [recipe, *CONVOLUTIONAL, "--epochs", "3"]
+    alone = weights(tmp_path / "alone", *arguments)
+    shared = weights(tmp_path / "shared", *arguments, "--devices", str(devices))
+    # On the whole: Adam makes whole steps of gradients that are nearly 0, whose sign can be one of rounding.
+    differences = np.concatenate([(one - other).ravel() for one, other in zip(alone, shared, strict=True)])
+    assert np.sqrt(np.mean(differences**2)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--devices", "3"], "batch_size is 128, which 3 devices cannot share equally"),
+        (["--devices", "0"], "Invalid value for '--devices': "),
+    ],
+)
+def test_devices_that_cannot_be(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["train", *DENSE, *arguments])
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.output.split())
+    assert not (tmp_path / "runs").exists()

@@ -350,7 +350,7 @@ def test_falling_learning_rates_resume_exactly(digits, tmp_path):
         ({"top_k": "0.5", "loss": "relativistic"}, "loss is relativistic, which compares each fake with a real image"),
         ({"learning_rate_schedule": "step"}, "learning_rate_schedule is step: it must be one of constant, linear, cos"),
         ({"ema": "1"}, "ema is 1.0: it must be from 0 up to, but not, 1"),
-        ({"d_norm": "spectrum"}, "d_norm is spectrum: it must be one of same, batch, reference, virtual, layer, none,"),
+        ({"d_norm": "spectrum"}, "d_norm is spectrum: it must be one of same, batch, synchronized, reference,"),
         ({"loss": "wasserstein"}, "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_"),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "label_smoothing is 0.1, but the discriminator's loss has no"),
         (

@@ -24,6 +24,9 @@ Seed = Annotated[int | None, typer.Option(help="The same seed gives the same run
 Precision = Annotated[
     str | None, typer.Option(help="float32; bfloat16; or auto, which measures which is faster and takes it.")
 ]
+Devices = Annotated[
+    int | None, typer.Option(min=1, max=64, help="GPUs that share each minibatch; without GPUs, parts of the CPU.")
+]
 Out = Annotated[Path | None, typer.Option(help="Run directory, runs/RECIPE unless given.")]
 WithDoctor = Annotated[
     bool, typer.Option("--doctor/--no-doctor", help="Whether to check each epoch for what can go wrong.")

@@ -16,6 +16,7 @@ class Plan(NamedTuple):
     settings: dict[str, Any]
     directory: Path
     record: dict[str, Any]  # what its run.json says; empty for a new run
+    devices: int = 1  # that share each minibatch
 
     @property
     def is_done(self) -> bool:

@@ -11,6 +11,7 @@ from kgan.cli.options import (
     BatchSize,
     Changes,
     Data,
+    Devices,
     Epochs,
     ImageSize,
     Out,
@@ -35,6 +36,7 @@ def plan(
     batch_size: BatchSize = None,
     seed: Seed = None,
     precision: Precision = None,
+    devices: Devices = None,
     out: Out = None,
     with_doctor: WithDoctor = True,
     changes: Changes = None,
@@ -42,7 +44,7 @@ def plan(
     """Say how long a run would take, after training some steps of it; nothing is left of them."""
     with one_sentence():
         given = given_settings(data, image_size, epochs, batch_size, seed, precision) | assignments(changes or [])
-        wanted = plan_new(recipe or recipes.DEFAULT, given, out)
+        wanted = plan_new(recipe or recipes.DEFAULT, given, out)._replace(devices=devices or 1)
 
         from kgan import networks, runs
         from kgan.cli import trial

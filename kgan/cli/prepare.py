@@ -32,24 +32,27 @@ def prepare(plan: Plan) -> Prepared:
         ValueError, OSError: where images or settings cannot be right.
     """
     from kgan import runs
+    from kgan.cli import devices
     from kgan.data import Batches
 
+    strategy = devices.strategy(plan.devices, plan.settings["batch_size"])
     real, facts = _load_images(plan.settings)
     settings, shape, classes = plan.settings, real.images.shape[1:], len(real.names)
     step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
     dataset = Batches(real.images, step_size, settings["seed"], real.labels if settings["conditional"] else None)
     steps_per_epoch = settings.get("steps_per_epoch") or len(dataset)
     steps = settings["epochs"] * steps_per_epoch
-    model = recipes.build(plan.recipe, settings, shape, classes, steps)
-    if settings["precision"] == "auto":
-        from kgan.cli.trial import milliseconds_by_precision
+    with strategy.scope():
+        model = recipes.build(plan.recipe, settings, shape, classes, steps)
+        if settings["precision"] == "auto":
+            from kgan.cli.trial import milliseconds_by_precision
 
-        measured = milliseconds_by_precision(plan, shape, classes)
-        plan = plan._replace(settings={**settings, "precision": min(measured, key=measured.get)})
-        model = recipes.build(plan.recipe, plan.settings, shape, classes, steps)
+            measured = milliseconds_by_precision(plan, shape, classes)
+            plan = plan._replace(settings={**settings, "precision": min(measured, key=measured.get)})
+            model = recipes.build(plan.recipe, plan.settings, shape, classes, steps)
     if model.classes:
         facts["classes"] = list(real.names)
-    facts["environment"] = runs.environment()
+    facts |= {"environment": runs.environment(), "devices": plan.devices}
     return Prepared(plan, real, facts, model, dataset, steps_per_epoch)
 
 
@@ -60,7 +63,8 @@ def introduce(prepared: Prepared, ends: str = "") -> None:
     plan, facts = prepared.plan, prepared.facts
     count, *shape = prepared.real.images.shape
     images = f"{count:,} images of {shape_text(shape)} from {plan.settings['data']}"
-    say(f"{plan.recipe.name}: {images}, on {facts['environment']['device']}{ends}")
+    shared = f" as {plan.devices} devices" if plan.devices > 1 else ""
+    say(f"{plan.recipe.name}: {images}, on {facts['environment']['device']}{shared}{ends}")
     if "ignored" in facts:
         say(_file_counts(count, facts["skipped"], facts["ignored"]))
     if skipped := facts.get("skipped"):

@@ -16,6 +16,7 @@ from kgan.cli.options import (
     BatchSize,
     Changes,
     Data,
+    Devices,
     Epochs,
     ImageSize,
     Out,
@@ -45,6 +46,7 @@ def train(
     batch_size: BatchSize = None,
     seed: Seed = None,
     precision: Precision = None,
+    devices: Devices = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Resume the run in DIR, to its end or to other --epochs.")
@@ -78,6 +80,7 @@ def train(
             else:
                 plan = plan_new(recipe or recipes.DEFAULT, given, out)
                 runs.check_free(plan.directory)
+            plan = plan._replace(devices=devices or plan.recorded("devices", int) or 1)
             if plan.is_done:
                 say(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
                 return

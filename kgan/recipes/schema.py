@@ -204,7 +204,7 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
             raise ValueError(f"{name} is {settings[name]}: it must be {rule.sentence}")
     has_penalty = "gradient_penalty" in names(settings["penalty"]) and settings["penalty_weight"] > 0
     d_norm = settings["norm"] if settings["d_norm"] == "same" else settings["d_norm"]
-    if has_penalty and d_norm in ("batch", "reference", "virtual"):
+    if has_penalty and d_norm in ("batch", "synchronized", "reference", "virtual"):
         raise ValueError(
             f"penalty is gradient_penalty, which is of single images, and with norm {d_norm} the discriminator mixes "
             "them: take d_norm=none or d_norm=layer with it"
