@@ -1,4 +1,4 @@
-"""The examples in docstrings and in the README run, and say the truth."""
+"""The examples in docstrings, in the README and in the manual run, and say the truth."""
 
 import doctest
 import importlib
@@ -13,7 +13,8 @@ from PIL import Image
 import kgan
 from kgan._backend import keras, tf
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 MODULES = (
     "augment",
     "callbacks.base",
@@ -54,6 +55,7 @@ MODULES = (
     "recipes.schema",
     "recipes.shared",
     "normalization",
+    "packing",
     "runs.checkpoints",
     "runs.description",
     "runs.directory",
@@ -62,14 +64,17 @@ MODULES = (
     "runs.loading",
     "runs.machine",
     "speed",
+    "training.averaging",
     "training.datasets",
     "training.engine",
     "training.hooks",
     "training.inputs",
     "training.model",
     "training.replicas",
+    "training.sampling",
     "training.steps",
     "training.updates",
+    "upsampling",
 )
 
 
@@ -134,8 +139,14 @@ def test_everything_public_has_a_docstring(name):
             assert thing.__doc__, public
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
-def test_python_of_the_readme(block, tmp_path, monkeypatch):
+def blocks():
+    for page in PAGES:
+        for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)):
+            yield pytest.param(block, id=f"{page.stem}-{number}")
+
+
+@pytest.mark.parametrize("block", list(blocks()))
+def test_python_of_the_readme_and_the_manual(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(re.sub(r"epochs=\d+", "epochs=1", block), {})
     assert (tmp_path / "progress.gif").exists() == ("progress.gif" in block)

@@ -24,7 +24,7 @@ from kgan.recipes import shared, times
 
 HERE = Path(__file__).parent
 BENCHMARKS = HERE.parents[1] / "benchmarks"
-PAGES = (*sorted(HERE.glob("*.md")), HERE.parent / "toolbox.md", HERE.parents[1] / "README.md")
+PAGES = (*sorted(HERE.glob("*.md")), *sorted(HERE.parent.glob("*.md")), HERE.parents[1] / "README.md")
 NUMBER = re.compile(r'\[[^\[\]]*\]\(((?:(?:docs/)?papers/)?(results/[^)\s]+)) "([^"]+)"\)')
 RECIPES = re.compile(r"(<!-- recipes: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLE = re.compile(r"(<!-- table: (\w+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
