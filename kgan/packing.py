@@ -23,7 +23,7 @@ class Packing(keras.layers.Layer):
         size: images in a pack.
 
     Example:
-        >>> packs = Packing(2)(tf.reshape(tf.range(3), (3, 1, 1, 1)), training=True)
+        >>> packs = Packing(2)(tf.reshape(tf.range(3.0), (3, 1, 1, 1)), training=True)
         >>> packs[:, 0, 0].numpy().tolist()
         [[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]]
     """
