@@ -1,6 +1,7 @@
 """Variety: of 1,000 classes, how many a generator draws, for each of several sets of settings.
 
     python benchmarks/stacked_mnist.py --seconds 300 --seeds 1 --out stacked.json [--data digits] [--only plain]
+        [--also "without classes: modern-mnist conditional=false"]
 
 Three digits of MNIST, drawn at random, become the color channels of one image, as in Metz et al. (2017), *Unrolled
 Generative Adversarial Networks*, appendix D. Of 26,000 samples a classifier reads each channel; a class that occurs is
@@ -73,14 +74,14 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--only", action="append", default=[], help="these settings alone")
-    parser.add_argument("--also", action="append", default=[], help="settings of your own: 'name=value name=value'")
+    parser.add_argument("--also", action="append", default=[], help="settings of your own, as for ablation.py")
     parser.add_argument("--out", type=Path, required=True, help="a JSON file that keeps the results")
     arguments = parser.parse_args()
     recipe = recipes.get("dcgan-mnist")
     digits = data.load_labelled(arguments.data, image_size=28)
     features = quality.choose_features(digits)
     images, labels = stacked(digits, COUNT, seed=0)
-    own = {text: dict(pair.split("=") for pair in text.split()) for text in arguments.also}
+    own = dict(ablation.of_your_own(text, recipe) for text in arguments.also)
     knobs = {name: KNOBS[name] for name in arguments.only or KNOBS} | own
     content = runs.read_json(arguments.out) if arguments.out.exists() else {"results": []}
     content |= {"seconds": arguments.seconds, "samples": arguments.samples, "machine": runs.environment()}
