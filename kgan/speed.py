@@ -112,7 +112,7 @@ def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
 
 def _draws(model: GAN, batch_size: int) -> Callable[[], float]:
     codes = model.sample_codes(batch_size)
-    draw = model.draws.get_concrete_function()
+    draw = model.draws
     times = 1
 
     def measure() -> float:

@@ -152,7 +152,8 @@ class SamplingModel(keras.Model):
     def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
         """`call` in inference mode, compiled: a small generator spends most of its time between layers."""
         codes = tf.TensorSpec((None, self.code_dim))
-        return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False)
+        # Concrete: TensorFlow would take those of several models for one that is traced again and again, and warn.
+        return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False).get_concrete_function()
 
     def predict(self, x: Any, *arguments: Any, **keywords: Any) -> np.ndarray:
         """The generator's images for codes; as Keras' own.
