@@ -64,19 +64,20 @@ SHOWN = ("frechet", "precision", "recall", "coverage", "low_confidence", "class_
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Ends training after so many seconds, counted from the end of the first step; draws samples now and then."""
+    """Ends training after so many seconds, counted from the end of the first step; draws so many frames of samples."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, count):
         super().__init__()
-        self.seconds, self.began, self.frames = seconds, None, []
+        self.seconds, self.count, self.began, self.frames = seconds, count, None, []
 
     def on_train_batch_end(self, batch, logs=None):
         float(logs["d_loss"])  # a GPU goes on by itself: wait for it
         if self.began is None:
-            self.draw()  # compiles
+            if self.count:
+                self.draw()  # compiles
             self.began = time.perf_counter()
         elapsed = time.perf_counter() - self.began
-        if elapsed >= len(self.frames) * self.seconds / FRAMES:
+        if self.count and elapsed >= len(self.frames) * self.seconds / self.count:
             self.draw()
         self.model.stop_training = elapsed > self.seconds
 
@@ -86,8 +87,8 @@ class StopAfter(keras.callbacks.Callback):
         self.frames.append(plots.image_grid(images, COLUMNS, zoom=1))
 
 
-def trained(recipe, real, changes, seconds, seed):
-    """A model of the recipe with some settings changed, trained for so many seconds, and pictures of its samples."""
+def trained(recipe, real, changes, seconds, seed, frames=0):
+    """A model of the recipe with some settings changed, trained for so many seconds, and frames of its samples."""
     settings = recipes.resolve(recipe, {**changes, "seed": seed, "epochs": 10**6})
     shape, classes, steps = real.images.shape[1:], len(real.names), 1
     if settings["learning_rate_schedule"] != "constant":
@@ -96,7 +97,7 @@ def trained(recipe, real, changes, seconds, seed):
     model = recipes.build(recipe, settings, shape, classes, steps)
     labels = real.labels if model.classes else None
     batches = data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed, labels)
-    stop = StopAfter(seconds)
+    stop = StopAfter(seconds, frames)
     model.fit(batches, epochs=settings["epochs"], verbose=0, callbacks=[stop])
     return model, stop.frames
 
@@ -205,7 +206,8 @@ if __name__ == "__main__":
         for knob, changes in knobs.items():
             if any((each["knob"], each["seed"]) == (knob, seed) for each in content["results"]):
                 continue
-            model, pictures = trained(recipe, real, changes, arguments.seconds, seed)
+            count = FRAMES if arguments.gif and knob not in frames else 0
+            model, pictures = trained(recipe, real, changes, arguments.seconds, seed, count)
             frames.setdefault(knob, pictures)
             metrics = measured(model, real, features, arguments.count)
             steps = int(model.step.numpy())

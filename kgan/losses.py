@@ -373,8 +373,10 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
         raise ValueError(f"label_smoothing is {label_smoothing}: it lies between 0 and 0.5")
     if not 0 < top_k <= 1:
         raise ValueError(f"top_k is {top_k}: it is the share of the fakes that are kept, above 0 and at most 1")
-    if top_k < 1 and is_one_of(loss, PAIRED):
-        raise ValueError(f"top_k is {top_k}, but this loss compares each fake with a real image: leave top_k at 1")
+    if top_k < 1 and name_of(loss) in PAIRED:
+        raise ValueError(
+            f"top_k is {top_k}, but loss {name_of(loss)} compares each fake with a real image: leave top_k at 1"
+        )
     if isinstance(loss, str) and loss in LOSSES:
         pair = LOSSES[loss]
     elif isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
@@ -395,14 +397,15 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
     return pair
 
 
-def is_one_of(loss: str | tuple[Callable, Callable], names: tuple[str, ...]) -> bool:
-    """Whether the loss is of these names, or the pair of functions that one of them stands for.
+def name_of(loss: str | tuple[Callable, Callable]) -> str | None:
+    """The name in `LOSSES` of a loss that is given by it, or as its two functions; None for any other.
 
     Example:
-        >>> is_one_of(LOSSES["hinge"], WITHOUT_PROBABILITIES)
-        True
+        >>> name_of(LOSSES["hinge"])
+        'hinge'
     """
-    return loss in names or (not isinstance(loss, str) and tuple(loss) in [LOSSES[name] for name in names])
+    loss = tuple(loss) if isinstance(loss, list) else loss
+    return next((name for name, pair in LOSSES.items() if loss in (name, pair)), None)
 
 
 def _takes(function: Callable, *arguments: Any, **keywords: Any) -> bool:

@@ -268,7 +268,11 @@ def test_a_gpu_that_is_not_used_gives_a_warning(kgan_command, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["dcgan-minst"], "unknown recipe 'dcgan-minst': choose one of modern-digits, "),
+        (
+            ["dcgan-minst"],
+            "unknown recipe 'dcgan-minst': choose one of modern-digits, modern-mnist, modern-folder, dcgan-digits, "
+            "gan-digits, codegan-digits",
+        ),
         (["--set", "filtres=3"], "has no setting 'filtres': did you mean filters?"),
         (["--set", "filters"], "--set filters: write it as name=value"),
         (["--set", "filters=many"], "filters is 'many': it must be a whole number"),

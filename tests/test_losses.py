@@ -62,7 +62,7 @@ def test_the_generator_learns_from_the_best_fakes():
     for wrong in (0, 1.1, float("nan")):
         with pytest.raises(ValueError, match=f"top_k is {wrong}: it is the share of the fakes"):
             losses.get("minimax", top_k=wrong)
-    with pytest.raises(ValueError, match=r"top_k is 0\.5, but this loss compares each fake with a real image"):
+    with pytest.raises(ValueError, match=r"top_k is 0\.5, but loss relativistic compares each fake with a real image"):
         losses.get("relativistic", top_k=0.5)
 
 

@@ -156,7 +156,8 @@ def test_bad_changes(changes, message):
 
 
 def test_unknown_recipe():
-    with pytest.raises(ValueError, match="unknown recipe 'dcgan-minst': choose one of modern-digits, "):
+    names = "modern-digits, modern-mnist, modern-folder, dcgan-digits, gan-"
+    with pytest.raises(ValueError, match=f"unknown recipe 'dcgan-minst': choose one of {names}"):
         recipes.get("dcgan-minst")
 
 

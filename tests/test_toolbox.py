@@ -350,7 +350,10 @@ def test_falling_learning_rates_resume_exactly(digits, tmp_path):
         ({"top_k": "0.5", "loss": "relativistic"}, "loss is relativistic, which compares each fake with a real image"),
         ({"learning_rate_schedule": "step"}, "learning_rate_schedule is step: it must be one of constant, linear, cos"),
         ({"ema": "1"}, "ema is 1.0: it must be from 0 up to, but not, 1"),
-        ({"d_norm": "spectrum"}, "d_norm is spectrum: it must be one of same, batch, synchronized, reference,"),
+        (
+            {"d_norm": "spectrum"},
+            "d_norm is spectrum: it must be one of same, batch, synchronized, reference, virtual, layer, none,",
+        ),
         ({"loss": "wasserstein"}, "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_"),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "label_smoothing is 0.1, but the discriminator's loss has no"),
         (
@@ -373,7 +376,7 @@ def test_settings_that_cannot_be(changes, sentence):
 def test_a_loss_given_as_its_functions_is_known_as_by_its_name(small_dcgan):
     assert not small_dcgan(loss=kgan.losses.LOSSES["hinge"]).has_probabilities
     assert small_dcgan(loss=tuple(kgan.losses.LOSSES["minimax"])).has_probabilities
-    with pytest.raises(ValueError, match="this loss compares each fake with a real image"):
+    with pytest.raises(ValueError, match="loss relativistic compares each fake with a real image"):
         small_dcgan(loss=kgan.losses.LOSSES["relativistic"], top_k=0.5)
 
 

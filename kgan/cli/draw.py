@@ -78,8 +78,8 @@ def sample(
         from kgan import plots
 
         # A row, or several, of each class.
-        classes_of = np.arange(count) * len(chosen) // count  # as many of each, as far as that goes
-        labels = np.array([*chosen.values()])[classes_of] if chosen else None
+        # As many of each, as far as that goes.
+        labels = np.array([*chosen.values()])[np.arange(count) * len(chosen) // count] if chosen else None
         codes = _best(model, count, seed, labels) if best else model.sample_codes(count, seed, labels)
         caption = f"the best {count} of {count * CANDIDATES} by the discriminator" if best else "generated"
         if as_folder:

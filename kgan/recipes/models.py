@@ -12,17 +12,6 @@ if TYPE_CHECKING:
     from kgan.gan import GAN
 
 PRECISIONS = ("float32", "bfloat16", "auto")
-D_NORMS = (
-    "same",
-    "batch",
-    "synchronized",
-    "reference",
-    "virtual",
-    "layer",
-    "none",
-    "spectral",
-)  # as `kgan.networks`, without it
-
 SCHEDULES = ("constant", "linear", "cosine")
 
 

@@ -53,7 +53,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class OneOf:
-    """A rule: one of the choices that a module of kgan declares.
+    """A rule: one of the choices that a module of kgan declares, or one that recipes alone have.
 
     They are read when a value is checked, not before: the modules import TensorFlow. So a choice that is added there is
     known here.
@@ -61,6 +61,7 @@ class OneOf:
 
     module: str
     choices: str
+    own: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -70,7 +71,7 @@ class OneOf:
         return value in self._known()
 
     def _known(self) -> tuple[str, ...]:
-        return tuple(getattr(importlib.import_module(self.module), self.choices))
+        return (*self.own, *getattr(importlib.import_module(self.module), self.choices))
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ MODEL = {
     "upsampling": OneOf("kgan.networks", "UPSAMPLINGS"),
     "activation": OneOf("kgan.networks", "ACTIVATIONS"),
     "norm": OneOf("kgan.networks", "NORMS"),
-    "d_norm": OneOf("kgan.recipes.models", "D_NORMS"),
+    "d_norm": OneOf("kgan.networks", "D_NORMS", own=("same",)),
     "packing": Rule("from 1 to 16", lambda value: 1 <= value <= 16),
     "augment": SomeOf("kgan.augment", "AUGMENTATIONS"),
     "conditional": _FREE,

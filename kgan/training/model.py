@@ -158,7 +158,7 @@ class AdversarialModel(SamplingModel):
         self.discriminator_loss, self.generator_loss = pair
         self.penalties = terms
         self.penalty_every = penalty_every
-        self.has_probabilities = not losses.is_one_of(loss, losses.WITHOUT_PROBABILITIES)  # whether σ(logits) are some
+        self.has_probabilities = losses.name_of(loss) not in losses.WITHOUT_PROBABILITIES  # whether σ(logits) are some
         self.d_optimizer = built_optimizer(d_optimizer, self.discriminator, "discriminator")
         self.g_optimizer = built_optimizer(g_optimizer, self.generator, "generator")
         self._settings = {"loss": loss, "label_smoothing": label_smoothing, "penalties": penalties, **keywords}
