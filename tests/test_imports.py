@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "recipes",
         "runs",
         "speed",
+        "training",
     },
     "__main__": {"cli"},
 }

@@ -15,7 +15,7 @@ import numpy as np
 from kgan import runs
 from kgan._backend import keras, tf
 from kgan.callbacks.base import check_at_least_1, check_finite, checked_directory
-from kgan.training import Callback, FitArguments, ResumePoint
+from kgan.training import Callback, FitArguments, ResumePoint, workers
 
 
 class Checkpoint(Callback):
@@ -74,8 +74,8 @@ class Checkpoint(Callback):
     def resume(self, arguments: FitArguments) -> Iterator[ResumePoint]:
         """Keep the directory to this process while `fit` trains, and resume the run in it."""
         model = self.model
-        with runs.lock(self.directory):
-            runs.remove_partial_files(self.directory)
+        with contextlib.ExitStack() as held:
+            workers.from_chief(self._strategy, lambda: self._take(held))
             if self._described is None or self._described[0] is not model:
                 self._described, self._up_to_date = (model, runs.describe_model(model)), False
             self._peers = _named(
@@ -84,10 +84,7 @@ class Checkpoint(Callback):
             fit_arguments = {name: getattr(arguments, name) for name in ("batch_size", "steps_per_epoch", "shuffle")}
             run = {**runs.describe_data(arguments.data), **fit_arguments, **self._described[1]}
             if not self.is_resuming:
-                if not self._kept and runs.next_number(self.directory) > 1:
-                    raise FileExistsError(
-                        f"{self.directory} holds checkpoints: continue from them with resume=True, or name another"
-                    )
+                workers.from_chief(self._strategy, self._check_empty)
                 self.steps, self._data_start, self._run = 0, self.epoch, run
             elif self._up_to_date:  # `fit` again: what was changed by hand since stays so
                 runs.check_same(run, self._run)
@@ -105,6 +102,21 @@ class Checkpoint(Callback):
             if self.is_resuming:
                 history.epoch = list(range(self.epoch))
 
+    @property
+    def _strategy(self) -> tf.distribute.Strategy:
+        return self.model.distribute_strategy
+
+    def _take(self, held: contextlib.ExitStack) -> None:
+        """Lock the directory; remove what a killed process left there."""
+        held.enter_context(runs.lock(self.directory))
+        runs.remove_partial_files(self.directory)
+
+    def _check_empty(self) -> None:
+        if not self._kept and runs.next_number(self.directory) > 1:
+            raise FileExistsError(
+                f"{self.directory} holds checkpoints: continue from them with resume=True, or name another"
+            )
+
     # The moments to save are those at which all callbacks are done with what they have seen: an epoch is saved when
     # the next begins, a step likewise.
 
@@ -116,8 +128,10 @@ class Checkpoint(Callback):
             self.save()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        is_old = self.minutes and time.monotonic() - self._written > self.minutes * 60
-        if is_old and batch >= self.steps > 0 and not self._is_held:
+        if not self.minutes or not batch >= self.steps > 0 or self._is_held:
+            return
+        is_old = time.monotonic() - self._written > self.minutes * 60
+        if workers.any_of(self._strategy, is_old):  # clocks differ
             self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -140,7 +154,7 @@ class Checkpoint(Callback):
         return any(peer.holds_checkpoints for peer in self._peers.values())
 
     def save(self) -> None:
-        """Write a checkpoint now, between two steps, unless the newest is of this very step."""
+        """Write a checkpoint now, between two steps, unless the newest is of this very step; takes all workers."""
         if self._up_to_date:
             return
         arrays, states = {}, {}
@@ -153,10 +167,11 @@ class Checkpoint(Callback):
             states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
         state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "history": self._history}
         state |= {"data_start": self._data_start, "run": self._run, "callbacks": states, "versions": _versions()}
-        number = runs.next_number(self.directory)
-        runs.write_checkpoint(self.directory, number, arrays, state)
-        self._kept = [*self._kept[-1:], number]
-        runs.keep_checkpoints(self.directory, self._kept)
+        if workers.is_chief(self._strategy):
+            number = runs.next_number(self.directory)
+            runs.write_checkpoint(self.directory, number, arrays, state)
+            self._kept = [*self._kept[-1:], number]
+            runs.keep_checkpoints(self.directory, self._kept)
         self._up_to_date, self._written = True, time.monotonic()
 
     def restore(self, model: keras.Model | None = None) -> bool:
@@ -175,7 +190,7 @@ class Checkpoint(Callback):
             self.set_model(model)
         if self.model is None:
             raise ValueError("there is no model to restore: name one")
-        saved = runs.read_checkpoint(self.directory)
+        saved = workers.from_chief(self._strategy, lambda: runs.read_checkpoint(self.directory))
         if saved:
             for variable, value in zip(self.model.training_state, self._values(saved), strict=True):
                 variable.assign(value)
@@ -184,9 +199,8 @@ class Checkpoint(Callback):
 
     def _read(self, run: dict[str, Any], wanted: int) -> bool:
         """Continue from the newest good checkpoint, if there is one: model, history and callbacks."""
-        saved = runs.read_checkpoint(self.directory)
+        saved = workers.from_chief(self._strategy, self._newest)
         if saved is None:
-            runs.keep_checkpoints(self.directory, ())  # half of one, at most
             return False
         state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be resumed"
         try:
@@ -220,6 +234,13 @@ class Checkpoint(Callback):
         self._history, self._run = history, state["run"]
         self._kept = [saved.number]
         return True
+
+    def _newest(self) -> runs.Saved | None:
+        """The newest good checkpoint; where there is none, what is half of one is removed."""
+        saved = runs.read_checkpoint(self.directory)
+        if saved is None:
+            runs.keep_checkpoints(self.directory, ())
+        return saved
 
     def _values(self, saved: runs.Saved) -> list[np.ndarray]:
         """The arrays of a checkpoint in the order of the model's variables, if they fit."""

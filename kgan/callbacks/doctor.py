@@ -11,7 +11,7 @@ from kgan import diagnosis, quality
 from kgan._backend import keras, tf
 from kgan.data import from_uint8
 from kgan.gan import FAKE_IMAGES, GAN, REAL_IMAGES
-from kgan.training import Callback, FitArguments
+from kgan.training import Callback, FitArguments, workers
 
 COUNT = 128  # images, real and fake, that are measured
 GRADIENT_COUNT = 32  # codes; the gradient is the costly part
@@ -75,12 +75,12 @@ class Doctor(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
-        self.records.append(self.measure(logs or {}))
+        self.records.append(workers.from_chief(self.model.distribute_strategy, lambda: self.measure(logs or {})))
         found = diagnosis.diagnose(self.records, self.findings)
         self.findings = [*self.findings, *found]
         if found and self.stop_when_sick:
             raise diagnosis.Sick(found[0])
-        for finding in found if self.say else ():
+        for finding in found if self.say and workers.is_chief(self.model.distribute_strategy) else ():
             self.say(finding)
 
     @property

@@ -36,6 +36,8 @@ class Samples(Callback):
             or 3 channels.
     """
 
+    is_for_chief = True
+
     usual_rows = 8
 
     def __init__(self, *, rows: int | None = None, columns: int = 8, seed: int = 0) -> None:
@@ -285,6 +287,8 @@ class LossCurves(Redrawn):
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[LossCurves("losses.png")])
     """
+
+    is_for_chief = True
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from kgan import quality, runs
+from kgan import quality
 from kgan.callbacks.base import check_at_least_1
 from kgan.data import Labelled, from_uint8
-from kgan.training import Callback, FitArguments
+from kgan.training import Callback, FitArguments, workers
 
 LARGE_IS_GOOD = ("classes",)
 SELECTION = 0x5E1EC7  # the stream of the codes that choose the best model: `kgan evaluate` draws from seeds alone
@@ -92,7 +92,8 @@ class Quality(Callback):
         super().on_epoch_end(epoch, logs)
         if self.epoch != 1 and self.epoch % self.every:
             return
-        measured = dict(self.measure())
+        strategy = self.model.distribute_strategy
+        measured = workers.from_chief(strategy, lambda: dict(self.measure()))
         if logs is not None:
             logs.update(measured)
         value = measured[self.by]
@@ -100,7 +101,7 @@ class Quality(Callback):
         if self.best is None or sign * value < sign * self.best[1]:
             self.best = self.epoch, value
             if self.keep_best:
-                with runs.replacing(self.keep_best) as temporary:
+                with workers.replacing(strategy, self.keep_best) as temporary:
                     self.model.save(temporary)
 
     def measure(self) -> Iterator[tuple[str, float]]:

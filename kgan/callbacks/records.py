@@ -10,7 +10,7 @@ from typing import Any
 
 from kgan import runs
 from kgan.callbacks.base import check_finite, checked_file
-from kgan.training import Callback
+from kgan.training import Callback, workers
 
 
 class HistoryCSV(Callback):
@@ -22,6 +22,8 @@ class HistoryCSV(Callback):
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[HistoryCSV("history.csv")])
     """
+
+    is_for_chief = True
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
@@ -75,9 +77,13 @@ class StopOnNaN(Callback):
     """
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        for name, value in sorted((logs or {}).items(), key=lambda item: "loss" not in item[0]):
-            if not math.isfinite(value):
-                raise FloatingPointError(f"{name} is {float(value)} {self._moment()}")
+        bad = {name: float(value) for name, value in (logs or {}).items() if not math.isfinite(value)}
+        if not workers.any_of(self.model.distribute_strategy, bool(bad)):
+            return
+        name, value = min(
+            bad.items(), key=lambda item: "loss" not in item[0], default=("a loss of another worker", "NaN")
+        )
+        raise FloatingPointError(f"{name} is {value} {self._moment()}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         for weight in self.model.weights:  # a moving average can be NaN while no loss is

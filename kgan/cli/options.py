@@ -27,6 +27,11 @@ Precision = Annotated[
 Devices = Annotated[
     int | None, typer.Option(min=1, max=64, help="GPUs that share each minibatch; without GPUs, parts of the CPU.")
 ]
+WorkerAddresses = Annotated[
+    str | None,
+    typer.Option("--workers", metavar="HOST:PORT,…", help="Machines that train together; TF_CONFIG unless given."),
+]
+Worker = Annotated[int | None, typer.Option(min=0, help="Which of --workers this one is, from 0.")]
 Out = Annotated[Path | None, typer.Option(help="Run directory, runs/RECIPE unless given.")]
 WithDoctor = Annotated[
     bool, typer.Option("--doctor/--no-doctor", help="Whether to check each epoch for what can go wrong.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kgan import recipes
+from kgan.cli.workers import Workers, meet
 
 
 class Plan(NamedTuple):
@@ -17,6 +18,7 @@ class Plan(NamedTuple):
     directory: Path
     record: dict[str, Any]  # what its run.json says; empty for a new run
     devices: int = 1  # that share each minibatch
+    workers: Workers = Workers()  # machines that do
 
     @property
     def is_done(self) -> bool:
@@ -90,6 +92,28 @@ def plan_resumed(directory: Path, name: str | None, given: Mapping[str, Any], ou
     if plan.recorded("epochs", int) > settings["epochs"]:
         raise ValueError(f"epochs is {settings['epochs']}, but the run in {directory} has {record['epochs']} already")
     return plan
+
+
+def plan_together(workers: Workers, request: Mapping[str, Any], plan: Plan | None) -> Plan:
+    """The plan of several workers: the chief's, once all of them have come and ask for the same.
+
+    Args:
+        request: what this worker was asked for.
+        plan: the chief's; None for the others.
+
+    Raises:
+        ValueError, TimeoutError: see `kgan.cli.workers.meet`; for a precision that each worker would choose by itself.
+    """
+    if plan and plan.settings["precision"] == "auto":
+        raise ValueError("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
+    answer = None
+    if plan:
+        answer = {"recipe": plan.recipe.name, "settings": plan.settings, "record": plan.record}
+        answer["directory"] = str(plan.directory)
+    agreed = meet(workers, request, answer)
+    recipe = recipes.get(agreed["recipe"])
+    settings = recipes.resolve(recipe, agreed["settings"])
+    return Plan(recipe, settings, Path(agreed["directory"]), agreed["record"], workers=workers)
 
 
 def with_absolute_data(settings: dict[str, Any]) -> dict[str, Any]:

@@ -32,14 +32,20 @@ def prepare(plan: Plan) -> Prepared:
         ValueError, OSError: where images or settings cannot be right.
     """
     from kgan import runs
-    from kgan.cli import devices
+    from kgan.cli import devices, workers
     from kgan.data import Batches
 
-    strategy = devices.strategy(plan.devices, plan.settings["batch_size"])
+    batch_size = plan.settings["batch_size"]
+    if plan.workers.are_several:
+        strategy = workers.strategy(plan.workers, batch_size)
+    else:
+        strategy = devices.strategy(plan.devices, batch_size)
     real, facts = _load_images(plan.settings)
     settings, shape, classes = plan.settings, real.images.shape[1:], len(real.names)
     step_size = settings["batch_size"] * settings["d_steps"]  # a minibatch for each of Algorithm 1's k steps
     dataset = Batches(real.images, step_size, settings["seed"], real.labels if settings["conditional"] else None)
+    if plan.workers.are_several:
+        workers.check_same_images(strategy, dataset)
     steps_per_epoch = settings.get("steps_per_epoch") or len(dataset)
     steps = settings["epochs"] * steps_per_epoch
     with strategy.scope():
@@ -52,7 +58,7 @@ def prepare(plan: Plan) -> Prepared:
             model = recipes.build(plan.recipe, plan.settings, shape, classes, steps)
     if model.classes:
         facts["classes"] = list(real.names)
-    facts |= {"environment": runs.environment(), "devices": plan.devices}
+    facts |= {"environment": runs.environment(), "devices": plan.devices, "workers": len(plan.workers.addresses)}
     return Prepared(plan, real, facts, model, dataset, steps_per_epoch)
 
 
@@ -64,6 +70,7 @@ def introduce(prepared: Prepared, ends: str = "") -> None:
     count, *shape = prepared.real.images.shape
     images = f"{count:,} images of {shape_text(shape)} from {plan.settings['data']}"
     shared = f" as {plan.devices} devices" if plan.devices > 1 else ""
+    shared += f", {plan.workers}" if plan.workers.are_several else ""
     say(f"{plan.recipe.name}: {images}, on {facts['environment']['device']}{shared}{ends}")
     if "ignored" in facts:
         say(_file_counts(count, facts["skipped"], facts["ignored"]))

@@ -27,7 +27,7 @@ class RunRecord:
 
     def __init__(self, plan: Plan, facts: Mapping[str, Any], checkpoint: Checkpoint, doctors: Sequence[Doctor]) -> None:
         recipe = plan.recipe
-        self.path = plan.directory / "run.json"
+        self.path = plan.directory / "run.json" if plan.workers.is_chief else None
         self.content = {"recipe": recipe.name, "paper": recipe.paper, "model": recipe.model}
         self.content |= {"settings": with_absolute_data(plan.settings), **facts}
         self.checkpoint = checkpoint
@@ -54,6 +54,8 @@ class RunRecord:
         self.has_begun = True
 
     def write(self, status: str) -> None:
+        if self.path is None:  # of another worker
+            return
         progress = {"status": status, "epochs": self.checkpoint.epoch, "seconds": self.seconds}
         findings = [finding._asdict() for doctor in self.doctors for finding in doctor.findings]
         runs.write_json(self.path, {**self.content, **progress, "resumed": self.resumed, "findings": findings})

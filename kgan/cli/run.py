@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kgan import callbacks, runs
+from kgan import callbacks
 from kgan._backend import keras
 from kgan.cli import console
 from kgan.cli.plan import Plan
@@ -14,6 +14,7 @@ from kgan.cli.progress import progress_line
 from kgan.cli.record import RunRecord
 from kgan.cli.signals import Stopped, Stopper
 from kgan.diagnosis import Sick
+from kgan.training import workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +76,7 @@ class Run:
             with contextlib.suppress(ValueError):  # all checkpoints are damaged
                 is_good = self.checkpoint.restore() and int(self.model.step.numpy()) > 0
         if is_good:
-            with runs.replacing(self.plan.directory / "model.keras") as temporary:
+            with workers.replacing(self.model.distribute_strategy, self.plan.directory / "model.keras") as temporary:
                 self.model.save(temporary)
         self.record.write(status)
         return Outcome(status, is_good)

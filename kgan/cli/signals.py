@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kgan._backend import keras
+from kgan.training import workers
 
 
 class Stopped(Exception):
@@ -15,12 +16,14 @@ class Stopped(Exception):
 
 
 class Stopper(keras.callbacks.Callback):
-    """Raises `Stopped` after the step in which a signal came."""
+    """Raises `Stopped` after the step in which a signal came, to this process or to another worker."""
 
     signal: int | None = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.signal:
+        strategy = self.model.distribute_strategy
+        if workers.any_of(strategy, bool(self.signal)):
+            self.signal = max(workers.gathered(strategy, self.signal or 0))
             raise Stopped
 
 

@@ -24,11 +24,14 @@ from kgan.cli.options import (
     RecipeName,
     Seed,
     WithDoctor,
+    Worker,
+    WorkerAddresses,
     assignments,
     given_settings,
 )
-from kgan.cli.plan import plan_new, plan_resumed
+from kgan.cli.plan import plan_new, plan_resumed, plan_together
 from kgan.cli.seeds import train_each
+from kgan.cli.workers import chosen, ending_together, tells_of_loss
 
 if TYPE_CHECKING:
     from kgan.cli.prepare import Prepared
@@ -47,6 +50,8 @@ def train(
     seed: Seed = None,
     precision: Precision = None,
     devices: Devices = None,
+    workers: WorkerAddresses = None,
+    worker: Worker = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Resume the run in DIR, to its end or to other --epochs.")
@@ -63,6 +68,9 @@ def train(
 ) -> None:
     """Train a recipe; its GIF, pictures, curves and model go into a run directory."""
     if seeds:
+        with one_sentence():
+            if chosen(workers, worker).are_several:
+                raise ValueError("--seeds trains in one process: with several workers train each seed by itself")
         train_each(train, seeds, **{name: value for name, value in locals().items() if name != "seeds"})
         return
     from kgan import runs
@@ -73,22 +81,31 @@ def train(
             if stop_when_sick and not with_doctor:
                 raise ValueError("--stop-when-sick needs the doctor: leave out --no-doctor")
             given |= assignments(changes or [])
-            if resume:
+            team = chosen(workers, worker)
+            if team.are_several and devices:
+                raise ValueError(f"--devices is {devices}, but workers take all their devices: leave it out")
+            plan = None
+            if team.is_chief and resume:
                 runs.check_is_run(resume)
                 held.enter_context(runs.lock(resume))
                 plan = plan_resumed(resume, recipe, given, out)
-            else:
+            elif team.is_chief:
                 plan = plan_new(recipe or recipes.DEFAULT, given, out)
                 runs.check_free(plan.directory)
-            plan = plan._replace(devices=devices or plan.recorded("devices", int) or 1)
+            if team.are_several:
+                asked = {"recipe": recipe, "settings": given, "resume": bool(resume)}
+                plan = plan_together(team, {**asked, "doctor": with_doctor, "stop_when_sick": stop_when_sick}, plan)
+            else:
+                plan = plan._replace(devices=devices or plan.recorded("devices", int) or 1)
             if plan.is_done:
                 say(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
                 return
 
             from kgan.cli.prepare import introduce, prepare
 
-            prepared = prepare(plan)
-            if not resume:
+            with ending_together(team):
+                prepared = prepare(plan)
+            if not resume and team.is_chief:
                 held.enter_context(runs.lock(plan.directory))
                 runs.check_free(plan.directory)  # another run may have come first
 
@@ -105,6 +122,8 @@ def _predicted(prepared: Prepared, with_doctor: bool) -> str:
     """When the run will end, which goes into `run.json` as well; nothing for one that ends in a moment."""
     from kgan.cli import trial
 
+    if prepared.plan.workers.are_several:  # each would train another number of steps to measure the time
+        return ""
     left = prepared.plan.settings["epochs"] - prepared.plan.recorded("epochs", int)
     try:
         seconds = trial.seconds_of_steps(prepared, left * prepared.steps_per_epoch)
@@ -124,8 +143,10 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     from kgan import runs
     from kgan.cli.signals import stop_between_steps
 
-    directory = run.plan.directory
+    directory, team = run.plan.directory, run.plan.workers
     resume = f"resume with: {runs.resume_command(directory)}"
+    if team.are_several:
+        resume += " and the same --workers, on all of them"
     with stop_between_steps() as stopper:
         try:
             status, is_saved = run.train(dataset, steps_per_epoch, stopper)
@@ -143,21 +164,25 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
             _write_down(run, f"could not be written: {reason}")
             raise exit_with(f"{directory} cannot be written to: {reason}; once it can, {resume}", 1) from None
         except Exception as error:  # such as too little memory
-            _write_down(run, _ended_by(error))
-            raise
+            is_loss = team.are_several and tells_of_loss(error)
+            _write_down(run, "ended: a worker was lost" if is_loss else _ended_by(error))
+            with ending_together(team, resume):
+                raise
 
     epochs = run.checkpoint.epoch
     if status not in ("finished", "interrupted"):
         kept = f"model and checkpoint are of epoch {epochs}, before that" if is_saved else "no model is saved"
         say(_after_failure(run, resume))
         raise exit_with(f"{status}; what was drawn before is in {directory}, {kept}", 1)
-    say(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; everything is in {directory}")
-    if run.gif.exists():
+    where = f"everything is in {directory}" + ("" if team.is_chief else " of worker 0")
+    say(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; {where}")
+    if team.is_chief and run.gif.exists():
         say(f"GIF: {run.gif}")
     if status == "interrupted":
         say(resume)
         raise typer.Exit(128 + stopper.signal)
-    say(f"see how good it is: {runs.command('evaluate', directory)}")
+    if team.is_chief:
+        say(f"see how good it is: {runs.command('evaluate', directory)}")
 
 
 def _write_down(run: Run, status: str) -> None:

@@ -54,11 +54,13 @@ class Batches:
         rows = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
         return rows[: len(self) * self.batch_size].reshape(len(self), self.batch_size)
 
-    def dataset(self, step: int | Callable[[], int] = 0) -> tf.data.Dataset:
+    def dataset(self, step: int | Callable[[], int] = 0, replicas: tuple[int, int, int] = (0, 1, 1)) -> tf.data.Dataset:
         """The batches from a step on.
 
         Args:
             step: number of the first batch, or a function that gives it as soon as batches are asked for.
+            replicas: the first of those that this is for, how many it is for, and how many share each batch. Each of
+                them gets its own part, one behind the other; the others' images are not read.
 
         Returns:
             An endless dataset of float32 batches, (batch_size, …), or of such batches and their labels.
@@ -69,6 +71,8 @@ class Batches:
             (64, 28, 28, 1)
         """
         images, shape, dtype = self.images, tuple(self.images.shape[1:]), tf.as_dtype(self.images.dtype)
+        own, count, all_replicas = replicas
+        part = self.batch_size // all_replicas
         in_memory = isinstance(images, (np.ndarray, tf.Tensor)) and not isinstance(images, np.memmap)
         if in_memory:
             with tf.device("CPU:0"):  # or a GPU would hold all of them
@@ -78,7 +82,8 @@ class Batches:
             return np.int64(step() if callable(step) else step)
 
         def order(epoch: np.ndarray) -> np.ndarray:
-            return np.int64(self.order(int(epoch)))
+            rows = self.order(int(epoch)).reshape(len(self), all_replicas, part)
+            return np.int64(rows[:, own : own + count].reshape(len(self) * count, part))
 
         labels = None if self.labels is None else tf.constant(self.labels, tf.int64)
         read = _read(images)
@@ -88,18 +93,18 @@ class Batches:
 
         def rows_from(start: tf.Tensor) -> tf.data.Dataset:
             epochs = tf.data.Dataset.counter(start // len(self))
-            return epochs.flat_map(rows_of).skip(start % len(self))
+            return epochs.flat_map(rows_of).skip(start % len(self) * count)
 
         def rows_of(epoch: tf.Tensor) -> tf.data.Dataset:
             rows = tf.numpy_function(held_weakly(order), [epoch], tf.int64)
-            return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(rows, (len(self), self.batch_size)))
+            return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(rows, (len(self) * count, part)))
 
         def batch(rows: tf.Tensor) -> tf.Tensor:
             if in_memory:
                 chosen = tf.gather(images, rows)
             else:
                 chosen = tf.numpy_function(held_weakly(read), [rows], dtype)
-                chosen = tf.ensure_shape(chosen, (self.batch_size, *shape))
+                chosen = tf.ensure_shape(chosen, (part, *shape))
             scaled = tf.cast(chosen, tf.float32)
             scaled = scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
             return scaled if self.labels is None else (scaled, tf.gather(labels, rows))

@@ -10,7 +10,7 @@ import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.data.batching import Batches, held_weakly
-from kgan.training import inputs
+from kgan.training import inputs, workers
 
 
 class Start(NamedTuple):
@@ -20,11 +20,13 @@ class Start(NamedTuple):
         step: the training step of the first batch.
         batches: how many batches of the data are behind.
         is_late: whether they are known only once training has begun.
+        strategy: that the model is trained under.
     """
 
     step: Callable[[], int]
     batches: Callable[[], int]
-    is_late: bool = False
+    is_late: bool
+    strategy: tf.distribute.Strategy
 
 
 class Feed(NamedTuple):
@@ -129,7 +131,8 @@ def _as_tuples(batches: Iterable[Any]) -> Iterator[tuple]:
 
 def _shuffled(batches: Batches, steps_per_epoch: int | None) -> Feed:
     """By seed and step: they need not be told how many batches are behind."""
-    return Feed(lambda start: batches.dataset(start.step), batches.batch_size, steps_per_epoch or len(batches))
+    steps = steps_per_epoch or len(batches)
+    return Feed(lambda start: workers.batches(start.strategy, batches, start.step), batches.batch_size, steps)
 
 
 def _in_order(

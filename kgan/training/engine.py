@@ -10,7 +10,7 @@ import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.normalization import ReferenceBatch
-from kgan.training import inputs
+from kgan.training import inputs, workers
 from kgan.training.datasets import Feed, Start, evaluation_data, feed
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
 from kgan.training.steps import Steps, is_indivisible, steps_of
@@ -83,7 +83,12 @@ def fit(
         )
     choose_references(model, x)
 
+    strategy = model.distribute_strategy
     every = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+    if not workers.is_chief(strategy):
+        every = [each for each in every if not getattr(each, "is_for_chief", False)]
+    if workers.count(strategy) > 1:
+        every = [workers.AverageStatistics(), *every]
     arguments = FitArguments(x, every, epochs, data.batch_size, data.steps_per_epoch, shuffle)
     _check_callbacks(model, every)
     listeners = [each for each in every if isinstance(each, Callback)]
@@ -102,7 +107,7 @@ def fit(
             with steps_of(model, steps):
                 history = keras.Model.fit(
                     model,
-                    data.open(_start(model, point, data, initial_epoch, every)),
+                    workers.shared(strategy, data.open(_start(model, point, data, initial_epoch, every))),
                     epochs=epochs,
                     verbose=verbose,
                     callbacks=every,
@@ -163,7 +168,7 @@ def _start(
         return restored * (data.steps_per_epoch or 0)
 
     is_late = any(isinstance(each, keras.callbacks.BackupAndRestore) for each in callbacks)
-    return Start(lambda: int(model.step.numpy()) - done, batches, is_late)
+    return Start(lambda: int(model.step.numpy()) - done, batches, is_late, model.distribute_strategy)
 
 
 def _split(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:

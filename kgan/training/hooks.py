@@ -60,6 +60,7 @@ class Callback(keras.callbacks.Callback):
         >>> history = model.fit(images, epochs=1, verbose=0, callbacks=[Shout()])
     """
 
+    is_for_chief = False  # whether it only draws, writes or shows: of several workers' only the first one's is called
     holds_checkpoints = False  # whether a checkpoint should wait for better times
     shows_progress = False  # whether Keras' progress bar, where nobody asked for it, is left out
 

@@ -13,7 +13,7 @@ from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import keras, tf
 from kgan.packing import Packing
-from kgan.training import datasets, engine, inputs
+from kgan.training import datasets, engine, inputs, workers
 from kgan.training.averaging import Average, copied
 from kgan.training.replicas import position
 from kgan.training.sampling import SamplingModel
@@ -240,6 +240,9 @@ class AdversarialModel(SamplingModel):
             self._execute = executor(self)
         self.train_function = self.steps or (lambda iterator: self._execute(iterator, self.steps_per_execution))
 
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """All is built. Keras would average a batch over the replicas for this, which several workers cannot."""
+
     @property
     def execute(self) -> Callable:
         """A function of an iterator and a number of steps, which it trains."""
@@ -275,7 +278,10 @@ class AdversarialModel(SamplingModel):
         self.g_loss_metric.update_state(self.generator_objective(real, fake, codes), sample_weight=count)
         self.d_real_metric.update_state(tf.sigmoid(real.logits))
         self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
-        return {name: value for name, value in self.get_metrics_result().items() if name != "d_penalty"}
+        found = {name: value for name, value in self.get_metrics_result().items() if name != "d_penalty"}
+        if workers.count(self.distribute_strategy) > 1:  # Keras then reduces them over an axis
+            return {name: tf.reshape(value, (1,)) for name, value in found.items()}
+        return found
 
     def evaluate(
         self,
@@ -348,12 +354,19 @@ class AdversarialModel(SamplingModel):
     # save, load
 
     def save(self, filepath: Any, *arguments: Any, **keywords: Any) -> None:
-        """Save the model, as Keras' own: networks, optimizers and step in a file that ends in .keras."""
+        """Save the model, as Keras' own: networks, optimizers and step in a file that ends in .keras.
+
+        Under several workers all of them must call it, and the chief writes the file.
+        """
         if str(filepath).endswith((".h5", ".hdf5")):
             raise ValueError(
                 f"{filepath} is of Keras' old format, which knows models of one optimizer: end the name in .keras"
             )
-        super().save(filepath, *arguments, **keywords)
+        if workers.is_chief(self.distribute_strategy):
+            super().save(filepath, *arguments, **keywords)
+        else:
+            with workers.replacing(self.distribute_strategy, filepath) as thrown_away:
+                super().save(thrown_away, *arguments, **keywords)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,321 @@
+"""Several machines: `kgan train --workers HOST:PORT,HOST:PORT --worker N` on each of them, or `TF_CONFIG`.
+
+Before TensorFlow starts, which would wait for ever for who does not come, the workers meet at the first one's address,
+in plain sockets: it compares what they are to train, and tells the others what that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from kgan.cli.console import debug, say
+
+if TYPE_CHECKING:
+    from kgan._backend import tf
+    from kgan.data import Batches
+
+WAIT = 300.0  # seconds for all workers to come: a cluster starts them one by one
+LOST = 20_000  # milliseconds without a sign of life after which a worker is lost
+PACKAGES = ("kgan", "tensorflow", "keras", "numpy")
+
+
+class Workers(NamedTuple):
+    """The machines that train together, and which of them this is.
+
+    Attributes:
+        addresses: HOST:PORT of each.
+        number: this one's, from 0, which is the chief.
+    """
+
+    addresses: tuple[str, ...] = ("localhost:0",)
+    number: int = 0
+
+    @property
+    def is_chief(self) -> bool:
+        return self.number == 0
+
+    @property
+    def are_several(self) -> bool:
+        return len(self.addresses) > 1
+
+    def __str__(self) -> str:
+        return f"worker {self.number} of {len(self.addresses)}"
+
+
+def chosen(addresses: str | None, number: int | None) -> Workers:
+    """The workers of the options, of `TF_CONFIG` where they are not given, or this process alone.
+
+    Raises:
+        ValueError: where they cannot be right.
+    """
+    if addresses is None:
+        if number is not None:
+            raise ValueError(f"--worker is {number}: name all of them with --workers HOST:PORT,HOST:PORT")
+        return _of_tf_config(os.environ.get("TF_CONFIG") or "{}")
+    if number is None:
+        raise ValueError("--workers needs --worker as well: the number of this one, from 0")
+    return _checked([each.strip() for each in addresses.split(",")], number, "--workers")
+
+
+def meet(workers: Workers, request: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Wait until all workers have come, compare what they ask for, and share the chief's answer.
+
+    Args:
+        request: what this worker was asked to train; that of all must be the same.
+        answer: for all; given by the chief.
+
+    Returns:
+        The answer.
+
+    Raises:
+        ValueError: where requests or versions differ, two have one number, or the port is in use.
+        TimeoutError: where one did not come, or cannot be reached.
+    """
+    versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    mine = {"addresses": list(workers.addresses), **versions, **request}
+    mine = json.loads(json.dumps(mine, default=str))
+    port = _host_and_port(workers.addresses[workers.number])[1]
+    with _listening(port) as listener:
+        if workers.is_chief:
+            return _receive(workers, listener, mine, dict(answer or {}))
+        return _join(workers, mine)
+
+
+def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
+    """What a model is built under so that all workers, which have met, train it; before anything else of TensorFlow.
+
+    Raises:
+        ValueError: for a minibatch that cannot be shared equally.
+    """
+    from tensorflow.python.eager import context
+
+    from kgan._backend import tf
+
+    if batch_size % len(workers.addresses):
+        raise ValueError(f"batch_size is {batch_size}, which {len(workers.addresses)} workers cannot share equally")
+    task = {"cluster": {"worker": list(workers.addresses)}, "task": {"type": "worker", "index": workers.number}}
+    os.environ["TF_CONFIG"] = json.dumps(task)
+    # TensorFlow has no public way to say after how long a worker is lost; its own is minutes.
+    job = context.coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(workers.addresses))
+    context.context().configure_coordination_service(
+        "standalone",
+        "/job:worker/replica:0/task:0",
+        heartbeat_timeout_in_ms=LOST,
+        coordinated_jobs=[job],
+    )
+    with _within(WAIT, "a worker that had come has gone before training began"):
+        made = tf.distribute.MultiWorkerMirroredStrategy()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # TensorFlow has begun to swallow it
+    if batch_size % made.num_replicas_in_sync:
+        raise ValueError(
+            f"batch_size is {batch_size}, which {made.num_replicas_in_sync} devices of {len(workers.addresses)} "
+            "workers cannot share equally"
+        )
+    return made
+
+
+def check_same_images(strategy: tf.distribute.Strategy, batches: Batches) -> None:
+    """Raise ValueError, at all workers, where one has other images than the chief; takes all workers."""
+    from kgan import runs
+    from kgan.training import workers
+
+    first, *others = workers.gathered(strategy, runs.describe_data(batches))
+    for number, other in enumerate(others, 1):
+        for name, value in first.items():
+            if other.get(name) != value:
+                raise ValueError(f"worker {number} has other images than worker 0: {name} differs")
+
+
+def tells_of_loss(error: Exception) -> bool:
+    """Whether TensorFlow says by this error that another worker has gone."""
+    from kgan._backend import tf
+
+    names = ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded", "Internal")
+    return isinstance(error, tuple(getattr(tf.errors, f"{name}Error") for name in names))
+
+
+@contextlib.contextmanager
+def ending_together(workers: Workers, then: str = "start all of them again") -> Iterator[None]:
+    """End the process with a sentence where the block tells that another worker has gone."""
+    try:
+        yield
+    except Exception as error:
+        if workers.are_several and tells_of_loss(error) and not debug():
+            end_at_once(f"a worker was lost, so {workers} ends; {then}")
+        raise
+
+
+def end_at_once(sentence: str) -> NoReturn:
+    """End the process with a sentence, whatever TensorFlow's threads wait for."""
+    say(f"kgan: {sentence}", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _of_tf_config(text: str) -> Workers:
+    try:
+        content = json.loads(text)
+        cluster, task = content.get("cluster") or {}, content.get("task") or {}
+        chiefs, others = list(cluster.get("chief") or []), list(cluster.get("worker") or [])
+        number = int(task.get("index", 0)) + (len(chiefs) if task.get("type") == "worker" else 0)
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError(f"TF_CONFIG cannot be read: {text[:100]}") from None
+    if others_known := set(cluster) - {"chief", "worker"}:
+        raise ValueError(f"TF_CONFIG names a job {sorted(others_known)[0]}: kgan trains with chief and worker alone")
+    if len(chiefs) + len(others) < 2:
+        return Workers()
+    return _checked([*chiefs, *others], number, "TF_CONFIG")
+
+
+def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
+    for address in addresses:
+        _host_and_port(address)
+    if len(addresses) < 2:
+        raise ValueError(f"{source} names one worker, {addresses[0]}: for a single machine leave it out")
+    if len(set(addresses)) < len(addresses):
+        raise ValueError(f"{source} names {next(a for a in addresses if addresses.count(a) > 1)} twice")
+    if not 0 <= number < len(addresses):
+        raise ValueError(f"this is worker {number}, but {source} names {len(addresses)}: they are counted from 0")
+    return Workers(tuple(addresses), number)
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise ValueError(f"the address of a worker is {address}: write it as HOST:PORT, such as 192.168.0.1:12345")
+    return host, int(port)
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    try:
+        listener = socket.create_server(("", port), backlog=128)
+    except OSError as error:
+        raise ValueError(f"port {port} of this worker cannot be used: {error.strerror or error}") from None
+    with listener:
+        yield listener
+
+
+def _receive(
+    workers: Workers, listener: socket.socket, mine: Mapping[str, Any], answer: dict[str, Any]
+) -> dict[str, Any]:
+    """The chief's part of a meeting."""
+    came: dict[int, socket.socket] = {}
+    end = time.monotonic() + WAIT
+    say(f"worker 0 waits for {len(workers.addresses) - 1} more at {workers.addresses[0]}")
+    with contextlib.ExitStack() as open_sockets:
+        try:
+            while len(came) < len(workers.addresses) - 1:
+                missing = [str(n) for n in range(1, len(workers.addresses)) if n not in came]
+                listener.settimeout(max(0.01, end - time.monotonic()))
+                try:
+                    connection = open_sockets.enter_context(listener.accept()[0])
+                    connection.settimeout(10)
+                    theirs = _read(connection)
+                except TimeoutError:
+                    if time.monotonic() < end:
+                        continue  # somebody who says nothing
+                    which = f"worker{'s' * (len(missing) > 1)} {', '.join(missing)}"
+                    raise TimeoutError(f"{which} did not come within {WAIT:.0f} seconds: start all of them") from None
+                except ValueError:
+                    continue  # no worker
+                number = theirs.pop("worker")
+                if number in came:
+                    raise ValueError(f"two workers say that they are worker {number}: each has a --worker of its own")
+                came[number] = connection
+                _compare(number, theirs, mine)
+            for number in came:
+                _reach(workers.addresses[number], number)
+        except (ValueError, OSError) as error:
+            answer = {"error": str(error)}
+            raise
+        finally:
+            for connection in came.values():
+                with contextlib.suppress(OSError):  # it has gone
+                    connection.sendall(json.dumps(answer, default=str).encode() + b"\n")
+    return json.loads(json.dumps(answer, default=str))
+
+
+def _join(workers: Workers, mine: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of any other worker."""
+    address, end = workers.addresses[0], time.monotonic() + WAIT
+    say(f"{workers} waits for worker 0 at {address}")
+    while True:
+        try:
+            connection = socket.create_connection(_host_and_port(address), timeout=10)
+            break
+        except OSError as error:
+            if time.monotonic() > end:
+                reason = error.strerror or error
+                raise TimeoutError(f"worker 0 cannot be reached at {address}: {reason}") from None
+            time.sleep(0.5)
+    with connection:
+        try:
+            connection.sendall(json.dumps({"worker": workers.number, **mine}).encode() + b"\n")
+            connection.settimeout(max(30.0, end - time.monotonic() + 30))
+            answer = _read(connection)
+        except TimeoutError:
+            raise TimeoutError(f"worker 0 at {address} does not answer") from None
+        except (OSError, ValueError):
+            raise ValueError(
+                f"at {address} there is no worker 0 that waits: if it is training already, end it, and start all of "
+                "them together"
+            ) from None
+    if "error" in answer:
+        raise ValueError(f"worker 0 says: {answer['error']}")
+    return answer
+
+
+def _compare(number: int, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    for name in dict.fromkeys([*mine, *theirs]):
+        if theirs.get(name) != mine.get(name):
+            raise ValueError(
+                f"{name} is {theirs.get(name)} for worker {number}, but {mine.get(name)} for worker 0: start all of "
+                "them with the same command and the same versions"
+            )
+
+
+def _reach(address: str, number: int) -> None:
+    try:
+        socket.create_connection(_host_and_port(address), timeout=10).close()
+    except OSError as error:
+        raise TimeoutError(f"worker {number} came, but cannot be reached at {address}: {error}") from None
+
+
+def _read(connection: socket.socket) -> dict[str, Any]:
+    """One line of JSON."""
+    content = b""
+    while not content.endswith(b"\n"):
+        part = connection.recv(2**16)
+        if not part or len(content) > 2**24:
+            raise ValueError("no line of JSON")
+        content += part
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
+
+
+@contextlib.contextmanager
+def _within(seconds: float, sentence: str) -> Iterator[None]:
+    """End the process with a sentence if the block, in which TensorFlow may wait for ever, takes longer."""
+
+    timer = threading.Timer(seconds, end_at_once, [sentence])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

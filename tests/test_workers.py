@@ -1,0 +1,352 @@
+"""Several machines: how their processes meet, train as one would, and end when one of them is lost.
+
+Each worker is a real process, here on one machine.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import kgan
+from kgan.cli import app
+from kgan.cli import workers as meeting
+from kgan.cli.workers import Workers, chosen, meet
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+def addresses(count=2):
+    return tuple(f"127.0.0.1:{port}" for port in free_ports(count))
+
+
+# Who they are
+
+
+def test_workers_are_those_of_the_options_or_of_tf_config(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert chosen(None, None) == Workers()
+    assert chosen("a:1, b:2", 1) == Workers(("a:1", "b:2"), 1)
+    cluster = {"worker": ["a:1", "b:2"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
+    assert chosen(None, None) == Workers(("a:1", "b:2"), 1)
+    assert chosen("c:1,d:2", 0) == Workers(("c:1", "d:2"), 0)
+    cluster = {"chief": ["a:1"], "worker": ["b:2", "c:3"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
+    assert chosen(None, None) == Workers(("a:1", "b:2", "c:3"), 2)
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker"}}))
+    assert chosen(None, None) == Workers()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("a:1,b:2", None), "--workers needs --worker as well"),
+        ((None, 1), "--worker is 1: name all of them with --workers"),
+        (("a:1", 0), "--workers names one worker, a:1"),
+        (("a:1,a:1", 0), "--workers names a:1 twice"),
+        (("a:1,b:2", 2), "this is worker 2, but --workers names 2: they are counted from 0"),
+        (("a:1,b", 0), "the address of a worker is b: write it as HOST:PORT"),
+        (("a:1,b:99999", 0), "the address of a worker is b:99999"),
+    ],
+)
+def test_workers_that_cannot_be(options, sentence, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        chosen(*options)
+
+
+@pytest.mark.parametrize("text", ["{", '{"cluster": 3}', '{"cluster": {"ps": ["a:1"], "worker": ["b:1", "c:1"]}}'])
+def test_a_tf_config_that_cannot_be(text, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match="TF_CONFIG"):
+        chosen(None, None)
+
+
+# How they meet
+
+
+def met(each, requests, numbers=None, wait=5.0):
+    """What a meeting gives each worker, which is a thread here: an answer or an error."""
+    found = {}
+
+    def come(place, number, request):
+        try:
+            found[place] = meet(Workers(each, number), request, {"settings": 1} if number == 0 else None)
+        except (ValueError, TimeoutError) as error:
+            found[place] = error
+
+    numbers = numbers or range(len(requests))
+    threads = [threading.Thread(target=come, args=args) for args in zip(range(9), numbers, requests, strict=False)]
+    before, meeting.WAIT = meeting.WAIT, wait
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        meeting.WAIT = before
+    return [found[place] for place in sorted(found)]
+
+
+def test_workers_that_ask_for_the_same_get_the_chiefs_answer():
+    assert met(addresses(3), [{"recipe": "gan-digits"}] * 3) == [{"settings": 1}] * 3
+
+
+def test_workers_that_ask_for_different_things_all_hear_of_it():
+    chief, other = met(addresses(), [{"recipe": "gan-digits"}, {"recipe": "dcgan-digits"}])
+    sentence = "recipe is dcgan-digits for worker 1, but gan-digits for worker 0"
+    assert str(chief).startswith(sentence)
+    assert str(other).startswith(f"worker 0 says: {sentence}")
+
+
+def test_a_worker_that_does_not_come_is_named():
+    chief, other = met(addresses(3), [{}, {}], numbers=[0, 2], wait=2.0)
+    assert str(chief) == "worker 1 did not come within 2 seconds: start all of them"
+    assert str(other) == f"worker 0 says: {chief}"
+
+
+def test_a_chief_that_does_not_come_is_named():
+    each = addresses()
+    (error,) = met(each, [{}], numbers=[1], wait=1.0)
+    assert str(error).startswith(f"worker 0 cannot be reached at {each[0]}: ")
+
+
+def test_a_port_in_use_is_named():
+    each = addresses()
+    port = each[1].split(":")[1]
+    with socket.create_server(("", int(port))):
+        (error,) = met(each, [{}], numbers=[1], wait=1.0)
+    assert str(error).startswith(f"port {port} of this worker cannot be used: ")
+
+
+def test_a_worker_that_cannot_be_reached_is_named():
+    """It comes to the chief, but its address leads elsewhere."""
+    chief_address, elsewhere = addresses()
+    line = {"worker": 1}
+
+    def come():
+        with socket.create_connection(("127.0.0.1", int(chief_address.split(":")[1]))) as connection:
+            connection.sendall(json.dumps({**line, **asked}).encode() + b"\n")
+            connection.recv(2**16)
+
+    asked = {}
+    original, meeting._compare = meeting._compare, lambda *all_the_same: None
+    try:
+        thread = threading.Timer(0.5, come)
+        thread.start()
+        (error,) = met((chief_address, elsewhere), [{}])
+        thread.join()
+    finally:
+        meeting._compare = original
+    assert str(error).startswith(f"worker 1 came, but cannot be reached at {elsewhere}: ")
+
+
+def test_a_worker_that_comes_late_is_told_so():
+    """At the chief's address TensorFlow's own server answers by then."""
+    each = addresses()
+    with socket.create_server(("127.0.0.1", int(each[0].split(":")[1]))) as server:
+
+        def hang_up():
+            server.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        (error,) = met(each, [{}], numbers=[1], wait=1.0)
+        thread.join()
+    assert "if it is training already, end it, and start all of them together" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--workers", "a:1,b:2", "--worker", "0", "--devices", "2"], "--devices is 2, but workers take all"),
+        (["--workers", "a:1,b:2", "--worker", "0", "--seeds", "2"], "with several workers train each seed by itself"),
+        (["--workers", "a:1,b:2", "--worker", "0", "--precision", "auto"], "precision is auto, which each worker"),
+    ],
+)
+def test_options_that_do_not_go_with_workers(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["train", "gan-digits", *arguments])
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.output.split())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_batch_that_workers_cannot_share_is_refused():
+    with pytest.raises(ValueError, match="batch_size is 3, which 2 workers cannot share equally"):
+        meeting.strategy(Workers(("a:1", "b:2")), 3)
+
+
+# How they train
+
+SMALL = ["--set", "image_size=16", "--set", "latent_dim=8", "--batch-size", "128", "--set", "quality_every=0"]
+DENSE = ["gan-digits", *SMALL, "--set", "hidden_units=16", "--set", "checkpoint_every=1"]
+CONVOLUTIONAL = [*SMALL, "--set", "filters=4"]
+
+
+@contextlib.contextmanager
+def started(tmp_path, *arguments):
+    """Two `kgan train`, and the files that their output goes to."""
+    names, logs = ",".join(addresses()), [tmp_path / "worker-0.txt", tmp_path / "worker-1.txt"]
+    with contextlib.ExitStack() as held:
+        processes = []
+        for number, log in enumerate(logs):
+            out = held.enter_context(log.open("w"))
+            command = [sys.executable, "-m", "kgan", "train", *arguments]
+            command += ["--workers", names, "--worker", str(number)]
+            processes.append(subprocess.Popen(command, stdout=out, stderr=out))
+        try:
+            yield processes, logs
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+
+
+def trained(tmp_path, *arguments):
+    """What two workers say in the end, and their exit codes."""
+    with started(tmp_path, *arguments) as (processes, logs):
+        codes = [process.wait(timeout=240) for process in processes]
+        return codes, [log.read_text() for log in logs]
+
+
+def weights(run):
+    return kgan.load_model(run).get_weights()
+
+
+def alone(out, *arguments):
+    """What one process ends with."""
+    command = [sys.executable, "-m", "kgan", "train", *arguments, *([] if "--resume" in arguments else ["--out", out])]
+    subprocess.run(command, check=True, capture_output=True)
+    return weights(out)
+
+
+def distance(one, other):
+    return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_one_process_and_resume_each_others_runs(tmp_path):
+    straight = alone(tmp_path / "straight", *DENSE, "--epochs", "6")
+    run = tmp_path / "run"
+    codes, texts = trained(tmp_path, *DENSE, "--epochs", "4", "--out", run)
+    assert codes == [0, 0], texts
+    assert {path.name for path in run.iterdir()} == {path.name for path in (tmp_path / "straight").iterdir()}
+    assert json.loads((run / "run.json").read_text())["workers"] == 2
+    alone(run, "--resume", run, "--epochs", "5")
+    codes, texts = trained(tmp_path, "--resume", run, "--epochs", "6")
+    assert codes == [0, 0], texts
+    assert distance(weights(run), straight) < 1e-5
+    assert len((run / "history.csv").read_text().splitlines()) == 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["dcgan-digits", "codegan-digits", "modern-digits"])
+def test_recipes_train_as_in_one_process(recipe, tmp_path):
+    arguments = [recipe, *CONVOLUTIONAL, "--set", "norm=synchronized", "--epochs", "3"]
+    codes, texts = trained(tmp_path, *arguments, "--out", tmp_path / "shared")
+    assert codes == [0, 0], texts
+    ours, theirs = weights(tmp_path / "shared"), alone(tmp_path / "alone", *arguments)
+    # On the whole: Adam makes whole steps of gradients that are nearly 0, whose sign can be one of rounding.
+    differences = np.concatenate([(one - other).ravel() for one, other in zip(ours, theirs, strict=True)])
+    assert np.sqrt(np.mean(differences**2)) < 1e-4
+
+
+PROGRAM = """
+import json, os, sys
+names, number, out = sys.argv[1].split(","), int(sys.argv[2]), sys.argv[3]
+os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": names}, "task": {"type": "worker", "index": number}})
+import numpy as np
+import kgan
+from kgan import callbacks, data
+import tensorflow as tf
+
+with tf.distribute.MultiWorkerMirroredStrategy().scope():
+    model = kgan.DCGAN((16, 16, 1), filters=4, latent_dim=8, ema=0.9, augment=["translation"], classes=10)
+    model.compile(loss="relativistic")
+real = data.load_labelled("digits", image_size=16)
+each = [
+    callbacks.StopOnNaN(),
+    callbacks.Quality(real, every=1, features="pixels", keep_best=f"{out}/best.keras"),
+    callbacks.HistoryCSV(f"{out}/history.csv"),
+    callbacks.EpochGIF(f"{out}/progress.gif"),
+    callbacks.Doctor(real.images),
+    callbacks.Checkpoint(f"{out}/checkpoint", minutes=0.001),
+]
+images = data.from_uint8(real.images[:300])
+dataset = tf.data.Dataset.from_tensor_slices((images, real.labels[:300])).batch(64)  # the last batch has 44
+history = model.fit(dataset, epochs=2, callbacks=each, verbose=0, validation_data=(images[:64], real.labels[:64]))
+model.save(f"{out}/model.keras")
+np.savez(f"{out}/weights-{number}.npz", *model.get_weights())
+print(json.dumps(history.history))
+"""
+
+
+@pytest.mark.slow
+def test_a_script_with_every_callback_has_equal_weights_at_both_workers(tmp_path):
+    names = ",".join(addresses())
+    commands = [[sys.executable, "-c", PROGRAM, names, str(number), tmp_path] for number in range(2)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **streams) for command in commands]
+    ends = [process.communicate(timeout=240) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], ends
+    one, other = (dict(np.load(tmp_path / f"weights-{number}.npz")) for number in range(2))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert len(one) > 20
+    assert all(np.array_equal(*pair) for pair in zip(weights(tmp_path / "model.keras"), one.values(), strict=True))
+    histories = [json.loads(out.splitlines()[-1]) for out, _ in ends]
+    assert histories[0] == histories[1]
+    assert {"frechet", "d_loss", "val_d_loss"} <= set(histories[0])
+
+
+# How they end
+
+
+def wait_for(log, text):
+    for _ in range(600):
+        if text in log.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "number"), [("SIGKILL", 0), ("SIGKILL", 1), ("SIGTERM", 1), ("SIGSTOP", 1)])
+def test_when_a_worker_is_lost_the_others_end_and_the_run_is_resumed(how, number, tmp_path):
+    run = tmp_path / "run"
+    with started(tmp_path, *DENSE, "--epochs", "1000", "--out", run) as (processes, logs):
+        wait_for(logs[0], "epoch    2/1000")
+        lost, other = processes[number], processes[1 - number]
+        os.kill(lost.pid, getattr(signal, how))
+        code, text = other.wait(timeout=60), logs[1 - number].read_text()
+        assert f"kgan train --resume {run}" in text.splitlines()[-1]
+        if how == "SIGTERM":
+            assert (code, lost.wait(timeout=60)) == (143, 143)
+            assert "interrupted after" in text
+        else:
+            assert code == 1
+            assert f"kgan: a worker was lost, so worker {1 - number} of 2 ends; " in text
+            assert "Traceback" not in text
+        if how == "SIGSTOP":
+            os.kill(lost.pid, signal.SIGCONT)
+            assert lost.wait(timeout=60) == 1
+    record = json.loads((run / "run.json").read_text())
+    epochs = record["epochs"]
+    assert epochs >= 2
+    alone(run, "--resume", run, "--epochs", str(epochs + 1))
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
