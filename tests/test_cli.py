@@ -28,7 +28,7 @@ def test_train_leaves_its_files(trained):
     files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
     checkpoints = {f"checkpoint/checkpoint-00000{n}.{suffix}" for n in (3, 4) for suffix in ("json", "npz")}
     pictures = {f"samples/epoch-{epoch:04}.png" for epoch in (1, 2, 3)}
-    others = {"run.json", "history.csv", "progress.gif", "losses.png", "epochs.png", "model.keras"}
+    others = {"run.json", "history.csv", "progress.gif", "losses.png", "epochs.png", "model.keras", "report.html"}
     assert files == pictures | checkpoints | others
     with (run / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -57,11 +57,12 @@ def test_train_prints_plain_lines_into_a_pipe(trained):
     assert lines[0].startswith("dcgan-digits: 1,797 images of 16 × 16 × 1 from digits, on ")
     assert [line.split("  ")[0] for line in lines[1:4]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert all("d_loss" in line and "g_loss" in line for line in lines[1:4])
-    assert lines[-2:] == [
+    assert lines[-3:] == [
         "GIF: runs/dcgan-digits/progress.gif",
+        "report: runs/dcgan-digits/report.html",
         "see how good it is: kgan evaluate runs/dcgan-digits",
     ]
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert result.stderr == ""  # no chatter
 
 

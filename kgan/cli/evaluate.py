@@ -68,6 +68,10 @@ def evaluate(
         runs.write_json(directory / f"{name}.json", report)
         with runs.replacing(directory / f"{name}.png", durable=False) as temporary:
             plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
+        if (directory / "report.html").exists():  # which then has the quality too
+            from kgan.report import write_report
+
+            write_report([directory], directory / "report.html")
     table(("metric", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
     for note in described(report):
         say(note)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgan import recipes
-from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence
+from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence, warn
 from kgan.cli.options import (
     BatchSize,
     Changes,
@@ -176,13 +176,28 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
         raise exit_with(f"{status}; what was drawn before is in {directory}, {kept}", 1)
     where = f"everything is in {directory}" + ("" if team.is_chief else " of worker 0")
     say(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; {where}")
-    if team.is_chief and run.gif.exists():
-        say(f"GIF: {run.gif}")
+    if team.is_chief:
+        _show(run)
     if status == "interrupted":
         say(resume)
         raise typer.Exit(128 + stopper.signal)
     if team.is_chief:
         say(f"see how good it is: {runs.command('evaluate', directory)}")
+
+
+def _show(run: Run) -> None:
+    """Say where the pictures are; write the page that shows them all."""
+    from kgan.report import write_report
+
+    if run.gif.exists():
+        say(f"GIF: {run.gif}")
+    page = run.plan.directory / "report.html"
+    try:
+        write_report([run.plan.directory], page)
+    except (ValueError, OSError) as error:  # such as a picture that somebody replaced: the run itself is saved
+        warn(f"{page} is not written: {sentence(error)}")
+    else:
+        say(f"report: {page}")
 
 
 def _write_down(run: Run, status: str) -> None:

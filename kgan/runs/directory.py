@@ -16,7 +16,7 @@ from kgan.runs.files import read_json
 
 FILES = (
     *("run.json", "history.csv", "samples", "progress.gif", "losses.png", "epochs.png", "model.keras", "checkpoint"),
-    *("best.keras", "quality.json", "quality.png"),
+    *("best.keras", "quality.json", "quality.png", "report.html"),
 )
 
 

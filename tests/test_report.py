@@ -1,0 +1,197 @@
+"""The page of a run: what is on it, that it is whole and harmless, and that it works in a browser."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from kgan import recipes, runs
+from kgan.cli import app
+from kgan.report import report
+
+METRICS = {"frechet": {"value": 11.2, "spread": 2.5, "baseline": 8.86}, "recall": {"value": 0.866, "baseline": 0.956}}
+
+
+def written(directory, epochs=3, recipe="dcgan-digits", size=60, **changes):
+    """A run directory as `kgan train` leaves it, with grids of noise."""
+    settings = {name: setting.value for name, setting in recipes.get(recipe).settings.items()} | changes
+    finding = {"disease": "collapse", "epoch": 2, "since": 1, "sentence": "all are alike", "suggestion": "Do less"}
+    record = {"recipe": recipe, "paper": "a paper", "settings": settings, "status": "finished", "epochs": epochs}
+    record |= {"seconds": 12.5, "environment": {"device": "CPU", "kgan": "0.2"}, "findings": [finding]}
+    runs.write_json(directory / "run.json", record)
+    names = ["d_loss", "g_loss", "d_real", "d_fake"]
+    lines = [",".join(["epoch", *names, "seconds"])]
+    lines += [",".join(map(str, [epoch, 1.3 / epoch, 0.7, 0.6, 0.4, 1.0])) for epoch in range(1, epochs + 1)]
+    (directory / "history.csv").write_text("\n".join(lines) + "\n")
+    (directory / "samples").mkdir()
+    noise = np.random.default_rng(0).integers(256, size=(epochs, size, size), dtype=np.uint8)
+    for epoch, pixels in enumerate(noise, 1):
+        Image.fromarray(pixels).save(directory / "samples" / f"epoch-{epoch:04}.png")
+    classes = {"names": ["0", "1"], "real": [0.5, 0.5], "fake": [0.9, 0.1]}
+    runs.write_json(directory / "quality.json", {"metrics": METRICS, "classes": classes, "count": 9, "features": "f"})
+    return directory
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_a_report_holds_the_run(tmp_path):
+    page = report([written(tmp_path / "run", batch_size=64)])
+    data = data_of(page)
+    assert data["epochs"] == [1, 2, 3]
+    frames = data["runs"][0]["frames"]
+    assert [epoch for epoch, _ in frames] == [1, 2, 3]
+    assert len({source for _, source in frames}) == 3
+    places = [data["runs"][0]["places"][str(epoch)] for epoch in data["epochs"]]
+    assert 0 < places[0] < places[1] < places[2] < 1
+    for text in ("11.2 ± 2.5", "8.86", "Epoch 2: all are alike. Do less", "changed from 32", "90.0 %", "a paper"):
+        assert text in page
+    assert "image/webp" in frames[0][1]
+
+
+def test_a_report_loads_nothing(tmp_path):
+    page = report([written(tmp_path / "run")])
+    assert "default-src 'none'" in page
+    outside = set(re.findall(r'(?:src|href|url\()\s*=?\s*["\']?(?!data:|#|\{)([a-z]+:[^"\'\s)]*)', page))
+    assert not outside
+
+
+def test_a_report_of_100_epochs_is_below_5_megabytes_and_ends_with_the_last(tmp_path):
+    run = written(tmp_path / "run", epochs=100, size=480)  # noise is the worst that there can be
+    page = report([run])
+    assert len(page.encode()) < 5e6
+    epochs = data_of(page)["epochs"]
+    assert epochs[-1] == 100
+    assert len(epochs) > 10
+    gaps = set(np.diff(epochs))
+    assert len(gaps) == 1
+
+
+def test_runs_are_compared_in_step(tmp_path):
+    one, other = written(tmp_path / "one"), written(tmp_path / "other", epochs=5, batch_size=99)
+    page = report([one, other])
+    assert data_of(page)["epochs"] == [1, 2, 3, 4, 5]
+    assert [run["name"] for run in data_of(page)["runs"]] == ["one", "other"]
+    row = re.search(r"<th scope=\"row\">batch_size</th>(.*?)</tr>", page)[1]
+    assert re.findall(r">(\d+)<", row) == ["32", "99"]
+
+
+def test_what_a_run_says_is_escaped(tmp_path):
+    run = written(tmp_path / "run", data="</script><script>alert(1)</script>")
+    page = report([run])
+    assert "<script>alert" not in page
+    assert "&lt;/script&gt;" in page
+
+
+@pytest.mark.parametrize("content", [{}, {"recipe": 3, "settings": [], "findings": 7, "environment": "x"}])
+def test_a_run_that_has_hardly_begun_has_a_report(content, tmp_path):
+    runs.write_json(tmp_path / "run.json", content)
+    page = report([tmp_path])
+    assert "No samples are drawn yet" in page
+    assert "Not measured yet" in page
+
+
+def test_the_command(tmp_path, monkeypatch):
+    run = written(tmp_path / "run")
+    result = CliRunner().invoke(app, ["report", str(run)])
+    assert result.exit_code == 0
+    assert result.output.strip() == str(run / "report.html")
+    assert (run / "report.html").read_text(encoding="utf-8") == report([run])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], "there is no run in nowhere: it has no run.json"),
+        (["run", "run"], "several runs have no directory in common: name the file with --out FILE.html"),
+        (["run", "--out", "page.txt"], "--out is page.txt: it must end in .html"),
+    ],
+)
+def test_mistakes(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(Path("run"))
+    result = CliRunner().invoke(app, ["report", *arguments])
+    assert result.exit_code == 2
+    assert result.output.strip() == f"kgan: {sentence}"
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright, for tests in a browser")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("there is no Chromium to open pages with")
+    quiet = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", *quiet])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """The page of two runs, from disk, without a network; what it asks for and complains of."""
+    (tmp_path / "page.html").write_text(
+        report([written(tmp_path / "one"), written(tmp_path / "two", epochs=5)]), encoding="utf-8"
+    )
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("requestfailed", lambda request: page.complaints.append(request.url[:80]))
+    page.goto((tmp_path / "page.html").as_uri())
+    yield page
+    assert not page.complaints
+    context.close()
+
+
+def sources(page):
+    return [each.get_attribute("src") for each in page.query_selector_all(".grid img")]
+
+
+def test_the_slider_changes_pictures_and_the_marker(opened):
+    last = sources(opened)
+    opened.focus("#epoch")
+    opened.keyboard.press("Home")
+    first = sources(opened)
+    assert all(a != b for a, b in zip(first, last, strict=True))
+    assert opened.inner_text("#now") == "1"
+    assert "after epoch 1" in opened.query_selector(".grid img").get_attribute("alt")
+    marker = opened.eval_on_selector(".marker", "each => each.style.left")
+    opened.keyboard.press("ArrowRight")
+    assert opened.inner_text("#now") == "2"
+    assert opened.eval_on_selector(".marker", "each => each.style.left") != marker
+    opened.keyboard.press("End")
+    assert sources(opened) == last
+
+
+def test_play_runs_to_the_end(opened):
+    opened.focus("#play")
+    opened.keyboard.press("Space")
+    assert opened.inner_text("#play") == "Pause"
+    for _ in range(100):  # the page forbids the evaluation of strings, by which a browser could wait
+        if opened.inner_text("#play") == "Play":
+            break
+        opened.wait_for_timeout(100)
+    assert opened.inner_text("#now") == "5"
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_screen(width, scheme, opened):
+    opened.emulate_media(color_scheme=scheme)
+    opened.set_viewport_size({"width": width, "height": 800})
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    back, text = (opened.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+    luminance = [sum(map(int, re.findall(r"\d+", each)[:3])) for each in (back, text)]
+    assert (luminance[0] > luminance[1]) == (scheme == "light")
