@@ -89,7 +89,21 @@ def test_what_a_run_says_is_escaped(tmp_path):
     assert "&lt;/script&gt;" in page
 
 
-@pytest.mark.parametrize("content", [{}, {"recipe": 3, "settings": [], "findings": 7, "environment": "x"}])
+def test_files_that_anybody_wrote_spoil_nothing(tmp_path):
+    run = written(tmp_path / "run")
+    (run / "history.csv").write_text("epoch,d_loss,seconds\n1,1.3,1\n,1.2,1\n")
+    odd = {"frechet": {"value": 1.0, "spread": "x", "baseline": []}, "recall": 3, "kid": {"value": None}}
+    runs.write_json(run / "quality.json", {"metrics": odd, "classes": {"names": ["0"], "real": ["x"], "fake": [None]}})
+    for name in ("samples/epoch-0002.png", "walk.png", ".part-1-walk.png"):
+        (run / name).write_bytes(b"no picture")
+    (run / "link.png").symlink_to(run / "samples" / "epoch-0001.png")
+    page = report([run])
+    assert data_of(page)["epochs"] == [1, 3]
+    assert "<svg" not in page
+    assert "walk" not in page
+
+
+@pytest.mark.parametrize("content", [{}, {"recipe": ["x"], "settings": [], "findings": 7, "environment": "x"}])
 def test_a_run_that_has_hardly_begun_has_a_report(content, tmp_path):
     runs.write_json(tmp_path / "run.json", content)
     page = report([tmp_path])

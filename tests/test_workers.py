@@ -48,8 +48,9 @@ def test_workers_are_those_of_the_options_or_of_tf_config(monkeypatch):
     cluster = {"chief": ["a:1"], "worker": ["b:2", "c:3"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
     assert chosen(None, None) == Workers(("a:1", "b:2", "c:3"), 2)
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker"}}))
-    assert chosen(None, None) == Workers()
+    for alone in ({"worker": ["a:1"]}, {"master": ["a:1"]}):
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": alone, "task": {"type": "worker"}}))
+        assert chosen(None, None) == Workers()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,19 @@ def test_workers_that_cannot_be(options, sentence, monkeypatch):
         chosen(*options)
 
 
-@pytest.mark.parametrize("text", ["{", '{"cluster": 3}', '{"cluster": {"ps": ["a:1"], "worker": ["b:1", "c:1"]}}'])
+TWO = '"worker": ["b:1", "c:1"]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        '{"cluster": 3}',
+        f'{{"cluster": {{"ps": ["a:1"], {TWO}}}}}',
+        f'{{"cluster": {{{TWO}}}, "task": {{"type": "evaluator"}}}}',
+        f'{{"cluster": {{{TWO}}}}}',
+    ],
+)
 def test_a_tf_config_that_cannot_be(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG"):
@@ -80,11 +93,12 @@ def test_a_tf_config_that_cannot_be(text, monkeypatch):
 # How they meet
 
 
-def met(each, requests, numbers=None, wait=5.0):
+def met(each, requests, numbers=None, wait=5.0, delays=()):
     """What a meeting gives each worker, which is a thread here: an answer or an error."""
     found = {}
 
     def come(place, number, request):
+        time.sleep(delays[place] if delays else 0)
         try:
             found[place] = meet(Workers(each, number), request, {"settings": 1} if number == 0 else None)
         except (ValueError, TimeoutError) as error:
@@ -154,6 +168,20 @@ def test_a_worker_that_cannot_be_reached_is_named():
     finally:
         meeting._compare = original
     assert str(error).startswith(f"worker 1 came, but cannot be reached at {elsewhere}: ")
+
+
+@pytest.mark.parametrize("line", [b"GET / HTTP/1.1", b"[1]", b"{}", b'{"worker": [1]}', b'{"worker": 7}', b"[" * 9999])
+def test_a_stranger_does_not_disturb_a_meeting(line):
+    each = addresses()
+
+    def call():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(each[0].split(":")[1]))) as other:
+            other.sendall(line + b"\n")
+
+    threads = [threading.Timer(0.3, call)]
+    threads[0].start()
+    assert met(each, [{}, {}], delays=[0, 1.0]) == [{"settings": 1}] * 2
+    threads[0].join()
 
 
 def test_a_worker_that_comes_late_is_told_so():
@@ -290,10 +318,18 @@ each = [
 ]
 images = data.from_uint8(real.images[:300])
 dataset = tf.data.Dataset.from_tensor_slices((images, real.labels[:300])).batch(64)  # the last batch has 44
-history = model.fit(dataset, epochs=2, callbacks=each, verbose=0, validation_data=(images[:64], real.labels[:64]))
+held_out = images[:64], real.labels[:64]
+history = model.fit(dataset, epochs=2, callbacks=each, verbose=0, validation_data=held_out).history
+model.steps_per_execution = 4
+grids = callbacks.SampleGrid(f"{out}/samples", iterations=[13, 14])  # for which only the chief has to stop
+model.fit(data.Batches(real.images, 64, labels=real.labels), epochs=1, callbacks=[grids], verbose=0)
+try:
+    model.evaluate(*held_out, verbose=0)
+except ValueError as error:
+    assert "steps_per_execution is 4" in str(error), error
 model.save(f"{out}/model.keras")
 np.savez(f"{out}/weights-{number}.npz", *model.get_weights())
-print(json.dumps(history.history))
+print(json.dumps(history))
 """
 
 
@@ -312,6 +348,7 @@ def test_a_script_with_every_callback_has_equal_weights_at_both_workers(tmp_path
     histories = [json.loads(out.splitlines()[-1]) for out, _ in ends]
     assert histories[0] == histories[1]
     assert {"frechet", "d_loss", "val_d_loss"} <= set(histories[0])
+    assert {path.name for path in (tmp_path / "samples").iterdir()} >= {"iteration-000013.png", "iteration-000014.png"}
 
 
 # How they end

@@ -128,10 +128,10 @@ class Checkpoint(Callback):
             self.save()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if not self.minutes or not batch >= self.steps > 0 or self._is_held:
+        if not self.minutes or not batch >= self.steps > 0:
             return
         is_old = time.monotonic() - self._written > self.minutes * 60
-        if workers.any_of(self._strategy, is_old):  # clocks differ
+        if workers.any_of(self._strategy, is_old) and not self._is_held:  # clocks differ
             self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -157,6 +157,7 @@ class Checkpoint(Callback):
         """Write a checkpoint now, between two steps, unless the newest is of this very step; takes all workers."""
         if self._up_to_date:
             return
+        workers.average_statistics(self.model)
         arrays, states = {}, {}
         for number, variable in enumerate(self.model.training_state):
             arrays[f"{number:05}"] = value = variable.numpy()

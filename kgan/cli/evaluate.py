@@ -15,6 +15,7 @@ from rich.progress import Progress
 from kgan.cli import trained
 from kgan.cli.console import number, on_a_terminal, one_sentence, say, table, with_spread
 from kgan.cli.draw import Run
+from kgan.cli.report import report_of
 
 
 def evaluate(
@@ -68,15 +69,13 @@ def evaluate(
         runs.write_json(directory / f"{name}.json", report)
         with runs.replacing(directory / f"{name}.png", durable=False) as temporary:
             plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
-        if (directory / "report.html").exists():  # which then has the quality too
-            from kgan.report import write_report
-
-            write_report([directory], directory / "report.html")
     table(("metric", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
     for note in described(report):
         say(note)
     for suffix in ("json", "png"):
         say(f"{directory / name}.{suffix}")
+    if (directory / "report.html").exists():
+        report_of(directory)  # which now has the quality too
 
 
 def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kgan.cli.console import one_sentence, say
+from kgan.cli.console import debug, one_sentence, say, sentence, warn
 
 
 def report(
@@ -27,3 +27,18 @@ def report(
             raise ValueError(f"--out is {target}: it must end in .html")
         write_report(shown, target)
     say(str(target))
+
+
+def report_of(directory: Path) -> Path | None:
+    """The page of a run, written anew at the end of another command, which it must not end."""
+    from kgan.report import write_report
+
+    page = directory / "report.html"
+    try:
+        write_report([directory], page)
+    except Exception as error:  # such as a file that somebody else wrote
+        if debug():
+            raise
+        warn(f"{page} is not written: {sentence(error)}")
+        return None
+    return page

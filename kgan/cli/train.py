@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgan import recipes
-from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence, warn
+from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence
 from kgan.cli.options import (
     BatchSize,
     Changes,
@@ -30,6 +30,7 @@ from kgan.cli.options import (
     given_settings,
 )
 from kgan.cli.plan import plan_new, plan_resumed, plan_together
+from kgan.cli.report import report_of
 from kgan.cli.seeds import train_each
 from kgan.cli.workers import chosen, ending_together, tells_of_loss
 
@@ -165,7 +166,7 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
             raise exit_with(f"{directory} cannot be written to: {reason}; once it can, {resume}", 1) from None
         except Exception as error:  # such as too little memory
             is_loss = team.are_several and tells_of_loss(error)
-            _write_down(run, "ended: a worker was lost" if is_loss else _ended_by(error))
+            _write_down(run, f"ended: a worker was lost ({_ended_by(error)})" if is_loss else _ended_by(error))
             with ending_together(team, resume):
                 raise
 
@@ -173,7 +174,8 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     if status not in ("finished", "interrupted"):
         kept = f"model and checkpoint are of epoch {epochs}, before that" if is_saved else "no model is saved"
         say(_after_failure(run, resume))
-        raise exit_with(f"{status}; what was drawn before is in {directory}, {kept}", 1)
+        where = f"{directory}" if team.is_chief else f"{directory} of worker 0"
+        raise exit_with(f"{status}; what was drawn before is in {where}, {kept}", 1)
     where = f"everything is in {directory}" + ("" if team.is_chief else " of worker 0")
     say(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; {where}")
     if team.is_chief:
@@ -187,16 +189,9 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
 
 def _show(run: Run) -> None:
     """Say where the pictures are; write the page that shows them all."""
-    from kgan.report import write_report
-
     if run.gif.exists():
         say(f"GIF: {run.gif}")
-    page = run.plan.directory / "report.html"
-    try:
-        write_report([run.plan.directory], page)
-    except (ValueError, OSError) as error:  # such as a picture that somebody replaced: the run itself is saved
-        warn(f"{page} is not written: {sentence(error)}")
-    else:
+    if page := report_of(run.plan.directory):
         say(f"report: {page}")
 
 

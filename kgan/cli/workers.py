@@ -1,6 +1,6 @@
 """Several machines: `kgan train --workers HOST:PORT,HOST:PORT --worker N` on each of them, or `TF_CONFIG`.
 
-Before TensorFlow starts, which would wait for ever for who does not come, the workers meet at the first one's address,
+Before TensorFlow starts, which would wait forever for workers that do not come, they meet at the first one's address,
 in plain sockets: it compares what they are to train, and tells the others what that is.
 """
 
@@ -141,8 +141,12 @@ def tells_of_loss(error: Exception) -> bool:
     """Whether TensorFlow says by this error that another worker has gone."""
     from kgan._backend import tf
 
-    names = ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded", "Internal")
-    return isinstance(error, tuple(getattr(tf.errors, f"{name}Error") for name in names))
+    errors = tf.errors
+    if isinstance(error, (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError)):
+        return True
+    words = ("collective", "heartbeat", "coordination", "connect", "/task:")
+    is_other = isinstance(error, (errors.CancelledError, errors.InternalError, errors.FailedPreconditionError))
+    return is_other and any(word in str(error).lower() for word in words)
 
 
 @contextlib.contextmanager
@@ -168,15 +172,18 @@ def _of_tf_config(text: str) -> Workers:
     try:
         content = json.loads(text)
         cluster, task = content.get("cluster") or {}, content.get("task") or {}
-        chiefs, others = list(cluster.get("chief") or []), list(cluster.get("worker") or [])
-        number = int(task.get("index", 0)) + (len(chiefs) if task.get("type") == "worker" else 0)
+        addresses = {job: [str(each) for each in listed] for job, listed in cluster.items()}
+        kind, index = task.get("type"), int(task.get("index", 0))
     except (ValueError, TypeError, AttributeError):
         raise ValueError(f"TF_CONFIG cannot be read: {text[:100]}") from None
-    if others_known := set(cluster) - {"chief", "worker"}:
-        raise ValueError(f"TF_CONFIG names a job {sorted(others_known)[0]}: kgan trains with chief and worker alone")
-    if len(chiefs) + len(others) < 2:
+    if sum(map(len, addresses.values())) < 2:
         return Workers()
-    return _checked([*chiefs, *others], number, "TF_CONFIG")
+    for job in (*addresses, kind):
+        if job not in ("chief", "worker"):
+            raise ValueError(f"TF_CONFIG names a job {job}: kgan trains with chief and worker alone")
+    chiefs = addresses.get("chief", [])
+    number = index + (len(chiefs) if kind == "worker" else 0)
+    return _checked([*chiefs, *addresses.get("worker", [])], number, "TF_CONFIG")
 
 
 def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
@@ -212,34 +219,35 @@ def _receive(
     workers: Workers, listener: socket.socket, mine: Mapping[str, Any], answer: dict[str, Any]
 ) -> dict[str, Any]:
     """The chief's part of a meeting."""
+    expected = range(1, len(workers.addresses))
     came: dict[int, socket.socket] = {}
     end = time.monotonic() + WAIT
-    say(f"worker 0 waits for {len(workers.addresses) - 1} more at {workers.addresses[0]}")
+    say(f"worker 0 waits for {len(expected)} more at {workers.addresses[0]}")
     with contextlib.ExitStack() as open_sockets:
         try:
-            while len(came) < len(workers.addresses) - 1:
-                missing = [str(n) for n in range(1, len(workers.addresses)) if n not in came]
+            while missing := [number for number in expected if number not in came]:
                 listener.settimeout(max(0.01, end - time.monotonic()))
                 try:
                     connection = open_sockets.enter_context(listener.accept()[0])
-                    connection.settimeout(10)
-                    theirs = _read(connection)
                 except TimeoutError:
-                    if time.monotonic() < end:
-                        continue  # somebody who says nothing
-                    which = f"worker{'s' * (len(missing) > 1)} {', '.join(missing)}"
+                    which = f"worker{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
                     raise TimeoutError(f"{which} did not come within {WAIT:.0f} seconds: start all of them") from None
-                except ValueError:
-                    continue  # no worker
-                number = theirs.pop("worker")
+                try:
+                    theirs = _read(connection, 5)
+                except (ValueError, OSError, RecursionError):
+                    continue  # no worker, or one that has gone again
+                number = theirs.pop("worker", None)
+                if number not in expected:
+                    continue
                 if number in came:
+                    came[-number] = connection  # is told as well
                     raise ValueError(f"two workers say that they are worker {number}: each has a --worker of its own")
                 came[number] = connection
                 _compare(number, theirs, mine)
-            for number in came:
+            for number in expected:
                 _reach(workers.addresses[number], number)
-        except (ValueError, OSError) as error:
-            answer = {"error": str(error)}
+        except BaseException as error:
+            answer = {"error": str(error) or "it was interrupted"}
             raise
         finally:
             for connection in came.values():
@@ -264,11 +272,10 @@ def _join(workers: Workers, mine: Mapping[str, Any]) -> dict[str, Any]:
     with connection:
         try:
             connection.sendall(json.dumps({"worker": workers.number, **mine}).encode() + b"\n")
-            connection.settimeout(max(30.0, end - time.monotonic() + 30))
-            answer = _read(connection)
+            answer = _read(connection, 2 * WAIT)  # worker 0 may just have begun to wait for others
         except TimeoutError:
             raise TimeoutError(f"worker 0 at {address} does not answer") from None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             raise ValueError(
                 f"at {address} there is no worker 0 that waits: if it is training already, end it, and start all of "
                 "them together"
@@ -294,12 +301,13 @@ def _reach(address: str, number: int) -> None:
         raise TimeoutError(f"worker {number} came, but cannot be reached at {address}: {error}") from None
 
 
-def _read(connection: socket.socket) -> dict[str, Any]:
-    """One line of JSON."""
-    content = b""
+def _read(connection: socket.socket, seconds: float) -> dict[str, Any]:
+    """One line of JSON, within so many seconds."""
+    content, end = b"", time.monotonic() + seconds
     while not content.endswith(b"\n"):
+        connection.settimeout(max(0.01, end - time.monotonic()))
         part = connection.recv(2**16)
-        if not part or len(content) > 2**24:
+        if not part or len(content) > 2**24 or time.monotonic() > end:
             raise ValueError("no line of JSON")
         content += part
     value = json.loads(content)

@@ -80,7 +80,7 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
     measured = {}
     if (directory / "quality.json").exists():
         measured = quality.current_names(runs.read_json(directory / "quality.json"))
-    chart, places = _chart(history) if history.get("d_loss") else ("", {})
+    chart, places = _chart(history)
     return {
         "name": name,
         "record": record,
@@ -90,6 +90,7 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "places": places,
         "history": history,
         "rows": list(zip(*history.values(), strict=True)),
+        "status": _status(record),
         "findings": [
             f"Epoch {each.get('epoch')}: {each.get('sentence')}. {each.get('suggestion')}"
             for each in _part(record, "findings", list)
@@ -112,31 +113,43 @@ def _part(content: Mapping[str, Any], name: str, kind: type) -> Any:
     return value if isinstance(value, kind) else kind()
 
 
+def _status(record: Mapping[str, Any]) -> str:
+    """How the run ended, or how far it is."""
+    epochs, seconds = (_number(record.get(name)) or 0 for name in ("epochs", "seconds"))
+    status = str(record.get("status") or "begun")
+    return f"{status[0].upper()}{status[1:]}, {epochs:,.0f} epochs, {seconds:,.0f} seconds"
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None for whatever else a file may hold."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
+
+
 def _frames(folder: Path, room: int) -> list[Frame]:
     """The grids by epoch, evenly fewer of them where all would not fit."""
     found = {int(match[1]): path for path in folder.glob("epoch-*.png") if (match := re.search(r"-(\d+)$", path.stem))}
     epochs = sorted(found)
     while epochs:
         for fidelity in (85, 60):
-            frames = []
-            for epoch in epochs:
-                frames.append(Frame(epoch, _address(found[epoch], fidelity)))
-                if sum(len(frame.source) for frame in frames) > room and len(epochs) > 1:
-                    break
-            else:
+            frames = [Frame(epoch, source) for epoch in epochs if (source := _address(found[epoch], fidelity))]
+            if sum(len(frame.source) for frame in frames) <= room or len(epochs) == 1:
                 return frames
         epochs = epochs[-1::-2][::-1]  # every second one, and the last
     return []
 
 
 def _address(path: Path, fidelity: int) -> str:
-    """A picture as the address of an `<img>`."""
+    """A picture as the address of an `<img>`; empty for a file that is none."""
     from PIL import Image
 
-    runs.read_file(path, at_most=2**26)  # no device, no link, nothing without end
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.NEAREST if max(picture.size) < 2 * SIDE else Image.Resampling.BOX)
+    try:
+        content = runs.read_file(path, at_most=2**26)  # no device, no link, nothing without end
+        with Image.open(io.BytesIO(content)) as image:
+            picture = image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return ""
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     buffer = io.BytesIO()
     picture.save(buffer, "webp", quality=fidelity)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -146,8 +159,11 @@ def _chart(history: Mapping[str, Sequence[float]]) -> tuple[str, dict[int, float
     """The curves as SVG in the page's own colors, and where in its width each epoch is, from 0 to 1."""
     import matplotlib
 
+    epochs = [int(epoch) for epoch in history.get("epoch", []) if math.isfinite(epoch)]
+    is_whole = len(epochs) == len(history.get("epoch", []))
+    if not epochs or not is_whole or not {"d_loss", "g_loss", "d_real", "d_fake"} <= set(history):
+        return "", {}
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "kgan", "legend.framealpha": 0}):
-        epochs = [int(epoch) for epoch in history["epoch"]]
         figure = plots.loss_curves(history, epochs)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -166,12 +182,13 @@ def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """Name, value, that of real images, and meaning of each metric."""
     rows = []
     for name, metric in _part(measured, "metrics", dict).items():
-        if not isinstance(metric, dict) or not isinstance(metric.get("value"), (int, float)):
-            continue
-        spread = f" ± {metric['spread']:.2g}" if metric.get("spread") else ""
-        baseline = metric.get("baseline")
-        real = "" if baseline is None else f"{baseline:.3g}"
-        rows.append((name.replace("_", " "), f"{metric['value']:.3g}{spread}", real, quality.METRICS.get(name, "")))
+        value, spread, real = (
+            _number(metric.get(key)) if isinstance(metric, dict) else None for key in ("value", "spread", "baseline")
+        )
+        if value is not None:
+            written = f"{value:.3g}" + (f" ± {spread:.2g}" if spread else "")
+            meaning = quality.METRICS.get(name, "")
+            rows.append((name.replace("_", " "), written, "" if real is None else f"{real:.3g}", meaning))
     return rows
 
 
@@ -179,25 +196,27 @@ def _classes(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Of each class its share among real and among fake images, and how long their bars are, in percent."""
     classes = _part(measured, "classes", dict)
     names, real, fake = (_part(classes, key, list) for key in ("names", "real", "fake"))
-    if not real or not len(real) == len(fake) == len(names):
+    shares = [(_number(r), _number(f)) for r, f in zip(real, fake, strict=False)]
+    if not shares or not len(names) == len(real) == len(fake) or any(None in pair for pair in shares):
         return []
-    largest = max(*real, *fake) or 1
+    largest = max(max(pair) for pair in shares) or 1
     return [
         {"name": name, "real": r, "fake": f, "real_bar": 100 * r / largest, "fake_bar": 100 * f / largest}
-        for name, r, f in zip(names, real, fake, strict=True)
+        for name, (r, f) in zip(names, shares, strict=True)
     ]
 
 
 def _pictures(directory: Path) -> list[tuple[str, str]]:
     """The other pictures in the run directory, such as walks between codes: title and address."""
-    paths = sorted(path for path in directory.glob("*.png") if path.name not in LEFT_OUT)
-    return [(path.stem.replace("-", " "), _address(path, 80)) for path in paths[:12]]
+    paths = sorted(path for path in directory.glob("[!.]*.png") if path.name not in LEFT_OUT)
+    return [(path.stem.replace("-", " "), source) for path in paths[:12] if (source := _address(path, 80))]
 
 
 def _settings(record: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
     """Name, value, reason of each setting, and whether it is not that of the recipe."""
     settings = _part(record, "settings", dict)
-    known = recipes.get(record["recipe"]).settings if record.get("recipe") in recipes.RECIPES else {}
+    name = str(record.get("recipe"))
+    known = recipes.get(name).settings if name in recipes.RECIPES else {}
     rows = []
     for name, value in settings.items():
         usual = known.get(name)

@@ -68,6 +68,7 @@ def fit(
         steps_per_execution=model.steps_per_execution,
     )
     if validation_data is not None:
+        workers.check_evaluation(model.distribute_strategy, model.steps_per_execution)
         if isinstance(validation_data, Iterator) and not validation_steps:
             raise ValueError(
                 "validation_data is a generator, which gives its batches once and not after every epoch: pass an array "
@@ -85,8 +86,8 @@ def fit(
 
     strategy = model.distribute_strategy
     every = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
-    if not workers.is_chief(strategy):
-        every = [each for each in every if not getattr(each, "is_for_chief", False)]
+    absent = [each for each in every if getattr(each, "is_for_chief", False) and not workers.is_chief(strategy)]
+    every = [each for each in every if each not in absent]
     if workers.count(strategy) > 1:
         every = [workers.AverageStatistics(), *every]
     arguments = FitArguments(x, every, epochs, data.batch_size, data.steps_per_epoch, shuffle)
@@ -100,7 +101,7 @@ def fit(
     with _resumed(listeners, arguments) as point, contextlib.ExitStack() as after:
         for listener in reversed(listeners):
             after.callback(listener.after_fit)
-        steps = Steps(model, every, point.steps if point else 0)
+        steps = Steps(model, every, point.steps if point else 0, absent)
         every = [*every, *([point.history] if point else []), steps]
         initial_epoch = (point and point.epochs) or initial_epoch
         try:

@@ -60,7 +60,9 @@ class Callback(keras.callbacks.Callback):
         >>> history = model.fit(images, epochs=1, verbose=0, callbacks=[Shout()])
     """
 
-    is_for_chief = False  # whether it only draws, writes or shows: of several workers' only the first one's is called
+    # Whether it only draws, writes or shows: of several workers' only the first one's is called, but all of them ask
+    # for its `next_iteration`. It must decide nothing that training goes by.
+    is_for_chief = False
     holds_checkpoints = False  # whether a checkpoint should wait for better times
     shows_progress = False  # whether Keras' progress bar, where nobody asked for it, is left out
 

@@ -314,6 +314,7 @@ class AdversarialModel(SamplingModel):
             return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
         self._assert_compile_called("evaluate")
         inputs.check_no_weights(sample_weight=sample_weight)
+        workers.check_evaluation(self.distribute_strategy, self.steps_per_execution)
         data = datasets.evaluation_data(x, y, self.data_shape, batch_size, steps, self.classes)
         return super().evaluate(data, None, None, verbose, None, steps, *arguments, **keywords)
 

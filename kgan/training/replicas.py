@@ -27,8 +27,10 @@ def position(batch_size: int | tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Ten
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return 0, batch_size
-    replica, size = context.replica_id_in_sync_group, tf.get_static_value(batch_size)
-    if size is not None:  # known beforehand: all batches are alike, and nobody need be asked
+    replica, size = context.replica_id_in_sync_group, None
+    if not tf.executing_eagerly():
+        size = tf.get_static_value(batch_size)
+    if size is not None:  # known beforehand: all parts are alike, and nobody need be asked
         return replica * size, tf.constant(context.num_replicas_in_sync * size)
     sizes = context.all_gather(tf.reshape(batch_size, [1]), axis=0)
     before = tf.range(tf.size(sizes)) < replica

@@ -77,12 +77,17 @@ class Steps(keras.callbacks.Callback):
         callbacks: those of this `fit`.
         done: steps of the first epoch that were trained before the run was resumed. Their batches are fetched and not
             trained on, so Keras' loop, its progress bar and all callbacks see a whole epoch and count right.
+        absent: callbacks that only another worker calls. Executions end where they wait as well: workers that train
+            another number of steps at a time would not find each other.
     """
 
-    def __init__(self, model: AdversarialModel, callbacks: Sequence[Any], done: int = 0) -> None:
+    def __init__(
+        self, model: AdversarialModel, callbacks: Sequence[Any], done: int = 0, absent: Sequence[Any] = ()
+    ) -> None:
         super().__init__()
         self.trained = model
         self.listeners = [each for each in callbacks if isinstance(each, Callback)]
+        self.absent = [each for each in absent if isinstance(each, Callback)]
         self.done = done
         self._in_epoch = 0  # steps
         self._step = 0  # of the model
@@ -118,7 +123,7 @@ class Steps(keras.callbacks.Callback):
 
     def _awaited(self) -> list[int]:
         """Steps that a callback waits for."""
-        each = (listener.next_iteration(self._step) for listener in self.listeners)
+        each = (listener.next_iteration(self._step) for listener in (*self.listeners, *self.absent))
         return [step for step in each if step is not None and step > self._step]
 
     def _advance(self, count: int) -> None:

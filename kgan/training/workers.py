@@ -1,7 +1,8 @@
 """Several machines that train one model: each runs the same script, and its worker trains a share of every batch.
 
-All workers must do in the same order whatever takes all of them, such as a training step, reading a metric, or a
-function in here; who is alone in it waits for ever. The first of them, the chief, is the only one that writes files.
+What is said to take all workers, such as a training step, reading a metric and most functions in here, must be called
+by all of them in the same order: a worker that calls it alone waits forever. The first worker, the chief, is the only
+one that writes files.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from kgan import files
 from kgan._backend import keras, tf
 from kgan.data.batching import Batches
 
+PIECE = 2**24  # numbers of four bytes that are sent at a time
+
 
 def count(strategy: tf.distribute.Strategy) -> int:
-    """Workers of a strategy: 1 for all but `tf.distribute.MultiWorkerMirroredStrategy`."""
+    """Workers of a `tf.distribute.MultiWorkerMirroredStrategy`; 1 for strategies of one machine."""
     return max(1, sum(map(len, _cluster(strategy).values())))
 
 
@@ -65,7 +68,7 @@ def from_chief(strategy: tf.distribute.Strategy, function: Callable[[], Any]) ->
             result = function()
         except Exception as raised:
             error = raised
-    result, error = gathered(strategy, (result, error))[0]
+    result, error = pickle.loads(_sent(strategy, pickle.dumps((result, error))))
     if error:
         raise error
     return result
@@ -78,17 +81,25 @@ def any_of(strategy: tf.distribute.Strategy, is_so: bool) -> bool:
     return bool(_of_all(strategy, np.array([is_so])).any())
 
 
-class AverageStatistics(keras.callbacks.Callback):
-    """Gives all workers the mean of their moving averages after each epoch.
+def average_statistics(model: keras.Model) -> None:
+    """Give all workers the mean of their moving averages; takes all workers.
 
     Each batch normalization that is not synchronized keeps those of its own part of the batches.
     """
+    strategy = model.distribute_strategy
+    if count(strategy) == 1:
+        return
+    own = [each for each in model.non_trainable_weights if each.name.startswith("moving_")]
+    of_all = gathered(strategy, [each.numpy() for each in own])
+    for weight, values in zip(own, zip(*of_all, strict=True), strict=True):
+        weight.assign(np.mean(values, axis=0))
+
+
+class AverageStatistics(keras.callbacks.Callback):
+    """`average_statistics` after each epoch, before whatever else is called then."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        own = [each for each in self.model.non_trainable_weights if each.name.startswith("moving_")]
-        of_all = gathered(self.model.distribute_strategy, [each.numpy() for each in own])
-        for weight, values in zip(own, zip(*of_all, strict=True), strict=True):
-            weight.assign(np.mean(values, axis=0))
+        average_statistics(self.model)
 
 
 @contextlib.contextmanager
@@ -103,6 +114,14 @@ def replacing(strategy: tf.distribute.Strategy, path: str | Path) -> Iterator[Pa
     else:
         with tempfile.TemporaryDirectory() as directory:
             yield Path(directory) / Path(path).name
+
+
+def check_evaluation(strategy: tf.distribute.Strategy, steps_per_execution: int) -> None:
+    """Raise ValueError where several workers are to evaluate several batches at a time, in which Keras fails."""
+    if count(strategy) > 1 and steps_per_execution > 1:
+        raise ValueError(
+            f"steps_per_execution is {steps_per_execution}: several workers validate and evaluate only with 1"
+        )
 
 
 def batches(strategy: tf.distribute.Strategy, data: Batches, step: Callable[[], int]) -> Any:
@@ -140,20 +159,35 @@ def _cluster(strategy: tf.distribute.Strategy) -> dict[str, list[str]]:
     return resolver.cluster_spec().as_dict() if resolver is not None else {}
 
 
+def _sent(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
+    """The chief's bytes, at all workers; in pieces, as a checkpoint can be large."""
+    size = gathered(strategy, len(content))[0]
+    numbers = np.zeros(-(-size // 4), np.int32)
+    if is_chief(strategy):
+        numbers.view(np.uint8)[:size] = np.frombuffer(content, np.uint8)
+    pieces = [numbers[start : start + PIECE] for start in range(0, len(numbers), PIECE)]
+    received = [_collective(strategy, "sum")(tf.constant(piece)).numpy() for piece in pieces]
+    return np.concatenate(received).tobytes()[:size]
+
+
 def _of_all(strategy: tf.distribute.Strategy, numbers: np.ndarray) -> np.ndarray:
     """The numbers of all replicas, one behind the other."""
-    return _gather(strategy)(tf.constant(numbers, tf.int32)).numpy()
+    return _collective(strategy, "gather")(tf.constant(numbers, tf.int32)).numpy()
 
 
 @functools.cache
-def _gather(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
-    """`_of_all`, compiled once."""
+def _collective(strategy: tf.distribute.Strategy, kind: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A compiled function of int32 numbers: those of all replicas ("gather"), or of the very first alone ("sum")."""
 
     def replica(numbers: tf.Tensor) -> tf.Tensor:
-        return tf.distribute.get_replica_context().all_gather(tf.identity(numbers), axis=0)
+        context = tf.distribute.get_replica_context()
+        if kind == "gather":
+            return context.all_gather(tf.identity(numbers), axis=0)
+        is_first = tf.equal(context.replica_id_in_sync_group, 0)
+        return context.all_reduce("sum", tf.where(is_first, numbers, tf.zeros_like(numbers)))
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
-    def gather(numbers: tf.Tensor) -> tf.Tensor:
+    def together(numbers: tf.Tensor) -> tf.Tensor:
         return strategy.experimental_local_results(strategy.run(replica, args=(numbers,)))[0]
 
-    return gather
+    return together
