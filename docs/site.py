@@ -67,6 +67,6 @@ def place(path):
             return PAGES[name]
         if path.suffix == ".ipynb":
             return f"lessons/{path.stem}.md"
-        if name.startswith("docs/") and path.exists() and path.suffix not in (".py", ".csv"):
+        if name.startswith("docs/") and path.is_file() and path.suffix not in (".py", ".csv"):
             return name.removeprefix("docs/")
     return None
