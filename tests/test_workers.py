@@ -19,9 +19,8 @@ import pytest
 from typer.testing import CliRunner
 
 import kgan
-from kgan.cli import app
-from kgan.cli import workers as meeting
-from kgan.cli.workers import Workers, chosen, meet
+from kgan.cli import app, meeting, workers
+from kgan.cli.workers import Workers, chosen
 
 
 def free_ports(count):
@@ -100,7 +99,7 @@ def met(each, requests, numbers=None, wait=5.0, delays=()):
     def come(place, number, request):
         time.sleep(delays[place] if delays else 0)
         try:
-            found[place] = meet(Workers(each, number), request, {"settings": 1} if number == 0 else None)
+            found[place] = meeting.meet(Workers(each, number), request, {"settings": 1} if number == 0 else None)
         except (ValueError, TimeoutError) as error:
             found[place] = error
 
@@ -217,7 +216,7 @@ def test_options_that_do_not_go_with_workers(arguments, sentence, tmp_path, monk
 
 def test_a_batch_that_workers_cannot_share_is_refused():
     with pytest.raises(ValueError, match="batch_size is 3, which 2 workers cannot share equally"):
-        meeting.strategy(Workers(("a:1", "b:2")), 3)
+        workers.strategy(Workers(("a:1", "b:2")), 3)
 
 
 # How they train

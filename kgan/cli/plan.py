@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kgan import recipes
-from kgan.cli.workers import Workers, meet
+from kgan.cli.meeting import meet
+from kgan.cli.workers import Workers
 
 
 class Plan(NamedTuple):
@@ -102,7 +103,7 @@ def plan_together(workers: Workers, request: Mapping[str, Any], plan: Plan | Non
         plan: the chief's; None for the others.
 
     Raises:
-        ValueError, TimeoutError: see `kgan.cli.workers.meet`; for a precision that each worker would choose by itself.
+        ValueError, TimeoutError: see `kgan.cli.meeting.meet`; for a precision that each worker would choose by itself.
     """
     if plan and plan.settings["precision"] == "auto":
         raise ValueError("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")

@@ -1,23 +1,15 @@
-"""Several machines: `kgan train --workers HOST:PORT,HOST:PORT --worker N` on each of them, or `TF_CONFIG`.
-
-Before TensorFlow starts, which would wait forever for workers that do not come, they meet at the first one's address,
-in plain sockets: it compares what they are to train, and tells the others what that is.
-"""
+"""Several machines: `kgan train --workers HOST:PORT,HOST:PORT --worker N` on each of them, or `TF_CONFIG`."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import platform
 import signal
-import socket
 import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from kgan.cli.console import debug, say
 
@@ -25,9 +17,8 @@ if TYPE_CHECKING:
     from kgan._backend import tf
     from kgan.data import Batches
 
-WAIT = 300.0  # seconds for all workers to come: a cluster starts them one by one
+BEGIN = 300.0  # seconds that TensorFlow may take to connect the workers, which have met
 LOST = 20_000  # milliseconds without a sign of life after which a worker is lost
-PACKAGES = ("kgan", "tensorflow", "keras", "numpy")
 
 
 class Workers(NamedTuple):
@@ -68,30 +59,6 @@ def chosen(addresses: str | None, number: int | None) -> Workers:
     return _checked([each.strip() for each in addresses.split(",")], number, "--workers")
 
 
-def meet(workers: Workers, request: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Wait until all workers have come, compare what they ask for, and share the chief's answer.
-
-    Args:
-        request: what this worker was asked to train; that of all must be the same.
-        answer: for all; given by the chief.
-
-    Returns:
-        The answer.
-
-    Raises:
-        ValueError: where requests or versions differ, two have one number, or the port is in use.
-        TimeoutError: where one did not come, or cannot be reached.
-    """
-    versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    mine = {"addresses": list(workers.addresses), **versions, **request}
-    mine = json.loads(json.dumps(mine, default=str))
-    port = _host_and_port(workers.addresses[workers.number])[1]
-    with _listening(port) as listener:
-        if workers.is_chief:
-            return _receive(workers, listener, mine, dict(answer or {}))
-        return _join(workers, mine)
-
-
 def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
     """What a model is built under so that all workers, which have met, train it; before anything else of TensorFlow.
 
@@ -114,7 +81,7 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
         heartbeat_timeout_in_ms=LOST,
         coordinated_jobs=[job],
     )
-    with _within(WAIT, "a worker that had come has gone before training began"):
+    with _within(BEGIN, "a worker that had come has gone before training began"):
         made = tf.distribute.MultiWorkerMirroredStrategy()
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # TensorFlow has begun to swallow it
     if batch_size % made.num_replicas_in_sync:
@@ -188,7 +155,7 @@ def _of_tf_config(text: str) -> Workers:
 
 def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
     for address in addresses:
-        _host_and_port(address)
+        host_and_port(address)
     if len(addresses) < 2:
         raise ValueError(f"{source} names one worker, {addresses[0]}: for a single machine leave it out")
     if len(set(addresses)) < len(addresses):
@@ -198,122 +165,12 @@ def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
     return Workers(tuple(addresses), number)
 
 
-def _host_and_port(address: str) -> tuple[str, int]:
+def host_and_port(address: str) -> tuple[str, int]:
+    """("192.168.0.1", 12345) of "192.168.0.1:12345"."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ValueError(f"the address of a worker is {address}: write it as HOST:PORT, such as 192.168.0.1:12345")
     return host, int(port)
-
-
-@contextlib.contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    try:
-        listener = socket.create_server(("", port), backlog=128)
-    except OSError as error:
-        raise ValueError(f"port {port} of this worker cannot be used: {error.strerror or error}") from None
-    with listener:
-        yield listener
-
-
-def _receive(
-    workers: Workers, listener: socket.socket, mine: Mapping[str, Any], answer: dict[str, Any]
-) -> dict[str, Any]:
-    """The chief's part of a meeting."""
-    expected = range(1, len(workers.addresses))
-    came: dict[int, socket.socket] = {}
-    end = time.monotonic() + WAIT
-    say(f"worker 0 waits for {len(expected)} more at {workers.addresses[0]}")
-    with contextlib.ExitStack() as open_sockets:
-        try:
-            while missing := [number for number in expected if number not in came]:
-                listener.settimeout(max(0.01, end - time.monotonic()))
-                try:
-                    connection = open_sockets.enter_context(listener.accept()[0])
-                except TimeoutError:
-                    which = f"worker{'s' * (len(missing) > 1)} {', '.join(map(str, missing))}"
-                    raise TimeoutError(f"{which} did not come within {WAIT:.0f} seconds: start all of them") from None
-                try:
-                    theirs = _read(connection, 5)
-                except (ValueError, OSError, RecursionError):
-                    continue  # no worker, or one that has gone again
-                number = theirs.pop("worker", None)
-                if number not in expected:
-                    continue
-                if number in came:
-                    came[-number] = connection  # is told as well
-                    raise ValueError(f"two workers say that they are worker {number}: each has a --worker of its own")
-                came[number] = connection
-                _compare(number, theirs, mine)
-            for number in expected:
-                _reach(workers.addresses[number], number)
-        except BaseException as error:
-            answer = {"error": str(error) or "it was interrupted"}
-            raise
-        finally:
-            for connection in came.values():
-                with contextlib.suppress(OSError):  # it has gone
-                    connection.sendall(json.dumps(answer, default=str).encode() + b"\n")
-    return json.loads(json.dumps(answer, default=str))
-
-
-def _join(workers: Workers, mine: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of any other worker."""
-    address, end = workers.addresses[0], time.monotonic() + WAIT
-    say(f"{workers} waits for worker 0 at {address}")
-    while True:
-        try:
-            connection = socket.create_connection(_host_and_port(address), timeout=10)
-            break
-        except OSError as error:
-            if time.monotonic() > end:
-                reason = error.strerror or error
-                raise TimeoutError(f"worker 0 cannot be reached at {address}: {reason}") from None
-            time.sleep(0.5)
-    with connection:
-        try:
-            connection.sendall(json.dumps({"worker": workers.number, **mine}).encode() + b"\n")
-            answer = _read(connection, 2 * WAIT)  # worker 0 may just have begun to wait for others
-        except TimeoutError:
-            raise TimeoutError(f"worker 0 at {address} does not answer") from None
-        except (OSError, ValueError, RecursionError):
-            raise ValueError(
-                f"at {address} there is no worker 0 that waits: if it is training already, end it, and start all of "
-                "them together"
-            ) from None
-    if "error" in answer:
-        raise ValueError(f"worker 0 says: {answer['error']}")
-    return answer
-
-
-def _compare(number: int, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
-    for name in dict.fromkeys([*mine, *theirs]):
-        if theirs.get(name) != mine.get(name):
-            raise ValueError(
-                f"{name} is {theirs.get(name)} for worker {number}, but {mine.get(name)} for worker 0: start all of "
-                "them with the same command and the same versions"
-            )
-
-
-def _reach(address: str, number: int) -> None:
-    try:
-        socket.create_connection(_host_and_port(address), timeout=10).close()
-    except OSError as error:
-        raise TimeoutError(f"worker {number} came, but cannot be reached at {address}: {error}") from None
-
-
-def _read(connection: socket.socket, seconds: float) -> dict[str, Any]:
-    """One line of JSON, within so many seconds."""
-    content, end = b"", time.monotonic() + seconds
-    while not content.endswith(b"\n"):
-        connection.settimeout(max(0.01, end - time.monotonic()))
-        part = connection.recv(2**16)
-        if not part or len(content) > 2**24 or time.monotonic() > end:
-            raise ValueError("no line of JSON")
-        content += part
-    value = json.loads(content)
-    if not isinstance(value, dict):
-        raise ValueError("no JSON object")
-    return value
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In h
 - `inputs`: what is refused before the first step; `datasets`: real images as Keras' `fit` takes them.
 - `hooks`: how a callback talks to the engine.
 - `updates`: how gradients become new weights; `averaging`: an average of the generator.
-- `replicas`: what each replica does of a step.
+- `replicas`: what each replica does of a step; `workers`: what machines that train together must do together.
 """
 
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
