@@ -12,6 +12,7 @@ from kgan.callbacks.live import LivePlot
 from kgan.callbacks.pictures import ChosenEpochs, CodeColumns, CodeCurves, EpochGIF, LossCurves, SampleGrid, Samples
 from kgan.callbacks.quality import Quality
 from kgan.callbacks.records import HistoryCSV, StopOnNaN
+from kgan.callbacks.tracking import TensorBoard, Tracker
 from kgan.training import Callback
 
 __all__ = [
@@ -30,4 +31,6 @@ __all__ = [
     "SampleGrid",
     "Samples",
     "StopOnNaN",
+    "TensorBoard",
+    "Tracker",
 ]

@@ -32,6 +32,10 @@ WorkerAddresses = Annotated[
     typer.Option("--workers", metavar="HOST:PORT,…", help="Machines that train together; TF_CONFIG unless given."),
 ]
 Worker = Annotated[int | None, typer.Option(min=0, help="Which of --workers this one is, from 0.")]
+Log = Annotated[
+    str | None,
+    typer.Option(metavar="tensorboard|wandb|trackio", help="An experiment tracker that gets metrics and samples too."),
+]
 Out = Annotated[Path | None, typer.Option(help="Run directory, runs/RECIPE unless given.")]
 WithDoctor = Annotated[
     bool, typer.Option("--doctor/--no-doctor", help="Whether to check each epoch for what can go wrong.")

@@ -13,6 +13,7 @@ from kgan.cli.plan import Plan
 from kgan.cli.progress import progress_line
 from kgan.cli.record import RunRecord
 from kgan.cli.signals import Stopped, Stopper
+from kgan.cli.tracking import tracker
 from kgan.diagnosis import Sick
 from kgan.training import workers
 
@@ -40,6 +41,7 @@ class Run:
         facts: of the images and the machine, for run.json.
         with_doctor: whether a doctor checks each epoch.
         stop_when_sick: whether its first finding ends the run.
+        log: the name of an experiment tracker, if there is one.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Run:
         facts: Mapping[str, Any],
         with_doctor: bool,
         stop_when_sick: bool,
+        log: str | None = None,
     ) -> None:
         settings = plan.settings
         self.plan = plan
@@ -63,6 +66,7 @@ class Run:
         )
         self.quality = _quality(plan, real)
         self.doctors = [_doctor(real, self.quality, stop_when_sick)] if with_doctor else []
+        self.trackers = [tracker(log, plan)] if log else []
         self.record = RunRecord(plan, facts, self.checkpoint, self.doctors)
 
     def train(self, dataset: Batches, steps_per_epoch: int, stopper: Stopper) -> Outcome:
@@ -109,6 +113,7 @@ class Run:
             callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"])),
             callbacks.LossCurves(directory / "losses.png"),
             *_code_pictures(self.plan),
+            *self.trackers,
             *self.doctors,
             self.checkpoint,
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.record.write("running")),

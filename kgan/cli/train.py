@@ -19,6 +19,7 @@ from kgan.cli.options import (
     Devices,
     Epochs,
     ImageSize,
+    Log,
     Out,
     Precision,
     RecipeName,
@@ -32,6 +33,7 @@ from kgan.cli.options import (
 from kgan.cli.plan import plan_new, plan_resumed, plan_together
 from kgan.cli.report import report_of
 from kgan.cli.seeds import train_each
+from kgan.cli.tracking import check_tracker
 from kgan.cli.workers import chosen, ending_together, tells_of_loss
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def train(
         bool, typer.Option("--stop-when-sick", help="End the run when the doctor finds something wrong.")
     ] = False,
     with_doctor: WithDoctor = True,
+    log: Log = None,
     changes: Changes = None,
     seeds: Annotated[
         int | None,
@@ -81,6 +84,7 @@ def train(
         with one_sentence():
             if stop_when_sick and not with_doctor:
                 raise ValueError("--stop-when-sick needs the doctor: leave out --no-doctor")
+            check_tracker(log)
             given |= assignments(changes or [])
             team = chosen(workers, worker)
             if team.are_several and devices:
@@ -115,7 +119,7 @@ def train(
         from kgan.cli.run import Run
 
         with one_sentence():
-            run = Run(prepared.plan, prepared.model, prepared.real, prepared.facts, with_doctor, stop_when_sick)
+            run = Run(prepared.plan, prepared.model, prepared.real, prepared.facts, with_doctor, stop_when_sick, log)
         _train(run, prepared.dataset, prepared.steps_per_epoch)
 
 
