@@ -13,6 +13,7 @@ from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+BADGE = re.compile(r"!\[[^\]]*\]\(https?://[^)]*\)")
 LINK = re.compile(r'(!?)\[((?:[^\[\]]|!\[[^\]]*\])*)\]\(([^)\s]+)((?:\s+"[^"]*")?)\)')
 
 
@@ -25,6 +26,7 @@ def on_files(files, config):
         for name, content in resources["outputs"].items():
             files.append(File.generated(config, f"lessons/{notebook.stem}/{name}", content=content))
             text = text.replace(f"]({name})", f"]({notebook.stem}/{name})")
+        text = BADGE.sub("Open in Colab", text)  # a picture from elsewhere: no request leaves the site
         page = f"lessons/{notebook.stem}.md"
         files.append(File.generated(config, page, content=relinked(text, notebook, page)))
     return files

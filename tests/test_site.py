@@ -1,0 +1,91 @@
+"""The manual as a site: it builds without a warning, and its pages ask nobody else for anything."""
+
+import functools
+import http.server
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mkdocs", reason="pip install -e '.[docs]'")
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", folder]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def pages(site):
+    return sorted(site.rglob("*.html"))
+
+
+def test_there_is_a_page_for_each_guide_lesson_and_paper(site):
+    names = {page.relative_to(site).parent.as_posix() for page in pages(site)}
+    guides = {path.stem for path in (ROOT / "docs").glob("*.md")}
+    lessons = {f"lessons/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    papers = {f"papers/{path.stem}" for path in (ROOT / "docs" / "papers").glob("*.md")}
+    assert {*guides, *lessons, *papers, "reference/models", "changelog"} <= names
+
+
+def test_the_reference_has_the_docstrings(site):
+    page = (site / "reference" / "models" / "index.html").read_text(encoding="utf-8")
+    for words in (
+        "A generator and a discriminator, trained against each other by",
+        "train_step",
+        "Fake images, in infer",
+    ):
+        assert words in page
+
+
+def test_lessons_have_their_pictures(site):
+    page = (site / "lessons" / "01_the_first_gan" / "index.html").read_text(encoding="utf-8")
+    found = re.findall(r'<img[^>]*src="([^"]+)"', page)
+    assert found
+    assert all((site / "lessons" / "01_the_first_gan" / each).exists() for each in found)
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    loads = re.compile(r'<(?:script|img|iframe|source)[^>]*\ssrc="https?:|<link[^>]*rel="stylesheet"[^>]*href="https?:')
+    assert pages(site)
+    for page in pages(site):
+        assert not loads.findall(page.read_text(encoding="utf-8")), page
+
+
+def test_a_browser_opens_every_page_without_a_complaint(site):
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright, for tests in a browser")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("there is no Chromium to open pages with")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        home, complaints = f"http://127.0.0.1:{server.server_port}/", []
+        with playwright.sync_playwright() as driver:
+            quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            browser = driver.chromium.launch(executable_path=chromium, args=quiet)
+            page = browser.new_page()
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+            page.on(
+                "request", lambda request: request.url.startswith((home, "data:")) or complaints.append(request.url)
+            )
+            for each in pages(site):
+                page.goto(home + each.relative_to(site).as_posix())
+                page.wait_for_load_state("networkidle")
+            browser.close()
+        server.shutdown()
+    assert not complaints
