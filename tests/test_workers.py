@@ -139,6 +139,23 @@ def test_a_chief_that_does_not_come_is_named():
     assert str(error).startswith(f"worker 0 cannot be reached at {each[0]}: ")
 
 
+def test_workers_that_wait_are_told_why_the_chief_cannot_train():
+    each, told = addresses(), []
+
+    def come():
+        try:
+            meeting.meet(Workers(each, 1), {})
+        except ValueError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    with pytest.raises(FileExistsError), meeting.declines(Workers(each, 0)):
+        raise FileExistsError("runs/x already holds a run")
+    thread.join()
+    assert told == ["worker 0 says: runs/x already holds a run"]
+
+
 def test_a_port_in_use_is_named():
     each = addresses()
     port = each[1].split(":")[1]

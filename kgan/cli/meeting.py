@@ -20,6 +20,7 @@ from kgan.cli.console import say
 from kgan.cli.workers import Workers, host_and_port
 
 WAIT = 300.0  # seconds for all workers to come: a cluster starts them one by one
+DECLINE = 2.0  # seconds: workers that wait ask for the chief twice a second
 PACKAGES = ("tensorflow", "keras", "numpy")
 
 
@@ -57,6 +58,27 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
+@contextlib.contextmanager
+def declines(workers: Workers) -> Iterator[None]:
+    """Where the chief cannot train what the block plans, tell the workers that are waiting already."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        if workers.are_several:
+            _decline(workers, str(error))
+        raise
+
+
+def _decline(workers: Workers, sentence: str) -> None:
+    end = time.monotonic() + DECLINE
+    with contextlib.suppress(ValueError, OSError), _listening(host_and_port(workers.addresses[0])[1]) as listener:
+        while (left := end - time.monotonic()) > 0:
+            listener.settimeout(left)
+            with listener.accept()[0] as connection:
+                _read(connection, 1)
+                connection.sendall(json.dumps({"error": sentence}).encode() + b"\n")
+
+
 def _receive(
     workers: Workers, listener: socket.socket, mine: Mapping[str, Any], answer: dict[str, Any]
 ) -> dict[str, Any]:
@@ -64,7 +86,7 @@ def _receive(
     expected = range(1, len(workers.addresses))
     came: dict[int, socket.socket] = {}
     end = time.monotonic() + WAIT
-    say(f"worker 0 waits for {len(expected)} more at {workers.addresses[0]}")
+    say(f"worker 0 of {len(workers.addresses)} waits for the others, up to {WAIT / 60:.0f} minutes")
     with contextlib.ExitStack() as open_sockets:
         try:
             while missing := [number for number in expected if number not in came]:
@@ -101,7 +123,7 @@ def _receive(
 def _join(workers: Workers, mine: Mapping[str, Any]) -> dict[str, Any]:
     """The part of any other worker."""
     address, end = workers.addresses[0], time.monotonic() + WAIT
-    say(f"{workers} waits for worker 0 at {address}")
+    say(f"{workers} waits for worker 0 at {address}, up to {WAIT / 60:.0f} minutes")
     while True:
         try:
             connection = socket.create_connection(host_and_port(address), timeout=10)

@@ -31,6 +31,8 @@ class ProgressLine(Callback):
         steps_per_epoch: so many.
     """
 
+    is_for_chief = True
+
     def __init__(self, live: Progress, epochs: int, steps_per_epoch: int) -> None:
         super().__init__()
         self.live = live

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kgan import recipes
 from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence
+from kgan.cli.meeting import declines
 from kgan.cli.options import (
     BatchSize,
     Changes,
@@ -30,7 +32,7 @@ from kgan.cli.options import (
     assignments,
     given_settings,
 )
-from kgan.cli.plan import plan_new, plan_resumed, plan_together
+from kgan.cli.plan import Plan, plan_new, plan_resumed, plan_together
 from kgan.cli.report import report_of
 from kgan.cli.seeds import train_each
 from kgan.cli.tracking import check_tracker
@@ -90,15 +92,11 @@ def train(
             if team.are_several and devices:
                 raise ValueError(f"--devices is {devices}, but workers take all their devices: leave it out")
             plan = None
-            if team.is_chief and resume:
-                runs.check_is_run(resume)
-                held.enter_context(runs.lock(resume))
-                plan = plan_resumed(resume, recipe, given, out)
-            elif team.is_chief:
-                plan = plan_new(recipe or recipes.DEFAULT, given, out)
-                runs.check_free(plan.directory)
+            if team.is_chief:
+                with declines(team):
+                    plan = _planned(held, recipe, given, resume, out)
             if team.are_several:
-                asked = {"recipe": recipe, "settings": given, "resume": bool(resume)}
+                asked = {"recipe": recipe, **given, "resume": bool(resume)}
                 plan = plan_together(team, {**asked, "doctor": with_doctor, "stop_when_sick": stop_when_sick}, plan)
             else:
                 plan = plan._replace(devices=devices or plan.recorded("devices", int) or 1)
@@ -121,6 +119,21 @@ def train(
         with one_sentence():
             run = Run(prepared.plan, prepared.model, prepared.real, prepared.facts, with_doctor, stop_when_sick, log)
         _train(run, prepared.dataset, prepared.steps_per_epoch)
+
+
+def _planned(
+    held: contextlib.ExitStack, recipe: str | None, given: Mapping[str, Any], resume: Path | None, out: Path | None
+) -> Plan:
+    """What is to be trained; the directory of a run that is resumed is held."""
+    from kgan import runs
+
+    if resume:
+        runs.check_is_run(resume)
+        held.enter_context(runs.lock(resume))
+        return plan_resumed(resume, recipe, given, out)
+    plan = plan_new(recipe or recipes.DEFAULT, given, out)
+    runs.check_free(plan.directory)
+    return plan
 
 
 def _predicted(prepared: Prepared, with_doctor: bool) -> str:
@@ -149,9 +162,9 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     from kgan.cli.signals import stop_between_steps
 
     directory, team = run.plan.directory, run.plan.workers
-    resume = f"resume with: {runs.resume_command(directory)}"
+    resume = f"resume with: {runs.command('train', '--resume', directory, *team.options)}"
     if team.are_several:
-        resume += " and the same --workers, on all of them"
+        resume += ", and likewise the others"
     with stop_between_steps() as stopper:
         try:
             status, is_saved = run.train(dataset, steps_per_epoch, stopper)
@@ -197,6 +210,8 @@ def _show(run: Run) -> None:
         say(f"GIF: {run.gif}")
     if page := report_of(run.plan.directory):
         say(f"report: {page}")
+    if (run.plan.directory / "tensorboard").exists():
+        say(f"TensorBoard: tensorboard --logdir {run.plan.directory}")
 
 
 def _write_down(run: Run, status: str) -> None:

@@ -40,6 +40,11 @@ class Workers(NamedTuple):
     def are_several(self) -> bool:
         return len(self.addresses) > 1
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What tells `kgan train` of them."""
+        return ("--workers", ",".join(self.addresses), "--worker", str(self.number)) if self.are_several else ()
+
     def __str__(self) -> str:
         return f"worker {self.number} of {len(self.addresses)}"
 
