@@ -4,6 +4,7 @@ import collections
 import functools
 import gc
 import os
+import shutil
 import subprocess
 import sys
 
@@ -173,3 +174,17 @@ def trained(tmp_path_factory):
     result = subprocess.run(command, cwd=directory, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return directory / "runs" / "dcgan-digits", result
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, for tests of pages."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright, for tests in a browser")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("there is no Chromium to open pages with")
+    quiet = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", *quiet])
+        yield opened
+        opened.close()

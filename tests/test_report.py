@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -136,19 +135,6 @@ def test_mistakes(arguments, sentence, tmp_path, monkeypatch):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright, for tests in a browser")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("there is no Chromium to open pages with")
-    quiet = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", *quiet])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import functools
 import http.server
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -61,12 +60,7 @@ def test_pages_load_nothing_from_elsewhere(site):
         assert not loads.findall(page.read_text(encoding="utf-8")), page
 
 
-def test_a_browser_opens_every_page_without_a_complaint(site):
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright, for tests in a browser")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("there is no Chromium to open pages with")
-
+def test_a_browser_opens_every_page_without_a_complaint(site, browser):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             pass
@@ -74,18 +68,13 @@ def test_a_browser_opens_every_page_without_a_complaint(site):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         home, complaints = f"http://127.0.0.1:{server.server_port}/", []
-        with playwright.sync_playwright() as driver:
-            quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            browser = driver.chromium.launch(executable_path=chromium, args=quiet)
-            page = browser.new_page()
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-            page.on(
-                "request", lambda request: request.url.startswith((home, "data:")) or complaints.append(request.url)
-            )
-            for each in pages(site):
-                page.goto(home + each.relative_to(site).as_posix())
-                page.wait_for_load_state("networkidle")
-            browser.close()
+        page = browser.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("request", lambda request: request.url.startswith((home, "data:")) or complaints.append(request.url))
+        for each in pages(site):
+            page.goto(home + each.relative_to(site).as_posix())
+            page.wait_for_load_state("networkidle")
+        page.close()
         server.shutdown()
     assert not complaints

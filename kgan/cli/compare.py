@@ -94,14 +94,15 @@ def _check_free(out: Path) -> None:
 
 
 def _entries(compared: Sequence[Path]) -> list[Entry]:
+    from kgan import runs
+
     if len(compared) < 2:
         raise ValueError(f"only one run is named, {compared[0]}: a comparison takes two or more")
     resolved = [path.resolve() for path in compared]
     for path in compared:
         if resolved.count(path.resolve()) > 1:
             raise ValueError(f"{path} is named twice: a comparison takes different runs")
-    names = [path.name for path in resolved]
-    names = [name if names.count(name) == 1 else str(path) for path, name in zip(compared, names, strict=True)]
+    names = runs.short_names(compared)
     return [_entry(path, printable(sentence(name))) for path, name in zip(compared, names, strict=True)]
 
 

@@ -28,8 +28,9 @@ class Plan(NamedTuple):
 
     def recorded(self, name: str, kind: type) -> Any:
         """What run.json says under a name, or an empty value where it says anything of another kind."""
-        value = self.record.get(name)
-        return value if isinstance(value, kind) else kind()
+        from kgan import runs
+
+        return runs.value_of(self.record, name, kind)
 
 
 def plan_new(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:

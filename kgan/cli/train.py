@@ -162,7 +162,7 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
     from kgan.cli.signals import stop_between_steps
 
     directory, team = run.plan.directory, run.plan.workers
-    resume = f"resume with: {runs.command('train', '--resume', directory, *team.options)}"
+    resume = f"resume with: {runs.resume_command(directory, *team.options)}"
     if team.are_several:
         resume += ", and likewise the others"
     with stop_between_steps() as stopper:

@@ -180,8 +180,7 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 @contextlib.contextmanager
 def _within(seconds: float, sentence: str) -> Iterator[None]:
-    """End the process with a sentence if the block, in which TensorFlow may wait for ever, takes longer."""
-
+    """End the process with a sentence if the block, in which TensorFlow may wait forever, takes longer."""
     timer = threading.Timer(seconds, end_at_once, [sentence])
     timer.daemon = True
     timer.start()

@@ -7,6 +7,7 @@ of a run is escaped, and the page forbids the browser to load anything.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import math
 import re
@@ -53,9 +54,7 @@ def report(directories: Sequence[str | Path]) -> str:
     paths = [Path(each) for each in directories]
     for path in paths:
         runs.check_is_run(path)
-    names = [path.resolve().name for path in paths]
-    names = [name if names.count(name) == 1 else str(path) for path, name in zip(paths, names, strict=True)]
-    each = [_run(path, name, ROOM // len(paths)) for path, name in zip(paths, names, strict=True)]
+    each = [_run(path, name, ROOM // len(paths)) for path, name in zip(paths, runs.short_names(paths), strict=True)]
     epochs = sorted({frame.epoch for run in each for frame in run["frames"]})
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -93,24 +92,18 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "status": _status(record),
         "findings": [
             f"Epoch {each.get('epoch')}: {each.get('sentence')}. {each.get('suggestion')}"
-            for each in _part(record, "findings", list)
+            for each in runs.value_of(record, "findings", list)
             if isinstance(each, dict)
         ],
-        "environment": _part(record, "environment", dict),
+        "environment": runs.value_of(record, "environment", dict),
         "quality": measured,
         "metrics": _metrics(measured),
-        "count": f"{_part(measured, 'count', int):,}",
+        "count": f"{runs.value_of(measured, 'count', int):,}",
         "classes": _classes(measured),
         "pictures": _pictures(directory),
         "settings": _settings(record),
-        "seed": _part(record, "settings", dict).get("seed"),
+        "seed": runs.value_of(record, "settings", dict).get("seed"),
     }
-
-
-def _part(content: Mapping[str, Any], name: str, kind: type) -> Any:
-    """What a file says under a name, or an empty value where it says anything of another kind."""
-    value = content.get(name)
-    return value if isinstance(value, kind) else kind()
 
 
 def _status(record: Mapping[str, Any]) -> str:
@@ -130,9 +123,10 @@ def _frames(folder: Path, room: int) -> list[Frame]:
     """The grids by epoch, evenly fewer of them where all would not fit."""
     found = {int(match[1]): path for path in folder.glob("epoch-*.png") if (match := re.search(r"-(\d+)$", path.stem))}
     epochs = sorted(found)
+    address = functools.cache(lambda epoch, fidelity: _address(found[epoch], fidelity))  # they are asked for again
     while epochs:
         for fidelity in (85, 60):
-            frames = [Frame(epoch, source) for epoch in epochs if (source := _address(found[epoch], fidelity))]
+            frames = [Frame(epoch, source) for epoch in epochs if (source := address(epoch, fidelity))]
             if sum(len(frame.source) for frame in frames) <= room or len(epochs) == 1:
                 return frames
         epochs = epochs[-1::-2][::-1]  # every second one, and the last
@@ -181,7 +175,7 @@ def _chart(history: Mapping[str, Sequence[float]]) -> tuple[str, dict[int, float
 def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """Name, value, that of real images, and meaning of each metric."""
     rows = []
-    for name, metric in _part(measured, "metrics", dict).items():
+    for name, metric in runs.value_of(measured, "metrics", dict).items():
         value, spread, real = (
             _number(metric.get(key)) if isinstance(metric, dict) else None for key in ("value", "spread", "baseline")
         )
@@ -194,8 +188,8 @@ def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 def _classes(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Of each class its share among real and among fake images, and how long their bars are, in percent."""
-    classes = _part(measured, "classes", dict)
-    names, real, fake = (_part(classes, key, list) for key in ("names", "real", "fake"))
+    classes = runs.value_of(measured, "classes", dict)
+    names, real, fake = (runs.value_of(classes, key, list) for key in ("names", "real", "fake"))
     shares = [(_number(r), _number(f)) for r, f in zip(real, fake, strict=False)]
     if not shares or not len(names) == len(real) == len(fake) or any(None in pair for pair in shares):
         return []
@@ -214,9 +208,9 @@ def _pictures(directory: Path) -> list[tuple[str, str]]:
 
 def _settings(record: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
     """Name, value, reason of each setting, and whether it is not that of the recipe."""
-    settings = _part(record, "settings", dict)
-    name = str(record.get("recipe"))
-    known = recipes.get(name).settings if name in recipes.RECIPES else {}
+    settings = runs.value_of(record, "settings", dict)
+    recipe = str(record.get("recipe"))
+    known = recipes.get(recipe).settings if recipe in recipes.RECIPES else {}
     rows = []
     for name, value in settings.items():
         usual = known.get(name)

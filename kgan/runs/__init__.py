@@ -10,8 +10,17 @@ from kgan.runs.checkpoints import (
     write_checkpoint,
 )
 from kgan.runs.description import check_same, describe_data, describe_model
-from kgan.runs.directory import FILES, check_free, check_is_run, command, lock, remove_partial_files, resume_command
-from kgan.runs.files import read_file, read_json, replacing, write_json
+from kgan.runs.directory import (
+    FILES,
+    check_free,
+    check_is_run,
+    command,
+    lock,
+    remove_partial_files,
+    resume_command,
+    short_names,
+)
+from kgan.runs.files import read_file, read_json, replacing, value_of, write_json
 from kgan.runs.history import read_history
 from kgan.runs.loading import load_model
 from kgan.runs.machine import environment, peak_memory, unused_gpu
@@ -38,7 +47,9 @@ __all__ = [
     "remove_partial_files",
     "replacing",
     "resume_command",
+    "short_names",
     "unused_gpu",
+    "value_of",
     "write_checkpoint",
     "write_json",
 ]

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import filelock
@@ -73,14 +73,25 @@ def check_free(directory: str | Path) -> None:
         )
 
 
-def resume_command(directory: str | Path) -> str:
+def short_names(directories: Sequence[Path]) -> list[str]:
+    """What runs are called beside each other: the names of their directories, or whole paths where two share one.
+
+    Example:
+        >>> short_names([Path("runs/a"), Path("runs/b"), Path("old/b")])
+        ['a', 'runs/b', 'old/b']
+    """
+    names = [directory.resolve().name for directory in directories]
+    return [name if names.count(name) == 1 else str(path) for path, name in zip(directories, names, strict=True)]
+
+
+def resume_command(directory: str | Path, *options: str) -> str:
     """The command that resumes the run in a directory.
 
     Example:
         >>> resume_command("runs/my run")
         "kgan train --resume 'runs/my run'"
     """
-    return command("train", "--resume", directory)
+    return command("train", "--resume", directory, *options)
 
 
 def command(*arguments: str | Path) -> str:

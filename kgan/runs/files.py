@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,19 @@ def read_json(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path} cannot be read: it is not the JSON that kgan wrote")
     return content
+
+
+def value_of(content: Mapping[str, Any], name: str, kind: type) -> Any:
+    """What a file says under a name, or an empty value where it says anything of another kind.
+
+    Example:
+        >>> value_of({"epochs": 3, "findings": "none"}, "epochs", int)
+        3
+        >>> value_of({"epochs": 3, "findings": "none"}, "findings", list)
+        []
+    """
+    value = content.get(name)
+    return value if isinstance(value, kind) else kind()
 
 
 def read_file(path: str | Path, at_most: int) -> bytes:

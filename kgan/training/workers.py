@@ -161,7 +161,7 @@ def _cluster(strategy: tf.distribute.Strategy) -> dict[str, list[str]]:
 
 def _sent(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     """The chief's bytes, at all workers; in pieces, as a checkpoint can be large."""
-    size = gathered(strategy, len(content))[0]
+    size = int(_of_all(strategy, np.array([len(content)]))[0])
     numbers = np.zeros(-(-size // 4), np.int32)
     if is_chief(strategy):
         numbers.view(np.uint8)[:size] = np.frombuffer(content, np.uint8)
