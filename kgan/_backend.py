@@ -2,8 +2,8 @@
 
     from kgan._backend import keras, tf
 
-TensorFlow greets its user with a dozen lines about oneDNN and CUDA, written by its C++ half before it reads
-`TF_CPP_MIN_LOG_LEVEL`. They are held back while it starts, and shown after all if it fails to.
+When TensorFlow starts, its C++ code prints a dozen lines about oneDNN and CUDA before it reads `TF_CPP_MIN_LOG_LEVEL`.
+This module hides these lines, and shows them only if TensorFlow fails to start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if _requested != "tensorflow":
 
 @contextlib.contextmanager
 def _stderr_held_back() -> Iterator[None]:
-    """Send file descriptor 2 to a temporary file, and give it back its text only if the block raises."""
+    """Send file descriptor 2, stderr, to a temporary file; print the text of that file only if the block raises."""
     try:
         stderr = os.dup(2)
     except OSError:  # closed: nothing to hold back
@@ -44,14 +44,14 @@ def _stderr_held_back() -> Iterator[None]:
             os.close(stderr)
 
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # later on: what ends the process. Errors come as exceptions too
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # only fatal messages: errors are raised as exceptions anyway
 with _stderr_held_back() if "tensorflow" not in sys.modules else contextlib.nullcontext():
     import keras
     import tensorflow as tf
 
     tf.config.list_physical_devices()  # the search for a GPU writes a few lines as well
 
-if keras.backend.backend() != "tensorflow":  # keras was imported before kgan, and its settings file names another
+if keras.backend.backend() != "tensorflow":  # keras was imported before kgan, with another backend
     raise ImportError(
         f"kgan trains on TensorFlow, but Keras runs on {keras.backend.backend()!r}: set KERAS_BACKEND to 'tensorflow'"
     )
@@ -60,13 +60,13 @@ __all__ = ["abstract_build", "keras", "tf"]
 
 
 def abstract_build(build: Callable[[], keras.Model]) -> keras.Model:
-    """The model that `build` gives, with the shapes of its weights but not their values, however large it is."""
+    """The model that `build` returns, of any size: its weights have shapes, but no values that would take memory."""
 
     def described() -> keras.Model:
         with keras.StatelessScope(initialize_variables=False):
             return build()
 
-    # In a thread of its own, with which Keras' list of variables to be initialized later goes away: in this one, the
-    # next training step would initialize them.
+    # Keras keeps, for each thread, a list of variables to initialize later. The list of an extra thread ends with the
+    # thread; in this thread, the next training step would initialize the variables.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         return thread.submit(described).result()

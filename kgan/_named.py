@@ -1,4 +1,4 @@
-"""What is chosen by name or given as a function, alone or with a number: penalties, augmentations."""
+"""Penalties and augmentations can be given by name or as a function, alone or with a number."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def named(
     """(function, number or None) of each entry.
 
     Args:
-        entries: names in the table or functions, or pairs of one with a number; or a single name or function.
+        entries: a list of names in the table, functions, or pairs (name or function, number); or one name or function.
         table: the functions by name.
-        kind: of the functions, for messages: "penalty".
-        signature: of the functions, for messages.
-        number: what the number is: "weight".
+        kind: what messages call such a function, for example "penalty".
+        signature: the signature of the functions, for messages.
+        number: what messages call the number, for example "weight".
 
     Raises:
-        ValueError: for an unknown name, something else, or a number that is negative or not finite.
+        ValueError: for an unknown name, an entry of another kind, or a number that is negative or not finite.
     """
     found = []
     for entry in listed(entries):
@@ -37,5 +37,5 @@ def named(
 
 
 def listed(entries: Any) -> Sequence[Any]:
-    """The entries as a list, also where there is one alone."""
+    """The entries as a list; a single entry becomes a list of one."""
     return [entries] if isinstance(entries, str) or callable(entries) else list(entries)

@@ -1,9 +1,10 @@
 """Augmentations: what happens to every image that the discriminator is trained on, real and fake alike.
 
-An augmentation is a function (images, random, strength) → images, and a new one is a new function:
-`kgan.DCGAN(augment=[("instance_noise", 0.1), my_augmentation])`. `random(units, prior)` draws numbers for it,
-(batch, units), which depend on the seed, the step and the place of an image in its batch alone; so a run that is
-resumed augments as the run that was never stopped. Gradients reach the generator through it.
+An augmentation is a function (images, random, strength) → images. To add one, write a function:
+`kgan.DCGAN(augment=[("instance_noise", 0.1), my_augmentation])`. The function draws its random numbers with
+`random(units, prior)`, of shape (batch, units). They depend only on the seed, the step and the position of an image in
+its batch, so a resumed run augments exactly as a run that was never stopped. Gradients flow through an augmentation to
+the generator.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def instance_noise(images: tf.Tensor, random: Random, strength: float = 0.1) -> 
 
         x + strength · ε, ε ~ N(0, 1)
 
-    Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*, add it to the data; on the
-    fakes as well, it does not tell the two apart.
+    Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*, add it to the real images.
+    Here the fakes get it too: otherwise the noise would tell real from fake.
 
     Args:
         images: (batch, …).
@@ -45,14 +46,14 @@ def instance_noise(images: tf.Tensor, random: Random, strength: float = 0.1) -> 
 
 
 def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> tf.Tensor:
-    """Each image is shifted by whole pixels, up to a part of its height and width; 0 comes in where it leaves.
+    """Each image is shifted by whole pixels, up to a fraction of its height and width; the gap is filled with 0.
 
     Zhao et al. (2020), *Differentiable Augmentation for Data-Efficient GAN Training*, section 3.3, with their 1/8.
 
     Args:
         images: (batch, height, width, channels).
         random: (units, prior) → numbers (batch, units).
-        strength: the largest shift, from 0 to 1 of the size.
+        strength: the largest shift, as a fraction of the size, from 0 to 1.
 
     Returns:
         Images of the same shape.
@@ -67,20 +68,20 @@ def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> t
     moved = []
     for n, shift in zip(size, tf.unstack(shifts, axis=1), strict=True):
         distance = tf.range(n)[:, tf.newaxis] - tf.range(n)  # [to, from]
-        moved.append(tf.cast(distance == shift[:, tf.newaxis, tf.newaxis], images.dtype))  # of 0 and 1
-    # As products of matrices, which are exact on a CPU, and quicker than indices with their gradient.
+        moved.append(tf.cast(distance == shift[:, tf.newaxis, tf.newaxis], images.dtype))  # 0 or 1
+    # Matrix products: exact on a CPU, and faster than gathering by index, whose gradient is slow.
     return tf.einsum("bij,bkl,bjlc->bikc", *moved, images, optimize="optimal")
 
 
 def cutout(images: tf.Tensor, random: Random, strength: float = 0.5) -> tf.Tensor:
-    """A rectangle somewhere in each image becomes 0: Zhao et al. (2020), section 3.3, with their half of the size.
+    """A rectangle at a random place in each image becomes 0: Zhao et al. (2020), section 3.3, with half of the size.
 
     DeVries and Taylor (2017), *Improved Regularization of Convolutional Neural Networks with Cutout*.
 
     Args:
         images: (batch, height, width, channels).
         random: (units, prior) → numbers (batch, units).
-        strength: its height and width, from 0 to 1 of the image's.
+        strength: height and width of the rectangle, as a fraction of those of the image, from 0 to 1.
 
     Returns:
         Images of the same shape.
@@ -92,7 +93,7 @@ def cutout(images: tf.Tensor, random: Random, strength: float = 0.5) -> tf.Tenso
     """
     inside = []
     for n, place in zip(images.shape[1:3], tf.unstack(random(2, "uniform"), axis=1), strict=True):
-        middle = (place[:, tf.newaxis] + 1) / 2 * n - 0.5  # anywhere, so that the borders are hit as often
+        middle = (place[:, tf.newaxis] + 1) / 2 * n - 0.5  # the middle, anywhere in the image
         inside.append(tf.abs(tf.range(n, dtype=tf.float32) - middle) < strength * n / 2)
     hole = inside[0][:, :, tf.newaxis, tf.newaxis] & inside[1][:, tf.newaxis, :, tf.newaxis]
     return tf.where(hole, tf.zeros((), images.dtype), images)
@@ -136,7 +137,7 @@ AUGMENTATIONS = {
 
 
 class Augmentation(NamedTuple):
-    """An augmentation, and how strong it is; None: as the function has it."""
+    """An augmentation and its strength; None: the default of the function."""
 
     function: Callable[..., tf.Tensor]
     strength: float | None
@@ -152,11 +153,11 @@ def get(
 
     Args:
         augment: names in `AUGMENTATIONS` or functions; or pairs (name or function, strength).
-        data_shape: of one image, or of one vector, which has noise alone of all that has a name.
+        data_shape: shape of one image or one vector. For vectors, the only augmentation with a name is instance_noise.
 
     Raises:
-        ValueError: for an unknown name, something else, a strength that is negative or not finite, or vectors where
-            there must be images.
+        ValueError: for an unknown name, an entry of another kind, a strength that is negative or not finite, or an
+            augmentation of images where the data are vectors.
 
     Example:
         >>> get([("instance_noise", 0.2)], (28, 28, 1))[0].strength

@@ -12,7 +12,7 @@ from kgan._backend import keras, tf
 from kgan.dcgan import DCGAN
 from kgan.gan import DiscriminatorOutput
 
-STAGES = 3  # the stream of what is augmented in later stages, beside those in `kgan.gan`
+STAGES = 3  # the random stream of augmentations in later stages; `kgan.gan` has the other streams
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -21,22 +21,24 @@ class CodeGAN(DCGAN):
 
         l_total = w · l_code + (1 - w) · l_DCGAN
 
-    Both networks descend it: Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*,
-    equation 2. So the discriminator also encodes images, real ones included, and the generator decodes them.
+    Both networks minimize it: Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*,
+    equation 2. So the discriminator also encodes images, real ones included, and the generator decodes the codes.
 
     Args:
         image_shape, …: see `DCGAN`. The paper's noise on the images is `augment=[("instance_noise", 0.1)]`.
         code_weight: w, from 0 (a DCGAN) to 1 (pure regression of codes).
         code_loss: "l1" or "l2", summed over the units of a code (`kgan.losses`).
-        stages: how often a code is read in training. 1 is the paper's; at 2 the reconstruction from the code that was
-            read is drawn and read again, and so on (the loop training that it names as next).
+        stages: how many times a code is read in a training step; the paper uses 1. With 2, the generator also draws an
+            image from the code that was read, and the discriminator reads the code of this image, and so on (the loop
+            training that the paper names as a next step).
 
     Raises:
-        ValueError: for a weight outside [0, 1], an unknown code loss, no stage, a discriminator without a code head.
+        ValueError: for a weight outside [0, 1], an unknown code loss, stages below 1, a discriminator without a code
+            head.
 
-    Metrics of an epoch beside those of `GAN`, all of the discriminator's steps:
-        adversarial_loss, code_loss: the two parts of d_loss before they are weighted; the first compares with the
-            d_loss of a DCGAN.
+    Metrics of an epoch besides those of `GAN`, all measured in the discriminator's steps:
+        adversarial_loss, code_loss: the two parts of d_loss before they are weighted. The adversarial_loss can be
+            compared with the d_loss of a DCGAN.
         real_loss: -log D(x), the mean over real images, without label smoothing.
 
     Example:
@@ -120,11 +122,11 @@ class CodeGAN(DCGAN):
         return self.code_weight * code_loss + (1 - self.code_weight) * adversarial_loss
 
     def code_objective(self, fake: DiscriminatorOutput, codes: tf.Tensor) -> tf.Tensor:
-        """l_code, equation 3; over several stages the mean of theirs, each against the codes of the beginning."""
+        """l_code, equation 3. With several stages: the mean over them, each compared with the original codes."""
         distance, read = losses.CODE_LOSSES[self.code_loss], fake.codes
         total = distance(codes, read)
         for stage in range(1, self.stages):
-            # Moving averages are left to the first stage.
+            # Only the first stage updates moving averages.
             with training.statistics_kept(self.generator, self.discriminator):
                 rebuilt = self.generator(read, training=fake.training)
                 if fake.training:
@@ -148,11 +150,11 @@ class CodeGAN(DCGAN):
 
         Args:
             images: (count, height, width, channels), in [-1, 1].
-            refine: gradient steps (Adam) on the codes afterwards, which lessen the squared difference between the
-                generator's images and these.
-            known: which pixels count for that, (count, height, width, 1), 1 or 0: all, unless given.
-            learning_rate: of those steps.
-            batch_size: how many are encoded at a time.
+            refine: number of gradient steps (Adam) on the codes afterwards. They reduce the squared difference between
+                the generator's images and `images`.
+            known: which pixels count in this difference, (count, height, width, 1), 1 or 0; default: all.
+            learning_rate: learning rate of these steps.
+            batch_size: how many images are encoded at a time.
 
         Returns:
             Codes of shape (count, latent_dim), float32.
@@ -177,7 +179,7 @@ class CodeGAN(DCGAN):
         return np.concatenate(codes)
 
     def reconstruct(self, images: np.ndarray | tf.Tensor, **how: Any) -> np.ndarray:
-        """What the generator makes of the codes that the discriminator reads from images.
+        """The images that the generator draws from the codes that the discriminator reads from `images`.
 
         Args:
             images: (count, height, width, channels), in [-1, 1].
@@ -194,7 +196,7 @@ class CodeGAN(DCGAN):
         return self.generate(self.encode(images, **how))
 
     def _refined(self, codes: tf.Tensor, images: np.ndarray, known: Any, steps: int, learning_rate: float) -> tf.Tensor:
-        """The inversion of the generator by gradient descent, begun at the codes that were read."""
+        """Invert the generator by gradient descent, starting from the codes that were read."""
         codes, optimizer = keras.Variable(codes), keras.optimizers.Adam(learning_rate)
         optimizer.build([codes])
 
@@ -202,7 +204,7 @@ class CodeGAN(DCGAN):
         def step() -> None:
             with tf.GradientTape() as tape:
                 difference = tf.square(self.sampler(codes.value, training=False) - images) * known
-                error = tf.reduce_sum(difference)  # summed: so no image's step depends on the others
+                error = tf.reduce_sum(difference)  # a sum: the step of an image does not depend on the others
             optimizer.apply([tape.gradient(error, codes.value)], [codes])
 
         for _ in range(steps):

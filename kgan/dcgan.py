@@ -20,19 +20,22 @@ class DCGAN(GAN):
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
         latent_dim: units of a code.
         filters: width of the networks.
-        kernel_size: of all convolutions.
-        d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; by default that of the
-            generator, `norm`.
-        packing: images that the discriminator looks at together: see `kgan.packing`.
-        classes: of a conditional model: see `GAN`.
-        reuse_fakes: on, as in PyTorch's DCGAN and *Generating Images Using a DCGAN*, where the generator's step uses
-            the fakes made for the discriminator: the generator's pass is the most expensive part of a step.
-        seed: of the initial weights, the codes and the data order.
-        **keywords: of the networks, depth, upsampling, activation, norm, stddev: see `kgan.networks.dcgan_generator`
-            and `dcgan_discriminator`; and those of `GAN`: d_steps, prior, augment, ema, name, dtype.
+        kernel_size: kernel size of all convolutions.
+        d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; default: `norm`, the
+            normalization of the generator.
+        packing: how many images the discriminator sees together: see `kgan.packing`.
+        classes: number of classes of a conditional model: see `GAN`.
+        reuse_fakes: whether the generator's step uses the fakes made for the discriminator. On by default, as in
+            PyTorch's DCGAN and in *Generating Images Using a DCGAN*: the generator's pass is the most expensive part of
+            a step.
+        seed: seed of the initial weights, the codes and the data order.
+        **keywords: arguments of the networks (depth, upsampling, activation, norm, stddev: see
+            `kgan.networks.dcgan_generator` and `dcgan_discriminator`) and of `GAN` (d_steps, prior, augment, ema, name,
+            dtype).
 
     Raises:
-        ValueError: for an image size that the networks cannot make, with the nearest ones, or an unknown choice.
+        ValueError: for an image size that the networks cannot make (the message names the nearest sizes), or an unknown
+            choice.
 
     Example:
         >>> model = kgan.DCGAN(image_shape=(28, 28, 1))
@@ -77,7 +80,7 @@ class DCGAN(GAN):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config["generator"], config["discriminator"]  # built anew from what follows
+        del config["generator"], config["discriminator"]  # built again from the arguments below
         own = ("image_shape", "latent_dim", "filters", "kernel_size", "d_norm", "packing", *NETWORK_ARGUMENTS)
         return {**config, **{name: getattr(self, name) for name in own}}
 
@@ -85,19 +88,19 @@ class DCGAN(GAN):
 def _keyword_arguments(build: Callable[..., keras.Model]) -> dict[str, Any]:
     """The arguments of a builder that are passed by name, with their defaults."""
     parameters = inspect.signature(build).parameters.values()
-    own = ("classes", "seed")  # of the models
+    own = ("classes", "seed")  # arguments of the models
     named = (each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in own)
     return {each.name: each.default for each in named}
 
 
-# Depth, upsampling, activation, norm, stddev: spelled, and explained, in `kgan.networks` alone.
+# Depth, upsampling, activation, norm, stddev: only `kgan.networks` lists and explains them.
 NETWORK_ARGUMENTS = _keyword_arguments(networks.dcgan_generator)
 GENERATOR_ONLY = NETWORK_ARGUMENTS.keys() - _keyword_arguments(networks.dcgan_discriminator).keys()
 
 
 @contextlib.contextmanager
 def _policy(dtype: Any) -> Iterator[None]:
-    """Within the block networks are built with this dtype policy; without one, with Keras' global one."""
+    """Within the block, networks are built with this dtype policy; None: with Keras' global policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(before if dtype is None else keras.dtype_policies.get(dtype))
     try:

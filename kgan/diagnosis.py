@@ -1,11 +1,11 @@
-"""What can go wrong with a GAN, and how it shows: rules, each a pure function of what was measured after each epoch.
+"""What can go wrong with a GAN, and its symptoms: rules, each a pure function of what was measured after each epoch.
 
-A rule looks for one disease. Its symptom is a function of all epochs so far: a sentence with the evidence if the newest
-epoch shows the symptom, otherwise None. A symptom that lasts for some epochs and some training becomes a finding, so a
-run that stumbles and recovers is not reported. Each disease is found once in a run.
+A rule looks for one disease. Its symptom is a function of all epochs so far: it returns a sentence with the evidence if
+the newest epoch shows the symptom, otherwise None. A symptom becomes a finding only if it lasts for some epochs and
+some minibatches, so a run that recovers soon is not reported. Each disease is found at most once in a run.
 
-`kgan.callbacks.Doctor` measures. The thresholds come from measurements too: a comment beside each says what healthy
-runs and the sick ones of `benchmarks/zoo.py` showed.
+`kgan.callbacks.Doctor` takes the measurements. The thresholds come from measurements too: a comment next to each gives
+the values of healthy runs and of the sick runs of `benchmarks/zoo.py`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ class Record(NamedTuple):
 
     Attributes:
         epoch: counted from 1.
-        minibatches: of real images that the discriminator has seen: steps × d_steps.
+        minibatches: how many minibatches of real images the discriminator has seen: steps × d_steps.
         d_loss, g_loss, d_real, d_fake: means over the epoch, as in the history. The probabilities, here and below, are
             NaN where the loss gives none.
         gradient_norm: norm of the gradient of the generator's loss with respect to its weights.
         ns_gradient_norm: the same for the non-saturating loss, -E[log D(G(z))].
-        d_fake_eval: the mean probability of being real that the discriminator gives to a batch of fakes alone, in
-            training mode: what the generator's step sees.
+        d_fake_eval: the mean probability of being real that the discriminator gives to a batch that holds only fakes,
+            in training mode. This is what the generator's step sees.
         weight_norm: norm of all trainable weights.
         moved: root mean square change of the fakes of the same codes since the previous epoch.
-        diversity, real_diversity: how much two fakes differ, and two real images: see `kgan.quality.diversity`.
-        nearest, real_nearest: mean distance of a fake to the nearest of the others, among 128; real images likewise.
+        diversity, real_diversity: how much two fakes differ, and how much two real images differ: see
+            `kgan.quality.diversity`.
+        nearest, real_nearest: mean distance of a fake to the nearest other fake, among 128; the same for real images.
         unsaturated_fraction, real_unsaturated_fraction: fraction of pixels that are not at -1 or 1.
         low, high: range of the real images.
-        class_frequencies, real_class_frequencies: how often each class occurs, where a classifier is given.
+        class_frequencies, real_class_frequencies: how often each class occurs, if there is a classifier.
 
     Example:
         >>> losses = {"d_loss": 1.4, "g_loss": 0.7, "d_real": 0.5, "d_fake": 0.5}
@@ -70,7 +71,7 @@ class Finding(NamedTuple):
 
     Attributes:
         disease: its name.
-        epoch: in which it was found.
+        epoch: the epoch in which it was found.
         since: the first epoch that showed the symptom.
         sentence: what is wrong, with the evidence.
         suggestion: what helps.
@@ -89,19 +90,20 @@ class Finding(NamedTuple):
 
 
 class Sick(RuntimeError):
-    """A run that was to be stopped when sick, and is."""
+    """Ends a run in which a disease was found, if the user asked for that with `stop_when_sick`."""
 
 
 class Rule(NamedTuple):
-    """A disease and how it shows.
+    """A disease and its symptom.
 
     Attributes:
         disease: its name.
-        symptom: what the newest of these records, in the light of the others, shows of it; or None.
+        symptom: a function of the records of all epochs so far. It returns a sentence with the evidence if the newest
+            epoch shows the symptom, otherwise None.
         suggestion: what helps.
         source: who described it.
-        epochs, minibatches: how long the symptom must stay.
-        follows: diseases that bring this one with them; once one of those is found, this is no news.
+        epochs, minibatches: how long the symptom must last.
+        follows: diseases that cause this one. Once one of them is found, this disease is not reported.
     """
 
     disease: str
@@ -114,11 +116,11 @@ class Rule(NamedTuple):
 
 
 def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[Finding]:
-    """What the newest epoch reveals.
+    """The diseases that are found with the newest epoch.
 
     Args:
-        records: of all epochs so far.
-        found: what was found before.
+        records: the records of all epochs so far.
+        found: the earlier findings.
 
     Returns:
         The new findings, most often none.
@@ -143,7 +145,7 @@ def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[F
 
 
 def shows_symptoms(records: Sequence[Record], found: Sequence[Finding] = ()) -> bool:
-    """Whether the newest epoch shows a symptom of a disease that is not found yet, and perhaps never will be.
+    """Whether the newest epoch shows a symptom of a disease that is not a finding yet. It may never become one.
 
     Example:
         >>> measured = {"gradient_norm": 1.0, "ns_gradient_norm": 1.0, "d_fake_eval": 0.99, "weight_norm": 30.0}
@@ -159,14 +161,14 @@ def _open_rules(found: Sequence[Finding]) -> list[Rule]:
 
 
 def _shown(rule: Rule, records: Sequence[Record]) -> list[str]:
-    """The evidence of each epoch until now that showed the symptom, without a break; the newest first."""
+    """The evidence of the latest epochs in a row that showed the symptom; the newest first."""
     shown: list[str] = []
     while len(shown) < len(records) and (evidence := rule.symptom(records[: len(records) - len(shown)])):
         shown.append(evidence)
     return shown
 
 
-# Symptoms. A comparison with NaN is false, so NaN shows only the first.
+# Symptoms. A comparison with NaN is false, so an epoch with NaN shows only the first symptom.
 
 
 def not_a_number(records: Sequence[Record]) -> str | None:
@@ -179,7 +181,7 @@ def not_a_number(records: Sequence[Record]) -> str | None:
 
 
 def exploding(records: Sequence[Record]) -> str | None:
-    """A loss or the weights grow so that NaN is ahead."""
+    """A loss or the weights grow so much that they will soon be NaN."""
     first, newest = records[0], records[-1]
     for name in ("d_loss", "g_loss"):
         if abs(value := getattr(newest, name)) > LARGEST_LOSS:
@@ -191,7 +193,7 @@ def exploding(records: Sequence[Record]) -> str | None:
 
 
 def narrow_range(records: Sequence[Record]) -> str | None:
-    """The real images do not fill [-1, 1], as where 255 was divided by and nothing subtracted."""
+    """The real images do not fill [-1, 1], for example because they were only divided by 255."""
     newest = records[-1]
     if newest.low is not None and newest.high - newest.low < NARROWEST_RANGE:
         return f"The real images range from {newest.low:.3g} to {newest.high:.3g}, not from -1 to 1"
@@ -210,7 +212,7 @@ def generator_won(records: Sequence[Record]) -> str | None:
 
 
 def saturated(records: Sequence[Record]) -> str | None:
-    """Hardly a pixel of the fakes lies between -1 and 1, unlike in the real images."""
+    """Almost all pixels of the fakes are at -1 or 1, unlike those of the real images."""
     fraction, real_fraction = records[-1].unsaturated_fraction, records[-1].real_unsaturated_fraction
     if fraction is not None and fraction < FEWEST_UNSATURATED * real_fraction:
         return (
@@ -254,7 +256,7 @@ def discriminator_won(records: Sequence[Record]) -> str | None:
 
 
 def stopped_learning(records: Sequence[Record]) -> str | None:
-    """The fakes of the same codes stay what they are."""
+    """The fakes of the same codes hardly change any more."""
     newest = records[-1]
     if newest.moved is not None and newest.moved < LEAST_MOVE * newest.real_diversity:
         return (
@@ -265,7 +267,7 @@ def stopped_learning(records: Sequence[Record]) -> str | None:
 
 
 def collapse(records: Sequence[Record]) -> str | None:
-    """Each fake has a near copy among the others; or all are much more alike than shortly before."""
+    """Each fake has a near copy among the other fakes, or the fakes are much more alike than a few epochs ago."""
     newest = records[-1]
     if newest.nearest is None:
         return None
@@ -284,7 +286,7 @@ def collapse(records: Sequence[Record]) -> str | None:
 
 
 def missing_classes(records: Sequence[Record]) -> str | None:
-    """Classes of the data do not come up among the fakes."""
+    """Classes of the data do not occur among the fakes."""
     newest = records[-1]
     if newest.class_frequencies is None:
         return None
@@ -312,9 +314,9 @@ def oscillation(records: Sequence[Record]) -> str | None:
 
 
 def imbalance(records: Sequence[Record]) -> str | None:
-    """One loss is far above the other; the minimax loss of the generator, which is negative, does not compare.
+    """One loss is far above the other. The generator's minimax loss is negative, so it is not compared.
 
-    Nor do losses whose logits are not log-odds: zero is nothing special for them.
+    Losses whose logits are not log-odds are not compared either: for them zero has no special meaning.
     """
     newest = records[-1]
     low, high = sorted((newest.d_loss, newest.g_loss))
@@ -323,10 +325,10 @@ def imbalance(records: Sequence[Record]) -> str | None:
     return None
 
 
-# Thresholds, each with the worst of healthy runs (`gan-digits`, `dcgan-digits`) and what sick ones of the zoo showed.
+# Thresholds, each with the worst value of healthy runs (`gan-digits`, `dcgan-digits`) and the values of sick runs.
 
 LARGEST_LOSS = 1000.0  # healthy 2.5; gradient descent that explodes 5e6 and more; a discriminator that has won 20
-MOST_GROWTH = 100.0  # healthy 1.2 in a run; 11 in 20 epochs of rates × 50, which did no harm
+MOST_GROWTH = 100.0  # healthy 1.2 in a run; 11 in 20 epochs with learning rates × 50, which did no harm
 NARROWEST_RANGE = 1.2  # healthy 2; images in [0, 1], or in [-0.5, 0.5], 1
 GENERATOR_WON = 0.95  # healthy 0.59; sick 0.96 to 1
 DISCRIMINATOR_WON = 0.01  # healthy 0.15; sick 4e-5 to 0.005
@@ -337,7 +339,7 @@ LEAST_MOVE = 0.01  # of the diversity of real images; healthy 0.10; sick 0.0007
 NEAREST = 0.1  # of real images' distance; healthy 0.68; codes of 1 unit 0.01 to 0.04, codes of 2 units 0.2
 FALL = 0.4  # of the best of ten epochs; healthy 0.66
 MOST_MISSING = 0.3  # of the classes, for 3,000 minibatches; a healthy dense run lacks as many for up to 1,600
-WIDEST_SWINGS = 0.3  # healthy 0.15; sick 0.39; rates × 50 with batch normalization, which did no harm, 0.27
+WIDEST_SWINGS = 0.3  # healthy 0.15; sick 0.39; learning rates × 50 with batch normalization, which did no harm, 0.27
 MOST_IMBALANCE = 30.0  # for ten epochs; healthy 7; sick 38 to 1,600
 
 _GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets"
@@ -345,7 +347,7 @@ _RADFORD = "Radford et al. 2016, Unsupervised Representation Learning with DCGAN
 _STIFF = "Stiff, von Keyserlingk, Stuart, Image Generation Using Deep Convolutional Generative Adversarial Networks"
 _REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
 
-# The particular before the general: of diseases that are found in one epoch, the first may explain the others.
+# Specific diseases come before general ones: if several are found in one epoch, the first may explain the others.
 RULES = (
     Rule(
         "not a number",

@@ -1,4 +1,4 @@
-"""The one way in which kgan writes files: whole or not at all."""
+"""How kgan writes files: completely or not at all."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-PARTIAL = ".part-"  # how the names of files begin that are not yet whole
+PARTIAL = ".part-"  # the names of incomplete files begin like this
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
-    """A temporary name to write to, which becomes `path` once the block has ended well.
+    """A temporary file to write to, which replaces `path` when the block ends without an error.
 
-    Whoever reads `path` finds the old file or the new one, never half of one: even after the power failed, if it is
-    `durable`. That takes the disk some milliseconds, which pictures are not worth.
+    A reader of `path` finds the old file or the new one, never half of one. With `durable` this holds even after a
+    power failure, but takes the disk some milliseconds, so pictures are written without it.
 
     Example:
         >>> with replacing("losses.png") as temporary:
@@ -23,7 +23,7 @@ def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process's own, since a cache may be written to by several; the suffix stays: it tells writers the format.
+    # Each process has its own name: several may write to one cache. The suffix stays: it tells writers the format.
     temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
     temporary.unlink(missing_ok=True)  # it might be a link that leads out of the directory
     try:
@@ -38,8 +38,8 @@ def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk itself hold the file, or the names in the directory."""
-    if path.is_dir() and os.name == "nt":  # Windows opens no directories
+    """Make sure that the file, or the list of names in a directory, is really on the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot open directories
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:

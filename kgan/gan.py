@@ -14,59 +14,59 @@ from kgan.training import AdversarialModel, images_of, in_some_steps, labels_of,
 
 # What random numbers are for: each purpose has a stream of its own.
 CODES, REAL_IMAGES, FAKE_IMAGES = range(3)
-PENALTIES = 4  # 3 are the stages of `kgan.CodeGAN`
+PENALTIES = 4  # 3 is taken by the stages of `kgan.CodeGAN`
 
 
 class Fakes(NamedTuple):
-    """A minibatch that the generator drew, as the discriminator sees it, with the tape that watched it being drawn."""
+    """A minibatch of fakes, as the discriminator sees it, with the tape that recorded the generator's pass."""
 
     codes: tf.Tensor
     images: tf.Tensor
     tape: tf.GradientTape
-    draw: int = 0  # which of its step's
-    labels: tf.Tensor | None = None  # of a conditional model: those of the real images
+    draw: int = 0  # which minibatch of the step it is
+    labels: tf.Tensor | None = None  # for a conditional model: the labels of the real images
 
 
 class DiscriminatorOutput(NamedTuple):
-    """What the discriminator says of a minibatch."""
+    """The output of the discriminator for a minibatch."""
 
     logits: tf.Tensor
-    codes: tf.Tensor | None = None  # read from the images, by a discriminator that can (`kgan.CodeGAN`)
-    training: bool = True  # whether it was asked in training mode
+    codes: tf.Tensor | None = None  # read from the images, if the discriminator has a code head (`kgan.CodeGAN`)
+    training: bool = True  # whether it ran in training mode
 
 
 @keras.saving.register_keras_serializable(package="kgan")
 class GAN(AdversarialModel):
     """A generator and a discriminator, trained against each other by `fit`.
 
-    Knows nothing of images: real samples are whatever the discriminator takes, vectors included.
+    It is not limited to images: real samples are whatever the discriminator takes, vectors included.
 
     Args:
         generator: a built model, codes (batch, latent_dim) → fake images.
         discriminator: a built model, images → logits (batch, 1). Logits, not probabilities: end it without a sigmoid.
         d_steps: discriminator steps before each generator step, k in Algorithm 1. The batch that `fit` delivers is
             split into this many minibatches.
-        reuse_fakes: whether the generator's step uses the fakes that the discriminator has just been shown (cheaper:
-            one generator pass less) or draws fresh codes, as Algorithm 1 does.
+        reuse_fakes: whether the generator's step uses the fakes that the discriminator has just seen (cheaper: it saves
+            a generator pass) or draws fresh codes, as Algorithm 1 does.
         prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
-        augment: what happens to all images that the discriminator is trained on: see `kgan.augment`.
-        classes: of a conditional model, which is trained on images with labels and draws the class that it is asked
-            for (Mirza and Osindero 2014, *Conditional Generative Adversarial Nets*). The generator's codes then have so
-            many units more, and the discriminator takes [images, labels]: see `kgan.networks`.
-        ema: with 0.999 or so, what is generated, shown and exported comes from an average of the generator over its
-            last thousand steps or so: see `kgan.training.averaging`. 0: from the generator itself.
-        seed: the random numbers of a step depend on (seed, step) alone, and the order of an array on (seed, epoch).
-            Layers with random numbers of their own, such as Dropout, have a state of their own; a checkpoint keeps it,
-            `save` does not.
+        augment: augmentations of all images that the discriminator is trained on: see `kgan.augment`.
+        classes: number of classes of a conditional model; 0: the model is not conditional. A conditional model is
+            trained on images with labels and draws the class that you ask for (Mirza and Osindero 2014, *Conditional
+            Generative Adversarial Nets*). The generator's codes then have `classes` more units, and the discriminator
+            takes [images, labels]: see `kgan.networks`.
+        ema: decay of an average of the generator's weights; 0: no average. With 0.999, images that are generated, shown
+            and exported come from an average over about the last thousand steps: see `kgan.training.averaging`.
+        seed: the random numbers of a step depend only on (seed, step), and the order of an array only on (seed, epoch).
+            Layers such as Dropout have a random state of their own: a checkpoint keeps it, `save` does not.
 
     Raises:
-        ValueError: where the two networks do not fit each other, or an argument is out of range.
+        ValueError: if the two networks do not fit each other, or an argument is out of range.
 
     Metrics of an epoch, means over all its examples:
-        d_loss, g_loss: what each network descends.
-        d_real, d_fake: probability of being real that the discriminator gives to real and to fake images. σ of the
-            logits, which is no probability where the loss has none: see `kgan.losses`.
-        d_penalty: the weighted penalties in d_loss, where there are any.
+        d_loss, g_loss: the loss that each network minimizes.
+        d_real, d_fake: the probability of being real, σ(logits), that the discriminator gives to real and to fake
+            images. With some losses it is not a probability: see `kgan.losses`.
+        d_penalty: the weighted penalties in d_loss, if there are any.
 
     Example:
         >>> generator = kgan.networks.dense_generator((28, 28, 1), latent_dim=100)
@@ -123,7 +123,7 @@ class GAN(AdversarialModel):
     def minibatches(self, data: Any) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
         """`d_steps` minibatches of real images, as the discriminator sees them, each with its labels.
 
-        Labels are None, whatever the data have, unless the model is conditional.
+        Labels are None unless the model is conditional, even if the data have labels.
         """
         images = split(images_of(data), self.d_steps)
         images = [self.augmented(each, REAL_IMAGES, draw) for draw, each in enumerate(images)]
@@ -132,7 +132,7 @@ class GAN(AdversarialModel):
         return list(zip(images, labels, strict=True))
 
     def draw_fakes(self, count: int | tf.Tensor, draw: int, labels: tf.Tensor | None = None) -> Fakes:
-        """Fresh codes, and what the generator makes of them, as the discriminator sees it; the `draw`-th of a step."""
+        """Fakes number `draw` of a step: fresh codes and the generator's images, as the discriminator sees them."""
         random = self.random(count, CODES, draw)
         codes = latent.with_labels(random(self.latent_dim, self.prior), labels)
         with tf.GradientTape() as tape:
@@ -140,13 +140,13 @@ class GAN(AdversarialModel):
         return Fakes(codes, images, tape, draw, labels)
 
     def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
-        """Descend the discriminator's loss by its weights alone.
+        """One gradient step on the discriminator's loss; only the discriminator's weights change.
 
         With the paper's loss: ascend log D(x) + log(1 - D(G(z))).
         """
         count = tf.shape(real_images)[0]
         with tf.GradientTape() as tape:
-            # In two passes: BatchNormalization over a mixture would tell real from fake by itself.
+            # Two passes: in a mixed batch, the statistics of BatchNormalization would tell real from fake.
             real = self.discriminate(real_images, labels=fakes.labels)  # fakes have the classes of the real images
             fake = self.discriminate(fakes.images, labels=fakes.labels)
             d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes)
@@ -156,10 +156,10 @@ class GAN(AdversarialModel):
         self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
 
     def generator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
-        """Descend the generator's loss by the generator's weights alone."""
+        """One gradient step on the generator's loss; only the generator's weights change."""
         count = tf.shape(fakes.codes)[0]
-        with statistics_kept(self.discriminator):  # its moving averages are left to its own steps
-            # For losses that compare; the graph leaves it out for all others.
+        with statistics_kept(self.discriminator):  # only its own steps update its moving averages
+            # For losses that compare real with fake; for other losses the graph leaves it out.
             real = self.discriminate(real_images, labels=fakes.labels)
             with fakes.tape:  # the same tape: it has recorded G(z) already
                 fake = self.discriminate(fakes.images, labels=fakes.labels)
@@ -168,14 +168,14 @@ class GAN(AdversarialModel):
         self.g_updater.descend(fakes.tape, g_loss, count)
         self.g_loss_metric.update_state(g_loss, sample_weight=count)
 
-    # The seams: what a variant changes
+    # The methods that a variant overrides
 
     def discriminate(
         self, images: tf.Tensor, training: bool = True, labels: tf.Tensor | None = None
     ) -> DiscriminatorOutput:
-        """What the discriminator says of these images, of these classes where the model is conditional.
+        """The output of the discriminator for these images, with their labels if the model is conditional.
 
-        In training mode, unless told otherwise, which updates moving averages: to judge images use `score`.
+        The default is training mode, which updates moving averages. To score images, use `score`.
         """
         inputs = images if labels is None else [images, labels]
         return DiscriminatorOutput(self.discriminator(inputs, training=training), training=training)
@@ -183,19 +183,19 @@ class GAN(AdversarialModel):
     def discriminator_objective(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor
     ) -> tf.Tensor:
-        """What the discriminator descends; `codes` are those that the fakes were drawn from."""
+        """The loss that the discriminator minimizes; `codes` are the codes of the fakes."""
         return self.discriminator_loss(real.logits, fake.logits)
 
     def generator_objective(self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor) -> tf.Tensor:
-        """What the generator descends."""
+        """The loss that the generator minimizes."""
         return self.generator_loss(real.logits, fake.logits)
 
     def penalty(self, real_images: tf.Tensor, fakes: Fakes) -> tf.Tensor | float:
-        """The weighted sum of the penalties, which the discriminator descends as well."""
+        """The weighted sum of the penalties, a part of the discriminator's loss."""
         if not self.penalties:
             return 0.0
         count = tf.shape(real_images)[0]
-        # Out here, since replicas ask each other for their sizes, which TensorFlow forbids within a branch.
+        # Not within the branch below: here replicas exchange their sizes, which TensorFlow forbids within a branch.
         numbers = [self.random(count, PENALTIES, fakes.draw, number) for number in range(len(self.penalties))]
 
         def logits(images: tf.Tensor) -> tf.Tensor:

@@ -1,11 +1,11 @@
 """Adversarial losses: pure functions of logits, the paper's formula above each.
 
 D(x) = σ(logit) is the probability that x is real, and ζ(a) = log(1 + eᵃ) is the softplus, so that
--log D(x) = ζ(-logit) and -log(1 - D(x)) = ζ(logit). Written with ζ they never compute log 0, however certain
+-log D(x) = ζ(-logit) and -log(1 - D(x)) = ζ(logit). Written with ζ, the losses never compute log 0, however certain
 the discriminator is.
 
-A loss is a pair of functions of (real_logits, fake_logits), one for each network, so that a loss that compares real
-with fake is a pair like any other: `model.compile(loss=(my_discriminator_loss, my_generator_loss))`.
+A loss is a pair of functions of (real_logits, fake_logits), one for each network. Both functions get both logits, so a
+loss may compare real with fake: `model.compile(loss=(my_discriminator_loss, my_generator_loss))`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from kgan._backend import tf
 
 
 def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
-    """What the discriminator descends: the negative of the value function of Goodfellow et al. (2014), eq. 1.
+    """The discriminator's loss: the negative of the value function of Goodfellow et al. (2014), eq. 1.
 
         -E[log D(x)] - E[log(1 - D(G(z)))]
 
-    One-sided label smoothing (Salimans et al. 2016, section 3.4) asks for the probability 1 - label_smoothing
-    on real images instead of 1, and leaves the fakes alone.
+    One-sided label smoothing (Salimans et al. 2016, section 3.4) sets the target for real images to 1 - label_smoothing
+    instead of 1, and does not change the target for fakes.
 
     Args:
         real_logits: the discriminator's logits for real images, shape (batch, 1).
         fake_logits: its logits for fake images, shape (batch, 1).
-        label_smoothing: from 0 to 0.5; 0.1 asks for D(x) = 0.9.
+        label_smoothing: from 0 to 0.5; with 0.1 the target is D(x) = 0.9.
 
     Returns:
         A scalar; 2 ln 2 where all logits are 0.
@@ -50,8 +50,8 @@ def minimax(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
 
         E[log(1 - D(G(z)))]
 
-    Its gradient vanishes where the discriminator is certain of the fakes, which is why their section 3 and most
-    implementations use `non_saturating`.
+    Its gradient vanishes where the discriminator is certain that the fakes are fake. This is why section 3 of the paper
+    and most implementations use `non_saturating`.
 
     Args:
         real_logits: the discriminator's logits for real images, shape (batch, 1); not used.
@@ -98,7 +98,7 @@ def least_squares_discriminator(
     Args:
         real_logits: the discriminator's logits for real images, shape (batch, 1).
         fake_logits: its logits for fake images, shape (batch, 1).
-        label_smoothing: from 0 to 0.5; the aim for real images is 1 less this.
+        label_smoothing: from 0 to 0.5; the target for real images is 1 - label_smoothing.
 
     Returns:
         A scalar, never below 0; 1/2 where all logits are 0.
@@ -112,7 +112,7 @@ def least_squares_discriminator(
 
 
 def least_squares_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """The generator wants 1 for its fakes: Mao et al. (2017), eq. 9.
+    """The generator aims at 1 for its fakes: Mao et al. (2017), eq. 9.
 
         E[(D(G(z)) - 1)²] / 2
 
@@ -131,7 +131,7 @@ def least_squares_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> t
 
 
 def hinge_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """The discriminator cares only about logits within a margin of 1: Miyato et al. (2018), eq. 16.
+    """The discriminator's loss is 0 for logits on the right side of a margin of 1: Miyato et al. (2018), eq. 16.
 
         E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]
 
@@ -156,7 +156,7 @@ def wasserstein_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) ->
 
         E[D(G(z))] - E[D(x)]
 
-    It falls without end unless something bounds the slope of the discriminator: the penalty
+    It falls without limit unless something bounds the slope of the discriminator: the penalty
     `kgan.penalties.gradient_penalty`, or spectral normalization.
 
     Args:
@@ -193,12 +193,12 @@ def wasserstein_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.
 
 
 def relativistic_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """Each real image is to look more real than a fake: Jolicoeur-Martineau (2019), *The relativistic discriminator*.
+    """Each real image should look more real than a fake: Jolicoeur-Martineau (2019), *The relativistic discriminator*.
 
         E[ζ(D(G(z)) - D(x))]
 
     The n-th real image is paired with the n-th fake. Huang et al. (2024), *The GAN is dead; long live the GAN!*, show
-    that it keeps the generator from dropping modes, together with the penalties r1 and r2.
+    that this loss, together with the penalties r1 and r2, keeps the generator from dropping modes.
 
     Args:
         real_logits: the discriminator's logits for real images, shape (batch, 1).
@@ -215,7 +215,7 @@ def relativistic_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -
 
 
 def relativistic_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """Each fake is to look more real than a real image: the discriminator's loss with the two exchanged.
+    """Each fake should look more real than a real image: the discriminator's loss with real and fake exchanged.
 
         E[ζ(D(x) - D(G(z)))]
 
@@ -236,15 +236,16 @@ def relativistic_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf
 def of_top_k(
     generator_loss: Callable[..., tf.Tensor], share: float, real_logits: tf.Tensor, fake_logits: tf.Tensor
 ) -> tf.Tensor:
-    """A generator's loss of its best fakes alone: Sinha et al. (2020), *Top-k Training of GANs*, section 3.
+    """A generator's loss on only its best fakes: Sinha et al. (2020), *Top-k Training of GANs*, section 3.
 
-    Those that the discriminator finds least real tell the generator little of where to go. The paper begins with all
-    and ends with half of them; here the share stays the same. Under a `tf.distribute` strategy each replica takes the
-    best of its own.
+    The fakes that the discriminator finds least real tell the generator little about the right direction. The paper
+    begins with all fakes and ends with half of them; here the fraction stays the same. Under a `tf.distribute` strategy
+    each replica takes the best of its own fakes.
 
     Args:
-        generator_loss: of (real_logits, fake_logits), which does not compare the n-th of each.
-        share: of the fakes, above 0, up to 1; at least one fake is kept.
+        generator_loss: a function of (real_logits, fake_logits) that does not pair the n-th real image with the n-th
+            fake.
+        share: fraction of the fakes that is kept, above 0, up to 1; at least one fake is kept.
         real_logits: the discriminator's logits for real images, shape (batch, 1).
         fake_logits: its logits for fake images, shape (batch, 1).
 
@@ -261,12 +262,12 @@ def of_top_k(
 
 
 def code_l1(codes: tf.Tensor, read_codes: tf.Tensor) -> tf.Tensor:
-    """How far the codes read back from images are from those that the images were drawn from.
+    """The distance between the codes that are read back from images and the codes that the images were drawn from.
 
         E[Σ |z - E(G(z))|]
 
-    Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*, equation 3. Summed over the
-    units of a code: a mean over them would make the paper's weight a hundred times weaker.
+    Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*, equation 3. It is summed over
+    the units of a code: a mean over them would make the paper's weight a hundred times weaker.
 
     Args:
         codes, read_codes: (batch, latent_dim).
@@ -282,7 +283,7 @@ def code_l1(codes: tf.Tensor, read_codes: tf.Tensor) -> tf.Tensor:
 
 
 def code_l2(codes: tf.Tensor, read_codes: tf.Tensor) -> tf.Tensor:
-    """Likewise with squares, as section 4 of the paper says: "the sum of squared differences".
+    """The same with squares, as section 4 of the paper says: "the sum of squared differences".
 
         E[Σ (z - E(G(z)))²]
 
@@ -305,7 +306,7 @@ CODE_LOSSES = {"l1": code_l1, "l2": code_l2}
 def code_loss_of_guessing(latent_dim: int, prior: str = "normal", code_loss: str = "l2") -> float:
     """The code loss of a discriminator that has learned nothing and always answers with the prior's mean, 0.
 
-    Of a unit of N(0, 1), E|z| = √(2/π) and E z² = 1; of U(-1, 1) they are 1/2 and 1/3.
+    For a unit of N(0, 1), E|z| = √(2/π) and E z² = 1. For a unit of U(-1, 1) they are 1/2 and 1/3.
 
     Args:
         latent_dim: units of a code.
@@ -329,11 +330,11 @@ def code_loss_of_guessing(latent_dim: int, prior: str = "normal", code_loss: str
 
 
 class AdversarialLoss(NamedTuple):
-    """What the two networks descend: functions (real_logits, fake_logits) → scalar.
+    """The losses that the two networks minimize: functions (real_logits, fake_logits) → scalar.
 
     Attributes:
-        discriminator: the discriminator's.
-        generator: the generator's. The discriminator is asked about real images for it only where it uses them.
+        discriminator: the discriminator's loss.
+        generator: the generator's loss. Logits of real images are computed for it only if it uses them.
     """
 
     discriminator: Callable[..., tf.Tensor]
@@ -354,16 +355,17 @@ PAIRED = ("relativistic",)  # they compare the n-th real image with the n-th fak
 
 
 def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top_k: float = 1.0) -> AdversarialLoss:
-    """The pair of losses of that name, or the pair given, with one-sided label smoothing for the discriminator.
+    """The pair of losses with this name, or the given pair, with one-sided label smoothing for the discriminator.
 
     Args:
         loss: a name in `LOSSES`, or two functions (discriminator_loss, generator_loss) of (real_logits, fake_logits).
         label_smoothing: passed to the discriminator's loss where it is not 0.
-        top_k: share of the fakes, the most real ones, that the generator's loss is of: see `of_top_k`.
+        top_k: the generator's loss is computed on this fraction of the fakes, the most real ones: see `of_top_k`.
 
     Raises:
-        ValueError: for an unknown name, anything but two such functions, label_smoothing outside [0, 0.5], or a
-            discriminator's loss that has no such argument; for top_k outside (0, 1], or below 1 with a loss of pairs.
+        ValueError: for an unknown name or anything else but two such functions; for label_smoothing outside [0, 0.5],
+            or with a discriminator's loss that does not take it; for top_k outside (0, 1], or below 1 with a loss that
+            compares each fake with a real image.
 
     Example:
         >>> get("minimax").generator is minimax
@@ -398,7 +400,7 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
 
 
 def name_of(loss: str | tuple[Callable, Callable]) -> str | None:
-    """The name in `LOSSES` of a loss that is given by it, or as its two functions; None for any other.
+    """The name in `LOSSES` of a loss that is given by name or as its two functions; None for any other loss.
 
     Example:
         >>> name_of(LOSSES["hinge"])
@@ -413,6 +415,6 @@ def _takes(function: Callable, *arguments: Any, **keywords: Any) -> bool:
         inspect.signature(function).bind(*arguments, **keywords)
     except TypeError:
         return False
-    except ValueError:  # a builtin, whose arguments Python cannot tell
+    except ValueError:  # a builtin, whose arguments Python does not know
         return True
     return True

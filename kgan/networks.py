@@ -1,9 +1,9 @@
 """Generators and discriminators for any image size: plain functions that build Keras models.
 
-Generators take codes (batch, latent_dim) and end in tanh, images in [-1, 1]. Discriminators take images and end in
-logits (batch, 1). Both outputs are float32 under every precision policy, and images are channels-last whatever Keras'
-`image_data_format` is. With a `seed` the initial weights are a function of it; without one they are drawn from Keras'
-global generator. Two networks of one seed, or of two, have independent weights.
+Generators take codes (batch, latent_dim) and end in tanh, so their images are in [-1, 1]. Discriminators take images
+and end in logits (batch, 1). Both outputs are float32 under every precision policy, and images are channels-last
+whatever Keras' `image_data_format` is. With a `seed` the initial weights depend only on it; without one, Keras' global
+random generator draws them. A generator and a discriminator have independent weights, even with the same seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kgan.packing import Packing
 from kgan.upsampling import UpsampledConv2D
 
 layers = keras.layers
-CHANNELS_LAST = {"data_format": "channels_last"}  # not what another project has left in keras.json
+CHANNELS_LAST = {"data_format": "channels_last"}  # whatever keras.json says
 
 REFERENCE_NORMS = ("reference", "virtual")
 NORMS = ("batch", "synchronized", *REFERENCE_NORMS, "layer", "none")
@@ -46,10 +46,10 @@ def dense_generator(
         data_shape: shape of one image or vector, such as (28, 28, 1) or (2,).
         latent_dim: units of a code.
         hidden_units: units of the hidden layer.
-        activation: of the output: "tanh" for images in [-1, 1], "linear" for vectors of any range.
-        norm: of the hidden layer: see `dcgan_generator`.
-        classes: of a conditional model: see `dcgan_generator`.
-        seed: of the initial weights.
+        activation: activation of the output: "tanh" for images in [-1, 1], "linear" for vectors of any range.
+        norm: normalization of the hidden layer: see `dcgan_generator`.
+        classes: number of classes of a conditional model: see `dcgan_generator`.
+        seed: seed of the initial weights.
 
     Raises:
         ValueError: for a size below 1, or an unknown norm.
@@ -86,10 +86,10 @@ def dense_discriminator(
     Args:
         data_shape: shape of one image or vector.
         hidden_units: units of the hidden layer.
-        norm: of the hidden layer: see `dcgan_discriminator`.
-        packing: images that the network looks at together: see `kgan.packing`.
-        classes: of a conditional model: see `dcgan_discriminator`.
-        seed: of the initial weights.
+        norm: normalization of the hidden layer: see `dcgan_discriminator`.
+        packing: how many images the network sees together: see `kgan.packing`.
+        classes: number of classes of a conditional model: see `dcgan_discriminator`.
+        seed: seed of the initial weights.
 
     Raises:
         ValueError: for a size below 1, an unknown norm, packing or classes with reference or virtual batch
@@ -131,31 +131,32 @@ def dcgan_generator(
 ) -> keras.Model:
     """Radford et al. (2016), figure 1: a dense layer, then transposed convolutions of stride 2.
 
-    Normalized and activated after every layer but the last, which ends in tanh; weights from N(0, 0.02). With
-    upsampling="nearest" and activation="leaky_relu" it is the generator of Stiff, von Keyserlingk and Stuart, *Image
-    Generation Using Deep Convolutional Generative Adversarial Networks*, figure 4.
+    Normalization and activation follow every layer except the last, which ends in tanh. Initial weights are
+    drawn from N(0, 0.02). With upsampling="nearest" and activation="leaky_relu" it is the generator of Stiff, von
+    Keyserlingk and Stuart, *Image Generation Using Deep Convolutional Generative Adversarial Networks*, figure 4.
 
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
         latent_dim: units of a code.
-        filters: of the layer before the image; doubled in each layer further back, to at most 8 times as many.
-        kernel_size: 4 divides by the stride, which spares the checkerboard of the paper's 5 and is quicker.
-        depth: how many layers double the size; by default as many as lead to 4 pixels, or to 5 or 7.
-        upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, then comes a convolution
+        filters: number of filters of the last hidden layer. Each layer before it has twice as many, up to 8 × filters.
+        kernel_size: kernel size of the convolutions. 4 is a multiple of the stride: it avoids the checkerboard pattern
+            of the paper's 5, and is faster.
+        depth: how many layers double the size; by default as many as possible, from 4 pixels or a few more.
+        upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, and a convolution follows
             (`kgan.upsampling`).
         activation: "relu" or "leaky_relu" (0.2).
-        norm: "batch", "synchronized" (the same over the minibatch of all devices), "layer" (over height, width and
-            channels), "none"; or "reference" and "virtual", batch normalization by one fixed batch
+        norm: "batch", "synchronized" (batch normalization over the minibatches of all devices), "layer" (over height,
+            width and channels), "none"; or "reference" and "virtual", batch normalization by one fixed batch
             (`kgan.normalization`).
-        stddev: of the initial weights.
-        classes: of a conditional model: codes have so many units more, which say the class. Their weights in the first
-            layer are an embedding of the classes; the normalizations are left as they are, since ten classes of digits
-            need no more.
-        seed: of the initial weights.
+        stddev: standard deviation of the initial weights.
+        classes: number of classes of a conditional model. Codes then have `classes` more units, which hold the class.
+            The weights of these units in the first layer are an embedding of the classes. The normalizations do not
+            depend on the class, since ten classes of digits do not need that.
+        seed: seed of the initial weights.
 
     Raises:
-        ValueError: for a size that the layers cannot make, with the nearest ones; a depth that the size does not
-            allow; an unknown upsampling, activation or norm.
+        ValueError: for an image size that the layers cannot make (the message names the nearest sizes); a depth that
+            the size does not allow; an unknown upsampling, activation or norm.
 
     Example:
         >>> dcgan_generator((28, 28, 1)).output_shape
@@ -201,31 +202,33 @@ def dcgan_discriminator(
 ) -> keras.Model:
     """Radford et al. (2016), section 3: convolutions of stride 2 with LeakyReLU, the generator in reverse.
 
-    Normalized after every convolution but the first, which sees the image; weights from N(0, 0.02).
+    Normalization follows every convolution except the first, which sees the image. Initial weights are drawn from
+    N(0, 0.02).
 
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
-        filters: of the first layer; doubled in each further one, to at most 8 times as many.
-        kernel_size: of the convolutions.
-        depth: how many layers halve the size; by default as many as lead to 4 pixels, or to 5 or 7.
-        norm: as in `dcgan_generator`; or "spectral": not the activations are normalized but the weights of all layers
-            (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*), by Keras' own layer. As
-            in the paper a convolution's kernel is divided by the largest singular value of its matrix. Unlike there,
-            the quotient becomes the weight that is trained, and the gradient is that of the quotient.
+        filters: number of filters of the first layer. Each layer after it has twice as many, up to 8 × filters.
+        kernel_size: kernel size of the convolutions.
+        depth: how many layers halve the size; by default as many as possible, down to 4 pixels or a few more.
+        norm: as in `dcgan_generator`; or "spectral": the weights of all layers are normalized instead of the
+            activations (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*), by Keras'
+            own layer. As in the paper, a convolution's kernel is divided by the largest singular value of its matrix.
+            Unlike in the paper, the quotient becomes the weight that is trained, and the gradient is taken with respect
+            to the quotient.
         stddev: see `dcgan_generator`.
-        packing: images that the network looks at together: see `kgan.packing`.
-        classes: of a conditional model: the network takes [images, labels], labels as rows with a 1 in their class, and
-            adds to its logits the product of its last features with a vector of the class (Miyato and Koyama 2018,
+        packing: how many images the network sees together: see `kgan.packing`.
+        classes: number of classes of a conditional model. The network then takes [images, labels] with one-hot labels,
+            and adds to its logits the product of its last features with a vector of the class (Miyato and Koyama 2018,
             *cGANs with Projection Discriminator*, figure 1d).
-        code_units: with a second head that reads a code of so many units from the image: the network then has two
+        code_units: number of units of a second head, which reads a code from the image. The network then has two
             outputs, [logits, codes] (Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image
             Generation*).
-        seed: of the initial weights.
+        seed: seed of the initial weights.
 
     Raises:
-        ValueError: for a size that the layers cannot take, with the nearest ones; a depth that the size does not
-            allow; an unknown norm; packing or classes with reference or virtual batch normalization; packing with
-            classes, or classes with a code.
+        ValueError: for an image size that the layers cannot take (the message names the nearest sizes); a depth that
+            the size does not allow; an unknown norm; packing or classes with reference or virtual batch normalization;
+            packing with classes, or classes with a code.
 
     Example:
         >>> dcgan_discriminator((28, 28, 1)).output_shape
@@ -273,7 +276,7 @@ class LayerRow(NamedTuple):
 
 
 def layer_table(network: keras.Model) -> list[LayerRow]:
-    """A network layer by layer: what each does, the shape it gives (without the batch), its parameters.
+    """A network layer by layer: what each layer does, its output shape (without the batch), its parameters.
 
     Example:
         >>> for row in layer_table(dense_discriminator((28, 28, 1))):
@@ -297,14 +300,14 @@ def layer_table(network: keras.Model) -> list[LayerRow]:
 
 
 def multiply_adds(network: keras.Model) -> int:
-    """Multiplications, each with an addition, that one example takes on its way through a network.
+    """How many multiply-adds (a multiplication and an addition) a network needs for one example.
 
-    Those of dense layers, convolutions and transposed convolutions, where nearly all work is; biases, normalizations
-    and activations are left out. At borders the zeros of padding are counted with the rest.
+    Dense layers, convolutions and transposed convolutions are counted: they do nearly all of the work. Biases,
+    normalizations and activations are not counted. At borders the zeros of padding are counted too.
 
     Args:
-        network: a built model. With reference or virtual batch normalization the reference batch, which passes once
-            with every minibatch, is not counted.
+        network: a built model. The reference batch of reference or virtual batch normalization, which passes through
+            the network once with every minibatch, is not counted.
 
     Example:
         >>> multiply_adds(dense_discriminator((28, 28, 1)))  # 784 · 128 + 128 · 1
@@ -317,12 +320,12 @@ def multiply_adds(network: keras.Model) -> int:
                 total += multiply_adds(layer)
             case layers.Dense():  # along the last axis
                 total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:-1])
-            case UpsampledConv2D():  # the small window once for each pixel it gives
+            case UpsampledConv2D():  # the small window once for each output pixel
                 weights = math.prod((*layer.small_size, *layer.kernel.shape[2:]))
                 total += weights * math.prod(outer.output.shape[1:3])
-            case layers.Conv2D():  # the window once for each pixel it gives
+            case layers.Conv2D():  # the window once for each output pixel
                 total += math.prod(layer.kernel.shape) * math.prod(outer.output.shape[1:3])
-            case layers.Conv2DTranspose():  # the window once for each pixel it takes
+            case layers.Conv2DTranspose():  # the window once for each input pixel
                 total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:3])
     return total
 
@@ -376,7 +379,7 @@ def _model(
 
 
 def _with_power_iterations(model: keras.Model, seeds: Iterator[int | None]) -> keras.Model:
-    """The model, its spectral normalizations beginning where the seeds say: Keras begins somewhere else each time."""
+    """The model with seeded start vectors for spectral normalization: Keras draws different ones each time."""
     for layer in model.layers:
         if isinstance(layer, layers.SpectralNormalization):
             layer.vector_u.assign(_normal(seeds, 1.0)(layer.vector_u.shape))
@@ -423,7 +426,7 @@ def _activated(activation: str) -> keras.layers.Layer:
 
 def _bounded(layer: keras.layers.Layer, norm: str) -> keras.layers.Layer:
     """The layer with its weights divided by their largest singular value, where `norm` is "spectral"."""
-    # float32: it writes the divided weights back, and bfloat16 would lose what an optimizer's step adds to them.
+    # float32: the layer writes the divided weights back, and bfloat16 would lose the small steps of the optimizer.
     return layers.SpectralNormalization(layer, dtype="float32") if norm == "spectral" else layer
 
 
@@ -446,7 +449,7 @@ def _normalized(norm: str) -> list[keras.layers.Layer]:
 
 
 def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None) -> tuple[tuple[int, int], list[int]]:
-    """How often an image can be halved, down to 4 pixels at the least: the smallest size, and filters from the top.
+    """Halve an image size as often as possible, to 4 pixels or more: the smallest size, and the filters of each layer.
 
     28 → 14 → 7 takes two layers of stride 2, 64 → 32 → 16 → 8 → 4 takes four.
     """
@@ -492,11 +495,13 @@ def _check_discriminator(norm: str, packing: int, classes: int) -> None:
     if classes and norm in REFERENCE_NORMS:
         raise ValueError(f"classes is {classes}: with norm {norm!r} the reference batch would need labels")
     if classes and packing > 1:
-        raise ValueError(f"packing is {packing}: of {classes} classes a pack would hold several, and be told of one")
+        raise ValueError(
+            f"packing is {packing}: it does not work with classes, here {classes}, since a pack has one label"
+        )
 
 
 def _seeds(seed: int | None, network: str) -> Iterator[int | None]:
-    """A seed for each layer of a network: one seed for several would give layers of equal shape equal weights."""
+    """A seed for each layer of a network: with one seed for all, layers of equal shape would have equal weights."""
     numbers = random.Random(f"{network} {seed}")
     while True:
         yield None if seed is None else numbers.randrange(2**31)

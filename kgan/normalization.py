@@ -1,9 +1,9 @@
 """Batch normalization as one operation; and reference and virtual batch normalization.
 
-The last two are of Salimans et al. (2016), *Improved Techniques for Training GANs*, 3.5. With batch normalization the
-output for an example depends on the other examples in its minibatch. Here all examples are normalized by the statistics
-of one reference batch, which is chosen once and passes through the network with every minibatch. Virtual batch
-normalization counts the example itself in with the reference batch.
+The last two come from Salimans et al. (2016), *Improved Techniques for Training GANs*, section 3.5. With batch
+normalization the output for an example depends on the other examples in its minibatch. Here all examples are normalized
+by the statistics of one reference batch, which is chosen once and passes through the network with every minibatch.
+Virtual batch normalization adds the example itself to the reference batch.
 
 The paper uses virtual batch normalization in the generator only, because a second forward pass for the reference batch
 is expensive. `kgan.networks` builds either network with it.
@@ -22,12 +22,13 @@ SIZE = 32  # examples of the reference batch; each costs as much as one more exa
 
 @keras.saving.register_keras_serializable(package="kgan")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras' BatchNormalization with one operation of TensorFlow's in place of a dozen, where it trains on images.
+    """Keras' BatchNormalization, but with one TensorFlow operation instead of a dozen when it trains on images.
 
-    The same function with the same weights. It takes bfloat16 as it is, where Keras' layer makes float32 copies.
+    It computes the same function with the same weights. It works on bfloat16 directly; Keras' layer makes float32
+    copies.
 
     Args:
-        **keywords: those of `keras.layers.BatchNormalization`, but for the four in the next line.
+        **keywords: those of `keras.layers.BatchNormalization`, except those that are refused below.
 
     Raises:
         ValueError: for an axis that is not the last, without center or scale, with renorm or synchronized.
@@ -40,7 +41,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         for name in ("center", "scale", "renorm", "synchronized"):
             if getattr(self, name) is not (name in ("center", "scale")):
-                raise ValueError(f"{name} is {getattr(self, name)}: {type(self).__name__} has no choice of it")
+                raise ValueError(f"{name} is {getattr(self, name)}: {type(self).__name__} does not support it")
         if self.axis not in (-1, len(input_shape) - 1):
             raise ValueError(f"axis is {self.axis}: {type(self).__name__} normalizes the last one, the channels")
         super().build(input_shape)
@@ -54,7 +55,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon, is_training=True
         )
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)  # values of a channel
-        variance *= (count - 1) / count  # theirs, as Keras averages it, and not the estimate from them
+        variance *= (count - 1) / count  # the plain variance, which Keras averages, not the unbiased estimate
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1 - self.momentum))
         return outputs
@@ -66,11 +67,11 @@ class ReferenceBatch(keras.layers.Layer):
 
     A network begins with it, has `ReferenceNormalization` where it would have BatchNormalization, and ends with
     `WithoutReference`. `GAN.fit` chooses the examples, once: real images for a discriminator, codes for a generator.
-    They are weights, so they are saved with the model. Before `fit` they are noise.
+    The examples are weights, so they are saved with the model. Before `fit` they are noise.
 
     Args:
-        size: examples of the reference batch, the same in all layers of a network.
-        seed: of the noise.
+        size: number of examples of the reference batch, the same in all layers of a network.
+        seed: seed of the noise.
 
     Example:
         >>> layer = ReferenceBatch(size=4)
@@ -93,7 +94,7 @@ class ReferenceBatch(keras.layers.Layer):
         """Choose the reference batch: `size` examples.
 
         Raises:
-            ValueError: for another number of them, or another shape.
+            ValueError: for another number of examples, or examples of another shape.
 
         Example:
             >>> layer = ReferenceBatch(size=4)
@@ -120,9 +121,9 @@ class ReferenceNormalization(keras.layers.Layer):
     """Normalizes each channel by the mean and variance that it has in the reference batch.
 
     Args:
-        size: of the reference batch, which are the first examples (see `ReferenceBatch`).
-        virtual: virtual batch normalization: each example is normalized by the reference batch and itself, with
-            weights size / (size + 1) and 1 / (size + 1).
+        size: size of the reference batch, which comes first in the input (see `ReferenceBatch`).
+        virtual: whether to use virtual batch normalization: each example is normalized by the reference batch and
+            itself, with weights size / (size + 1) and 1 / (size + 1).
         epsilon: added to the variance, as in Keras' BatchNormalization.
 
     Example:

@@ -14,13 +14,15 @@ from kgan._backend import keras, tf
 class Packing(keras.layers.Layer):
     """Puts each image of a minibatch together with the images after it, along the channels.
 
-    In training the n-th pack holds the images n, n + 1, … of the minibatch, which ends where it begins, so there are as
-    many packs as images; the paper's packs have no image in common. Under a `tf.distribute` strategy each replica packs
-    its own. In inference mode a pack holds copies of one image, so that what is said of an image does not depend on the
-    others; since copies are what a discriminator learns to see through, compare such logits with each other alone.
+    In training the n-th pack holds the images n, n + 1, … of the minibatch. After the last image comes the first one
+    again, so there are as many packs as images; in the paper, packs have no image in common. Under a `tf.distribute`
+    strategy each replica packs its own images.
+
+    In inference mode a pack holds copies of one image, so that the logit of an image does not depend on other images.
+    The discriminator learns to recognize copies as fake, so compare such logits only with each other.
 
     Args:
-        size: images in a pack.
+        size: number of images in a pack.
 
     Example:
         >>> packs = Packing(2)(tf.reshape(tf.range(3.0), (3, 1, 1, 1)), training=True)

@@ -1,7 +1,7 @@
-"""Penalties: what may be added to the discriminator's loss, the paper's formula above each.
+"""Penalties: terms that can be added to the discriminator's loss, each with the formula of its paper.
 
-A penalty is a function (discriminator, real_images, fake_images) → scalar, and a new one is a new function:
-`model.compile(penalties=[("r1", 10.0), my_penalty])`. One that needs random numbers takes `random` as a fourth
+A penalty is a function (discriminator, real_images, fake_images) → scalar. To add one, write a function:
+`model.compile(penalties=[("r1", 10.0), my_penalty])`. A penalty that needs random numbers takes `random` as a fourth
 argument: see `kgan.augment`.
 """
 
@@ -19,7 +19,7 @@ Random = Callable[[int, str], tf.Tensor]
 
 
 def r1(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor:
-    """Half of the squared gradient of the logits by the pixels of real images.
+    """Half of the squared gradient of the logits with respect to the pixels of real images.
 
         E[‖∇D(x)‖²] / 2
 
@@ -42,7 +42,7 @@ def r1(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Ten
 
 
 def r2(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor:
-    """Half of the squared gradient of the logits by the pixels of fakes: `r1` where the generator is.
+    """Half of the squared gradient of the logits with respect to the pixels of fakes: `r1` for the generator's images.
 
         E[‖∇D(G(z))‖²] / 2
 
@@ -66,17 +66,17 @@ def r2(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Ten
 def gradient_penalty(
     discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor, random: Random
 ) -> tf.Tensor:
-    """The slope of the logits is to be 1 on the lines from real images to fakes.
+    """The slope of the logits should be 1 on the lines from real images to fakes.
 
         E[(‖∇D(x̂)‖ - 1)²], x̂ = ε x + (1 - ε) G(z), ε ~ U(0, 1)
 
     Gulrajani et al. (2017), *Improved Training of Wasserstein GANs*, equation 3, whose λ is the weight of the penalty:
-    10 in the paper. Made for the Wasserstein loss.
+    10 in the paper. It was made for the Wasserstein loss.
 
     Args:
         discriminator: images → logits (batch, 1).
         real_images: (batch, …).
-        fake_images: (batch, …), as many.
+        fake_images: (batch, …), as many as real images.
         random: (units, prior) → numbers (batch, units).
 
     Returns:
@@ -90,7 +90,7 @@ def gradient_penalty(
     epsilon = tf.cast((random(1, "uniform") + 1) / 2, real_images.dtype)  # U(-1, 1) is drawn
     epsilon = tf.reshape(epsilon, (-1, *[1] * (real_images.shape.rank - 1)))
     squares = _squared_slopes(discriminator, epsilon * real_images + (1 - epsilon) * fake_images)
-    slopes = tf.sqrt(tf.maximum(squares, 1e-12))  # the root's own slope is infinite at 0
+    slopes = tf.sqrt(tf.maximum(squares, 1e-12))  # the slope of the root is infinite at 0
     return tf.reduce_mean(tf.square(slopes - 1))
 
 
@@ -98,8 +98,8 @@ def _squared_slopes(discriminator: Discriminator, images: tf.Tensor) -> tf.Tenso
     """‖∇D(x)‖² of each image, (batch,)."""
     with tf.GradientTape() as tape:
         tape.watch(images)
-        # Summed: an image's gradient is then its own, as it has no part in the logits of others (unless the
-        # discriminator has batch normalization).
+        # The gradient of the sum holds the gradient of each image's own logit, since an image does not change the
+        # logits of others (unless the discriminator has batch normalization).
         logits = tf.reduce_sum(discriminator(images))
     gradient = tf.cast(tape.gradient(logits, images), tf.float32)  # squares would overflow half precision
     return tf.reduce_sum(tf.square(gradient), axis=tf.range(1, tf.rank(gradient)))
@@ -121,7 +121,7 @@ class Penalty(NamedTuple):
     def __call__(
         self, discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor, random: Random
     ) -> tf.Tensor:
-        """The weighted penalty; random numbers are for functions that take them."""
+        """The weighted penalty. Only functions with an argument `random` get random numbers."""
         numbers = (random,) if "random" in inspect.signature(self.function).parameters else ()
         return self.weight * self.function(discriminator, real_images, fake_images, *numbers)
 
@@ -133,7 +133,7 @@ def get(penalties: Sequence[str | Callable | tuple[str | Callable, float]]) -> l
         penalties: names in `PENALTIES` or functions, with the weight 1; or pairs (name or function, weight).
 
     Raises:
-        ValueError: for an unknown name, something else, or a weight that is negative or not finite.
+        ValueError: for an unknown name, an entry of another kind, or a weight that is negative or not finite.
 
     Example:
         >>> get([("r1", 10.0)])[0].weight

@@ -1,7 +1,7 @@
-"""How fast models are, compared: medians of turns that they take one after the other.
+"""Compare how fast models are: they take turns, and the median over the turns counts.
 
-What else a machine is doing changes from second to second. Models that take turns are slowed by it alike, so their
-values compare where those of one measured after the other do not.
+The other work of a machine changes from second to second. It slows models that take turns equally, so their times can
+be compared. Times of models that are measured one after the other cannot.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from kgan._backend import keras, tf
 from kgan.gan import GAN
 
 ROUNDS = 9  # turns of each model
-SECONDS = 0.3  # that a turn should take; one step may take longer
-LONGEST = 120.0  # seconds after which, from the third round on, there is no further one
+SECONDS = 0.3  # length of a turn; a single step may take longer
+LONGEST = 120.0  # seconds after which no new round begins, but three rounds are always measured
 
 
 def interleaved(measures: Sequence[Callable[[], float]], rounds: int | None = None) -> list[float]:
-    """The median of what each function gives, called in turn; of the first round, which warms up, nothing is kept.
+    """Call the functions in turn; return the median of the values of each. The first round warms up and is not kept.
 
     Example:
         >>> interleaved([lambda: 2.0, lambda: 3.0])
@@ -44,12 +44,12 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], round
     """How long a training step of each model takes in `fit`, on random images in [-1, 1].
 
     Args:
-        models: compiled. They are trained, on noise: give copies.
-        batch_sizes: images in a minibatch of each; a step takes `d_steps` of them, as in Algorithm 1.
-        rounds: turns of each model that are kept; 9 unless given.
+        models: compiled models. They are trained on noise, so pass copies.
+        batch_sizes: images in a minibatch, for each model; a step takes `d_steps` minibatches, as in Algorithm 1.
+        rounds: turns of each model that are kept; default: 9.
 
     Returns:
-        Milliseconds, in the order of the models. What is in images does not change the time of a step.
+        Milliseconds, in the order of the models. The content of images does not change the time of a step.
 
     Example:
         >>> copy = kgan.load_model("runs/dcgan-digits")
@@ -57,7 +57,7 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], round
     """
     logger = tf.get_logger()
     level = logger.level
-    logger.setLevel("ERROR")  # TensorFlow takes the training functions of five models for one that is traced five times
+    logger.setLevel("ERROR")  # TensorFlow warns: it mistakes the functions of five models for one traced five times
     try:
         return interleaved([_Steps(*each) for each in zip(models, batch_sizes, strict=True)], rounds)
     finally:
@@ -65,8 +65,10 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], round
 
 
 class _Steps(keras.callbacks.Callback):
-    """Called, it trains for a turn and gives the milliseconds of its median step. Beginning and end of `fit` are left
-    out: a real epoch has so many steps that they do not count."""
+    """When called, it trains for one turn and returns the milliseconds of the median step.
+
+    The beginning and the end of `fit` are left out: a real epoch has so many steps that they do not matter.
+    """
 
     def __init__(self, model: GAN, batch_size: int) -> None:
         super().__init__()
@@ -90,7 +92,7 @@ class _Steps(keras.callbacks.Callback):
         self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        float(logs["d_loss"])  # a GPU goes on by itself: wait for it
+        float(logs["d_loss"])  # a GPU works asynchronously: wait for it
         self.seconds.append(time.perf_counter() - self.began)
 
 
@@ -98,7 +100,7 @@ def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
     """How many images the generator of each model draws in a second, in inference mode, as a compiled function.
 
     Args:
-        models: they are left as they are.
+        models: the models; they are not changed.
         batch_size: codes that go through the generator together.
 
     Returns:

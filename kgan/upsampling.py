@@ -11,18 +11,18 @@ from kgan._backend import keras, tf
 
 @keras.saving.register_keras_serializable(package="kgan")
 class UpsampledConv2D(keras.layers.Conv2D):
-    """`UpSampling2D(2)` and then `Conv2D(…, padding="same")`, with the weights of the second and less work.
+    """`UpSampling2D(2)` and then `Conv2D(…, padding="same")` in one layer: the same weights and less work.
 
-    A window on the upsampled image shows each pixel of the small one several times, so the weights that it meets can be
-    added up beforehand. Which ones these are depends only on whether a pixel's row and column are even or odd. One
-    convolution of the small image gives the four kinds as channels, and `depth_to_space` puts them in their places: for
-    a window of 5 × 5 that takes 9 multiply-adds a pixel instead of 25.
+    A window on the upsampled image holds each pixel of the small image several times, so the weights that meet the same
+    small pixel can be added up beforehand. Which weights these are depends only on whether the row and the column of
+    the output pixel are even or odd. One convolution of the small image computes these four cases as channels, and
+    `depth_to_space` puts them in their places. A window of 5 × 5 then takes 9 multiply-adds per pixel instead of 25.
 
     Args:
         filters, kernel_size, **keywords: those of `keras.layers.Conv2D`; padding is "same" and strides are 1.
 
     Raises:
-        ValueError: for padding, strides, dilation, groups or a data format that it does not have.
+        ValueError: for padding, strides, dilation, groups or a data format that the layer does not support.
 
     Example:
         >>> layer = UpsampledConv2D(3, kernel_size=5, padding="same", data_format="channels_last")
@@ -49,8 +49,8 @@ class UpsampledConv2D(keras.layers.Conv2D):
         kernel = tf.matmul(tf.cast(phases, self.compute_dtype), tf.reshape(self.kernel, (math.prod(size), -1)))
         kernel = tf.transpose(tf.reshape(kernel, (-1, 4, channels, filters)), (0, 2, 1, 3))
         kernel = tf.reshape(kernel, (*self.small_size, channels, 4 * filters))
-        outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME")  # explicit padding would do without oneDNN
-        if self.use_bias:  # here TensorFlow makes one operation of it and the convolution
+        outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME")  # explicit padding would not use oneDNN
+        if self.use_bias:  # here TensorFlow fuses it with the convolution
             outputs = tf.nn.bias_add(outputs, tf.tile(self.bias, [4]))
         return self.activation(tf.nn.depth_to_space(outputs, 2))
 
@@ -63,11 +63,11 @@ def _phases(size: int) -> np.ndarray:
     """Which weights of a window fall on the same small pixel, along one axis.
 
     Args:
-        size: weights of the window.
+        size: number of weights of the window along this axis.
 
     Returns:
-        For even and for odd pixels, and each place in the small window, 1 where a weight belongs to it, (2, small,
-        size). The small window lies on the small image as TensorFlow's padding "same" places it, whatever the size.
+        An array (2, small, size): for even and for odd pixels, and for each place in the small window, 1 where a weight
+        belongs to that place. For every size, TensorFlow's padding "same" puts the small window in the right position.
 
     Example:
         >>> even, odd = _phases(3)

@@ -232,7 +232,7 @@ def test_what_is_no_conditional_model(small_dcgan, labelled):
         kgan.CodeGAN((16, 16, 1), classes=10)
     with pytest.raises(ValueError, match="classes is 1: a conditional model has 2 or more, any other 0"):
         kgan.DCGAN((16, 16, 1), classes=1)
-    with pytest.raises(ValueError, match="packing is 2: of 10 classes a pack would hold several"):
+    with pytest.raises(ValueError, match="packing is 2: it does not work with classes, here 10"):
         kgan.DCGAN((16, 16, 1), classes=10, packing=2)
     with pytest.raises(ValueError, match="classes is 10: with norm 'virtual' the reference batch would need labels"):
         kgan.DCGAN((16, 16, 1), classes=10, norm="virtual")

@@ -303,7 +303,7 @@ def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_pat
 
 
 def test_a_seed_below_0():
-    with pytest.raises(ValueError, match="seed is -1: that of an order of images is 0 or more"):
+    with pytest.raises(ValueError, match="seed is -1: it must be 0 or more"):
         data.Batches(np.zeros((10, 1)), 2, -1)
 
 

@@ -264,7 +264,7 @@ def test_what_is_refused(kind, gan):
         ({"y": np.zeros(95)}, "there are 95 labels for 96 images"),
         ({"y": {"digit": np.zeros(95)}}, "there are 95 labels for 96 images"),
         ({"x": sliced(IMAGES).batch(32), "y": np.zeros(96)}, "y goes with an array"),
-        ({"validation_data": iter(BATCHES)}, "validation_data is a generator, which gives its batches once"),
+        ({"validation_data": iter(BATCHES)}, "validation_data is a generator, which is used up after the first"),
         ({"validation_data": (IMAGES, np.zeros(95))}, "there are 95 labels for 96 images"),
         ({"validation_data": (IMAGES, np.zeros(96), np.ones(96))}, "sample weights in validation_data"),
         ({"validation_data": BATCHES}, "make one array"),

@@ -248,7 +248,7 @@ def test_a_gif_that_is_gone_or_damaged_begins_anew_with_a_warning(damage, tmp_pa
     state = gif.get_state()
     damage(gif.path)
     other = plots.GIF(gif.path)
-    with pytest.warns(UserWarning, match="is not the file of this run any more: it begins anew"):
+    with pytest.warns(UserWarning, match="is no longer the file of this run: a new GIF begins"):
         other.set_state(state)
     other.append(Image.new("L", (8, 8), 219))
     assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [109, 219]
@@ -264,7 +264,7 @@ def test_a_gif_does_not_write_through_a_link(tmp_path):
     assert (tmp_path / "elsewhere.gif").read_bytes() == before
     gif.path.unlink()
     gif.path.symlink_to(tmp_path / "elsewhere.gif")
-    with pytest.warns(UserWarning, match="begins anew"):
+    with pytest.warns(UserWarning, match="a new GIF begins"):
         plots.GIF(gif.path).set_state(state)
     assert (tmp_path / "elsewhere.gif").read_bytes() == before
 

@@ -481,7 +481,7 @@ def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
         ({"every": 0}, "every is 0"),
         (
             {"labelled": Labelled(np.zeros((9, 8, 8, 1), np.uint8))},
-            "only 9 real images: to choose the best model takes 10",
+            "only 9 real images: choosing the best model takes 10 or more",
         ),
     ],
 )

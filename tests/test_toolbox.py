@@ -349,7 +349,7 @@ def test_falling_learning_rates_resume_exactly(digits, tmp_path):
         ({"top_k": "0"}, "top_k is 0.0: it must be above 0 and at most 1"),
         ({"top_k": "0.5", "loss": "relativistic"}, "loss is relativistic, which compares each fake with a real image"),
         ({"learning_rate_schedule": "step"}, "learning_rate_schedule is step: it must be one of constant, linear, cos"),
-        ({"ema": "1"}, "ema is 1.0: it must be from 0 up to, but not, 1"),
+        ({"ema": "1"}, "ema is 1.0: it must be 0 or more, and less than 1"),
         (
             {"d_norm": "spectrum"},
             "d_norm is spectrum: it must be one of same, batch, synchronized, reference, virtual, layer, none,",
@@ -362,9 +362,12 @@ def test_falling_learning_rates_resume_exactly(digits, tmp_path):
         ),
         (
             {"penalty": "gradient_penalty"},
-            "penalty is gradient_penalty, which is of single images, and with norm batch",
+            "penalty is gradient_penalty, which needs single images, but with norm batch",
         ),
-        ({"packing": "2", "penalty": "r1"}, "penalties are of single images, which a discriminator with packing never"),
+        (
+            {"packing": "2", "penalty": "r1"},
+            "penalties need single images, but with packing the discriminator sees packs",
+        ),
         ({"packing": "2", "norm": "virtual"}, "packing is 2: with norm 'virtual' the reference batch would be packed"),
     ],
 )

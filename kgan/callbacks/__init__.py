@@ -1,9 +1,9 @@
-"""Callbacks for `fit`: what to draw and when. How is the business of `kgan.plots`.
+"""Callbacks for `fit`: what to draw, and when. The drawing itself is in `kgan.plots`.
 
-Each leaves its files whole after every epoch, so a run that ends early, by Ctrl-C or by an exception, has the
-pictures and curves of all it trained. Epochs are counted from 1, and on through further calls of `fit` with the same
-callback and model, and on again in another process with a `Checkpoint` that resumes. They work with any model that has
-`generate`, `compile` and `fit` like `kgan.GAN`.
+After every epoch all files are complete, so a run that ends early, by Ctrl-C or by an exception, has the pictures and
+curves of all epochs that it trained. Epochs are counted from 1. The count continues through further calls of `fit` with
+the same callback and model, and in another process with a `Checkpoint` that resumes. The callbacks work with any model
+that has `generate`, `compile` and `fit` like `kgan.GAN`.
 """
 
 from kgan.callbacks.checkpoint import FORMAT, Checkpoint

@@ -12,34 +12,34 @@ import numpy as np
 from kgan._backend import keras
 from kgan.training import Callback
 
-SHARE = 0.03  # of the time that redrawing a picture may take
+SHARE = 0.03  # fraction of the time that redrawing a picture may take
 
 
 class Redrawn(Callback):
-    """A callback that redraws a picture after each epoch, in a small share of the time.
+    """A callback that redraws a picture after each epoch, in a small fraction of the time.
 
-    Where epochs are short, some are passed over: matplotlib would take longer than training does. What `fit` ends with
-    is drawn in any case, however it ends.
+    If epochs are short, some are skipped: matplotlib would take longer than training does. The state at the end of
+    `fit` is always drawn, however `fit` ends.
     """
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._drawn = self._took = 0.0  # when it was drawn, and how many seconds that took
-        self._waiting: Callable[[], Any] | None = None  # draws what was passed over
+        self._waiting: Callable[[], Any] | None = None  # draws what was skipped
 
     @property
     def seconds(self) -> float:
-        """That drawing took last time."""
+        """How many seconds drawing took last time."""
         return self._took
 
     def redraw(self, draw: Callable[[], Any]) -> None:
-        """Draw now, or later what is the newest by then."""
+        """Draw now or, if it is too early, later; a later call replaces this one."""
         self._waiting = draw
         if time.monotonic() - self._drawn >= self._took / SHARE:
             self.draw_waiting()
 
     def draw_waiting(self) -> None:
-        """Draw what was passed over."""
+        """Draw what was skipped."""
         draw, self._waiting = self._waiting, None
         if draw:
             began = time.monotonic()
@@ -55,13 +55,13 @@ class Redrawn(Callback):
 
 
 def check_finite(variable: keras.Variable, value: np.ndarray, moment: str) -> None:
-    """Raise FloatingPointError where a weight is NaN or infinite."""
+    """Raise FloatingPointError if a weight is NaN or infinite."""
     if value.dtype.kind in "fV" and not np.isfinite(value).all():
         raise FloatingPointError(f"{variable.path} is not finite {moment}")
 
 
 def check_at_least_1(**arguments: int | Collection[int] | None) -> None:
-    """Raise ValueError, naming the argument, where a number or one of several is below 1."""
+    """Raise ValueError, with the name of the argument, if a number or one of several is below 1."""
     for name, value in arguments.items():
         numbers = () if value is None else value if isinstance(value, Collection) else (value,)
         for number in numbers:
@@ -73,7 +73,7 @@ def checked_file(path: str | Path, suffix: str) -> Path:
     """The path of a file to write.
 
     Raises:
-        ValueError: for another suffix, or a directory.
+        ValueError: if the path has another suffix, or is a directory.
     """
     path = Path(path)
     if path.is_dir():
@@ -87,7 +87,7 @@ def checked_directory(path: str | Path) -> Path:
     """The path of a directory to write to, which may not exist yet.
 
     Raises:
-        ValueError: for a file.
+        ValueError: if the path is a file.
     """
     path = Path(path)
     if path.is_file():

@@ -1,4 +1,4 @@
-"""What it takes to resume a run after a crash, and the way back from it."""
+"""Checkpoints: save what is needed to resume a run after a crash, and resume it."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from kgan.training import Callback, FitArguments, ResumePoint, workers
 
 
 class Checkpoint(Callback):
-    """Keeps what it takes to resume a run after a crash as if there had been none, bit for bit on a CPU.
+    """Saves what is needed to resume a run after a crash, as if there had been no crash: bit for bit on a CPU.
 
-    That is all the model's training state (see `GAN.training_state`), the history, and the states of kgan's own
-    callbacks in the same `fit`: GIF, curves, table. The last two checkpoints are kept, each with a checksum; where the
-    newest is damaged the one before is used, with a warning. There is nothing in them but arrays and JSON.
+    A checkpoint holds the model's training state (see `GAN.training_state`), the history, and the states of kgan's own
+    callbacks in the same `fit`: GIF, curves, table. The last two checkpoints are kept, each with a checksum. If the
+    newest is damaged, the one before is used, with a warning. Checkpoints hold nothing but arrays and JSON.
 
-    Runs on arrays, on `kgan.data.Batches`, and on other data that give the same batches in the same order each time are
-    resumed exactly. Keras' own callbacks, such as EarlyStopping, begin anew.
+    A run is resumed exactly if its data are arrays, `kgan.data.Batches`, or other data that give the same batches in
+    the same order each time. Keras' own callbacks, such as EarlyStopping, start again from the beginning.
 
     Args:
-        directory: where to; for checkpoints alone.
-        every: a checkpoint after every so many epochs.
-        minutes: and, in the middle of an epoch too, as soon as the last is so many minutes old. None: never.
+        directory: where to write checkpoints; use it only for them.
+        every: epochs between checkpoints.
+        minutes: a checkpoint is also written in the middle of an epoch, as soon as the last one is so many minutes old.
+            None: never.
         resume: continue from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
             from the beginning of the run, so that the same script, started again, ends where it would have ended.
 
     Raises:
-        ValueError: from `fit`, before training: where the model, its optimizers or loss, the images or the batch
-            size are not those of the checkpoint, or all checkpoints are damaged.
+        ValueError: from `fit`, before training: if the model, its optimizers or loss, the images or the batch size
+            differ from those of the checkpoint, or all checkpoints are damaged.
         FileExistsError: from `fit`: `directory` holds checkpoints of another run, and `resume` is not set.
         BlockingIOError: from `fit`: another process is training in `directory`.
         FloatingPointError: from `fit`: a weight is NaN or infinite; the last good checkpoint is kept.
@@ -59,20 +60,20 @@ class Checkpoint(Callback):
         self.every = every
         self.minutes = minutes
         self.is_resuming = resume
-        self.steps = 0  # done of the epoch at hand
+        self.steps = 0  # finished steps of the current epoch
         self._data_start = 0  # the epoch after which the data were at their beginning
-        self._run: dict[str, Any] = {}  # what is trained
+        self._run: dict[str, Any] = {}  # describes model, data and arguments of `fit`
         self._described: tuple[keras.Model, dict[str, Any]] | None = None  # a model, as it was when first seen
         self._history: dict[str, list[float]] = {}
         self._peers: dict[str, Callback] = {}  # the other callbacks of this `fit`
         self._kept: list[int] = []  # numbers of the good checkpoints that are there, the newest last
-        self._up_to_date = False  # whether the model stands where the newest does
-        self._written = 0.0  # when the newest was
-        self._metrics: list[np.ndarray] = []  # sums of the half-done epoch that is resumed
+        self._up_to_date = False  # whether the newest checkpoint has the model's present state
+        self._written = 0.0  # when the newest checkpoint was written
+        self._metrics: list[np.ndarray] = []  # sums of the unfinished epoch that is resumed
 
     @contextlib.contextmanager
     def resume(self, arguments: FitArguments) -> Iterator[ResumePoint]:
-        """Keep the directory to this process while `fit` trains, and resume the run in it."""
+        """Lock the directory for this process while `fit` trains, and resume the run in it."""
         model = self.model
         with contextlib.ExitStack() as held:
             workers.from_chief(self._strategy, lambda: self._take(held))
@@ -86,12 +87,12 @@ class Checkpoint(Callback):
             if not self.is_resuming:
                 workers.from_chief(self._strategy, self._check_empty)
                 self.steps, self._data_start, self._run = 0, self.epoch, run
-            elif self._up_to_date:  # `fit` again: what was changed by hand since stays so
+            elif self._up_to_date:  # `fit` again: changes made by hand since then stay
                 runs.check_same(run, self._run)
                 _check_epochs(self.epoch, self.steps, arguments.epochs)
             elif not self._read(run, arguments.epochs):
                 self._run = run
-                self.save()  # at its very beginning, so that there always is one
+                self.save()  # at the very beginning, so that there is always one
             self._metrics = [variable.numpy() for variable in model.metrics_variables]
             self._up_to_date, self._written = False, time.monotonic()
             history = keras.callbacks.History()
@@ -117,8 +118,8 @@ class Checkpoint(Callback):
                 f"{self.directory} holds checkpoints: continue from them with resume=True, or name another"
             )
 
-    # The moments to save are those at which all callbacks are done with what they have seen: an epoch is saved when
-    # the next begins, a step likewise.
+    # A checkpoint is saved when all callbacks have finished their work on an epoch or a step: that is when the next
+    # one begins.
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self.steps:  # Keras has just set the sums to zero
@@ -131,12 +132,12 @@ class Checkpoint(Callback):
         if not self.minutes or not batch >= self.steps > 0:
             return
         is_old = time.monotonic() - self._written > self.minutes * 60
-        if workers.any_of(self._strategy, is_old) and not self._is_held:  # clocks differ
+        if workers.any_of(self._strategy, is_old) and not self._is_held:  # workers' clocks differ
             self.save()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         done = min(batch + 1, self.params.get("steps") or batch + 1)  # Keras counts whole executions
-        self.steps = max(self.steps, done)  # steps that were done before pass by again
+        self.steps = max(self.steps, done)  # steps before the resume point pass again, untrained
         self._up_to_date = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -150,11 +151,11 @@ class Checkpoint(Callback):
 
     @property
     def _is_held(self) -> bool:
-        """Whether a callback wants the newest checkpoint to stay it: see `Doctor`, stop_when_sick."""
+        """Whether a callback wants no newer checkpoint now: see `Doctor`, stop_when_sick."""
         return any(peer.holds_checkpoints for peer in self._peers.values())
 
     def save(self) -> None:
-        """Write a checkpoint now, between two steps, unless the newest is of this very step; takes all workers."""
+        """Write a checkpoint now, between two steps, unless the newest is of this step. All workers must call it."""
         if self._up_to_date:
             return
         workers.average_statistics(self.model)
@@ -176,16 +177,16 @@ class Checkpoint(Callback):
         self._up_to_date, self._written = True, time.monotonic()
 
     def restore(self, model: keras.Model | None = None) -> bool:
-        """Take a model, and it alone, back to the newest good checkpoint, as after weights that became NaN.
+        """Restore only the model, from the newest good checkpoint, for example after weights have become NaN.
 
         Args:
-            model: compiled; by default that of the last `fit`.
+            model: a compiled model; default: the model of the last `fit`.
 
         Returns:
             Whether there was a checkpoint.
 
         Raises:
-            ValueError: where it is of another model, or all are damaged.
+            ValueError: if the checkpoint is of another model, or all checkpoints are damaged.
         """
         if model is not None:
             self.set_model(model)
@@ -237,7 +238,7 @@ class Checkpoint(Callback):
         return True
 
     def _newest(self) -> runs.Saved | None:
-        """The newest good checkpoint; where there is none, what is half of one is removed."""
+        """The newest good checkpoint; if there is none, the files of an incomplete one are removed."""
         saved = runs.read_checkpoint(self.directory)
         if saved is None:
             runs.keep_checkpoints(self.directory, ())
@@ -266,7 +267,7 @@ def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
 
 
 def _named(callbacks: Iterable[Callback]) -> dict[str, Callback]:
-    """By class and file, which are the same in the process that resumes."""
+    """Callbacks by class and file: these names are the same in the process that resumes."""
     named: dict[str, Callback] = {}
     for callback in callbacks:
         target = getattr(callback, "path", getattr(callback, "directory", None))

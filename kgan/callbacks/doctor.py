@@ -1,4 +1,4 @@
-"""The doctor: measures after each epoch how training goes, and says what is wrong, when something is."""
+"""The doctor: measures after each epoch how training goes, and reports what is wrong."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from kgan.gan import FAKE_IMAGES, GAN, REAL_IMAGES
 from kgan.training import Callback, FitArguments, workers
 
 COUNT = 128  # images, real and fake, that are measured
-GRADIENT_COUNT = 32  # codes; the gradient is the costly part
-MOVED = 16  # images that a checkpoint keeps, to see how far they move
+GRADIENT_COUNT = 32  # codes for the gradient, which is the costly part
+MOVED = 16  # images that a checkpoint keeps, to measure how much they change
 
 
 class Doctor(Callback):
-    """Says in one plain sentence what is wrong with a run, when something is, and what to do: see `kgan.diagnosis`.
+    """Reports in one plain sentence what is wrong with a run, and what to do about it: see `kgan.diagnosis`.
 
-    It looks at the same codes after each epoch, and training is bit for bit the same with it and without.
+    It uses the same codes after each epoch. Training is bit for bit the same with the doctor and without.
 
     Args:
         images: the real images, uint8 or in [-1, 1]; 128 of them are kept.
-        classify: a function from images in [-1, 1] to class probabilities (count, classes), by which missing classes
-            are found: that of `kgan.quality.classifier`.
-        say: what is done with a finding; None: nothing. Findings are in `findings` anyway.
-        stop_when_sick: end training at the first finding. A `Checkpoint` then writes none while a symptom shows, so
-            that the newest is of the last healthy epoch.
+        classify: a function from images in [-1, 1] to class probabilities (count, classes), such as `probabilities` of
+            `kgan.quality.classifier`. It is needed to find missing classes.
+        say: a function that is called with each finding; None: none is called. Findings are in `findings` anyway.
+        stop_when_sick: end training at the first finding. A `Checkpoint` then writes no checkpoint while a symptom
+            shows, so that the newest one is of the last healthy epoch.
 
     Raises:
-        Sick: from `fit`, where `stop_when_sick` is set; the finding is its message.
-        ValueError: for fewer than 2 images; from `fit`, before training, where they are not of the model's shape.
+        Sick: from `fit`, if `stop_when_sick` is set; the finding is its message.
+        ValueError: for fewer than 2 images; from `fit`, before training, if they do not have the model's shape.
 
     Example:
         >>> doctor = Doctor(images)
@@ -85,11 +85,11 @@ class Doctor(Callback):
 
     @property
     def holds_checkpoints(self) -> bool:
-        """Whether a run that is to be stopped when sick shows symptoms of what may be nothing."""
+        """Whether checkpoints must wait: with `stop_when_sick`, while a symptom shows that may still pass."""
         return self.stop_when_sick and diagnosis.shows_symptoms(self.records, self.findings)
 
     def measure(self, logs: dict[str, float]) -> diagnosis.Record:
-        """What the rules go by, as the model is now; `logs` are the epoch's metrics."""
+        """The record that the rules use, of the model as it is now; `logs` are the epoch's metrics."""
         model, real = self.model, self.real_images
         codes = self._codes
         gradient_norm, ns_gradient_norm, d_fake_eval = map(float, self._gradients(codes[:GRADIENT_COUNT]))
@@ -120,7 +120,7 @@ class Doctor(Callback):
         return record
 
     def _metrics(self, images: np.ndarray) -> dict[str, Any]:
-        """What is measured of real images as well."""
+        """What is measured on fakes and on real images alike."""
         nearest = quality.nearest(images, images, itself=np.arange(len(images)))[1]
         metrics = {"diversity": quality.diversity(images), "nearest": float(nearest.mean())}
         if images.ndim == 4:
@@ -142,17 +142,17 @@ class Doctor(Callback):
 
 
 def _gradients_of(model: GAN, real_images: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-    """A function of codes: norm of the gradient of the generator's loss, and of the non-saturating; D(G(codes))."""
+    """A function of codes: gradient norms of the generator's loss and of the non-saturating loss, and D(G(codes))."""
 
     def gradients(codes: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # As in the generator's step, but the scope leaves moving averages, metrics and Dropout's seeds as they are.
-        # Those of the fakes. Only a loss that compares looks at real images here, and whichever they are.
+        # The labels of the fakes. Only a loss that compares uses the real images here, and any real images will do.
         labels = codes[:, model.latent_dim :] if model.classes else None
         with tf.GradientTape(persistent=True) as tape, keras.StatelessScope():
             fakes = model.augmented(model.generator(codes, training=True), FAKE_IMAGES, 1)
             fake = model.discriminate(fakes, labels=labels)
             real = model.discriminate(model.augmented(tf.constant(real_images), REAL_IMAGES, 1), labels=labels)
-            scale = model.g_optimizer.scale_loss(1.0)  # of float16
+            scale = model.g_optimizer.scale_loss(1.0)  # for float16
             g_loss = scale * model.generator_objective(real, fake, codes)
             ns_loss = scale * tf.reduce_mean(tf.nn.softplus(-fake.logits))
         weights = model.generator.trainable_weights

@@ -16,22 +16,22 @@ from kgan.callbacks.pictures import Samples
 from kgan.training import FitArguments
 
 CURVES = ("d_loss", "g_loss", "d_real", "d_fake", "frechet")
-PATIENCE = 5  # seconds of a long epoch after which it is drawn anew
-SHARE = 0.1  # of the time that drawing may take
+PATIENCE = 5  # seconds between two drawings within a long epoch
+SHARE = 0.1  # fraction of the time that drawing may take
 
 
 class LivePlot(Samples):
     """Shows samples and curves in a notebook while `fit` runs, in one figure that is redrawn in place.
 
-    It is redrawn after each epoch, and every few seconds within long ones. Where epochs are so short that drawing would
-    take more than a tenth of the time, some are passed over, but not the last of a run that comes to its end. If a
-    `Doctor` is among the callbacks of this `fit`, what it found first stands below (it prints that as well, unless told
-    not to by `say=None`).
+    The figure is redrawn after each epoch, and every few seconds within long ones. If epochs are so short that drawing
+    would take more than a tenth of the time, some are skipped, but never the last epoch of a run that reaches its end.
+    If a `Doctor` is among the callbacks of this `fit`, its first finding stands below the figure. The doctor prints it
+    as well; `say=None` turns that off.
 
-    It takes the place of Keras' progress bar: `fit` shows none beside it, unless told to by `verbose=1`.
+    The figure replaces Keras' progress bar: `fit` shows no bar with it, except with `verbose=1`.
 
     Args:
-        rows, columns, seed: of the samples: see `Samples`.
+        rows, columns, seed: for the samples: see `Samples`.
 
     Raises:
         ValueError: for rows or columns below 1.
@@ -46,8 +46,8 @@ class LivePlot(Samples):
         self._doctor: Doctor | None = None  # among the callbacks of this `fit`
         self._rows: list[dict[str, float]] = []  # the metrics of each epoch, with its number
         self._show: Callable[[bytes], None] | None = None
-        self._began = self._drawn = 0.0  # when `fit` did, when the figure was
-        self._takes = 0.0  # seconds, to draw it
+        self._began = self._drawn = 0.0  # when `fit` began, when the figure was drawn
+        self._takes = 0.0  # seconds that drawing it takes
         self._done = self._left = 0  # epochs of this `fit`
 
     shows_progress = True
@@ -111,16 +111,16 @@ class LivePlot(Samples):
 
 
 def _display() -> Callable[[bytes], None]:
-    """A new display in this notebook: what is shown by it takes the place of what was shown before."""
+    """A function that shows a picture in this notebook, in place of the one that it showed before."""
     try:
         from IPython import display, get_ipython
     except ImportError:
         shell = None
     else:
         shell = get_ipython()
-    if not hasattr(shell, "kernel"):  # the shell of a notebook has one, that of a terminal has not
+    if not hasattr(shell, "kernel"):  # only the shell of a notebook has one
         raise RuntimeError(
-            "LivePlot draws in a notebook, and this is not one: EpochGIF and LossCurves draw into files, anywhere"
+            "LivePlot draws in a notebook, and this is not one: EpochGIF and LossCurves write files, and work anywhere"
         )
     handle = display.DisplayHandle()
     begun = False

@@ -22,14 +22,14 @@ MOST_ROWS = 16  # of a grid with a row for each class
 
 
 class Samples(Callback):
-    """Draws the same codes each time, so that pictures of different epochs compare.
+    """Draws the same codes each time, so that pictures of different epochs can be compared.
 
-    At the end of an epoch the callbacks of one seed share what the model makes of them.
+    At the end of an epoch, callbacks with the same seed share the images of the model.
 
     Args:
-        rows, columns: of the grid. Of a conditional model a row is of one class, and there are by default as many rows
-            as classes, at most 16; of others 8.
-        seed: which codes.
+        rows, columns: size of the grid; by default it has 8 rows. The grid of a conditional model has one class in each
+            row, and by default as many rows as classes, at most 16.
+        seed: seed of the codes.
 
     Raises:
         ValueError: for rows or columns below 1; from `fit`, before training, for a model of anything but images with 1
@@ -74,7 +74,7 @@ class Samples(Callback):
         return self.model.generate(self._codes(self.count))
 
     def samples_at_epoch_end(self) -> np.ndarray:
-        """The same, where the first callback that asks generates them for all."""
+        """The same images, but the first callback that asks generates them for all."""
         first, step = self._peers[0], int(self.model.step.numpy())
         if first._at_epoch_end is None or first._at_epoch_end[0] != step:
             codes = first._codes(max(each.count for each in self._peers))
@@ -89,12 +89,12 @@ class Samples(Callback):
         return self._drawn_codes[:count]
 
     def _has_same_rows(self, other: Samples) -> bool:
-        """Whether the codes of one are the first of the other's: classes change with the rows."""
+        """Whether both draw the same codes: the classes of the codes depend on the number of columns."""
         return not other.model.classes or self.columns == other.columns
 
     @property
     def rows(self) -> int:
-        """Of the grid."""
+        """Rows of the grid."""
         classes = getattr(self.model, "classes", 0)
         return self._rows_wanted or min(classes, MOST_ROWS) or self.usual_rows
 
@@ -108,10 +108,10 @@ class SampleGrid(Samples):
     """Saves a grid of samples: `epoch-0001.png`, …, and `iteration-000100.png` for chosen iterations.
 
     Args:
-        directory: where to.
-        every: a picture every so many epochs. The last epoch has one in any case.
-        epochs: or just after these epochs.
-        iterations: also after these training steps (generator updates) of the model.
+        directory: the directory to write to.
+        every: epochs between pictures. The last epoch always has one.
+        epochs: if given, `every` is ignored and there are pictures only after these epochs.
+        iterations: there are also pictures after these training steps (generator updates) of the model.
         rows, columns, seed: see `Samples`.
 
     Raises:
@@ -166,16 +166,16 @@ class SampleGrid(Samples):
 
 
 class EpochGIF(Redrawn, Samples):
-    """Grows a GIF of samples, a frame an epoch with its number on it; the last frame is held.
+    """Writes a GIF of samples that grows by a frame each epoch, with the number of the epoch; the last frame is held.
 
-    The first and the last epoch are always in it, whatever `every` says. Until the last is there, the newest epoch
-    stands in its place; where epochs are short some are passed over.
+    The first and the last epoch are always in it, whatever `every` says. While training runs, the newest epoch is the
+    last frame; if epochs are short, some of these are skipped.
 
     Args:
-        path: of the file.
-        every: a frame every so many epochs.
-        milliseconds: that a frame is shown.
-        hold: milliseconds that the last frame is shown.
+        path: path of the file.
+        every: epochs between frames.
+        milliseconds: how long a frame is shown.
+        hold: how long the last frame is shown, in milliseconds.
         rows, columns, seed: see `Samples`; by default the upper 5 rows of what `SampleGrid` shows, for a small file.
 
     Example:
@@ -228,11 +228,11 @@ class EpochGIF(Redrawn, Samples):
 class ChosenEpochs(Redrawn, Samples):
     """Puts chosen epochs next to each other in one picture, as the report on GANs and DCGANs in TensorFlow does.
 
-    The newest epoch stands at the right end, so the picture is right whenever training stops.
+    The newest epoch stands at the right end, so the picture is complete whenever training stops.
 
     Args:
-        path: of the picture.
-        epochs: which.
+        path: path of the picture.
+        epochs: the chosen epochs.
         rows, columns, seed: see `Samples`.
 
     Example:
@@ -279,10 +279,10 @@ class ChosenEpochs(Redrawn, Samples):
 class LossCurves(Redrawn):
     """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch.
 
-    Drawn anew after each epoch; where epochs are short some are passed over, but not the last.
+    The picture is redrawn after each epoch. If epochs are short, some are skipped, but never the last.
 
     Args:
-        path: of the picture, a PNG.
+        path: path of the picture, a PNG.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[LossCurves("losses.png")])
@@ -319,15 +319,15 @@ class LossCurves(Redrawn):
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self._epochs, self._history = state["epochs"], state["history"]
-        if self._epochs:  # the file may be of an epoch that was lost
+        if self._epochs:  # the file may show an epoch that came after the checkpoint
             self._save()
 
 
 class CodeCurves(LossCurves):
-    """Draws the loss of real images and the difference of codes of a `CodeGAN`, by iteration; anew each epoch.
+    """Draws the loss of real images and the difference of codes of a `CodeGAN`, by iteration; redrawn each epoch.
 
     Args:
-        path: of the picture, a PNG.
+        path: path of the picture, a PNG.
 
     Example:
         >>> callback = CodeCurves("codes.png")
@@ -342,15 +342,15 @@ class CodeCurves(LossCurves):
 
 
 class CodeColumns(Samples):
-    """Draws what a `CodeGAN` makes of codes, after each epoch: figure 6 of Shao, Li and Jiang.
+    """Draws how a `CodeGAN` generates and reads codes, after each epoch: figure 6 of Shao, Li and Jiang.
 
-    In columns: the code, as a small image; what is generated from it; the code that is read from that; what is
-    generated from the code that was read; and what from the code read once more.
+    The columns are: the code as a small image; the image generated from it; the code that is read from this image; the
+    image rebuilt from the code that was read; and an image rebuilt once more, from the code of the rebuilt image.
 
     Args:
-        path: of the picture, a PNG.
+        path: path of the picture, a PNG.
         rows: how many codes.
-        seed: which codes.
+        seed: seed of the codes.
 
     Example:
         >>> callback = CodeColumns("reconstructions.png")

@@ -14,29 +14,30 @@ from kgan.data import Labelled, from_uint8
 from kgan.training import Callback, FitArguments, workers
 
 LARGE_IS_GOOD = ("classes",)
-SELECTION = 0x5E1EC7  # the stream of the codes that choose the best model: `kgan evaluate` draws from seeds alone
+SELECTION = 0x5E1EC7  # the random stream of the codes that choose the best model; `kgan evaluate` uses other streams
 
 
 class Quality(Callback):
     """Measures the cheap part of `kgan.quality` every few epochs, and keeps the best model.
 
-    It adds to the epoch's metrics, and so to the history, the table and the curves of the callbacks behind it:
-    `frechet`, and where the data have labels that a classifier learns, `classes` (how many are covered),
-    `low_confidence` and, of a conditional model, `class_accuracy` (how many are of the class that was asked for). A
-    Fréchet distance of 1,000 samples is larger than one of 10,000: compare it within a run.
+    It adds `frechet` to the epoch's metrics, and so to the history, the table and the curves of callbacks that come
+    after it in the list. If the data have labels that a classifier can learn, it also adds `classes` (how many classes
+    are covered), `low_confidence` and, for a conditional model, `class_accuracy` (the fraction of samples that are of
+    the class that was asked for). A Fréchet distance of 1,000 samples is larger than one of 10,000: compare it only
+    within a run.
 
-    The best model is best on the real images and the codes that chose it. So these are set apart: a fifth of the real
-    images, at most 1,000 (`kgan.quality.selection_split`), and codes from a stream of their own.
+    The best model looks better than it is on the images and codes that chose it. So these are used for nothing else: a
+    fifth of the real images, at most 1,000 (`kgan.quality.selection_split`), and codes from a stream of their own.
     `kgan.quality.evaluate` and `kgan evaluate` measure with other images and other codes.
 
     Args:
         labelled: the real images.
         every: how many epochs lie between measurements. The first epoch is measured too.
-        count: of samples and of real images; at most as many as are set apart.
+        count: number of samples and of real images; at most the number of images that are set apart.
         features: see `kgan.quality.choose_features`.
         keep_best: a `.keras` file for the best model so far.
-        by: the metric that says which is best: "frechet", "classes" or "low_confidence".
-        seed: of the codes.
+        by: the metric that chooses the best model: "frechet", "classes" or "low_confidence".
+        seed: seed of the codes.
 
     Raises:
         ValueError: for `every` below 1, `count` below 2, fewer than 10 real images, a file that does not end in .keras,
@@ -63,7 +64,9 @@ class Quality(Callback):
             raise ValueError(f"count is {count}: how images vary is seen in 2 or more")
         reserved, _ = quality.selection_split(len(labelled.images))
         if len(reserved) < 2:
-            raise ValueError(f"there are only {len(labelled.images)} real images: to choose the best model takes 10")
+            raise ValueError(
+                f"there are only {len(labelled.images)} real images: choosing the best model takes 10 or more"
+            )
         if keep_best and Path(keep_best).suffix != ".keras":
             raise ValueError(f"keep_best is {keep_best}: the file of a model ends in .keras")
         if by not in ("frechet", "classes", "low_confidence"):
@@ -107,7 +110,7 @@ class Quality(Callback):
     def measure(self) -> Iterator[tuple[str, float]]:
         """The metrics of the model as it is now."""
         labels = None
-        if self.model.classes:  # as often as the data have them
+        if self.model.classes:  # each class as often as in the data
             labels = np.random.default_rng(self.seed).choice(self.labelled.labels, self.count)
         codes = self.model.sample_codes(self.count, (self.seed, SELECTION), labels)
         real, fake = self._real, self.features.extract(self.model.generate(codes))

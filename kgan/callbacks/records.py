@@ -14,10 +14,10 @@ from kgan.training import Callback, workers
 
 
 class HistoryCSV(Callback):
-    """Writes a line an epoch: its number, the metrics, and its seconds (without those that a crash lost).
+    """Writes a line for each epoch: its number, the metrics, and its seconds (without those that a crash lost).
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[HistoryCSV("history.csv")])
@@ -60,12 +60,12 @@ class HistoryCSV(Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self._rows, self._elapsed = state["rows"], state["elapsed"]
-        if self._rows:  # the file may have an epoch that was lost
+        if self._rows:  # the file may have an epoch that came after the checkpoint
             self._write()
 
 
 class StopOnNaN(Callback):
-    """Ends training as soon as a loss is NaN or infinite, or a weight at the end of an epoch.
+    """Ends training as soon as a loss is NaN or infinite, or if a weight is, at the end of an epoch.
 
     Keras' TerminateOnNaN reads only `loss`, which a GAN does not have.
 

@@ -1,4 +1,4 @@
-"""What experiment trackers get: metrics and samples, epoch by epoch."""
+"""Metrics and samples for experiment trackers, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Tracker(Samples):
 
     Args:
         tracker: anything with `init(…)`, `log(metrics, step=…)` and `finish()`, such as the modules wandb and trackio,
-            or `TensorBoard`. Where it has an `Image`, that makes of a grid (a PIL image) what `log` takes.
-        every: a grid every so many epochs. The last epoch has one in any case.
-        rows, columns, seed: of the grids: see `Samples`.
-        **settings: what `init` is given, such as project="gans". A run that is resumed begins anew in the tracker,
-            unless these say otherwise.
+            or `TensorBoard`. If it has an `Image`, this converts a grid (a PIL image) to what `log` takes.
+        every: epochs between grids. The last epoch always has one.
+        rows, columns, seed: for the grids: see `Samples`.
+        **settings: arguments of `init`, such as project="gans". A resumed run begins as a new run in the tracker,
+            unless these arguments say otherwise.
 
     Raises:
-        TypeError: where the tracker lacks one of the three functions.
+        TypeError: if the tracker lacks one of the three functions.
         ValueError: for a number below 1.
 
     Example:
@@ -84,10 +84,10 @@ class TensorBoard:
     """A tracker that writes what TensorBoard shows: `tensorboard --logdir DIRECTORY`.
 
     Args:
-        directory: where to.
+        directory: the directory to write to.
 
     Raises:
-        ImportError: where TensorBoard is not installed.
+        ImportError: if TensorBoard is not installed.
 
     Example:
         >>> callback = Tracker(TensorBoard("logs"))
@@ -100,11 +100,11 @@ class TensorBoard:
         self._writer: Any = None
 
     def init(self) -> None:
-        """Begin a file."""
+        """Open a new file."""
         self._writer = tf.summary.create_file_writer(str(self.directory))
 
     def log(self, content: Mapping[str, Any], step: int) -> None:
-        """Numbers as curves, what `Image` made as pictures."""
+        """Write numbers as curves, and what `Image` returned as pictures."""
         with self._writer.as_default(step=step):
             for name, value in content.items():
                 (tf.summary.image if isinstance(value, np.ndarray) else tf.summary.scalar)(name, value)

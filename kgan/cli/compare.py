@@ -25,12 +25,12 @@ def compare(
     compared: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN", help="Run directories, or folders of seeds as `kgan train --seeds` makes: two or more."
+            metavar="RUN", help="Two or more run directories, or folders of seeds that `kgan train --seeds` made."
         ),
     ],
     out: Annotated[Path, typer.Option(help="A folder for the table and the pictures.")] = Path("compare"),
 ) -> None:
-    """Compare runs: their size, their speed measured in turns, their quality where it was measured, their pictures."""
+    """Compare runs: their size, their speed (measured in turns), their quality (if it was measured), their pictures."""
     from kgan import runs
 
     with one_sentence():
@@ -45,7 +45,7 @@ def compare(
         facts = _facts(entries, models)
         rows, notes = list(_rows(facts)), list(_notes(facts))
         headings = ["", *(each["title"] for each in facts)]
-        # First, since the next comparison sees by it that it may write to the folder.
+        # Written first: it tells the next comparison that it may write to the folder.
         runs.write_json(out / "compare.json", {"environment": environment, "runs": facts, "notes": notes})
         with runs.replacing(out / "side-by-side.png", durable=False) as temporary:
             samples.save(temporary)
@@ -68,7 +68,7 @@ class Entry(NamedTuple):
     name: str
     runs: dict[int, Path]  # by seed
     records: list[dict[str, Any]]  # what each run.json says
-    settings: dict[str, Any]  # those of the first
+    settings: dict[str, Any]  # the settings of the first run
     quality: dict[str, Any]  # see _measured_quality
 
     @property
@@ -82,7 +82,7 @@ class Entry(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """Of a picture."""
+        """The caption of a picture."""
         return f"{self.name}, seed {self.settings['seed']}" if len(self.runs) > 1 else self.name
 
 
@@ -125,7 +125,7 @@ def _entry(path: Path, name: str) -> Entry:
 
 
 def _settings(run: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run was trained with; ValueError where its record lacks anything that the table shows."""
+    """The settings of a run; ValueError if its record lacks anything that the table shows."""
     environment = record.get("environment")
     numbers, words = (record.get("epochs"), record.get("seconds")), [record.get("status")]
     words.append(environment.get("device") if isinstance(environment, dict) else None)
@@ -175,7 +175,7 @@ def _over_seeds(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
-    """What `kgan evaluate` found: of one run with its spread over sample seeds, of several with that over these."""
+    """What `kgan evaluate` measured. The spread of one run is over sample seeds, that of several over the runs."""
     from kgan import runs
 
     missing = [run for run in run_directories if not (run / "quality.json").exists()]
@@ -204,7 +204,7 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
 
 
 def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a report the parts that are shown, where it has them: anybody may have written it."""
+    """The parts of a report that are shown; ValueError if one is missing, since kgan does not trust the file."""
     from kgan import quality
 
     try:
@@ -270,7 +270,7 @@ def _epochs_trained(each: Mapping[str, Any]) -> str:
 
 
 def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """How the metrics were measured, and which of them do not compare."""
+    """How the metrics were measured, and which of them cannot be compared."""
     from kgan import runs
 
     yield (
@@ -279,7 +279,7 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     )
     differs = _differences(facts)
     if images := differs(lambda each: shape_text(each["image_shape"])):
-        yield f"Images of different size ({images}): speed and multiply-adds are each those of their own."
+        yield f"Images of different size ({images}): speed and multiply-adds are for the image size of each model."
     if batches := differs(lambda each: str(each["batch_size"])):
         yield f"Minibatches of different size ({batches}): a step is not the same amount of work."
     if devices := differs(lambda each: ", ".join(each["trained_on"])):
@@ -310,7 +310,7 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _differences(facts: Sequence[Any]) -> Callable[[Callable[[Any], str]], str]:
-    """A function that names the values of something if they differ; otherwise it is empty."""
+    """A function that names the values of something if they differ; otherwise its result is empty."""
 
     def of(value: Callable[[Any], str]) -> str:
         values = dict.fromkeys(map(value, facts))
@@ -356,7 +356,7 @@ def _epochs(entries: Sequence[Entry], out: Path) -> list[str]:
 
 
 def _pictures(directory: Path) -> dict[int, Path]:
-    """epoch-0001.png, … by epoch; no links, and nothing but plain files."""
+    """The files epoch-0001.png, … by epoch; only plain files, no links."""
     files = [path for path in directory.glob("epoch-*.png") if path.is_file() and not path.is_symlink()]
     numbers = [path.stem.removeprefix("epoch-") for path in files]
     return {int(number): path for number, path in zip(numbers, files, strict=True) if number.isdecimal()}

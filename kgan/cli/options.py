@@ -1,4 +1,4 @@
-"""What `kgan train` and `kgan plan` are both given: a recipe, and what is to be changed in it."""
+"""The options that `kgan train` and `kgan plan` share: a recipe, and the changes to it."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ import typer
 from kgan import recipes
 
 RecipeName = Annotated[
-    str | None, typer.Argument(metavar="[RECIPE]", help=f"See `kgan recipes`; {recipes.DEFAULT} unless given.")
+    str | None, typer.Argument(metavar="[RECIPE]", help=f"See `kgan recipes`; default: {recipes.DEFAULT}.")
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, a .npy, .npz or .h5 file."),
+    typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, or a .npy, .npz or .h5 file."),
 ]
 ImageSize = Annotated[int | None, typer.Option(help="Height and width in pixels.")]
-Epochs = Annotated[int | None, typer.Option(help="Passes over the data, those before --resume included.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the data, counted from the beginning of the run.")]
 BatchSize = Annotated[int | None, typer.Option(help="Images in a minibatch.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same run.")]
 Precision = Annotated[
-    str | None, typer.Option(help="float32; bfloat16; or auto, which measures which is faster and takes it.")
+    str | None, typer.Option(help="float32, bfloat16, or auto, which measures both and takes the faster one.")
 ]
 Devices = Annotated[
-    int | None, typer.Option(min=1, max=64, help="GPUs that share each minibatch; without GPUs, parts of the CPU.")
+    int | None,
+    typer.Option(min=1, max=64, help="How many GPUs share each minibatch; without GPUs, how many parts of the CPU."),
 ]
 WorkerAddresses = Annotated[
     str | None,
-    typer.Option("--workers", metavar="HOST:PORT,…", help="Machines that train together; TF_CONFIG unless given."),
+    typer.Option("--workers", metavar="HOST:PORT,…", help="Machines that train together; default: TF_CONFIG."),
 ]
-Worker = Annotated[int | None, typer.Option(min=0, help="Which of --workers this one is, from 0.")]
+Worker = Annotated[int | None, typer.Option(min=0, help="Which of --workers this machine is, counted from 0.")]
 Log = Annotated[
     str | None,
-    typer.Option(metavar="tensorboard|wandb|trackio", help="An experiment tracker that gets metrics and samples too."),
+    typer.Option(metavar="tensorboard|wandb|trackio", help="Send metrics and samples to an experiment tracker too."),
 ]
-Out = Annotated[Path | None, typer.Option(help="Run directory, runs/RECIPE unless given.")]
+Out = Annotated[Path | None, typer.Option(help="Run directory; default: runs/RECIPE.")]
 WithDoctor = Annotated[
-    bool, typer.Option("--doctor/--no-doctor", help="Whether to check each epoch for what can go wrong.")
+    bool, typer.Option("--doctor/--no-doctor", help="Whether to check after each epoch if something goes wrong.")
 ]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of the recipe: see `kgan recipes RECIPE`."),
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the recipe: see `kgan recipes RECIPE`."),
 ]
 
 

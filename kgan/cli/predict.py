@@ -1,4 +1,4 @@
-"""`kgan plan`: how long a run will take, and what it takes of memory and disk, before it is started."""
+"""`kgan plan`: how long a run will take, and how much memory and disk it needs, before it is started."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def plan(
     with_doctor: WithDoctor = True,
     changes: Changes = None,
 ) -> None:
-    """Say how long a run would take, after training some steps of it; nothing is left of them."""
+    """Say how long a run would take: train a few steps of it, and save nothing."""
     with one_sentence():
         given = given_settings(data, image_size, epochs, batch_size, seed, precision) | assignments(changes or [])
         wanted = plan_new(recipe or recipes.DEFAULT, given, out)._replace(devices=devices or 1)

@@ -1,4 +1,4 @@
-"""`kgan train`: a recipe and its data, trained from the first step to the last, or from where a run stopped."""
+"""`kgan train`: train a recipe from the first step to the last, or from where a run stopped."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from kgan.cli.run import Run
     from kgan.data import Batches
 
-WORTH_A_TRIAL = 20.0  # seconds of training from which a run is worth the seconds of a trial
+WORTH_A_TRIAL = 20.0  # a run of more seconds than this is worth the seconds of a trial
 
 
 def train(
@@ -59,7 +59,7 @@ def train(
     worker: Worker = None,
     out: Out = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Resume the run in DIR, to its end or to other --epochs.")
+        Path | None, typer.Option(metavar="DIR", help="Resume the run in DIR, to its end or to the given --epochs.")
     ] = None,
     stop_when_sick: Annotated[
         bool, typer.Option("--stop-when-sick", help="End the run when the doctor finds something wrong.")
@@ -69,7 +69,7 @@ def train(
     changes: Changes = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, help="Train so many seeds one after the other, into folders seed-0, …."),
+        typer.Option(min=1, max=1000, help="Train with this many seeds, one after the other, into folders seed-0, …."),
     ] = None,
 ) -> None:
     """Train a recipe; its GIF, pictures, curves and model go into a run directory."""
@@ -124,7 +124,7 @@ def train(
 def _planned(
     held: contextlib.ExitStack, recipe: str | None, given: Mapping[str, Any], resume: Path | None, out: Path | None
 ) -> Plan:
-    """What is to be trained; the directory of a run that is resumed is held."""
+    """The plan of what to train; the directory of a resumed run stays locked."""
     from kgan import runs
 
     if resume:
@@ -137,10 +137,10 @@ def _planned(
 
 
 def _predicted(prepared: Prepared, with_doctor: bool) -> str:
-    """When the run will end, which goes into `run.json` as well; nothing for one that ends in a moment."""
+    """When the run will end, as text, and in `run.json`; no text for a run that ends within seconds."""
     from kgan.cli import trial
 
-    if prepared.plan.workers.are_several:  # each would train another number of steps to measure the time
+    if prepared.plan.workers.are_several:  # each would measure the time with another number of steps
         return ""
     left = prepared.plan.settings["epochs"] - prepared.plan.recorded("epochs", int)
     try:
@@ -175,7 +175,7 @@ def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
         except (ValueError, OSError) as error:
             if not run.record.has_begun and is_mistake(error) and not debug():
                 raise exit_with(error, 2) from None
-            if isinstance(error, ValueError):  # no mistake of the user's
+            if isinstance(error, ValueError):  # not a mistake of the user
                 _write_down(run, _ended_by(error))
                 raise
             reason = getattr(error, "strerror", None) or error
@@ -215,7 +215,7 @@ def _show(run: Run) -> None:
 
 
 def _write_down(run: Run, status: str) -> None:
-    """Say in run.json how the run ended, if the disk has room for so little."""
+    """Write to run.json how the run ended, if the disk has room for it."""
     with contextlib.suppress(OSError):
         run.record.write(status)
 
@@ -225,7 +225,7 @@ def _ended_by(error: Exception) -> str:
 
 
 def _after_failure(run: Run, resume: str) -> str:
-    """What to try: a sick run can be resumed, one with NaN would meet the same NaN."""
+    """What to try next: a sick run can be resumed, but a run with NaN would reach the same NaN again."""
     from kgan import runs
 
     if any(doctor.stop_when_sick and doctor.findings for doctor in run.doctors):

@@ -1,4 +1,4 @@
-"""Real images: the embedded digits, image data sets of TensorFlow Datasets, folders, arrays; and their batches."""
+"""Real images: scikit-learn's digits, image data sets of TensorFlow Datasets, folders, arrays; and their batches."""
 
 from kgan.data import folders
 from kgan.data.array_files import is_array_file

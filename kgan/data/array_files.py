@@ -1,7 +1,7 @@
 """Files that hold an array of images: `.npy`, `.npz`, `.h5`.
 
-Anybody may have written them, so nothing is believed: no pickle is opened, and memory is taken only once a first
-reading, piece by piece, has shown that a file holds what its header says.
+kgan does not trust these files: it opens no pickle, and it allocates memory only after a first reading, piece by piece,
+has shown that a file holds what its header says.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
-NAME = "images"  # of the array, where a file holds several
+NAME = "images"  # the name of the array, if a file holds several
 LONGEST_HEADER = 2**16
 PIECE = 2**23  # bytes read at a time
-CHECKSUM = 4  # bytes that HDF5 may put behind a chunk
-MOST_COMPRESSED = 1032  # bytes that deflate, at its best, makes one of: what claims more holds less
+CHECKSUM = 4  # bytes that HDF5 may put after a chunk
+MOST_COMPRESSED = 1032  # deflate compresses at most this many bytes to one: a file that claims more is wrong
 
 
 class ArrayInFile(NamedTuple):
-    """What a file says it holds, and a function that reads it piece by piece, each (some images, …)."""
+    """What a file says it holds, and a function that reads it in pieces of shape (some images, …)."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -35,7 +35,7 @@ class ArrayInFile(NamedTuple):
 
 
 def is_array_file(source: str | Path) -> bool:
-    """Whether the name is that of a file that holds an array.
+    """Whether `source` is the name of a file that holds an array.
 
     Example:
         >>> is_array_file("images.npz"), is_array_file("pictures")
@@ -48,8 +48,8 @@ def load(path: Path) -> np.ndarray:
     """The images of a file, uint8: those of its array `images`, or of its only array.
 
     Raises:
-        OSError: where it cannot be read.
-        ValueError: where it holds no images, or not what its header says.
+        OSError: if the file cannot be read.
+        ValueError: if the file holds no images, or not what its header says.
 
     Example:
         >>> np.savez("digits.npz", images=np.zeros((3, 28, 28, 1), np.uint8))
@@ -72,7 +72,7 @@ def load(path: Path) -> np.ndarray:
 
 
 class _Refused(Exception):
-    """Why a file is not read, to be put after its name."""
+    """The reason why a file is not read, to be put after its name in a message."""
 
 
 def _check(found: ArrayInFile) -> None:
@@ -87,7 +87,7 @@ def _check(found: ArrayInFile) -> None:
 
 
 def _range(found: ArrayInFile) -> tuple[float, float]:
-    """Smallest and largest value; and all that the header says has been read."""
+    """Smallest and largest value; also checks that the file holds all that its header says."""
     low, high, count = math.inf, -math.inf, 0
     for piece in found.pieces():
         low, high, count = min(low, float(piece.min())), max(high, float(piece.max())), count + len(piece)
@@ -119,8 +119,8 @@ def _at_a_time(shape: tuple[int, ...], dtype: np.dtype) -> int:
 
 
 def _of_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Shape, whether it is in Fortran's order, type, and where the images begin."""
-    head = io.BytesIO(file.read(LONGEST_HEADER))  # a header may say that it is 4 GB long
+    """Shape, whether the array is in Fortran order, type, and where the images begin."""
+    head = io.BytesIO(file.read(LONGEST_HEADER))  # a header may claim that it is 4 GB long
     version = np.lib.format.read_magic(head)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = read(head)
@@ -145,7 +145,7 @@ def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
     archive = held.enter_context(zipfile.ZipFile(path))
     names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
     entry = archive.getinfo(f"{_chosen(names)}.npy")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # whose output has no bounds
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others: output without limit
         raise _Refused("is compressed in a way that numpy.savez_compressed does not use")
     with archive.open(entry) as file:
         shape, is_fortran, dtype, begin = _of_header(file)
@@ -165,7 +165,7 @@ def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
                 if len(data) != count * one:
                     raise _Refused(_says_more(shape, dtype))
                 yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
-            while file.read(PIECE):  # to the end, where a checksum is compared
+            while file.read(PIECE):  # read to the end, where the checksum is compared
                 pass
 
     return ArrayInFile(shape, dtype, pieces)
@@ -174,7 +174,7 @@ def _npz(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
 def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
     import h5py
 
-    with path.open("rb"):  # h5py's own errors name no reason
+    with path.open("rb"):  # h5py's own errors give no reason
         pass
     file = held.enter_context(h5py.File(path, "r"))
     # Links may lead to other files.
@@ -186,7 +186,7 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
         raise _Refused(f"is not an array of images: it holds {arrays.dtype}")
     size, stored = math.prod(arrays.shape) * arrays.dtype.itemsize, path.stat().st_size
     most = MOST_COMPRESSED * stored if arrays.chunks else stored
-    if arrays.chunks:  # those that were never written are read as zeros
+    if arrays.chunks:  # chunks that were never written are read as zeros
         wanted = math.prod(-(-length // chunk) for length, chunk in zip(arrays.shape, arrays.chunks, strict=True))
         is_whole = arrays.id.get_num_chunks() == wanted
     else:
@@ -208,7 +208,7 @@ def _hdf5(path: Path, held: contextlib.ExitStack) -> ArrayInFile:
 
 
 def _check_inflated(arrays: Any, size: int) -> None:
-    """Refuse chunks that gzip makes longer than they say: HDF5 would make room for all of it."""
+    """Refuse chunks that gzip expands beyond their declared size: HDF5 would allocate memory for all of it."""
     import h5py
 
     properties = arrays.id.get_create_plist()
@@ -221,7 +221,7 @@ def _check_inflated(arrays: Any, size: int) -> None:
     chunks: list[Any] = []
     arrays.id.chunk_iter(chunks.append)
     for chunk in chunks:
-        if chunk.filter_mask & 1 << number:  # stored as it is
+        if chunk.filter_mask & 1 << number:  # stored uncompressed
             continue
         _, stored = arrays.id.read_direct_chunk(chunk.chunk_offset)
         inflate, found = zlib.decompressobj(), 0

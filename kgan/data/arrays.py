@@ -1,4 +1,4 @@
-"""Arrays of images: with labels, from 0…255 to [-1, 1], resized."""
+"""Arrays of images: with labels, mapped from 0…255 to [-1, 1], resized."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kgan._backend import tf
 
 
 class Labelled(NamedTuple):
-    """Real images, and to which classes they belong.
+    """Real images and their classes.
 
     Attributes:
         images: uint8, (count, height, width, channels).
-        labels: int64, (count,), from 0; None where the data have no labels.
-        names: of the classes; none where the data have no labels.
+        labels: int64, (count,), from 0; None if the data have no labels.
+        names: names of the classes; empty if the data have no labels.
     """
 
     images: np.ndarray
@@ -24,7 +24,7 @@ class Labelled(NamedTuple):
 
 
 def from_uint8(pixels: np.ndarray) -> np.ndarray:
-    """Map 0…255 to [-1, 1], float32: the way back from `kgan.plots.to_uint8`.
+    """Map 0…255 to [-1, 1], float32: the inverse of `kgan.plots.to_uint8`.
 
     Example:
         >>> from_uint8(np.array([0, 255], np.uint8))

@@ -12,20 +12,22 @@ from kgan._backend import tf
 
 
 class Batches:
-    """Real images in shuffled batches without end; the batch of each step is a pure function of (seed, step).
+    """Endless shuffled batches of real images; the batch of each step is a pure function of (seed, step).
 
-    An epoch is `len(images) // batch_size` batches, counted from step 0. Each shows no image twice, in an order of its
-    own, a random permutation drawn from (seed, epoch), and leaves out another remainder.
+    An epoch is `len(images) // batch_size` batches, counted from step 0. Each epoch has its own order, a random
+    permutation drawn from (seed, epoch). It shows no image twice; the images that are left over differ from epoch to
+    epoch.
 
     Args:
-        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. What
-            is on disk (`numpy.memmap`, HDF5) stays there.
-        batch_size: of every batch.
-        seed: of the order, 0 or more.
+        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. Arrays
+            on disk (`numpy.memmap`, HDF5) stay there.
+        batch_size: size of every batch.
+        seed: seed of the order, 0 or more.
         labels: whole numbers, (count,), for a conditional model: batches are then (images, labels).
 
     Raises:
-        ValueError: for a batch larger than the data, or below 1; a seed below 0; another number of labels.
+        ValueError: for a batch larger than the data, or below 1; a seed below 0; labels of another number than the
+            images.
 
     Example:
         >>> history = model.fit(Batches(images, 64), epochs=2, verbose=0)
@@ -37,7 +39,7 @@ class Batches:
                 f"a batch of {batch_size} cannot be drawn from {len(images)} images: choose a smaller batch_size"
             )
         if seed < 0:
-            raise ValueError(f"seed is {seed}: that of an order of images is 0 or more")
+            raise ValueError(f"seed is {seed}: it must be 0 or more")
         if labels is not None and len(labels) != len(images):
             raise ValueError(f"there are {len(labels)} labels for {len(images)} images")
         self.images = images
@@ -46,11 +48,11 @@ class Batches:
         self.seed = seed
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """The number of batches of an epoch."""
         return len(self.images) // self.batch_size
 
     def order(self, epoch: int) -> np.ndarray:
-        """The rows of each batch of an epoch, (batches, batch_size)."""
+        """The positions of the images in each batch of an epoch, (batches, batch_size)."""
         rows = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
         return rows[: len(self) * self.batch_size].reshape(len(self), self.batch_size)
 
@@ -58,9 +60,10 @@ class Batches:
         """The batches from a step on.
 
         Args:
-            step: number of the first batch, or a function that gives it as soon as batches are asked for.
-            replicas: the first of those that this is for, how many it is for, and how many share each batch. Each of
-                them gets its own part, one behind the other; the others' images are not read.
+            step: number of the first batch, or a function that returns it, called when the first batch is asked for.
+            replicas: (first, count, total). `total` replicas share each batch, and this dataset is for `count` of them,
+                from number `first` on. It gives the part of each, one after the other; images of other replicas are not
+                read.
 
         Returns:
             An endless dataset of float32 batches, (batch_size, …), or of such batches and their labels.
@@ -109,7 +112,7 @@ class Batches:
             scaled = scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
             return scaled if self.labels is None else (scaled, tf.gather(labels, rows))
 
-        # None of these is for AutoGraph to convert, and it would write temporary files.
+        # AutoGraph does not need to convert these functions, and would write temporary files.
         first, rows_from, rows_of, batch = map(
             tf.autograph.experimental.do_not_convert, (first, rows_from, rows_of, batch)
         )
@@ -119,9 +122,9 @@ class Batches:
 
 
 def batches(images: Any, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
-    """The batches of `Batches` as a `tf.data.Dataset`, to be mapped or looked at.
+    """The batches of `Batches` as a `tf.data.Dataset`, to map them or look at them.
 
-    Give `fit` a `Batches`: it knows how long an epoch is, and is resumed without drawing the batches before.
+    For `fit`, use `Batches` itself: it knows how long an epoch is, and is resumed without drawing earlier batches.
 
     Args:
         images, batch_size, seed: see `Batches`.
@@ -141,9 +144,10 @@ def batches(images: Any, batch_size: int, *, seed: int = 0, step: int = 0) -> tf
 
 
 def held_weakly(function: Callable) -> Callable:
-    """The function, for `tf.numpy_function`, which TensorFlow keeps until the process ends, with all that it refers to.
+    """A function for `tf.numpy_function` that holds `function` only by a weak reference.
 
-    Somebody else must hold it as long as it is called, such as the dataset whose `map` calls `tf.numpy_function`.
+    TensorFlow keeps what it is given until the process ends, with everything that it refers to. Something else must
+    hold `function` as long as it is called, such as the dataset whose `map` calls `tf.numpy_function`.
     """
     reference = weakref.ref(function)
     return lambda *values: reference()(*values)
@@ -151,7 +155,7 @@ def held_weakly(function: Callable) -> Callable:
 
 def _read(images: Any) -> Callable[[np.ndarray], np.ndarray]:
     def read(rows: np.ndarray) -> np.ndarray:
-        in_file = np.sort(rows)  # HDF5 reads rows in their order alone
+        in_file = np.sort(rows)  # HDF5 reads rows only in ascending order
         return np.ascontiguousarray(np.asarray(images[in_file])[np.argsort(np.argsort(rows))])
 
     return read

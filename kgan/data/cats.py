@@ -1,4 +1,4 @@
-"""The CAT data set, which Kaggle has."""
+"""The CAT data set from Kaggle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kgan.data.tfds import first_line
 
 
 def fetch() -> Path:
-    """Crawford's copy of the CAT data set (Zhang, Sun, Tang 2008): photographs, each with its `.cat` file."""
+    """Download Crawford's copy of the CAT data set (Zhang, Sun, Tang 2008): photographs, each with its `.cat` file."""
     page = "https://www.kaggle.com/datasets/crawford/cat-dataset"
     try:
         import kagglehub
@@ -23,4 +23,4 @@ def fetch() -> Path:
         reason = "Kaggle does not answer" if "ConnectionError" in type(error).__name__ else first_line(error)
         message = f"cannot download the CAT data set ({reason}): get it from {page}, and give its folder as data"
         raise OSError(message) from None
-    return path / "cats" if (path / "cats").is_dir() else path  # its folders are in it twice
+    return path / "cats" if (path / "cats").is_dir() else path  # it holds its folders twice

@@ -1,4 +1,4 @@
-"""Images spoiled on purpose, for a model to restore."""
+"""Degrade images on purpose, so that a model can restore them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray,
 
     Args:
         images: (count, height, width, channels), in [-1, 1].
-        how: "noise", Gaussian with standard deviation 0.5; "blur", Gaussian too, over a 14th of the width (2 pixels
-            of 28); "mask", a gray square of half the height and width.
-        seed: of the noise.
+        how: "noise": Gaussian, with standard deviation 0.5. "blur": Gaussian too, with a standard deviation of a 14th
+            of height and width (2 pixels of 28). "mask": a gray square of half the height and width.
+        seed: seed of the noise.
 
     Returns:
         Images of the same shape, in [-1, 1], and (count, height, width, 1), 1 where a pixel is known and 0 under the
         mask.
 
     Raises:
-        ValueError: for another way.
+        ValueError: for another value of `how`.
 
     Example:
         >>> masked, known = degrade(images, "mask")

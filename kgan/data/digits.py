@@ -8,7 +8,7 @@ from kgan.data.arrays import Labelled
 
 
 def load() -> Labelled:
-    """8 × 8 digits brought to 28 × 28 the way MNIST was made: scaled to 20 × 20, with a margin of 4."""
+    """8 × 8 digits, enlarged to 28 × 28 in the way MNIST was made: scaled to 20 × 20, with a margin of 4."""
     from PIL import Image
     from sklearn.datasets import load_digits
 

@@ -1,4 +1,4 @@
-"""From what a user names (digits, a data set, a file, a folder) to its images."""
+"""Load images by name: digits, a data set, a file or a folder."""
 
 from __future__ import annotations
 
@@ -23,18 +23,17 @@ def load(
     """Load real images.
 
     Args:
-        source: "digits", scikit-learn's 1,797 real handwritten digits, which needs no network; a file with images of
-            shape (count, height, width, channels), uint8 or float32 in [-1, 1]: `.npy`, or `.npz` or `.h5` with one
-            array or one that is named `images`; a folder of image files
-            (see `kgan.data.folders.load`); "cat-dataset", the CAT photographs on Kaggle, which take `kagglehub`; or the
-            name of a data set of TensorFlow Datasets: "mnist", "fashion_mnist", "cifar10", "stl10",
-            "oxford_flowers102", …
-        split: of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
-        image_size: height and width wanted; images are cut to their central square and resized. None leaves
-            them as they are; a folder must have one.
-        crop, background: of images in a folder: see `kgan.data.folders.load`.
-        dtype: "float32" for images in [-1, 1]; "uint8" for 0 to 255, a quarter of the memory, which `batches`
-            takes as well.
+        source: what to load. "digits": scikit-learn's 1,797 real handwritten digits, which need no network. The name of
+            a data set of TensorFlow Datasets: "mnist", "fashion_mnist", "cifar10", "stl10", "oxford_flowers102", … A
+            folder of image files: see `kgan.data.folders.load`. A file with images of shape (count, height, width,
+            channels), uint8 or float32 in [-1, 1]: `.npy`, or `.npz` or `.h5` with one array or with one that is named
+            `images`. "cat-dataset": the CAT photographs on Kaggle, for which `kagglehub` must be installed.
+        split: split of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
+        image_size: height and width of the result; images are cut to their central square and resized. None leaves them
+            as they are. A folder needs an image_size.
+        crop, background: for images in a folder: see `kgan.data.folders.load`.
+        dtype: "float32" for images in [-1, 1]; "uint8" for images from 0 to 255, in a quarter of the memory. `batches`
+            takes both.
 
     Returns:
         Images of shape (count, height, width, channels).
@@ -65,10 +64,10 @@ def load_labelled(
     crop: str = "center",
     background: str = "white",
 ) -> Labelled:
-    """Load real images with their labels, where there are any.
+    """Load real images with their labels, if there are any.
 
-    The labels are those of the digits; of a TensorFlow data set; of a folder its sub-folders, where all images are in
-    one and there are two or more.
+    The digits and TensorFlow data sets have labels of their own. The labels of a folder are its sub-folders, if every
+    image is in one and there are two or more.
 
     Args:
         source, split, image_size, crop, background: see `load`.
@@ -104,7 +103,7 @@ def load_labelled(
 
 
 def by_folders(found: folders.Folder) -> Labelled:
-    """Images of a folder, with its sub-folders as classes where each image is in one and there are two or more."""
+    """Images of a folder, with its sub-folders as classes if every image is in one and there are two or more."""
     tops = [name.split("/")[0] if "/" in name else "" for name in found.names]
     names = tuple(sorted(set(tops)))
     if "" in names or len(names) < 2:
@@ -117,10 +116,11 @@ def held_out(source: str | Path, split: str = "train", image_size: int | None = 
 
     Args:
         source, image_size: see `load`.
-        split: that the model was trained on.
+        split: the split that the model was trained on.
 
     Returns:
-        None for other sources, for a data set without a test split, and where `split` has images of it, as "all" has.
+        Images and labels; None for other sources, for a data set without a test split, and if `split` has images of the
+        test split, as "all" does.
 
     Example:
         >>> held_out("digits") is None
@@ -133,7 +133,7 @@ def held_out(source: str | Path, split: str = "train", image_size: int | None = 
 
 
 def is_folder(source: str | Path) -> bool:
-    """Whether `load` takes `source` for a folder of images: a path, or a folder that no data set is named like.
+    """Whether `load` reads `source` as a folder of images: a path, or a folder whose name is not that of a data set.
 
     Example:
         >>> is_folder("digits"), is_folder("./digits")
@@ -148,10 +148,10 @@ def is_folder(source: str | Path) -> bool:
 
 
 def folder(source: str | Path) -> Path | None:
-    """The folder of images that `source` means, fetched first where it is the CAT data set; None for all else.
+    """The folder of images that `source` names; the CAT data set is downloaded first. None for all other sources.
 
     Raises:
-        ImportError, OSError: where the CAT data set cannot be fetched.
+        ImportError, OSError: if the CAT data set cannot be downloaded.
 
     Example:
         >>> folder("./pictures")

@@ -22,7 +22,7 @@ def load(name: str, split: str, image_size: int | None) -> Labelled:
     import absl.logging
     import tensorflow_datasets as tfds
 
-    absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of folders it half made itself
+    absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of incomplete folders that it made itself
     if not is_known(name):
         if not name:
             raise ValueError("the data have no name: give a folder, or the name of a data set such as digits or mnist")
@@ -52,7 +52,7 @@ def load(name: str, split: str, image_size: int | None) -> Labelled:
 
 
 def held_out(name: str, split: str, image_size: int | None) -> Labelled | None:
-    """The test split of a data set on this machine; None where there is none, or `split` has images of it."""
+    """The test split of a data set on this machine; None if there is none, or if `split` has images of it."""
     import tensorflow_datasets as tfds
 
     names = [part.split("[")[0].strip() for part in split.split("+")]
@@ -72,13 +72,13 @@ def is_known(name: str) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an error says; its class where it says nothing."""
+    """The first line of an error's message; its class if there is no message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _check_reachable(builder: Any) -> None:
-    """Without a network TFDS tries again and again for minutes: ask once whether its first host answers."""
-    import requests  # of TFDS
+    """Ask once whether the first host answers: without a network TFDS would retry for minutes."""
+    import requests  # installed with TFDS
 
     for url in getattr(builder, "url_infos", {}):
         try:

@@ -1,4 +1,4 @@
-"""Pictures: arrays in, grids, GIFs and charts out. Knows no model, so students can plot without one."""
+"""Pictures from arrays: grids, GIFs and charts. No function here needs a model, so students can plot without one."""
 
 from kgan.plots.charts import (
     DASHBOARD_HEIGHT,

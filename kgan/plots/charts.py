@@ -1,4 +1,4 @@
-"""Charts of losses, distances and classes, by matplotlib; and the dashboard, which sets one beside a grid."""
+"""Charts of losses, distances and classes, by matplotlib; and the dashboard, a chart next to a grid."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kgan.plots.layout import CAPTION_HEIGHT, font
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DASHBOARD_HEIGHT = 466  # pixels: of 8 × 8 digits
+DASHBOARD_HEIGHT = 466  # pixels: the height of a grid of 8 × 8 digits
 
 
 def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None) -> Figure:
     """Both losses by epoch, and under them the probabilities that the discriminator gives, with the line of 0.5.
 
     Args:
-        history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`. A `frechet` of some of the epochs
-            (NaN in the others) has a panel of its own.
-        epochs: their numbers; by default from 1. There may be none yet.
+        history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`. If it has `frechet`, measured in
+            some of the epochs and NaN in the others, this has a panel of its own.
+        epochs: the numbers of the epochs; by default they count from 1. There may be no epochs yet.
 
     Returns:
         A matplotlib figure; a notebook shows it as it is, `savefig` writes it.
@@ -74,7 +74,7 @@ def code_curves(history: Mapping[str, Sequence[float]], iterations: Sequence[int
 
     Args:
         history: real_loss and code_loss.
-        iterations: at which.
+        iterations: the iterations at which they were measured.
         guessing: the code loss of always guessing the mean of the prior, drawn as a dashed line.
 
     Returns:
@@ -124,7 +124,7 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
         places, histogram = np.arange(len(classes["names"])), axes[0]
         for frequency, label, side in ((classes["real"], "real images", -0.2), (classes["fake"], "samples", 0.2)):
             histogram.bar(places + side, frequency, width=0.4, label=label)
-        shown = places[:: -(-len(places) // 20)]  # names of a hundred classes would lie on each other
+        shown = places[:: -(-len(places) // 20)]  # the names of a hundred classes would overlap
         histogram.set_xticks(shown, [classes["names"][each] for each in shown], rotation=90 if len(shown) > 10 else 0)
         absent = f", missing: {', '.join(classes['missing'])}" if classes["missing"] else ", none is missing"
         histogram.set_title(f"classes of {report['count']:,} samples{absent[:80]}", fontsize=10)
@@ -143,8 +143,8 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
     """The Fréchet distance of several runs by epoch, and under it by training time.
 
     Args:
-        runs: by name, a history for each seed that was trained: `epoch`, `seconds` of each epoch, and `frechet`, which
-            is NaN where it was not measured. The seeds of a run have one color.
+        runs: for each run, by its name, one history for each seed that was trained: `epoch`, `seconds` of each epoch,
+            and `frechet`, which is NaN where it was not measured. All seeds of a run have the same color.
 
     Returns:
         A matplotlib figure.
@@ -197,10 +197,10 @@ def dashboard(
     """A grid of samples next to the curves of `loss_curves`, in one picture of one size.
 
     Args:
-        grid: see `image_grid`; it is brought to the height of the curves.
+        grid: see `image_grid`; it is scaled to the height of the curves.
         history, epochs: see `loss_curves`.
         caption: a line above.
-        note: text below, on two lines at most; None leaves no room for it.
+        note: text below, on two lines at most; None: there is no space for a note.
 
     Returns:
         A picture, "RGB".
@@ -229,7 +229,7 @@ def dashboard(
 
 
 def _figure() -> Figure:
-    """Without pyplot, whose figures would pile up."""
+    """A figure without pyplot: pyplot would keep all figures in memory."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -241,5 +241,5 @@ def _figure() -> Figure:
         figure.savefig(written, format="png", dpi=80)
         return written.getvalue()
 
-    figure._repr_png_ = png  # by which a notebook shows it; the figures that it knows by itself are those of pyplot
+    figure._repr_png_ = png  # a notebook shows the figure by this; by itself it shows only figures of pyplot
     return figure

@@ -18,12 +18,12 @@ from kgan.files import replacing
 class GIF:
     """An animation that grows a frame at a time.
 
-    Frames are appended as they come: neither are they kept in memory, nor is the file written anew. The last frame is
-    shown longer, until another one follows it. Whatever stops the process while a frame is written, the frames before
-    are whole, and `set_state` continues behind them.
+    Frames are appended to the file as they come: they are not kept in memory, and the file is not rewritten. The last
+    frame is shown longer, until another one follows it. If the process stops while it writes a frame, the earlier
+    frames are intact, and `set_state` continues after them.
 
     Args:
-        path: of the file.
+        path: path of the file.
         milliseconds: how long a frame is shown.
         hold: how long the last frame is shown, in milliseconds.
 
@@ -41,13 +41,13 @@ class GIF:
         self._begin()
 
     def _begin(self) -> None:
-        self._header = self._last = b""  # of the file, and of its last frame
+        self._header = self._last = b""  # the bytes of the file's header, and of its last frame
         self._end = 0  # bytes of the file that no further frame will change: all before the last frame
-        self._checksum = 0  # of these
+        self._checksum = 0  # of these bytes
 
     def append(self, frame: Image.Image, *, instead: bool = False) -> None:
-        """Add a frame; with `instead`, put it in the place of the last one."""
-        if frame.size != self._size or not self._is_there():  # frames of another size never go into one file
+        """Add a frame; with `instead`, it replaces the last one."""
+        if frame.size != self._size or not self._is_there():  # a file has frames of one size only
             self._size = frame.size
             self._begin()
         frame = _quantized(frame)
@@ -66,9 +66,9 @@ class GIF:
         return {"end": self._end, "size": self._size, "checksum": self._checksum, **arrays}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from the result of `get_state`; the file is again what it was then.
+        """Continue from the result of `get_state`; the file is restored to what it was then.
 
-        Where it is gone or damaged, there is a warning, and a new one begins with its last frame.
+        If the file is gone or damaged, there is a warning, and a new file begins with the last frame.
         """
         header, last = (np.asarray(state[name], np.uint8).tobytes() for name in ("header", "last"))
         end, size = operator.index(state["end"]), state["size"] and tuple(state["size"])
@@ -80,7 +80,7 @@ class GIF:
         if self._is_there() and self._is_whole():
             self._write(self._last + b";")
         else:
-            warnings.warn(f"{self.path} is not the file of this run any more: it begins anew", stacklevel=2)
+            warnings.warn(f"{self.path} is no longer the file of this run: a new GIF begins", stacklevel=2)
             self._create(self._header, self._last)
 
     def _is_there(self) -> bool:
@@ -88,7 +88,7 @@ class GIF:
         return self.path.is_file() and not self.path.is_symlink() and self.path.stat().st_size >= self._end
 
     def _is_whole(self) -> bool:
-        """Whether all before the last frame is as it was written."""
+        """Whether all bytes before the last frame are as they were written."""
         with self.path.open("rb") as file:
             return zlib.crc32(file.read(self._end)) == self._checksum
 
@@ -98,7 +98,7 @@ class GIF:
         self._header, self._last, self._end, self._checksum = header, frame, len(header), zlib.crc32(header)
 
     def _write(self, content: bytes) -> None:
-        """Put this behind the bytes that stay; on a full disk, the last frame again."""
+        """Write this after the bytes that stay; if the disk is full, restore the last frame."""
         with self.path.open("r+b", buffering=0) as file:
             try:
                 self._put(file, content)
@@ -110,7 +110,7 @@ class GIF:
     def _put(self, file: Any, content: bytes) -> None:
         file.seek(self._end)
         file.truncate()
-        while content:  # a disk that becomes full takes a part
+        while content:  # a disk that becomes full takes only a part
             content = content[file.write(content) :]
 
 

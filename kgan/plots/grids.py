@@ -28,7 +28,7 @@ def image_grid(
     Args:
         images: (count, height, width, channels) in [-1, 1], with 1 channel (gray) or 3 (color).
         columns: images in a row; by default as many as make the grid square.
-        zoom: each pixel becomes zoom × zoom; by default small images are brought to about 56 pixels.
+        zoom: each pixel becomes zoom × zoom; by default small images are enlarged to about 56 pixels.
         margin: in pixels; 0 sets the images edge to edge.
 
     Returns:
@@ -64,7 +64,7 @@ def code_images(codes: np.ndarray, height: int, width: int, channels: int = 1) -
 
     Args:
         codes: (count, latent_dim).
-        height, width, channels: of the images wanted.
+        height, width, channels: size of the result.
 
     Returns:
         Images of shape (count, height, width, channels), in [-1, 1].

@@ -84,8 +84,9 @@ def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int 
     A run without a picture of an epoch shows the last one before it; before its first picture, its place is white.
 
     Args:
-        series: of each run, by its name, the picture files by epoch.
-        at_most: frames; with more epochs than that some are left out, but never the first and the last.
+        series: for each run, by its name, the picture files by epoch.
+        at_most: the largest number of frames. If there are more epochs, some are left out, but never the first and the
+            last.
 
     Example:
         >>> for epoch in (1, 2):

@@ -1,9 +1,11 @@
-"""How good, how varied, how new: what losses do not show, measured, each next to what real images get.
+"""Measures what losses do not show: how good, how varied and how new images are.
 
-real = kgan.data.load_labelled("digits")
-model = kgan.load_model("runs/dcgan-digits")
-quality = kgan.quality.evaluate(lambda count, seed: model.generate(count, seed=seed), real)
-quality.report["metrics"]["frechet"]                # {'value': …, 'spread': …, 'baseline': …}
+Each metric is reported next to its value for real images:
+
+    real = kgan.data.load_labelled("digits")
+    model = kgan.load_model("runs/dcgan-digits")
+    quality = kgan.quality.evaluate(lambda count, seed: model.generate(count, seed=seed), real)
+    quality.report["metrics"]["frechet"]                # {'value': …, 'spread': …, 'baseline': …}
 """
 
 from __future__ import annotations

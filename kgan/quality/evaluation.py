@@ -1,4 +1,4 @@
-"""All metrics of a model at once, each with its baseline: what as many real images get against other real images."""
+"""All metrics of a model at once, each with its baseline: its value for real images compared with other real images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kgan.quality.features import (
     real_vs_fake_accuracy,
 )
 
-# What each metric says, for tables; where a small one is good, where a large one is.
+# What each metric means, for tables.
 METRICS = {
     "frechet": "Fréchet distance of the features; small is good",
     "kid": "kernel distance (KID) of the features; small is good",
@@ -29,23 +29,23 @@ METRICS = {
     "recall": "fraction of real images within reach of samples",
     "density": "real images around a sample; 1 is expected",
     "coverage": "fraction of real images with a sample within reach",
-    "classes": "classes with a tenth of their frequency or more",
+    "classes": "classes with at least a tenth of their frequency in the data",
     "kl": "divergence of the classes from the data's, in nats",
     "class_accuracy": "fraction that is of the class that was asked for",
     "low_confidence": "fraction whose most probable class has less than 90 %",
     "nearest": "median distance to the nearest training image",
-    "copies": "fraction nearer to one than 1 % of real images are",
+    "copies": "fraction nearer to a training image than 99 % of real images are",
     "real_vs_fake_accuracy": "how often a fresh classifier is right about real or fake; 0.5 is guessing",
 }
 MOST_RESERVED = 1000  # real images to choose the best model by
 NEAREST_COUNT = 1000  # images whose nearest training image is looked for
-SAME = 1e-3  # so far from each other rounding may put two images that are one
+SAME = 1e-3  # rounding may give identical images a distance up to this
 SHOWN = 12
-AT_A_TIME = 2048  # training images that are floats at once
+AT_A_TIME = 2048  # training images that are converted to floats at a time
 
 
 class Quality(NamedTuple):
-    """What was measured, as JSON can hold it, and what there is to show.
+    """The measurements, in a form that JSON can hold, and images to show.
 
     Attributes:
         report: "features" (their name), "count", "seeds", "metrics" ({name: {"value", "spread", "baseline"}}),
@@ -61,16 +61,16 @@ class Quality(NamedTuple):
 
 
 def choose_features(labelled: Labelled, wanted: str = "auto") -> FeatureExtractor:
-    """The feature extractor of that name for these data.
+    """The feature extractor with this name for these data.
 
     Args:
         labelled: real images, with labels or without.
-        wanted: "classifier", "inception", "pixels", or "auto": the classifier where the data have labels that it
-            learns, pixels otherwise, with a note that says so.
+        wanted: "classifier", "inception", "pixels", or "auto": the classifier if the data have labels that it can
+            learn, otherwise pixels, with a note that says so.
 
     Raises:
         ValueError: for another name, or data that no classifier can be trained on.
-        OSError: where InceptionV3 cannot be downloaded.
+        OSError: if InceptionV3 cannot be downloaded.
 
     Example:
         >>> choose_features(kgan.data.load_labelled("digits"), "pixels").name
@@ -96,8 +96,8 @@ def choose_features(labelled: Labelled, wanted: str = "auto") -> FeatureExtracto
 def selection_split(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Which of `count` real images choose the best model, and which measure it: two disjoint sets.
 
-    A model that was chosen among many for its distance to some images is nearer to these than to others. So
-    `kgan.callbacks.Quality` chooses by a fifth of the images, at most 1,000, and `evaluate` measures with the rest.
+    A model that is chosen because it is close to some real images is closer to these than to others. So
+    `kgan.callbacks.Quality` chooses with a fifth of the images, at most 1,000, and `evaluate` measures with the rest.
 
     Returns:
         The positions of the images to choose by, and of the rest, each in random order, always the same.
@@ -125,24 +125,24 @@ def evaluate(
 ) -> Quality:
     """Measure how good and how varied a model's images are.
 
-    Every metric has a real-vs-real baseline: what as many real images get against other real images, the best that can
-    be expected. A metric that cannot be computed is left out, and a note says why.
+    Every metric has a real-vs-real baseline: its value for as many real images, compared with other real images. This
+    is the best that can be expected. A metric that cannot be computed is left out, and a note says why.
 
-    The real images by which `kgan.callbacks.Quality` chooses the best model are left out of the comparison (see
-    `selection_split`), since they would make it look better than it is. Only the nearest training image, which shows
-    copies, is searched among all.
+    The real images with which `kgan.callbacks.Quality` chooses the best model are left out of the comparison (see
+    `selection_split`), since they would make the model look better than it is. Only the search for the nearest training
+    image, which shows copies, uses all images.
 
     Args:
         generate: a function (count, seed) → images, float32 in [-1, 1]; or uint8, in a quarter of the memory.
-        labelled: the real images that it was trained on.
+        labelled: the real images that the model was trained on.
         features: see `choose_features`.
-        asked: a function (count, seed) → the classes that `generate` was asked for, of a conditional model.
-        held_out: real images that it was not trained on, uint8: their distances to the nearest training image say which
-            samples are copies. Without them, the distances of training images to the nearest of the others do.
-        count: of samples; at most half as many as there are real images to compare with, because the baseline takes as
+        asked: for a conditional model, a function (count, seed) → the classes that `generate` was asked for.
+        held_out: real images that the model was not trained on, uint8. A sample counts as a copy if it is nearer to a
+            training image than 99 % of these are. Without them, distances between training images set this limit.
+        count: number of samples; at most half the number of real images to compare with, because the baseline needs as
             many again.
-        seeds: of the samples; the metrics are means over them, with their standard deviation.
-        progress: called with a few words that say what is done next.
+        seeds: seeds of the samples; each metric is the mean over the seeds, with its standard deviation.
+        progress: a function that is called with a few words about what is done next.
 
     Returns:
         The metrics, the first samples and the training images nearest to them.
@@ -150,7 +150,7 @@ def evaluate(
     Raises:
         ValueError: for a count below 2, no seed, fewer than 4 real images, samples of another shape than these, or
             unknown features.
-        OSError: where InceptionV3 cannot be downloaded.
+        OSError: if InceptionV3 cannot be downloaded.
 
     Example:
         >>> real = kgan.data.load_labelled("digits")
@@ -186,7 +186,7 @@ def evaluate(
     accuracy = {"baseline": _real_vs_fake_accuracy(first, second, notes)}
     del second  # large images take much memory
     distances_of_real = _distances_of_real(labelled, held_out)
-    copied = max(SAME, np.quantile(distances_of_real[::2], 0.01))  # which is 0 where the data hold images twice
+    copied = max(SAME, np.quantile(distances_of_real[::2], 0.01))  # the quantile is 0 if images occur twice
     baseline["nearest"] = float(np.median(distances_of_real))
     baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
 
@@ -217,7 +217,7 @@ def evaluate(
     measured = {}
     for name in METRICS:
         values = [each[name] for each in by_seed if name in each]
-        if len(values) == len(by_seed):  # or the mean would leave out the worst
+        if len(values) == len(by_seed):  # otherwise the mean would leave out the worst
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
             measured[name] = {"value": float(np.mean(values)), "spread": spread, "baseline": baseline.get(name)}
     if len(by_seed) == 1:
@@ -274,6 +274,6 @@ def _distances_of_real(labelled: Labelled, held_out: np.ndarray | None) -> np.nd
 
 
 def _training_images(labelled: Labelled) -> Iterator[np.ndarray]:
-    """As many at a time as take little memory."""
+    """The training images, in pieces that take little memory."""
     for begin in range(0, len(labelled.images), AT_A_TIME):
         yield averaged(labelled.images[begin : begin + AT_A_TIME])

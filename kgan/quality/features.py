@@ -1,4 +1,4 @@
-"""What images are compared by: a small classifier of the data's own classes, pixels, or Keras' InceptionV3."""
+"""Features to compare images by: a small classifier of the data's own classes, pixels, or Keras' InceptionV3."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POOR = 0.6  # a classifier that is right less often is of no use
 MOST_OF_EACH = 4000  # real and fake images for `real_vs_fake_accuracy`
 LOW_CONFIDENCE = 0.9  # the classifier has low confidence where no class reaches this probability
 FORMAT = 1  # of the cache
-AT_A_TIME = 128  # images that are floats at once; memory of larger pieces is not given back to the system
+AT_A_TIME = 128  # images that are converted to floats at a time; the system does not get back memory of larger pieces
 
 
 class Features(NamedTuple):
@@ -34,7 +34,7 @@ class Features(NamedTuple):
 
     Attributes:
         values: (count, units), float32.
-        class_frequencies: the fraction of the images in each class, where there are classes.
+        class_frequencies: the fraction of the images in each class, or None.
         max_probability: the probability of the most probable class of each image, or None.
         classes: the most probable class of each image, or None.
     """
@@ -47,14 +47,14 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """What images are compared by.
+    """Computes the features that images are compared by.
 
     Attributes:
         name: in words, reported with every metric.
         features: a function from images, float32 in [-1, 1], to features (count, units), float32.
-        names: of the classes, where there are any.
-        head: a function from features to probabilities (count, classes), where there are classes.
-        note: what a reader of the metrics should know about it, or nothing.
+        names: names of the classes, if there are any.
+        head: a function from features to probabilities (count, classes), if there are classes.
+        note: what a reader of the metrics should know about the features; may be empty.
     """
 
     name: str
@@ -64,11 +64,11 @@ class FeatureExtractor:
     note: str = ""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray | None:
-        """The probability of each class, (count, classes); None where there are no classes."""
+        """The probability of each class, (count, classes); None if there are no classes."""
         return self.head(self.features(images)) if self.head else None
 
     def extract(self, images: np.ndarray) -> Features:
-        """All that is compared of these images, uint8 or float32 in [-1, 1], from one pass through the network."""
+        """All features of these images, uint8 or float32 in [-1, 1], from one pass through the network."""
         values = _joined((self.features(piece) for piece in _float_pieces(images, AT_A_TIME)), len(images))
         if not self.head:
             return Features(values)
@@ -80,15 +80,15 @@ class FeatureExtractor:
 def classifier(labelled: Labelled) -> FeatureExtractor:
     """A small convolutional network trained on the data's own labels, with a fixed seed.
 
-    Features are the 128 units before the last layer. It is trained once, 1,500 steps, on four images of five, and kept
-    in the cache directory under a fingerprint of the data.
+    Its features are the 128 units before the last layer. The network is trained once, for 1,500 steps, on four of five
+    images. It is kept in the cache directory under a fingerprint of the data.
 
     Args:
         labelled: real images with their labels.
 
     Raises:
-        ValueError: without labels, with one class only, or where it is right on fewer than 60 % of the images that
-            were held out.
+        ValueError: without labels, with one class only, or if the network is right on fewer than 60 % of the images
+            that were held out.
 
     Example:
         >>> extractor = classifier(kgan.data.load_labelled("digits"))
@@ -125,7 +125,7 @@ def classifier(labelled: Labelled) -> FeatureExtractor:
 
 
 def pixels() -> FeatureExtractor:
-    """Images averaged to 8 × 8 pixels: they need no labels, and show only where light and color are.
+    """Images averaged to 8 × 8 pixels: these features need no labels, and show only where light and color are.
 
     Example:
         >>> pixels().features(images[:3]).shape
@@ -137,15 +137,16 @@ def pixels() -> FeatureExtractor:
 def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -> FeatureExtractor:
     """The 2,048 features of Keras' InceptionV3, whose weights are downloaded when first used.
 
-    Not comparable with published FID, which uses another port of the network and another way to resize.
+    Its distances cannot be compared with published FID, which uses another port of the network and another way to
+    resize.
 
     Args:
         image_shape: (height, width, channels); gray images are given three equal channels.
-        weights: "imagenet"; None for random ones.
+        weights: "imagenet"; None for random weights.
 
     Raises:
-        ValueError: under Keras' image data format "channels_first", in which Keras builds InceptionV3.
-        OSError: where the weights cannot be downloaded.
+        ValueError: if Keras' image data format is "channels_first", since Keras then builds InceptionV3 in that format.
+        OSError: if the weights cannot be downloaded.
     """
     if (layout := keras.config.image_data_format()) != "channels_last":
         raise ValueError(f"image_data_format is {layout}: InceptionV3 takes images that are channels_last")
@@ -171,12 +172,12 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     """How often a fresh classifier, trained on one half, is right about which images of the other half are real.
 
     Args:
-        real, fake: images, uint8 or float32 in [-1, 1], of one shape. As many of each are taken, drawn from all of
-            them, as there are of the fewer: 4,000 at most.
-        seed: of its weights and of the halves.
+        real, fake: images, uint8 or float32 in [-1, 1], of one shape. The same number of each is drawn at random: as
+            many as the smaller set has, and at most 4,000.
+        seed: seed of the classifier's weights and of the halves.
 
     Returns:
-        Its accuracy: 0.5 where it has to guess, 1 where it is always right.
+        The accuracy: 0.5 if the classifier has to guess, 1 if it is always right.
 
     Raises:
         ValueError: for fewer than 20 real or 20 fake images.
@@ -220,7 +221,7 @@ def _averaged(images: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _network(image_shape: Sequence[int], classes: int) -> keras.Model:
-    """Three convolutions of stride 2, a layer of 128 features, logits: the same whatever Keras is configured to."""
+    """Three convolutions of stride 2, a layer of 128 features, logits: the same under every configuration of Keras."""
     layers, he = keras.layers, keras.initializers.HeNormal
     relu, nhwc = {"activation": "relu", "dtype": "float32"}, {"data_format": "channels_last"}
     images = outputs = keras.Input(tuple(image_shape), dtype="float32")
@@ -256,12 +257,12 @@ def _fit(network: keras.Model, images: np.ndarray, labels: np.ndarray, steps: in
 def _in_batches(
     function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = AT_A_TIME
 ) -> np.ndarray:
-    """A function of float32 images in [-1, 1], of any number of images, which may be uint8."""
+    """Apply a function of float32 images in [-1, 1] to any number of images, which may be uint8, in batches."""
     return _joined((function(tf.constant(batch)).numpy() for batch in _float_pieces(images, batch_size)), len(images))
 
 
 def _joined(pieces: Iterator[np.ndarray], count: int) -> np.ndarray:
-    """Pieces with `count` rows in all as one array, without holding them twice."""
+    """Join pieces, with `count` rows in total, to one array, without holding them twice."""
     first = next(pieces)
     joined = np.empty((count, *first.shape[1:]), first.dtype)
     begin = 0
@@ -272,7 +273,7 @@ def _joined(pieces: Iterator[np.ndarray], count: int) -> np.ndarray:
 
 
 def _float_pieces(images: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """So many images at a time, uint8 mapped to [-1, 1]."""
+    """`size` images at a time, uint8 mapped to [-1, 1]."""
     for begin in range(0, len(images), size):
         piece = images[begin : begin + size]
         yield from_uint8(piece) if piece.dtype == np.uint8 else piece
@@ -287,7 +288,7 @@ def _fingerprint(labelled: Labelled) -> str:
 
 
 def _load_cached(network: keras.Model, file: Path) -> float | None:
-    """Load the weights that an earlier run cached; None where there are none that fit."""
+    """Load the weights that an earlier run cached and return their accuracy; None if no cached weights fit."""
     try:
         with np.load(file, allow_pickle=False) as cached:
             network.set_weights([cached[f"{number}"] for number in range(len(network.weights))])
@@ -298,5 +299,5 @@ def _load_cached(network: keras.Model, file: Path) -> float | None:
 
 def _cache(network: keras.Model, accuracy: float, file: Path) -> None:
     arrays = {f"{number}": value for number, value in enumerate(network.get_weights())}
-    with contextlib.suppress(OSError), replacing(file) as temporary:  # or it is trained again next time
+    with contextlib.suppress(OSError), replacing(file) as temporary:  # if not written, it is trained again next time
         np.savez(temporary, **arrays, accuracy=accuracy)

@@ -1,6 +1,6 @@
 """How far two sets of images are apart: pure functions of their features, each from its paper.
 
-Features are arrays (count, units). What a metric means depends on them, so a metric is reported with their name.
+Features are arrays (count, units). The meaning of a metric depends on them, so it is reported with their name.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-NEIGHBORS = 5  # of precision, recall, density and coverage, as in the paper of the latter two
+NEIGHBORS = 5  # for precision, recall, density and coverage, as in the paper of the latter two
 CHUNK = 256  # rows of a table of distances at a time, so that memory stays bounded
-BLOCK = 1024  # columns that are worked out at a time
-COVERED = 0.1  # a class is covered if it has a tenth of the frequency that it has in the data
+BLOCK = 1024  # columns that are computed at a time
+COVERED = 0.1  # a class is covered if it has at least a tenth of the frequency that it has in the data
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
@@ -22,13 +22,13 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
         |μ - μ'|² + tr(Σ + Σ' - 2 (Σ Σ')^½)
 
     Heusel et al. (2017), *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, eq. 6.
-    Biased upwards, the more so the fewer images: compare it at equal counts only, and with that of real images.
+    It is biased upwards, and more so with fewer images. Compare it only at equal counts, and with that of real images.
 
     Args:
         real, fake: (count, units), two rows or more.
 
     Returns:
-        0 where mean and covariance agree.
+        0 if mean and covariance agree.
 
     Raises:
         ValueError: for fewer than two rows, or different units.
@@ -57,9 +57,9 @@ def kernel_distance(
 
     Args:
         real, fake: (count, units), two rows or more.
-        subsets: over how many random subsets it is averaged.
-        size: of a subset; at most the smaller count.
-        seed: of the subsets.
+        subsets: number of random subsets that it is averaged over.
+        size: size of a subset; at most the smaller count.
+        seed: seed of the subsets.
 
     Returns:
         The mean, which may fall a little below 0, and the standard deviation over the subsets.
@@ -84,13 +84,13 @@ def kernel_distance(
 
 
 class Manifold(NamedTuple):
-    """How two sets of images lie in each other.
+    """How two sets of images overlap. The reach of an image is its distance to its fifth-nearest neighbor.
 
     Attributes:
-        precision: fraction of the fakes that lie within reach of a real image, its distance to its fifth neighbor.
+        precision: fraction of the fakes that lie within reach of a real image.
         recall: fraction of the real images that lie within reach of a fake.
-        density: in how many real images' reach a fake lies, by the number expected: 1 for real images, and above it
-            where fakes keep to the crowded places.
+        density: how many real images, on average, have a given fake within their reach, divided by the number expected:
+            1 for real images, and more if fakes stay in dense regions.
         coverage: fraction of the real images that have a fake within their reach.
     """
 
@@ -137,14 +137,14 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) 
 def nearest(
     images: np.ndarray, others: np.ndarray | Iterable[np.ndarray], *, itself: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of each image the nearest among others, and how far it is.
+    """For each image the nearest one among others, and its distance.
 
     Args:
-        images, others: (count, …), of one shape; the others may come in pieces, where all of them take much memory.
-        itself: the position of each image among the others, if it is one of them: it is not its own neighbor.
+        images, others: (count, …), of one shape; the others may come in pieces, to save memory.
+        itself: the position of each image among the others, if it is one of them, so that it is not its own neighbor.
 
     Returns:
-        Positions in `others`, and distances: the root of the mean squared difference of a value.
+        Positions in `others`, and distances: the root mean square difference of the values.
 
     Example:
         >>> nearest(np.zeros((1, 2)), np.array([[3.0, 3.0], [1.0, 1.0]]))
@@ -169,14 +169,14 @@ def nearest(
 
 
 def diversity(images: np.ndarray, *, most: int = 256) -> float:
-    """How different images are from each other: the root of the mean squared difference of a value, over all pairs.
+    """How different images are from each other: the root mean square difference of their values, over all pairs.
 
     Args:
         images: (count, …), two or more.
-        most: how many are compared.
+        most: how many images are compared at most.
 
     Returns:
-        In units of the images, which span 2: 0 where all are the same.
+        The difference, in units of the images, which go from -1 to 1; 0 if all images are the same.
 
     Raises:
         ValueError: for fewer than two images.
@@ -187,7 +187,7 @@ def diversity(images: np.ndarray, *, most: int = 256) -> float:
     """
     flat = np.asarray(images[:most], np.float64).reshape(min(most, len(images)), -1)
     if len(flat) < 2:
-        raise ValueError(f"diversity is that of 2 images or more, not of {len(flat)}")
+        raise ValueError(f"diversity needs 2 images or more, and was given {len(flat)}")
     # The mean over pairs of |a - b|² is twice the variance (with count - 1).
     return float(np.sqrt(2 * flat.var(axis=0, ddof=1).mean()))
 
@@ -238,18 +238,18 @@ def divergence(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> fl
 
 
 def _reach(points: np.ndarray, neighbors: int) -> np.ndarray:
-    """Each point's distance to its k-th neighbor; it itself is the first of the row."""
-    # Copied: a column that is a view would keep its whole table.
+    """Each point's distance to its k-th neighbor; in the sorted row, the point itself comes first."""
+    # Copied: a view of a column would keep the whole table in memory.
     tables = _distances(points, points)
     return np.concatenate([np.partition(table, neighbors, axis=1)[:, neighbors].copy() for table in tables])
 
 
 def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
-    """The table of Euclidean distances, so many rows at a time."""
+    """The table of Euclidean distances, CHUNK rows at a time."""
     from sklearn.metrics import pairwise_distances
 
     def block(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        # Of float32 scikit-learn would take a few rows at a time, and ten times as long.
+        # With float32, scikit-learn would take only a few rows at a time, and ten times as long.
         return pairwise_distances(np.asarray(rows, np.float64), np.asarray(columns, np.float64))
 
     for begin in range(0, len(points), CHUNK):

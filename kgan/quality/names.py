@@ -14,10 +14,10 @@ _DISEASES = {"judged by the batch": "batch dependence"}  # of the findings in ru
 
 
 def current_names(content: Any) -> Any:
-    """What was read from a file of a run, under the names that are used today.
+    """The content of a file of a run, under the names that are used today.
 
     Args:
-        content: of quality.json, run.json, compare.json or history.csv; anything else comes back as it is.
+        content: content of quality.json, run.json, compare.json or history.csv; anything else is returned as it is.
 
     Example:
         >>> current_names({"figures": {"unplaced": {"value": 0.3, "floor": 0.02}}})

@@ -3,8 +3,8 @@
 Where a paper prints a number, its recipe has it and says "printed". Where it prints none, or can be read in more than
 one way, the reason says "not printed" or "read". All other reasons are kgan's own.
 
-There is one file for each paper, `offline` for the recipes that need no network, and `modern` for what was found since.
-`kgan train NAME` trains a recipe, `--set name=value` changes any of its settings.
+There is one file for each paper, `offline` for the recipes that need no network, and `modern` for the recipes with
+later methods. `kgan train NAME` trains a recipe, and `--set name=value` changes any of its settings.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ RECIPES = {recipe.name: recipe for file in FILES for recipe in importlib.import_
 
 
 def get(name: str) -> Recipe:
-    """The recipe with a name.
+    """The recipe with this name.
 
     Raises:
-        ValueError: for an unknown name, with the choices.
+        ValueError: for an unknown name; the message lists the choices.
 
     Example:
         >>> kgan.recipes.get("gan-mnist")["epochs"]

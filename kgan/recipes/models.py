@@ -1,4 +1,4 @@
-"""The model of a recipe."""
+"""Builds the model of a recipe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def image_shape(recipe: Recipe) -> tuple[int, int, int]:
 
 
 def classes(recipe: Recipe) -> int:
-    """How many classes a conditional model of the recipe has with the data that it is meant for; 0: it is none.
+    """The number of classes of the recipe's model, for the data that it is meant for; 0 if it is not conditional.
 
     Example:
         >>> kgan.recipes.classes(kgan.recipes.get("dcgan-digits"))
@@ -44,8 +44,8 @@ def build(
         recipe: see `kgan.recipes.get`.
         settings: see `kgan.recipes.resolve`. Precision "auto" is float32: `kgan train` measures before it builds.
         image_shape: (height, width, channels).
-        classes: of the data, where the model is to be conditional.
-        steps: of the whole training, for learning rates that fall.
+        classes: number of classes of the data, for a conditional model.
+        steps: number of steps of the whole training, for learning rates that fall.
 
     Raises:
         ValueError: for an image size, or a depth, that the networks cannot have; a conditional model without classes;
@@ -73,7 +73,7 @@ def build(
 
 
 def _learning_rate(network: str, settings: Mapping[str, Any], steps: int) -> Any:
-    """Of a network, "d" or "g", as Keras' optimizers take it."""
+    """The learning rate of a network, "d" or "g", as Keras' optimizers take it."""
     from kgan._backend import keras
 
     rate, schedule = settings[f"{network}_learning_rate"], settings["learning_rate_schedule"]
@@ -132,7 +132,7 @@ def _model(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[in
 
 @contextlib.contextmanager
 def _precision(name: str) -> Iterator[None]:
-    """Within the block layers compute in a precision; their weights are float32 in any case."""
+    """Within the block, layers compute in this precision; their weights are always float32."""
     from kgan._backend import keras
 
     before = keras.config.dtype_policy()

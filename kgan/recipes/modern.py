@@ -1,6 +1,6 @@
-"""The DCGANs with what made GANs better since, as far as it does so here: docs/toolbox.md has the measurements.
+"""The DCGANs with later methods that make them better here: docs/toolbox.md has the measurements.
 
-Each is a recipe of another file with some settings changed; the reasons of all others are that recipe's.
+Each is a recipe of another file with some settings changed; all other settings keep their reasons.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from kgan.recipes.schema import Recipe, Setting
 
 _PLAIN = {recipe.name: recipe for recipe in offline.RECIPES}
 _CONDITIONAL = {
-    "conditional": Setting(True, "labels reach both networks (Miyato and Koyama 2018): no other change helps as much"),
+    "conditional": Setting(True, "both networks get labels (Miyato and Koyama 2018): no other change helps as much"),
 }
 _QUICK = {
-    "filters": Setting(32, "twice as many steps a second as with 64, which is worth more within minutes"),
+    "filters": Setting(32, "twice as many steps per second as with 64, which helps more in a run of minutes"),
     "ema": Setting(0.99, "an average over about a hundred steps draws the samples (Yazıcı et al. 2019)"),
 }
 _R1 = {
-    "d_norm": Setting("none", "R1 takes its place: it is about single images, which batch normalization mixes"),
-    "penalty": Setting("r1", "D soon learns few images by heart: this holds it back (Mescheder et al. 2018)"),
+    "d_norm": Setting("none", "R1 replaces it: R1 is about single images, but batch normalization mixes the images"),
+    "penalty": Setting("r1", "D soon memorizes a small data set; R1 works against that (Mescheder et al. 2018)"),
 }
 _LAZY_R1 = {
     **_R1,
@@ -29,14 +29,16 @@ _LAZY_R1 = {
     ),
 }
 _FAST = {
-    "d_learning_rate": Setting(4e-4, "twice Radford's: minibatches are small, and R1 and the average calm training"),
+    "d_learning_rate": Setting(
+        4e-4, "twice the 2e-4 of Radford et al. 2016: minibatches are small, and R1 and the average stabilize training"
+    ),
     "g_learning_rate": Setting(4e-4, "the same as for the discriminator"),
 }
 
 
 def _modern(name: str, plain: str, changes: Mapping[str, Setting]) -> Recipe:
     """The recipe `plain` with some of its settings changed."""
-    paper = f"kgan's {plain} with what was found since (docs/toolbox.md)"
+    paper = f"kgan's {plain} with later methods (docs/toolbox.md)"
     return Recipe(name, _PLAIN[plain].model, paper, {**_PLAIN[plain].settings, **changes})
 
 
@@ -49,8 +51,8 @@ RECIPES = (
             **_QUICK,
             **_R1,
             **_FAST,
-            "penalty_weight": Setting(10.0, "γ of Mescheder et al. 2018; with 1 there was a little less variety"),
-            "batch_size": Setting(16, "more steps in the same time, which was worth more than smoother gradients"),
+            "penalty_weight": Setting(10.0, "γ of Mescheder et al. 2018; with 1 the samples had a little less variety"),
+            "batch_size": Setting(16, "more steps in the same time, which helped more than smoother gradients"),
             "epochs": Setting(40, "as dcgan-digits, with twice as many steps in about the same time"),
         },
     ),
@@ -75,7 +77,7 @@ RECIPES = (
         {
             **_QUICK,
             "augment": Setting(
-                "translation,color", "a folder is few images, which D would soon know (Zhao et al. 2020)"
+                "translation,color", "a folder has few images, which D would soon memorize (Zhao et al. 2020)"
             ),
         },
     ),

@@ -1,4 +1,4 @@
-"""Recipes for data that are there without a network: scikit-learn's digits, and folders of images.
+"""Recipes for data that need no network: scikit-learn's digits, and folders of images.
 
 Each digits recipe is a short version of a paper's recipe.
 """
@@ -10,11 +10,11 @@ from kgan.recipes.schema import Recipe, Setting
 
 _DIGITS = {
     "data": Setting("digits", "scikit-learn's 1,797 real digits, which need no network"),
-    "split": Setting("train", "there is only one"),
-    "image_size": Setting(28, "as MNIST: 8 × 8 digits scaled to 20 × 20, with a margin of 4"),
+    "split": Setting("train", "there is only one split"),
+    "image_size": Setting(28, "as in MNIST: 8 × 8 digits scaled to 20 × 20, with a margin of 4"),
     **shared.FOLDER,
 }
-_SMALL_BATCH = {"batch_size": Setting(32, "small: 1,797 images make few steps an epoch")}
+_SMALL_BATCH = {"batch_size": Setting(32, "small, because 1,797 images make few steps per epoch")}
 
 RECIPES = (
     Recipe(
@@ -40,7 +40,7 @@ RECIPES = (
             **shared.GAN,
             **shared.DENSE_OUTPUT,
             "sample_every": Setting(5, "epochs between grids of samples, and frames of the GIF: epochs are short"),
-            "checkpoint_every": Setting(10, "epochs between checkpoints: one takes as long as half an epoch"),
+            "checkpoint_every": Setting(10, "epochs between checkpoints: writing one takes as long as half an epoch"),
         },
     ),
     Recipe(
@@ -56,7 +56,9 @@ RECIPES = (
             "latent_dim": Setting(36, "as codegan-mnist"),
             "filters": Setting(32, "as codegan-mnist"),
             "stddev": Setting(
-                0.02, "of the initial weights: Radford's. With 0.00282 a third of so short a run is lost"
+                0.02,
+                "standard deviation of the initial weights, as in Radford et al. 2016. With 0.00282 a third of this "
+                "short run is lost",
             ),
             "reuse_fakes": Setting(False, "as codegan-mnist"),
             "code_weight": Setting(0.012, "as codegan-mnist"),
@@ -67,7 +69,7 @@ RECIPES = (
             "epsilon": Setting(1e-8, "as codegan-mnist"),
             "weight_decay": Setting(1e-5, "as codegan-mnist, which gives the reason"),
             **shared.OUTPUT,
-            "chosen_iterations": Setting("100,200,2400", "as codegan-mnist: samples after these"),
+            "chosen_iterations": Setting("100,200,2400", "as codegan-mnist: samples after these iterations"),
         },
     ),
     Recipe(
@@ -75,16 +77,18 @@ RECIPES = (
         "DCGAN",
         "Radford et al.: Unsupervised Representation Learning with DCGANs; for images of your own",
         {
-            "data": Setting("./pictures", "a folder of image files: name yours with --data"),
-            "split": Setting("train", "there is only one"),
-            "image_size": Setting(64, "Radford's; 32 takes a quarter of the time"),
+            "data": Setting("./pictures", "a folder of image files: give yours with --data"),
+            "split": Setting("train", "there is only one split"),
+            "image_size": Setting(64, "as in Radford et al. 2016; 32 takes a quarter of the time"),
             **shared.FOLDER,
             "epochs": Setting(200, "for about a thousand images; more images need fewer epochs"),
-            "batch_size": Setting(32, "small: a folder of your own makes few steps an epoch"),
+            "batch_size": Setting(32, "small, because a folder of your own makes few steps per epoch"),
             **shared.DCGAN,
-            "filters": Setting(64, "half of Radford's, for a smaller computer"),
-            "label_smoothing": Setting(0.1, "D soon learns few images by heart: this holds it back"),
-            "d_learning_rate": Setting(1e-4, "half of Radford's: with 2e-4 D won early on 772 cartoon figures"),
+            "filters": Setting(64, "half as many as in Radford et al. 2016, for a smaller computer"),
+            "label_smoothing": Setting(0.1, "D soon memorizes a small data set; this works against that"),
+            "d_learning_rate": Setting(
+                1e-4, "half the rate of Radford et al. 2016: on 772 cartoon figures D won early with 2e-4"
+            ),
             "g_learning_rate": Setting(2e-4, "Radford et al. 2016"),
             **shared.OUTPUT,
             "sample_every": Setting(5, "epochs between grids of samples; there are many epochs"),

@@ -1,6 +1,6 @@
 """Settings that several recipes start from, with kgan's own reasons.
 
-Nothing here is printed by a paper: what a paper prints is in its own file, and replaces the setting here.
+Nothing here is printed in a paper. What a paper prints is in the paper's own file, and replaces the setting here.
 """
 
 from __future__ import annotations
@@ -21,71 +21,73 @@ def not_printed(settings: Mapping[str, Setting]) -> dict[str, Setting]:
 
 
 FOLDER = {
-    "crop": Setting("center", "for a folder of images: the central square. letterbox keeps all; head: see dcgan-cats"),
-    "background": Setting("white", "for a folder of images: behind transparent pixels, and around letterboxed images"),
+    "crop": Setting(
+        "center", "for a folder of images: the central square. letterbox keeps the whole image; head: see dcgan-cats"
+    ),
+    "background": Setting("white", "for a folder of images: fills transparent pixels and the margins of letterbox"),
 }
-BATCH = {"batch_size": Setting(128, "128 is Radford's")}
+BATCH = {"batch_size": Setting(128, "Radford et al. 2016 use 128")}
 _CODES = {
-    "latent_dim": Setting(100, "100 is Radford's"),
-    "prior": Setting("normal", "N(0, 1) in each unit"),
+    "latent_dim": Setting(100, "Radford et al. 2016 use 100"),
+    "prior": Setting("normal", "each unit is drawn from N(0, 1)"),
     "label_smoothing": Setting(0.0, "off; 0.1 is usual (Salimans et al. 2016, section 3.4)"),
-    "d_steps": Setting(1, "k of Goodfellow et al. 2014, Algorithm 1, who used 1"),
+    "d_steps": Setting(1, "k in Algorithm 1 of Goodfellow et al. 2014, who use 1"),
 }
 _ADAM = {
-    "d_learning_rate": Setting(2e-4, "Adam with 2e-4, as Radford et al. 2016"),
+    "d_learning_rate": Setting(2e-4, "Adam with 2e-4, as in Radford et al. 2016"),
     "g_learning_rate": Setting(2e-4, "the same as for the discriminator"),
     "d_beta_1": Setting(0.5, "with 0.9 training oscillates (Radford et al. 2016)"),
     "g_beta_1": Setting(0.5, "the same as for the discriminator"),
 }
 TOOLBOX = {
-    "conditional": Setting(False, "whether labels reach both networks, so that classes can be asked for"),
-    "d_norm": Setting("same", "normalization of the discriminator: the same as of the generator"),
-    "packing": Setting(1, "images that the discriminator looks at together: one"),
-    "augment": Setting("none", "what happens to all that the discriminator sees: nothing"),
-    "top_k": Setting(1.0, "share of the fakes that the generator learns from: all"),
-    "penalty": Setting("none", "what the discriminator's loss has besides: nothing"),
-    "penalty_weight": Setting(1.0, "of each penalty, where there is one"),
-    "penalty_every": Setting(1, "steps between penalties, where there is one"),
-    "learning_rate_schedule": Setting("constant", "linear and cosine fall to 0 by the last step, in both networks"),
-    "ema": Setting(0.0, "decay of the average of the generator that draws the samples; 0: the generator draws them"),
+    "conditional": Setting(False, "whether both networks get the labels, so that you can ask for a class"),
+    "d_norm": Setting("same", "normalization of the discriminator; same: as in the generator"),
+    "packing": Setting(1, "how many images the discriminator sees together"),
+    "augment": Setting("none", "augmentation of all images that the discriminator sees"),
+    "top_k": Setting(1.0, "fraction of the fakes that the generator learns from; 1: all of them"),
+    "penalty": Setting("none", "penalty that is added to the discriminator's loss"),
+    "penalty_weight": Setting(1.0, "weight of each penalty, if there is one"),
+    "penalty_every": Setting(1, "steps from one penalty to the next, if there is one"),
+    "learning_rate_schedule": Setting("constant", "linear and cosine: both learning rates fall to 0 by the last step"),
+    "ema": Setting(0.0, "decay of an average of the generator, which draws the samples; 0: the generator draws them"),
 }
 GAN = {
     **_CODES,
-    "hidden_units": Setting(256, "of the one hidden layer of each network"),
-    "norm": Setting("none", "a dense network this small trains without"),
+    "hidden_units": Setting(256, "units of the only hidden layer of each network"),
+    "norm": Setting("none", "a dense network of this size trains without normalization"),
     "loss": Setting(
         "minimax",
-        "Algorithm 1 of Goodfellow et al. 2014. Its gradient vanishes while D is certain of the fakes: with d_steps=10 "
-        "D is, with these settings it never was",
+        "Algorithm 1 of Goodfellow et al. 2014. Its gradient vanishes while D is certain that the fakes are fake. This "
+        "happens with d_steps=10; with these settings it never happened",
     ),
-    "reuse_fakes": Setting(False, "fresh codes for the generator's step; dense networks are fast"),
+    "reuse_fakes": Setting(False, "the generator's step draws fresh codes; dense networks are fast"),
     **_ADAM,
     **TOOLBOX,
 }
 DCGAN = {
     **_CODES,
-    "filters": Setting(64, "half of Radford's, for images of half the size"),
-    "kernel_size": Setting(4, "Radford's 5 leaves a checkerboard, and takes twice as long"),
-    "depth": Setting(0, "how often the size doubles; 0: as often as it takes from 4, 5 or 7 pixels"),
-    "upsampling": Setting("transposed", "transposed convolutions, as Radford et al. 2016; nearest repeats pixels"),
-    "activation": Setting("relu", "in the generator, as Radford et al. 2016"),
-    "norm": Setting("batch", "batch normalization, as Radford et al. 2016"),
-    "loss": Setting("non_saturating", "its gradient does not vanish while D is certain of the fakes"),
-    "reuse_fakes": Setting(True, "the generator's step uses D's fakes, which saves a generator pass"),
+    "filters": Setting(64, "half as many as in Radford et al. 2016, for images of half the size"),
+    "kernel_size": Setting(4, "the 5 of Radford et al. 2016 leaves a checkerboard pattern, and takes twice as long"),
+    "depth": Setting(0, "how many layers double the size; 0: as many as the image size allows"),
+    "upsampling": Setting("transposed", "transposed convolutions, as in Radford et al. 2016; nearest repeats pixels"),
+    "activation": Setting("relu", "in the generator, as in Radford et al. 2016"),
+    "norm": Setting("batch", "batch normalization, as in Radford et al. 2016"),
+    "loss": Setting("non_saturating", "its gradient does not vanish while D is certain that the fakes are fake"),
+    "reuse_fakes": Setting(True, "the generator's step uses the fakes made for D, which saves a generator pass"),
     **_ADAM,
     **TOOLBOX,
 }
 OUTPUT = {
-    "steps_per_execution": Setting(1, "more gains nothing where a step is long"),
-    "precision": Setting("float32", "bfloat16 is faster where the processor has it; auto takes what is faster here"),
+    "steps_per_execution": Setting(1, "more than 1 saves no time if a step is long"),
+    "precision": Setting("float32", "bfloat16 is faster if the processor supports it; auto measures which is faster"),
     "sample_every": Setting(1, "epochs between grids of samples"),
     "chosen_epochs": Setting("1,10,50,100", "samples after these epochs, next to each other in epochs.png"),
-    "quality_every": Setting(0, "epochs between measurements of quality, which keep best.keras; 0: none"),
-    "checkpoint_every": Setting(1, "epochs between checkpoints: what a crash can cost"),
-    "checkpoint_minutes": Setting(10.0, "between checkpoints in a long epoch; one takes a fraction of a second"),
-    "seed": Setting(0, "of the initial weights, codes and data order; the same seed gives the same run"),
+    "quality_every": Setting(0, "epochs between measurements of quality, which choose best.keras; 0: none"),
+    "checkpoint_every": Setting(1, "epochs between checkpoints: a crash costs at most this many"),
+    "checkpoint_minutes": Setting(10.0, "minutes between checkpoints in a long epoch; one takes less than a second"),
+    "seed": Setting(0, "seed of the initial weights, codes and data order; the same seed gives the same run"),
 }
 DENSE_OUTPUT = {
     **OUTPUT,
-    "steps_per_execution": Setting(10, "dense steps are short: started one by one they take a third longer"),
+    "steps_per_execution": Setting(10, "dense networks have short steps: started one by one they take a third longer"),
 }

@@ -1,7 +1,8 @@
 """How long the whole run of each recipe takes, as `kgan plan` measured it with nothing else running.
 
-`benchmarks/recipes.py` prints these lines. `kgan plan NAME` says it of the machine that it runs on. The modern recipes
-were measured on a slower machine, in one run with the plain recipes that they change: times are scaled by those.
+`benchmarks/recipes.py` prints these lines. `kgan plan NAME` predicts the time on your machine. The modern recipes were
+measured on a slower machine, in one run with the plain recipes that they change; the times of the plain recipes scale
+them.
 """
 
 MACHINE = "2 CPU cores with AVX512-BF16, which multiply matrices at 440 GFLOP/s in float32"

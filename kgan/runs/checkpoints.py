@@ -1,6 +1,6 @@
 """Checkpoints: `checkpoint-000012.npz`, and a `.json` with its checksum.
 
-The checksum is written last, and so says that the other file is whole. There are only arrays and JSON in them: nothing
+The checksum is written last, so it shows that the other file is complete. The files hold only arrays and JSON: nothing
 that is read from them is ever executed.
 """
 
@@ -30,16 +30,16 @@ class Saved(NamedTuple):
 
 
 def write_checkpoint(directory: str | Path, number: int, arrays: dict[str, np.ndarray], state: dict[str, Any]) -> None:
-    """Write a checkpoint under its number, durably and whole, or not at all.
+    """Write a checkpoint under its number, durably and completely, or not at all.
 
     Args:
-        directory: where to.
-        number: larger than that of any other in the directory.
-        arrays: by name.
-        state: whatever JSON can hold.
+        directory: the directory to write to.
+        number: larger than the number of any other checkpoint in the directory.
+        arrays: arrays by name.
+        state: anything that JSON can hold.
 
     Raises:
-        OSError: on a full disk; what was there before is still there.
+        OSError: if the disk is full; what was there before is still there.
 
     Example:
         >>> write_checkpoint("checkpoint", 1, {"weights": np.zeros(3)}, {"epochs": 4})
@@ -55,10 +55,10 @@ def write_checkpoint(directory: str | Path, number: int, arrays: dict[str, np.nd
 
 
 def read_checkpoint(directory: str | Path) -> Saved | None:
-    """The newest good checkpoint, or None where there never was one. A damaged one is passed over, with a warning.
+    """The newest good checkpoint, or None if there never was one. A damaged one is skipped, with a warning.
 
     Raises:
-        ValueError: where all are damaged.
+        ValueError: if all are damaged.
 
     Example:
         >>> read_checkpoint("nowhere") is None
@@ -88,8 +88,8 @@ def read_checkpoint(directory: str | Path) -> Saved | None:
 
 
 def keep_checkpoints(directory: str | Path, numbers: Collection[int]) -> None:
-    """Remove all checkpoints but these."""
-    for suffix in (".json", ".npz"):  # in this order: one without a checksum is none
+    """Remove all checkpoints except these."""
+    for suffix in (".json", ".npz"):  # in this order: without its checksum it is no checkpoint
         for number in set(_numbers(Path(directory), suffix)) - set(numbers):
             _checkpoint(directory, number).with_suffix(suffix).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What a run is, as flat JSON: compared before it is resumed."""
+"""Describes a run as flat JSON, which is compared before the run is resumed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def describe_model(model: GAN) -> dict[str, Any]:
-    """What decides, with the data, the numbers of a training run: networks, optimizers, loss, seed; as flat JSON.
+    """All that determines the result of a training run, besides the data: networks, optimizers, loss, seed; flat JSON.
 
     Args:
-        model: compiled. What cannot be serialized, such as a `functools.partial` for a loss, is not compared.
+        model: a compiled model. What cannot be serialized, such as a `functools.partial` for a loss, is not compared.
 
     Example:
         >>> describe_model(model)["filters"]
@@ -28,13 +28,13 @@ def describe_model(model: GAN) -> dict[str, Any]:
     for name, serialize in (("model", model.get_config), ("compile", model.get_compile_config)):
         with contextlib.suppress(TypeError, ValueError, NotImplementedError):
             config[name] = json.loads(json.dumps(serialize(), default=str))
-    for name in ("jit_compile", "run_eagerly", "steps_per_execution"):  # how fast, not what
+    for name in ("jit_compile", "run_eagerly", "steps_per_execution"):  # they change only the speed
         config.get("compile", {}).pop(name, None)
     return dict(_flat(_numbered(config)))
 
 
 def describe_data(data: Any) -> dict[str, Any]:
-    """What `fit` is given to train on: of arrays and `kgan.data.batches` the content counts, of others the shapes.
+    """The data that `fit` trains on: arrays and `kgan.data.Batches` by their content, other data by their shapes.
 
     Example:
         >>> describe_data(images)["images.shape"]
@@ -77,7 +77,7 @@ def _short(value: Any) -> str:
 
 
 def _numbered(config: Any) -> Any:
-    """Keras numbers names through a process ("dense_7"): number them through the model, so that two builds compare."""
+    """Keras numbers names within a process ("dense_7"); number them within the model, so that two builds compare."""
     names: dict[str, str] = {}
 
     def collect(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""A run directory: what is in it, whose it is at the moment, and what may be done with it."""
+"""A run directory: its files, its lock, and the checks before it is used."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FILES = (
 
 @contextlib.contextmanager
 def lock(directory: str | Path) -> Iterator[None]:
-    """Reserve a directory, created where there is none, for this process while the block lasts.
+    """Reserve a directory for this process within the block; create it if it does not exist.
 
-    The lock is the operating system's, so a process that dies, however it dies, holds none.
+    The operating system keeps the lock, so a process that dies, for whatever reason, no longer holds it.
 
     Raises:
-        BlockingIOError: where another process holds it.
+        BlockingIOError: if another process holds it.
 
     Example:
         >>> with lock("runs/new"):
@@ -51,13 +51,13 @@ def lock(directory: str | Path) -> Iterator[None]:
 
 
 def check_is_run(directory: str | Path) -> None:
-    """Raise FileNotFoundError where there is no run in `directory`, not even one that was only just started."""
+    """Raise FileNotFoundError if there is no run in `directory`, not even one that was only just started."""
     if not (Path(directory) / "run.json").exists():
         raise FileNotFoundError(f"there is no run in {directory}: it has no run.json")
 
 
 def check_free(directory: str | Path) -> None:
-    """Raise FileExistsError where `directory` holds a run already, or any file that a run would overwrite."""
+    """Raise FileExistsError if `directory` holds a run already, or any file that a run would overwrite."""
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise FileExistsError(f"{directory} is a file: name a directory with --out")
@@ -74,7 +74,7 @@ def check_free(directory: str | Path) -> None:
 
 
 def short_names(directories: Sequence[Path]) -> list[str]:
-    """What runs are called beside each other: the names of their directories, or whole paths where two share one.
+    """Short names for runs that are shown together: the names of their directories, or whole paths if two are the same.
 
     Example:
         >>> short_names([Path("runs/a"), Path("runs/b"), Path("old/b")])
@@ -109,7 +109,7 @@ def remove_partial_files(directory: str | Path) -> None:
     """Remove the partial files that a killed process left in a run directory, which must be locked.
 
     Raises:
-        ValueError: where one of the run's files or folders is a link that leads elsewhere.
+        ValueError: if one of the run's files or folders is a link that leads elsewhere.
 
     Example:
         >>> remove_partial_files("runs/dcgan-digits")

@@ -1,4 +1,4 @@
-"""JSON, and files that anybody may have written."""
+"""JSON files, and the reading of files that kgan does not trust."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Read an object from a JSON file that anybody may have written.
+    """Read an object from a JSON file that kgan does not trust.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: where it holds no JSON object.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds no JSON object.
 
     Example:
         >>> write_json("run.json", {"seed": 0})
@@ -39,7 +39,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 
 def value_of(content: Mapping[str, Any], name: str, kind: type) -> Any:
-    """What a file says under a name, or an empty value where it says anything of another kind.
+    """The value under a name, or an empty value of this kind if the value is missing or of another kind.
 
     Example:
         >>> value_of({"epochs": 3, "findings": "none"}, "epochs", int)
@@ -52,7 +52,7 @@ def value_of(content: Mapping[str, Any], name: str, kind: type) -> Any:
 
 
 def read_file(path: str | Path, at_most: int) -> bytes:
-    """The bytes of a plain file in its own directory: no device, no link, nothing without end."""
+    """The bytes of a plain file: no device, no link, and not more than `at_most` bytes."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}")

@@ -1,4 +1,4 @@
-"""The table of a run, `history.csv`, as it is read again."""
+"""Reads the table of a run, `history.csv`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from kgan.runs.files import read_file
 
 
 def read_history(path: str | Path) -> dict[str, list[float]]:
-    """The columns of a `history.csv`, which anybody may have written; NaN where nothing is written.
+    """The columns of a `history.csv` that kgan does not trust; empty cells are NaN.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: where it is not the table of a run.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not the table of a run.
 
     Example:
         >>> text = Path("history.csv").write_text("epoch,d_loss,seconds\\n1,1.38,7.5\\n")

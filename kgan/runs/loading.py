@@ -1,4 +1,4 @@
-"""The model of a run, from a file that anybody may have written."""
+"""Loads the model of a run, from a file that kgan does not trust."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def load_model(run: str | Path) -> GAN:
-    """The model of a run, compiled, ready to generate or to be trained further.
+    """The model of a run, compiled, ready to generate images or to be trained further.
 
     Nothing in the file is executed: Keras' safe mode refuses Lambda layers and whatever else holds code.
 
@@ -23,8 +23,8 @@ def load_model(run: str | Path) -> GAN:
         run: a run directory, or a `.keras` file.
 
     Raises:
-        FileNotFoundError: where there is no model.
-        ValueError: where the file is not one of kgan's models, holds code, or describes networks larger than itself.
+        FileNotFoundError: if there is no model.
+        ValueError: if the file is not one of kgan's models, holds code, or describes networks larger than itself.
 
     Example:
         >>> images = load_model("runs/dcgan-digits").generate(64)
@@ -55,7 +55,7 @@ def load_model(run: str | Path) -> GAN:
 
 
 def _check_size(path: Path) -> None:
-    """Raise ValueError where a `.keras` file asks for more than it holds: a few bytes can ask for terabytes."""
+    """Raise ValueError if a `.keras` file describes more weights than it holds: a few bytes can describe terabytes."""
     from kgan._backend import abstract_build, keras
 
     with zipfile.ZipFile(path) as archive:

@@ -29,7 +29,7 @@ def environment() -> dict[str, Any]:
 
 
 def unused_gpu() -> str | None:
-    """The name of this machine's NVIDIA GPU where TensorFlow uses none, though nobody hides it on purpose."""
+    """The name of this machine's NVIDIA GPU if TensorFlow does not use it, unless it is hidden on purpose."""
     from kgan._backend import tf
 
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
@@ -45,7 +45,7 @@ def unused_gpu() -> str | None:
 
 
 def peak_memory() -> int | None:
-    """The most bytes of memory that this process has had so far; None on Windows, which does not say."""
+    """The peak memory of this process so far, in bytes; None on Windows, which does not report it."""
     try:
         import resource
     except ImportError:

@@ -1,13 +1,13 @@
-"""The engine behind `fit`: what makes training safe, resumable and at home in Keras.
+"""The engine behind `fit`: it makes training safe, resumable and compatible with Keras.
 
-Nobody has to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. In here:
+You do not need to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`. The modules are:
 
-- `model`: what Keras asks of a model with two networks and two optimizers; `sampling`: what such a model draws.
+- `model`: what Keras requires of a model with two networks and two optimizers; `sampling`: how such a model draws.
 - `engine`: `fit`, from its arguments to the last step; `steps`: how training steps are executed.
-- `inputs`: what is refused before the first step; `datasets`: real images as Keras' `fit` takes them.
+- `inputs`: checks before the first step; `datasets`: real images as Keras' `fit` takes them.
 - `hooks`: how a callback talks to the engine.
 - `updates`: how gradients become new weights; `averaging`: an average of the generator.
-- `replicas`: what each replica does of a step; `workers`: what machines that train together must do together.
+- `replicas`: the part of a step that each replica does; `workers`: what several machines must do together.
 """
 
 from kgan.training.hooks import Callback, FitArguments, ResumePoint

@@ -14,13 +14,13 @@ from kgan.training import inputs, workers
 
 
 class Start(NamedTuple):
-    """Where the data begin, as functions, since Keras' BackupAndRestore restores the model after `fit` has begun.
+    """Where the data begin, as functions: Keras' BackupAndRestore restores the model only after `fit` has begun.
 
     Attributes:
         step: the training step of the first batch.
-        batches: how many batches of the data are behind.
-        is_late: whether they are known only once training has begun.
-        strategy: that the model is trained under.
+        batches: how many batches of the data were used already.
+        is_late: whether both are known only after training has begun.
+        strategy: the strategy that the model is trained under.
     """
 
     step: Callable[[], int]
@@ -33,10 +33,10 @@ class Feed(NamedTuple):
     """Checked data.
 
     Attributes:
-        open: Start → what Keras' `fit` takes as `x`.
-        batch_size: of what is given as an array.
-        steps_per_epoch: as given, or what the data say; None where Keras counts, and each epoch begins them anew.
-        ends: whether the data end with an epoch by themselves, so that Keras is not told.
+        open: a function from `Start` to what Keras' `fit` takes as `x`.
+        batch_size: batch size of data that are given as an array.
+        steps_per_epoch: as given, or as the data say. None: Keras counts, and each epoch starts the data again.
+        ends: whether the data end by themselves after each epoch, so that Keras does not get steps_per_epoch.
     """
 
     open: Callable[[Start], Any]
@@ -58,17 +58,17 @@ def feed(
     seed: int = 0,
     steps_per_execution: int = 1,
 ) -> Feed:
-    """Check data and make them ready.
+    """Check data and prepare them for Keras' `fit`.
 
     Args:
         x: what `fit` was given, after `inputs.as_array`.
-        shape: of one image.
+        shape: shape of one image.
         y: labels of an array.
-        d_steps: minibatches in a batch.
-        classes: of a conditional model; 0: labels are left aside.
+        d_steps: number of minibatches in a batch.
+        classes: number of classes of a conditional model; 0: labels are ignored.
         batch_size, steps_per_epoch, shuffle: arguments of `fit`.
-        seed: of the order.
-        steps_per_execution: of the model.
+        seed: seed of the order.
+        steps_per_execution: the setting of the model.
 
     Raises:
         ValueError: for anything that cannot be right: see `kgan.training.inputs`.
@@ -80,7 +80,7 @@ def feed(
         inputs.check_range_is_meant(*inputs.check_images(x, shape))
         labels = inputs.checked_labels(y, len(x), classes)
         batch_size = batch_size or 32
-        if x.dtype == np.uint8:  # taken as they are; `Batches` would map them
+        if x.dtype == np.uint8:  # the values are kept; `Batches` would map uint8 to [-1, 1]
             x = np.float32(x)
         inputs.check_divisible(batch_size, d_steps)
         return (
@@ -110,7 +110,7 @@ def feed(
 
 
 def _from_iterable(batches: Iterable[Any], shape: Sequence[int], classes: int) -> tf.data.Dataset:
-    """A dataset of what can be iterated over again and again, such as a DataLoader."""
+    """A dataset from an object that can be iterated over many times, such as a DataLoader."""
 
     def images() -> Iterator[Any]:
         for batch in batches:
@@ -124,13 +124,13 @@ def _from_iterable(batches: Iterable[Any], shape: Sequence[int], classes: int) -
 
 
 def _as_tuples(batches: Iterable[Any]) -> Iterator[tuple]:
-    """Batches as tuples, as Keras wants them of a generator."""
+    """Batches as tuples, as Keras expects them from a generator."""
     for batch in batches:
         yield tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
 
 
 def _shuffled(batches: Batches, steps_per_epoch: int | None) -> Feed:
-    """By seed and step: they need not be told how many batches are behind."""
+    """The batches depend on seed and step, so it does not matter how many were used already."""
     steps = steps_per_epoch or len(batches)
     return Feed(lambda start: workers.batches(start.strategy, batches, start.step), batches.batch_size, steps)
 
@@ -138,7 +138,7 @@ def _shuffled(batches: Batches, steps_per_epoch: int | None) -> Feed:
 def _in_order(
     images: Any, labels: np.ndarray | None, batch_size: int, d_steps: int, steps_per_epoch: int | None
 ) -> Feed:
-    """An array in its own order, with its last batch, which may be smaller."""
+    """An array in its own order; the last batch may be smaller."""
     inputs.check_divisible(len(images) % batch_size, d_steps)
     dataset = _slices(images, labels, batch_size)
     if steps_per_epoch is None:
@@ -177,14 +177,14 @@ def _dataset_feed(
             raise ValueError(
                 f"a dataset of {count} batches cannot be resumed in epochs of {steps_per_epoch} steps: repeat() it"
             )
-        # Keras counts whole executions, and would end a finite dataset too early where they do not divide the epoch.
+        # Keras counts whole executions, and would end a finite dataset too early if they do not divide the epoch.
         return _from(dataset, start) if behind or start.is_late or steps_per_execution > 1 else dataset
 
     return Feed(opened, None, steps_per_epoch)
 
 
 def _from(dataset: tf.data.Dataset, start: Start) -> tf.data.Dataset:
-    """The dataset over and over, from where it stands after the batches that are behind."""
+    """The dataset, repeated without end, from the first batch that was not used yet."""
     endless = dataset if dataset.cardinality() == tf.data.INFINITE_CARDINALITY else dataset.repeat()
     if not start.is_late:
         return endless.skip(start.batches())
@@ -224,7 +224,7 @@ def _first_batch_of(x: keras.utils.PyDataset) -> Any:
 class Ordered(keras.utils.PyDataset):
     """A `PyDataset` whose batches of each epoch are a function of (seed, epoch).
 
-    Keras would shuffle it by Python's global random numbers, and begin it anew in a run that is resumed.
+    Keras would shuffle it with Python's global random numbers, and start it from the beginning in a resumed run.
     """
 
     def __init__(
@@ -241,7 +241,7 @@ class Ordered(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self._epochs = -1
-        self._behind = 0  # batches
+        self._behind = 0  # batches that were used already
 
     def __len__(self) -> int:
         return self.steps_per_epoch
@@ -281,14 +281,14 @@ def _generator_feed(batches: Iterator[Any], check: Callable[[Any], None], steps_
 def evaluation_data(
     x: Any, y: Any, shape: tuple[int, ...], batch_size: int | None, steps: int | None, classes: int = 0
 ) -> Any:
-    """Checked images for Keras' `evaluate`, in their own order; of `Batches` one epoch.
+    """Checked images for Keras' `evaluate`, in their own order; for `Batches`, one epoch.
 
     Args:
         x: what `fit` takes, or a pair (images, labels), as validation_data may be.
         y: labels of an array.
-        shape: of one image.
+        shape: shape of one image.
         batch_size, steps: arguments of `evaluate`.
-        classes: of a conditional model; 0: labels are left aside.
+        classes: number of classes of a conditional model; 0: labels are ignored.
 
     Raises:
         ValueError: for anything that cannot be right: see `kgan.training.inputs`.
@@ -323,7 +323,7 @@ def evaluation_data(
 
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
-    """Whether `x` is (images, labels), which Keras takes in a list as well, and not a list of images or of batches."""
+    """Whether `x` is (images, labels), as a tuple or as a list, and not a list of images or of batches."""
     if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not inputs.is_array(x[0]):
         return False
     if isinstance(x, tuple):

@@ -71,7 +71,7 @@ def fit(
         workers.check_evaluation(model.distribute_strategy, model.steps_per_execution)
         if isinstance(validation_data, Iterator) and not validation_steps:
             raise ValueError(
-                "validation_data is a generator, which gives its batches once and not after every epoch: pass an array "
+                "validation_data is a generator, which is used up after the first epoch: pass an array "
                 "or a dataset, or say with validation_steps how many batches each epoch takes"
             )
         validation_data = evaluation_data(
@@ -128,7 +128,7 @@ def fit(
 
 
 def _check_callbacks(model: AdversarialModel, callbacks: Sequence[Any]) -> None:
-    """Raise ValueError where a callback of Keras' own would wait for a metric that does not come, or fail later on."""
+    """Raise ValueError if one of Keras' own callbacks would wait for a metric that a GAN lacks, or fail later."""
     names = [metric.name for metric in model.metrics]
     for callback in callbacks:
         kind = type(callback).__name__
@@ -147,7 +147,7 @@ def _check_callbacks(model: AdversarialModel, callbacks: Sequence[Any]) -> None:
 
 @contextlib.contextmanager
 def _resumed(listeners: Sequence[Callback], arguments: FitArguments) -> Iterator[ResumePoint | None]:
-    """Where the run is resumed, if a callback resumes it."""
+    """The point to resume from, if a callback resumes the run."""
     with contextlib.ExitStack() as stack:
         resuming = [each for each in listeners if type(each).resume is not Callback.resume]
         if len(resuming) > 1:
@@ -159,12 +159,12 @@ def _resumed(listeners: Sequence[Callback], arguments: FitArguments) -> Iterator
 def _start(
     model: AdversarialModel, point: ResumePoint | None, data: Feed, initial_epoch: int, callbacks: Sequence[Any]
 ) -> Start:
-    done = point.steps if point else 0  # they pass by again
+    done = point.steps if point else 0  # they pass again, untrained
 
     def batches() -> int:
         if point:
             return point.epochs_since_data_start * (data.steps_per_epoch or 0)
-        # Keras' BackupAndRestore says here how many epochs are behind.
+        # Keras' BackupAndRestore says here how many epochs are finished.
         restored = (model._initial_epoch or initial_epoch) - initial_epoch
         return restored * (data.steps_per_epoch or 0)
 
@@ -191,11 +191,11 @@ def _split(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:
 
 
 def choose_references(model: AdversarialModel, x: Any) -> None:
-    """Reference and virtual batch normalization go by one batch of real images, or of codes, chosen once."""
+    """Choose, once, the batch of real images or codes that reference and virtual batch normalization use."""
     for layer in _references(model.discriminator):
         layer.adapt(_some_images(x, layer.size, model.seed))
     for layer in _references(model.generator):
-        never = np.iinfo(np.int64).max  # the number of a step that will not come
+        never = np.iinfo(np.int64).max  # the number of a step that training never reaches
         layer.adapt(model.sample_codes(layer.size, seed=(model.seed, never)))
 
 
@@ -209,12 +209,12 @@ def _references(network: keras.Model) -> Iterator[ReferenceBatch]:
 
 
 def _some_images(x: Any, count: int, seed: int) -> np.ndarray:
-    """Real images for a reference batch: of an array, any; of other data the first."""
+    """Real images for a reference batch: random ones of an array, the first ones of other data."""
     images = x if inputs.is_array(x) else getattr(x, "images", None)
     if images is not None and len(images) >= count:
         rows = np.sort(np.random.default_rng(seed).choice(len(images), count, replace=False))
         chosen = np.asarray(tf.gather(images, rows) if isinstance(images, tf.Tensor) else images[rows])
-        # `fit` takes whole numbers in arrays as they are; `Batches` maps them.
+        # `fit` takes whole numbers in arrays as they are; `Batches` maps them to [-1, 1].
         return np.float32(chosen / 127.5 - 1) if chosen.dtype == np.uint8 and images is not x else np.float32(chosen)
     found: list[np.ndarray] = []
     if images is None and isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):

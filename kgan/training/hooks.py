@@ -11,13 +11,13 @@ from kgan._backend import keras
 
 
 class FitArguments(NamedTuple):
-    """What `fit` was given, for callbacks.
+    """The arguments of `fit`, for callbacks.
 
     Attributes:
-        data: the real images, in whatever form.
-        callbacks: all of this `fit`.
-        epochs: to train until.
-        batch_size, steps_per_epoch, shuffle: as given, or by default.
+        data: the real images, in any form that `fit` takes.
+        callbacks: all callbacks of this `fit`.
+        epochs: the epoch to train to.
+        batch_size, steps_per_epoch, shuffle: as given, or the default.
     """
 
     data: Any
@@ -29,13 +29,13 @@ class FitArguments(NamedTuple):
 
 
 class ResumePoint(NamedTuple):
-    """Where a run that is resumed begins.
+    """Where a resumed run begins.
 
     Attributes:
-        epochs: finished.
-        steps: done of the epoch after them.
-        epochs_since_data_start: since the data were at their beginning.
-        history: of the finished epochs.
+        epochs: number of finished epochs.
+        steps: number of finished steps of the epoch after them.
+        epochs_since_data_start: number of epochs since the data were at their beginning.
+        history: the history of the finished epochs.
     """
 
     epochs: int
@@ -47,8 +47,8 @@ class ResumePoint(NamedTuple):
 class Callback(keras.callbacks.Callback):
     """A callback with the hooks of kgan's `fit`, and a count of finished epochs in `self.epoch`.
 
-    Epochs are counted from 1, and on where `fit` is called again and Keras starts over. With another model the callback
-    begins anew: it is then as it was before its first.
+    Epochs are counted from 1. The count continues if `fit` is called again, although Keras starts over. With another
+    model the callback starts over too, in the state that it had before its first model.
 
     Example:
         >>> class Shout(kgan.callbacks.Callback):
@@ -60,11 +60,11 @@ class Callback(keras.callbacks.Callback):
         >>> history = model.fit(images, epochs=1, verbose=0, callbacks=[Shout()])
     """
 
-    # Whether it only draws, writes or shows: of several workers' only the first one's is called, but all of them ask
-    # for its `next_iteration`. It must decide nothing that training goes by.
+    # Whether it only draws, writes or shows. With several workers only the first one calls it, but all of them ask for
+    # its `next_iteration`. Such a callback must not decide anything that changes training.
     is_for_chief = False
-    holds_checkpoints = False  # whether a checkpoint should wait for better times
-    shows_progress = False  # whether Keras' progress bar, where nobody asked for it, is left out
+    holds_checkpoints = False  # whether checkpoints must wait
+    shows_progress = False  # whether Keras' progress bar is left out, unless `verbose` asks for it
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,23 +81,23 @@ class Callback(keras.callbacks.Callback):
         super().set_model(model)
 
     def before_fit(self, arguments: FitArguments) -> None:
-        """Check, and take, what is needed before the first step. `self.model` is set.
+        """Check and prepare what is needed before the first step. `self.model` is set.
 
         Raises:
-            ValueError: where this callback cannot do its work with this model or these arguments.
+            ValueError: if this callback cannot do its work with this model or these arguments.
         """
 
     def resume(self, arguments: FitArguments) -> contextlib.AbstractContextManager[ResumePoint | None]:
-        """A block around all of `fit`, which gives where to resume, or None for a new run."""
+        """A context manager around all of `fit`; it gives the point to resume from, or None for a new run."""
         return contextlib.nullcontext()
 
     def after_fit(self) -> None:
-        """Called when `fit` has ended, by an error as well; what is left to do is done here."""
+        """Called when `fit` has ended, also after an error, to do what is left to do."""
 
     def next_iteration(self, step: int) -> int | None:
-        """The first training step after `step` at whose end `on_iteration_end` is to be called, if there is one.
+        """The first training step after `step` at whose end `on_iteration_end` should be called; None: there is none.
 
-        It is asked between executions, so that `steps_per_execution` never steps over it.
+        `fit` asks for it between executions, so that `steps_per_execution` never skips such a step.
         """
         return None
 
@@ -112,5 +112,5 @@ class Callback(keras.callbacks.Callback):
         return {"epoch": self.epoch}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `get_state` gave."""
+        """Continue from what `get_state` returned."""
         self.epoch = state["epoch"]

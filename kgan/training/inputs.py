@@ -1,4 +1,4 @@
-"""What cannot be right is refused here, before the first step, in one sentence that names the mistake."""
+"""Checks before the first step: what cannot be right is refused, in one sentence that names the mistake."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDatase
 
 
 def images_of(data: Any) -> tf.Tensor:
-    """The real images of a batch that Keras delivers; labels are left aside."""
+    """The real images of a batch that Keras delivers, without labels."""
     images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
     return images
 
 
 def labels_of(data: Any, classes: int) -> tf.Tensor | None:
-    """The labels of a batch that Keras delivers, each as a row with a 1 in its class; None without classes."""
+    """The labels of a batch that Keras delivers, as one-hot vectors; None without classes."""
     if not classes:
         return None
     _, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-    return tf.one_hot(tf.reshape(tf.cast(labels, tf.int64), [-1]), classes)  # one_hot takes not every type
+    return tf.one_hot(tf.reshape(tf.cast(labels, tf.int64), [-1]), classes)  # one_hot does not take every type
 
 
 def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
-    """The classes of so many images, for a model of so many classes; None for one without.
+    """The labels of `count` images, for a model with `classes` classes; None for a model without classes.
 
     Raises:
-        ValueError: where there are none, or others than whole numbers from 0 up to the number of classes.
+        ValueError: if there are no labels, or labels that are not whole numbers from 0 to classes - 1.
     """
     if not classes:
         return None
@@ -55,10 +55,10 @@ def is_array(x: Any) -> bool:
 
 
 def as_array(x: Any, what: str = "images") -> Any:
-    """An array of what may be a list of images, or anything like an array, on disk or not.
+    """Turn a list of images, or an object like an array, into an array; anything else is returned as it is.
 
     Raises:
-        ValueError: for what no images can be made of.
+        ValueError: if no images can be made of `x`.
     """
     if isinstance(x, (tf.RaggedTensor, tf.SparseTensor)):
         raise ValueError(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
@@ -66,7 +66,7 @@ def as_array(x: Any, what: str = "images") -> Any:
         return x.numpy()
     if isinstance(x, memoryview):
         return np.asarray(x)
-    if isinstance(x, list) or hasattr(x, "to_numpy"):  # of pandas
+    if isinstance(x, list) or hasattr(x, "to_numpy"):  # pandas has it
         try:
             return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
         except ValueError:
@@ -77,7 +77,7 @@ def as_array(x: Any, what: str = "images") -> Any:
 
 
 def check_source(x: Any, to: str = "fit") -> None:
-    """Raise ValueError where `x` can be none of what `fit` takes.
+    """Raise ValueError if `x` is not something that `fit` takes.
 
     Args:
         x: real images, as they were given.
@@ -101,24 +101,24 @@ def check_source(x: Any, to: str = "fit") -> None:
 
 
 def check_sizes(**sizes: int | None) -> None:
-    """Raise ValueError where a number is below 1."""
+    """Raise ValueError if a number is below 1."""
     for name, size in sizes.items():
         if size is not None and size < 1:
             raise ValueError(f"{name} is {size}: it is 1 or more")
 
 
 def check_no_weights(**weights: Any) -> None:
-    """Raise ValueError for class_weight and sample_weight: there is nothing that they would weigh."""
+    """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
     for name, given in weights.items():
         if given is not None:
             raise ValueError(
                 f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
-                "show images that should count more more often"
+                "put images that should count more into the data more often"
             )
 
 
 def check_labels(y: Any, count: int | None) -> None:
-    """Raise ValueError for labels that are not as many as the images, even where the model ignores them."""
+    """Raise ValueError if there are more or fewer labels than images, even if the model ignores labels."""
     if y is None:
         return
     if count is None:
@@ -129,11 +129,11 @@ def check_labels(y: Any, count: int | None) -> None:
 
 
 def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
-    """Raise ValueError for images that a discriminator cannot take; give their range.
+    """Raise ValueError for images that a discriminator cannot take; return their range.
 
     Args:
         images: (count, …).
-        shape: of one image, or of one vector, whose range is free.
+        shape: shape of one image, or of one vector. Vectors may have any range.
 
     Returns:
         Smallest and largest value; -1 and 1 for vectors.
@@ -176,7 +176,7 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
 
 
 def check_range_is_meant(low: float, high: float) -> None:
-    """Warn of images in [0, 1]."""
+    """Warn about images in [0, 1]."""
     if low >= 0:
         warnings.warn(
             f"images range from {low:g} to {high:g}, and kgan expects [-1, 1]: rescale them with images * 2 - 1",
@@ -185,13 +185,13 @@ def check_range_is_meant(low: float, high: float) -> None:
 
 
 def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1, classes: int = 0) -> None:
-    """Raise ValueError where a batch is not what a training step takes.
+    """Raise ValueError if a batch is not what a training step takes.
 
     Args:
         batch: images, (images,), (images, labels), as a dataset gives them.
-        shape: of one image.
-        d_steps: minibatches in the batch.
-        classes: of a conditional model, which takes labels with the images.
+        shape: shape of one image.
+        d_steps: number of minibatches in the batch.
+        classes: number of classes of a conditional model, which takes labels with the images.
     """
     if isinstance(batch, Mapping):
         raise ValueError(
@@ -224,7 +224,7 @@ def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1, classe
 
 
 def in_batches(function: Callable[[np.ndarray], tf.Tensor], x: np.ndarray, batch_size: int) -> np.ndarray:
-    """A function of a batch, applied to so many rows at a time; its results in one array of float32.
+    """Apply a function of a batch to `batch_size` rows at a time; return the results as one array of float32.
 
     Raises:
         ValueError: for a batch size below 1.
@@ -235,15 +235,16 @@ def in_batches(function: Callable[[np.ndarray], tf.Tensor], x: np.ndarray, batch
 
 
 def check_divisible(batch_size: int, d_steps: int) -> None:
-    """Raise ValueError where a batch cannot be split into minibatches."""
+    """Raise ValueError if a batch cannot be split into minibatches."""
     if batch_size % d_steps:
         raise ValueError(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
 
 
 def split(real_images: tf.Tensor, d_steps: int) -> list[tf.Tensor]:
-    """The minibatches of a batch, with an error that says what to do where it cannot be split.
+    """The minibatches of a batch; if it cannot be split, an error says what to do.
 
-    Every k-th image is of one minibatch: so it is the same one when replicas share the batch.
+    With k minibatches, every k-th image belongs to the same one. So a minibatch has the same images when replicas share
+    the batch.
     """
     if d_steps == 1:
         return [real_images]
@@ -253,7 +254,7 @@ def split(real_images: tf.Tensor, d_steps: int) -> list[tf.Tensor]:
 
 
 def divisible(real_images: tf.Tensor, d_steps: int) -> list[tf.Operation]:
-    """What fails where a batch cannot be split into minibatches."""
+    """Operations that fail if a batch cannot be split into minibatches."""
     if d_steps == 1:
         return []
     whole = tf.debugging.assert_equal(tf.shape(real_images)[0] % d_steps, 0, NOT_DIVISIBLE.format(d_steps))
@@ -264,7 +265,7 @@ NOT_DIVISIBLE = "a batch cannot be split into {} equal minibatches (d_steps): ba
 
 
 def _range(images: Any) -> tuple[float, float]:
-    """Smallest and largest value; in pieces, since images may be on disk. NaN where there is one."""
+    """Smallest and largest value, computed in pieces, since images may be on disk. NaN if there is one."""
     lows, highs = [], []
     for begin in range(0, len(images), 4096):
         piece = np.asarray(images[begin : begin + 4096])
@@ -281,7 +282,7 @@ def first_of(iterable: Any) -> Any:
     """The first batch.
 
     Raises:
-        ValueError: where there is none.
+        ValueError: if there is none.
     """
     for batch in iterable:
         return batch

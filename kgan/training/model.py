@@ -1,4 +1,4 @@
-"""What Keras asks of a model with two networks and two optimizers."""
+"""What Keras requires of a model with two networks and two optimizers."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from kgan.training.sampling import SamplingModel
 from kgan.training.steps import Steps, executor
 from kgan.training.updates import OptimizerPair, Updater, built_optimizer
 
-EVALUATION = 2**20  # marks the codes of `evaluate`: those of training have more numbers in their stream
+EVALUATION = 2**20  # marks the random stream of `evaluate`: streams of training have more numbers
 
 
 class AdversarialModel(SamplingModel):
-    """A generator and a discriminator as one Keras model: shapes, optimizers, saving, and every door of Keras.
+    """A generator and a discriminator as one Keras model: shapes, optimizers, saving, and Keras' methods.
 
     Args:
         generator: a built model, codes (batch, latent_dim) → fake images.
         discriminator: a built model, images → logits (batch, 1).
-        ema: decay of the generator's average; 0: there is none.
-        classes: of a conditional model; 0: it is none.
+        ema: decay of the generator's average; 0: there is no average.
+        classes: number of classes of a conditional model; 0: it is not conditional.
         **keywords: Keras' own: name, dtype.
 
     Raises:
-        ValueError: where a network is not built, or the two do not fit each other; an ema outside [0, 1).
+        ValueError: if a network is not built, or the two do not fit each other; for an ema outside [0, 1).
     """
 
-    # `kgan.GAN` sets them.
+    # `kgan.GAN` sets these.
     d_steps: int
     reuse_fakes: bool
     augment: Sequence[Any]
@@ -70,26 +70,26 @@ class AdversarialModel(SamplingModel):
         self.code_dim = codes[1]
         self.latent_dim = codes[1] - classes
         self.data_shape = images[1:]
-        # A weight, so that it is saved: a model that is loaded again draws the codes it would have drawn.
+        # A weight, so that it is saved: a loaded model draws the codes that the saved model would have drawn.
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
-        self.steps: Steps | None = None  # of a `fit` that is training
+        self.steps: Steps | None = None  # of the `fit` that is running
         self.d_loss_metric = keras.metrics.Mean(name="d_loss")
         self.g_loss_metric = keras.metrics.Mean(name="g_loss")
         self.d_real_metric = keras.metrics.Mean(name="d_real")
         self.d_fake_metric = keras.metrics.Mean(name="d_fake")
         self.d_penalty_metric = keras.metrics.Mean(name="d_penalty")
-        self.built = True  # otherwise Keras builds it by calling it, on images where `call` takes codes
+        self.built = True  # otherwise Keras builds it by calling it on images, but `call` takes codes
 
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:
-        """Raise ValueError where the discriminator's output is not what this model takes from it."""
+        """Raise ValueError if the discriminator's output does not fit this model."""
         if isinstance(output_shape, list) or output_shape[1:] != (1,):
             raise ValueError(f"the discriminator's output has shape {output_shape}: it is logits, (batch, 1)")
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """What an epoch reports: all metrics of the model, but Keras' own `loss`, which would always be 0."""
+        """The metrics of an epoch: all of the model's, except Keras' own `loss`, which would always be 0."""
         left_out = [getattr(self, "_loss_tracker", None)]
         if not getattr(self, "penalties", None):
             left_out.append(self.d_penalty_metric)
@@ -121,10 +121,11 @@ class AdversarialModel(SamplingModel):
                 (Radford et al. 2016, section 4).
             loss: a name in `kgan.losses.LOSSES`, or two functions (discriminator_loss, generator_loss) of
                 (real_logits, fake_logits).
-            label_smoothing: one-sided: the discriminator is asked for 1 - label_smoothing on real images.
-            top_k: share of the fakes that the generator learns from, those that look most real to the discriminator.
-            penalties: what is added to the discriminator's loss, such as `[("r1", 10.0)]`: see `kgan.penalties`.
-            penalty_every: with 16 they are computed in one of 16 steps, and count 16 times: cheaper, nearly as good.
+            label_smoothing: one-sided: the discriminator's target for real images is 1 - label_smoothing.
+            top_k: fraction of the fakes that the generator learns from: those that look most real to the discriminator.
+            penalties: terms that are added to the discriminator's loss, such as `[("r1", 10.0)]`: see `kgan.penalties`.
+            penalty_every: with 16, the penalties are computed in one of 16 steps and count 16 times, which is cheaper
+                and nearly as good.
             **keywords: Keras' own: jit_compile, run_eagerly, steps_per_execution.
 
         Raises:
@@ -151,14 +152,15 @@ class AdversarialModel(SamplingModel):
             raise ValueError(f"penalty_every is {penalty_every}: it is 1 or more")
         if terms and any(isinstance(layer, Packing) for layer in self.discriminator.layers):
             raise ValueError(
-                "penalties are of single images, which a discriminator with packing never sees: leave one out"
+                "penalties need single images, but with packing the discriminator sees packs of them: leave one out"
             )
         # None: otherwise Keras installs an RMSprop that trains nothing.
         super().compile(optimizer=None, loss=None, **{"auto_scale_loss": False, **keywords})
         self.discriminator_loss, self.generator_loss = pair
         self.penalties = terms
         self.penalty_every = penalty_every
-        self.has_probabilities = losses.name_of(loss) not in losses.WITHOUT_PROBABILITIES  # whether σ(logits) are some
+        # Whether σ(logits) are probabilities.
+        self.has_probabilities = losses.name_of(loss) not in losses.WITHOUT_PROBABILITIES
         self.d_optimizer = built_optimizer(d_optimizer, self.discriminator, "discriminator")
         self.g_optimizer = built_optimizer(g_optimizer, self.generator, "generator")
         self._settings = {"loss": loss, "label_smoothing": label_smoothing, "penalties": penalties, **keywords}
@@ -167,12 +169,12 @@ class AdversarialModel(SamplingModel):
 
     @property
     def d_updater(self) -> Updater:
-        """Makes new weights of the discriminator's gradients."""
+        """Changes the discriminator's weights by its gradients."""
         return Updater(self.discriminator, self.d_optimizer)
 
     @property
     def g_updater(self) -> Updater:
-        """Makes new weights of the generator's gradients."""
+        """Changes the generator's weights by its gradients."""
         average = Average(self.average_generator, self.ema, self.step) if self.ema else None
         return Updater(self.generator, self.g_optimizer, average)
 
@@ -183,10 +185,10 @@ class AdversarialModel(SamplingModel):
 
     @optimizer.setter
     def optimizer(self, optimizer: None) -> None:
-        """Keras sets it to what `compile` is given, which is None."""
+        """Does nothing: Keras sets it to the `optimizer` of its own `compile`, which is None."""
 
     def check_trainable(self) -> None:
-        """Raise ValueError where `trainable` was changed since `compile`; say which network is frozen."""
+        """Raise ValueError if `trainable` was changed since `compile`; warn if a network is frozen."""
         for name, updater in (("discriminator", self.d_updater), ("generator", self.g_updater)):
             weights = updater.network.trainable_weights
             known = {id(weight) for weight in updater.optimizer._trainable_variables}
@@ -210,22 +212,22 @@ class AdversarialModel(SamplingModel):
     ) -> keras.callbacks.History:
         """Keras' `fit`, with everything checked first.
 
-        An array is shuffled anew each epoch, counted from step 0, by a pure function of (seed, epoch), and cut into
-        whole batches. A dataset
-        comes in its own order; `kgan.data.Batches` makes one of what does not fit into an array.
+        An array is shuffled anew in each epoch, by a pure function of (seed, epoch), and split into whole batches;
+        epochs are counted from step 0. A dataset keeps its own order. `kgan.data.Batches` is for images that do not fit
+        into memory.
 
         Args:
             x: real images, float, in [-1, 1]: an array, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset`,
                 a generator of batches, a `kgan.data.Batches`.
-            y: labels, which all but a conditional model ignore, as they do the labels in a dataset.
+            y: labels, for a conditional model. Other models ignore them, and the labels in a dataset too.
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
             callbacks: Keras' and kgan's own. At most one `Checkpoint` among them.
-            verbose: Keras' own; beside a `LivePlot` "auto" shows no progress bar.
+            verbose: Keras' own; with a `LivePlot`, "auto" shows no progress bar.
             *arguments, **keywords: Keras' own, such as validation_data; class_weight and sample_weight are refused.
 
         Raises:
-            ValueError: before training, where images, data, callbacks or arguments cannot be right.
+            ValueError: before training, if images, data, callbacks or arguments cannot be right.
 
         Example:
             >>> history = model.fit(images, batch_size=64, epochs=2, verbose=0)
@@ -235,25 +237,25 @@ class AdversarialModel(SamplingModel):
         return engine.fit(self, x, y, batch_size, epochs, verbose, callbacks, *arguments, **keywords)
 
     def make_train_function(self, force: bool = False) -> None:
-        """Keras calls it as `fit` begins; the function trains by `kgan.training.steps`."""
+        """Keras calls it when `fit` begins; the function trains with `kgan.training.steps`."""
         if self._execute is None or force:
             self._execute = executor(self)
         self.train_function = self.steps or (lambda iterator: self._execute(iterator, self.steps_per_execution))
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """All is built. Keras would average a batch over the replicas for this, which several workers cannot."""
+        """Does nothing: all is built. Keras would average a batch over replicas here, which several workers cannot."""
 
     @property
     def execute(self) -> Callable:
-        """A function of an iterator and a number of steps, which it trains."""
+        """A function of an iterator and a number of steps; it trains this many steps."""
         return self._execute
 
     def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
-        """Random numbers of a training step: the same for the same seed, step and stream, whoever draws them and when.
+        """Random numbers of a training step: for the same seed, step and stream they are always the same.
 
         Args:
-            count: rows, one for each image of this replica.
-            *stream: whole numbers that tell this use from all others.
+            count: number of rows, one for each image of this replica.
+            *stream: whole numbers that identify this use among all others.
 
         Returns:
             A function (units, prior) → (count, units).
@@ -294,12 +296,14 @@ class AdversarialModel(SamplingModel):
         *arguments: Any,
         **keywords: Any,
     ) -> Any:
-        """The metrics of `fit` for real images, and for as many fakes of fixed codes, in inference mode; as Keras' own.
+        """Like Keras' `evaluate`: the metrics of `fit`, for real images and as many fakes of fixed codes.
 
-        Without penalties, which are for training: d_loss is the loss alone.
+        The networks run in inference mode.
+
+        Penalties are left out, since they are for training: d_loss is the loss alone.
 
         Args:
-            x: real images, in whatever form `fit` takes them.
+            x: real images, in any form that `fit` takes.
             y: labels: see `fit`.
             batch_size, verbose, steps, *arguments, **keywords: Keras' own; sample_weight is refused.
 
@@ -310,7 +314,7 @@ class AdversarialModel(SamplingModel):
             >>> sorted(model.evaluate(images, verbose=0, return_dict=True))
             ['d_fake', 'd_loss', 'd_real', 'g_loss']
         """
-        if keywords.get("_use_cached_eval_dataset"):  # `fit` validates: its images are checked
+        if keywords.get("_use_cached_eval_dataset"):  # validation in `fit`: the images are checked already
             return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
         self._assert_compile_called("evaluate")
         inputs.check_no_weights(sample_weight=sample_weight)
@@ -321,7 +325,7 @@ class AdversarialModel(SamplingModel):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One training step on a batch of real images, checked as in `fit`; as Keras' own."""
+        """Like Keras' `train_on_batch`: one training step on a batch of real images, checked as in `fit`."""
         self._assert_compile_called("train_on_batch")
         inputs.check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
         batch = self._checked_batch(x, y, self.d_steps)
@@ -334,7 +338,7 @@ class AdversarialModel(SamplingModel):
         return self._as_asked(logs, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """The metrics of `evaluate` for one batch of real images; as Keras' own."""
+        """Like Keras' `test_on_batch`: the metrics of `evaluate` for one batch of real images."""
         self._assert_compile_called("test_on_batch")
         inputs.check_no_weights(sample_weight=sample_weight)
         batch = self._checked_batch(x, y)
@@ -355,9 +359,9 @@ class AdversarialModel(SamplingModel):
     # save, load
 
     def save(self, filepath: Any, *arguments: Any, **keywords: Any) -> None:
-        """Save the model, as Keras' own: networks, optimizers and step in a file that ends in .keras.
+        """Like Keras' `save`: save networks, optimizers and step in a file that ends in .keras.
 
-        Under several workers all of them must call it, and the chief writes the file.
+        With several workers all of them must call it, and the chief writes the file.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
             raise ValueError(
@@ -394,12 +398,12 @@ class AdversarialModel(SamplingModel):
 
 
 def deserialized(config: dict[str, Any], *names: str) -> dict[str, Any]:
-    """A config with the objects of these names in place of what was saved of them."""
+    """A config in which the values under these names are deserialized to objects."""
     return {**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names if name in config}}
 
 
 def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int | None, ...]:
-    """(None, …), of a network of any kind that is built; of a discriminator of classes, that of its images."""
+    """The input shape (None, …) of a built network; for a conditional discriminator, that of its images."""
     shape = getattr(network, "input_shape", None) if network.built else None
     if classes:
         if not isinstance(shape, list) or [each[1:] for each in shape[1:]] != [(classes,)]:
@@ -420,7 +424,7 @@ def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int
 
 
 def _output_shape(network: keras.Model, input_shape: Sequence[int | None]) -> Any:
-    """(None, …), or a list of such, as the network gives for its input."""
+    """The output shape (None, …) of a network for its input, or a list of such shapes."""
     shape = getattr(network, "output_shape", None)
     if shape is not None:
         return shape

@@ -1,7 +1,8 @@
-"""What a replica does of a step that several share: its part of the global batch.
+"""The part of a training step that one replica does: its part of the global batch.
 
-Under a `tf.distribute` strategy the batch is split among the replicas. What a step computes must not depend on their
-number: codes go by an image's place in the global batch, and a replica's gradients by its share of it.
+Under a `tf.distribute` strategy the batch is split among the replicas. The result of a step must not depend on their
+number: codes depend on the position of an image in the global batch, and the gradients of a replica are weighted by its
+fraction of the global batch.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ def count() -> int:
 
 
 def position(batch_size: int | tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:
-    """Where this replica's images begin in the global batch, and how many that has.
+    """Where this replica's images begin in the global batch, and how many images the global batch has.
 
     Args:
         batch_size: images of this replica.
@@ -30,7 +31,7 @@ def position(batch_size: int | tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Ten
     replica, size = context.replica_id_in_sync_group, None
     if not tf.executing_eagerly():
         size = tf.get_static_value(batch_size)
-    if size is not None:  # known beforehand: all parts are alike, and nobody need be asked
+    if size is not None:  # known beforehand: all parts have the same size, and replicas need not ask
         return replica * size, tf.constant(context.num_replicas_in_sync * size)
     sizes = context.all_gather(tf.reshape(batch_size, [1]), axis=0)
     before = tf.range(tf.size(sizes)) < replica
@@ -38,9 +39,9 @@ def position(batch_size: int | tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Ten
 
 
 def share(batch_size: int | tf.Tensor) -> float | tf.Tensor:
-    """This replica's share of the global batch; 1.0 where it is alone.
+    """This replica's fraction of the global batch; 1.0 if it is alone.
 
-    Keras adds the gradients of all replicas up, so each of them counts by its share.
+    Keras adds up the gradients of all replicas, so each of them is weighted by its fraction.
     """
     _, total = position(batch_size)
     return 1.0 if total is batch_size else tf.cast(batch_size, tf.float32) / tf.cast(total, tf.float32)

@@ -1,4 +1,4 @@
-"""How training steps are executed: as many at a time as the model says, and never past what somebody waits for."""
+"""How training steps are executed: as many at a time as the model says, but never past one that a callback awaits."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Logs = dict[str, tf.Tensor]
 
 
 def executor(model: AdversarialModel) -> Callable[[Any, int], Logs]:
-    """A function of an iterator and a number of steps, which it trains; compiled once, whatever the number.
+    """A function of an iterator and a number of steps; it trains this many steps. It is compiled once for all.
 
-    Differs from Keras' own in two things: any number of steps will do, and a step happens only when there is a batch.
+    It differs from Keras' own in two ways: it takes any number of steps, and a step happens only if there is a batch.
     """
     strategy = model.distribute_strategy
 
     def step(data: Any) -> Logs:
-        # Tied to the data: otherwise whatever in a step does not depend on the batch, such as the step counter or the
-        # generator's batch statistics, happens once more when the data have ended.
+        # Tied to the data: otherwise the parts of a step that do not depend on the batch, such as the step counter or
+        # the generator's batch statistics, would run once more when the data have ended.
         batch = [each for each in tf.nest.flatten(data, expand_composites=True) if tf.is_tensor(each)]
-        # So that the step counter stays as well where a batch cannot be split.
+        # So that the step counter does not change either if a batch cannot be split.
         whole = inputs.divisible(inputs.images_of(data), model.d_steps)
         with tf.control_dependencies([*batch, *whole]):
             return model.train_step(data)
@@ -73,12 +73,12 @@ class Steps(keras.callbacks.Callback):
     """The steps of one `fit`: what Keras' loop calls in place of its own train function.
 
     Args:
-        model: that is trained.
-        callbacks: those of this `fit`.
-        done: steps of the first epoch that were trained before the run was resumed. Their batches are fetched and not
-            trained on, so Keras' loop, its progress bar and all callbacks see a whole epoch and count right.
-        absent: callbacks that only another worker calls. Executions end where they wait as well: workers that train
-            another number of steps at a time would not find each other.
+        model: the model that is trained.
+        callbacks: the callbacks of this `fit`.
+        done: steps of the first epoch that were trained before the run was resumed. Their batches are fetched but not
+            trained on, so Keras' loop, its progress bar and all callbacks see a whole epoch and count correctly.
+        absent: callbacks that only another worker calls. Executions also end at the steps that these await, since all
+            workers must train the same number of steps at a time.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Steps(keras.callbacks.Callback):
         self._step = int(self.trained.step.numpy())
 
     def __call__(self, iterator: Any) -> Logs:
-        """Train as many steps as one execution has: fewer where the epoch ends before."""
+        """Train as many steps as one execution has, or fewer if the epoch ends earlier."""
         wanted, epoch_steps = self.trained.steps_per_execution, self.params.get("steps")
         if epoch_steps:
             wanted = min(wanted, epoch_steps - self._in_epoch)
@@ -111,7 +111,7 @@ class Steps(keras.callbacks.Callback):
             count = min([left, *(step - self._step for step in self._awaited())])
             try:
                 logs = self.trained.execute(iterator, count)
-            except (tf.errors.OutOfRangeError, StopIteration):  # the second where steps run eagerly
+            except (tf.errors.OutOfRangeError, StopIteration):  # the second if steps run eagerly
                 trained = int(self.trained.step.numpy()) - self._step
                 if not trained and logs is None:
                     raise
@@ -122,7 +122,7 @@ class Steps(keras.callbacks.Callback):
         return self.trained.get_metrics_result() if logs is None else logs
 
     def _awaited(self) -> list[int]:
-        """Steps that a callback waits for."""
+        """The steps that callbacks wait for."""
         each = (listener.next_iteration(self._step) for listener in (*self.listeners, *self.absent))
         return [step for step in each if step is not None and step > self._step]
 
@@ -136,7 +136,7 @@ class Steps(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def steps_of(model: AdversarialModel, steps: Steps) -> Iterator[None]:
-    """Within the block Keras' loop trains by these steps."""
+    """Within the block, Keras' loop trains with these steps."""
     before, model.steps = model.steps, steps
     try:
         yield

@@ -14,9 +14,9 @@ class Updater:
     """One network's updates: gradients, loss scale, replicas, optimizer.
 
     Args:
-        network: whose trainable weights are updated.
+        network: the network whose trainable weights are updated.
         optimizer: see `built_optimizer`.
-        average: of the network, if there is one.
+        average: the average of the network, if there is one.
     """
 
     def __init__(
@@ -27,12 +27,12 @@ class Updater:
         self.average = average
 
     def descend(self, tape: tf.GradientTape, loss: tf.Tensor, batch_size: int | tf.Tensor) -> None:
-        """Change the network's weights against the gradient of a loss.
+        """Change the network's weights in one gradient step that lowers a loss.
 
         Args:
-            tape: that watched the loss being computed.
+            tape: the tape that recorded the loss.
             loss: a scalar, the mean over this replica's images.
-            batch_size: how many these are.
+            batch_size: the number of these images.
         """
         weights = self.network.trainable_weights
         if not weights:  # trainable = False
@@ -40,8 +40,8 @@ class Updater:
         # Scaled like this, the loss need not be scaled within the tape.
         scale = tf.cast(self.optimizer.scale_loss(replicas.share(batch_size)), loss.dtype)
         gradients = tape.gradient(loss, weights, output_gradients=scale)
-        # TensorFlow's graph optimizer can lose the order of a bias' update and its being read: R1 does not depend on
-        # the biases smoothly, so once in thousands of steps its forward pass met biases that were updated already.
+        # TensorFlow's graph optimizer can lose the order of reading a bias and updating it. R1 does not depend smoothly
+        # on the biases, so once in thousands of steps its forward pass read biases that were updated already.
         with tf.control_dependencies([loss]):
             self.optimizer.apply(gradients, weights)
         if self.average:
@@ -49,7 +49,7 @@ class Updater:
 
 
 def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) -> tf.Tensor:
-    """A term of a loss, computed in one of `every` steps and then as many times as large: the same on average.
+    """A term of a loss, computed in one of `every` steps and multiplied by `every`: on average it is the same.
 
     Karras et al. (2020), *Analyzing and Improving the Image Quality of StyleGAN*, appendix B: lazy regularization.
     """
@@ -61,13 +61,13 @@ def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) ->
 def built_optimizer(
     optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model, name: str
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of a network, Adam with learning rate 2e-4 and β1 0.5 unless given.
+    """The optimizer of a network; default: Adam with learning rate 2e-4 and β1 0.5.
 
     It is built at once: an unbuilt optimizer loses its state when a model is loaded, with only a warning. Under
     mixed_float16 it scales the loss.
 
     Args:
-        name: what callbacks that log the learning rate call it.
+        name: the name of the optimizer in callbacks that log the learning rate.
     """
     optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
     inner = inner_optimizer(optimizer)
@@ -75,7 +75,7 @@ def built_optimizer(
         id(each) for each in network.trainable_weights
     }:
         raise ValueError(f"the optimizer of the {name} was built for other weights: make a new one")
-    inner.name = name  # or both are called "adam"
+    inner.name = name  # otherwise both are called "adam"
     if network.dtype_policy.name == "mixed_float16" and inner_optimizer(optimizer) is optimizer:
         if replicas.count() > 1:
             raise ValueError(
@@ -88,7 +88,7 @@ def built_optimizer(
 
 
 def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer itself, without the one that scales the loss around it."""
+    """The optimizer itself, without a LossScaleOptimizer around it."""
     return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer
 
 
@@ -117,19 +117,19 @@ class OptimizerPair:
         return self.optimizers[-1].iterations
 
     def finalize(self) -> None:
-        """Where an optimizer keeps a moving average of the weights (use_ema), put it into the network."""
+        """If an optimizer keeps a moving average of the weights (use_ema), put it into the network."""
         for updater in self.updaters:
             inner_optimizer(updater.optimizer).finalize_variable_values(updater.network.trainable_weights)
 
 
 @contextlib.contextmanager
 def statistics_kept(*networks: keras.Model) -> Iterator[None]:
-    """Within the block these networks train, but keep their moving averages.
+    """Within the block, these networks run in training mode, but their moving averages do not change.
 
-    Random layers such as Dropout go on: without that the next step would draw the same mask again.
+    The states of random layers such as Dropout do change: otherwise the next step would draw the same mask again.
     """
     seeds = [seed for network in networks for seed in random_states(network)]
-    # The values go in, so that a block within a block goes on where the outer one is.
+    # The scope starts from the present values, so that a block within a block continues from the outer one.
     with keras.StatelessScope([(seed, seed.value) for seed in seeds]) as scope:
         yield
     for seed in seeds:
@@ -137,5 +137,5 @@ def statistics_kept(*networks: keras.Model) -> Iterator[None]:
 
 
 def random_states(network: keras.Model) -> list[keras.Variable]:
-    """The states of a network's random layers: Keras counts them among its variables, and not among its weights."""
+    """The states of a network's random layers: for Keras they are variables of the network, but not weights."""
     return [each for each in network.non_trainable_variables if each.name == "seed_generator_state"]

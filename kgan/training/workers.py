@@ -1,8 +1,7 @@
-"""Several machines that train one model: each runs the same script, and its worker trains a share of every batch.
+"""Several machines that train one model: each runs the same script, and its worker trains on a part of every batch.
 
-What is said to take all workers, such as a training step, reading a metric and most functions in here, must be called
-by all of them in the same order: a worker that calls it alone waits forever. The first worker, the chief, is the only
-one that writes files.
+A training step, reading a metric, and every function here that says so need all workers: all of them must call it, in
+the same order. A worker that calls it alone waits forever. Only the first worker, the chief, writes files.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def count(strategy: tf.distribute.Strategy) -> int:
 
 
 def number(strategy: tf.distribute.Strategy) -> int:
-    """This worker's, from 0, which is the chief."""
+    """The number of this worker, from 0; number 0 is the chief."""
     resolver, chiefs = strategy.cluster_resolver, len(_cluster(strategy).get("chief", ()))
     if resolver is None or resolver.task_type == "chief":
         return 0
@@ -43,23 +42,23 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def gathered(strategy: tf.distribute.Strategy, content: Any) -> list[Any]:
-    """What each worker gives, by its number; takes all workers.
+    """The content of each worker, in the order of their numbers. All workers must call it.
 
     Args:
-        content: whatever can be pickled.
+        content: anything that can be pickled.
     """
     if count(strategy) == 1:
         return [content]
     own = np.frombuffer(pickle.dumps(content), np.uint8)
     heads = _of_all(strategy, np.array([number(strategy), len(own)])).reshape(-1, 2)
     parts = np.split(_of_all(strategy, own), np.cumsum(heads[:, 1])[:-1])
-    # One part for each replica: those of a worker are alike.
+    # One part for each replica: the parts of one worker are equal.
     each = {int(head[0]): part for head, part in zip(heads, parts, strict=True)}
     return [pickle.loads(each[worker].astype(np.uint8).tobytes()) for worker in sorted(each)]
 
 
 def from_chief(strategy: tf.distribute.Strategy, function: Callable[[], Any]) -> Any:
-    """What a function gives, or raises, at the chief, which alone calls it; takes all workers."""
+    """What a function returns, or raises, at the chief, the only one that calls it. All workers must call this."""
     if count(strategy) == 1:
         return function()
     result, error = None, None
@@ -75,16 +74,17 @@ def from_chief(strategy: tf.distribute.Strategy, function: Callable[[], Any]) ->
 
 
 def any_of(strategy: tf.distribute.Strategy, is_so: bool) -> bool:
-    """Whether it is so at any worker; takes all workers."""
+    """Whether `is_so` is true at any worker. All workers must call it."""
     if count(strategy) == 1:
         return is_so
     return bool(_of_all(strategy, np.array([is_so])).any())
 
 
 def average_statistics(model: keras.Model) -> None:
-    """Give all workers the mean of their moving averages; takes all workers.
+    """Give all workers the mean of their moving averages. All workers must call it.
 
-    Each batch normalization that is not synchronized keeps those of its own part of the batches.
+    A batch normalization that is not synchronized has, on each worker, the averages of that worker's part of the
+    batches.
     """
     strategy = model.distribute_strategy
     if count(strategy) == 1:
@@ -96,7 +96,7 @@ def average_statistics(model: keras.Model) -> None:
 
 
 class AverageStatistics(keras.callbacks.Callback):
-    """`average_statistics` after each epoch, before whatever else is called then."""
+    """Calls `average_statistics` after each epoch, before all other callbacks."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         average_statistics(self.model)
@@ -106,7 +106,7 @@ class AverageStatistics(keras.callbacks.Callback):
 def replacing(strategy: tf.distribute.Strategy, path: str | Path) -> Iterator[Path]:
     """At the chief `kgan.files.replacing`; at other workers a file that is thrown away.
 
-    For what takes all workers to write, such as a model.
+    It is for files that all workers must write together, such as a model.
     """
     if is_chief(strategy):
         with files.replacing(path) as temporary:
@@ -117,7 +117,7 @@ def replacing(strategy: tf.distribute.Strategy, path: str | Path) -> Iterator[Pa
 
 
 def check_evaluation(strategy: tf.distribute.Strategy, steps_per_execution: int) -> None:
-    """Raise ValueError where several workers are to evaluate several batches at a time, in which Keras fails."""
+    """Raise ValueError if several workers should evaluate several batches at a time: Keras fails then."""
     if count(strategy) > 1 and steps_per_execution > 1:
         raise ValueError(
             f"steps_per_execution is {steps_per_execution}: several workers validate and evaluate only with 1"
@@ -125,7 +125,7 @@ def check_evaluation(strategy: tf.distribute.Strategy, steps_per_execution: int)
 
 
 def batches(strategy: tf.distribute.Strategy, data: Batches, step: Callable[[], int]) -> Any:
-    """The batches from a step on, of which each worker reads its share alone."""
+    """The batches from a step on; each worker reads only its part of them."""
     total = strategy.num_replicas_in_sync
     if count(strategy) == 1 or data.batch_size % total:
         return data.dataset(step)
@@ -135,7 +135,7 @@ def batches(strategy: tf.distribute.Strategy, data: Batches, step: Callable[[], 
 
 
 def shared(strategy: tf.distribute.Strategy, data: Any) -> Any:
-    """Data of which each worker takes its share of every batch, in their order.
+    """Data of which each worker takes its part of every batch, in the order of the data.
 
     Raises:
         ValueError: for data that TensorFlow cannot share out.
@@ -148,7 +148,7 @@ def shared(strategy: tf.distribute.Strategy, data: Any) -> Any:
             "dataset"
         )
     options = tf.data.Options()
-    # By batches: by files each worker would have a data order of its own.
+    # Shared by batches: if files were shared, each worker would have a data order of its own.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return data.with_options(options)
 
@@ -171,13 +171,13 @@ def _sent(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
 
 
 def _of_all(strategy: tf.distribute.Strategy, numbers: np.ndarray) -> np.ndarray:
-    """The numbers of all replicas, one behind the other."""
+    """The numbers of all replicas, one after the other."""
     return _collective(strategy, "gather")(tf.constant(numbers, tf.int32)).numpy()
 
 
 @functools.cache
 def _collective(strategy: tf.distribute.Strategy, kind: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A compiled function of int32 numbers: those of all replicas ("gather"), or of the very first alone ("sum")."""
+    """A compiled function of int32 numbers: it returns those of all replicas ("gather") or of the first ("sum")."""
 
     def replica(numbers: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()

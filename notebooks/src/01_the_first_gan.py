@@ -1,14 +1,14 @@
 # %% [markdown]
 # # The first GAN
 #
-# **What you will see:** two small networks that play against each other until one of them draws digits. First the
-# algorithm by hand, in a dozen lines; then the same with `kgan.GAN` and `model.fit`, giving the same numbers; then
-# digits that grow out of noise while you watch.
+# **What you will see:** two small networks that compete with each other until one of them draws digits. First you see
+# the algorithm written by hand, in a dozen lines. Then `kgan.GAN` and `model.fit` do the same and give the same
+# numbers. At the end, digits appear out of noise while you watch.
 #
 # **How long it takes:** 10 to 15 minutes to read, about two minutes to run on two CPU cores, offline.
 #
-# The algorithm is that of Goodfellow et al., *Generative Adversarial Nets* (2014). The experiment is that of Ding,
-# Shao and Ren, *Image Generative Models by GANs and DCGANs*, on smaller digits.
+# The algorithm comes from Goodfellow et al., *Generative Adversarial Nets* (2014). The experiment comes from Ding, Shao
+# and Ren, *Image Generative Models by GANs and DCGANs*, here with smaller digits.
 
 # %%
 import os
@@ -29,8 +29,9 @@ CODE = 100  # units of a code
 # %% [markdown]
 # ## Real images
 #
-# scikit-learn's 1,797 handwritten digits, brought to 28 × 28 pixels as MNIST was. Images are numbers from -1 (black) to
-# 1 (white), because a generator that ends in tanh makes numbers from -1 to 1.
+# These are the 1,797 handwritten digits of scikit-learn, brought to 28 × 28 pixels in the same way as the digits of
+# MNIST. Pixels are numbers from -1 (black) to 1 (white), because a generator that ends in tanh outputs numbers from -1
+# to 1.
 
 # %%
 images = data.load(DATA)
@@ -40,9 +41,9 @@ plots.image_grid(images[:24], columns=12)
 # %% [markdown]
 # ## Two networks
 #
-# The **generator** $G$ takes a *code* $z$, 100 random numbers, and makes an image of it. The **discriminator** $D$
-# takes an image and says how probable it is that the image is real. Counterfeiters and police, in the words of the
-# paper. Each is a multilayer perceptron with one hidden layer:
+# The **generator** $G$ takes a *code* $z$, 100 random numbers, and makes an image from it. The **discriminator** $D$
+# takes an image and says how probable it is that the image is real. The paper compares the two to counterfeiters and
+# the police. Each network is a multilayer perceptron with one hidden layer:
 
 
 # %%
@@ -59,7 +60,7 @@ for network in (generator, discriminator):
         print(f"   {row.layer:28} → {row.shape!s:12} {row.parameters:9,} parameters")
 
 # %% [markdown]
-# Nobody has taught the generator anything yet, so this is what it draws:
+# The generator is not trained yet, so this is what it draws:
 
 # %%
 codes = latent.sample_codes(12, CODE, seed=0)
@@ -68,18 +69,19 @@ plots.image_grid(generator(codes).numpy(), columns=12)
 # %% [markdown]
 # ## Algorithm 1, by hand
 #
-# Both play for the same *value function*, which the discriminator wants high and the generator low:
+# Both networks share one *value function*. The discriminator tries to make it high, and the generator tries to make it
+# low:
 #
 # $$\min_G \max_D V(D, G) = \mathbb{E}_{x \sim p_{data}}[\log D(x)] + \mathbb{E}_{z \sim p_z}[\log(1 - D(G(z)))]$$
 #
-# They take turns. The discriminator climbs on $V$ by its own weights $\theta_d$, then the generator descends by its
-# own, $\theta_g$:
+# They take turns. The discriminator changes its weights $\theta_d$ to increase $V$ (gradient ascent), then the
+# generator changes its weights $\theta_g$ to decrease $V$ (gradient descent). The two gradients are
 #
 # $$\nabla_{\theta_d} \frac{1}{m} \sum_{i=1}^m \left[\log D(x^{(i)}) + \log(1 - D(G(z^{(i)})))\right]
 # \qquad
 # \nabla_{\theta_g} \frac{1}{m} \sum_{i=1}^m \log(1 - D(G(z^{(i)})))$$
 #
-# kgan's discriminators end in *logits*: the probability is the sigmoid of the logit. Here is Algorithm 1, with one
+# kgan's discriminators output *logits*: the probability is the sigmoid of the logit. Here is Algorithm 1, with one
 # discriminator step before each generator step:
 
 
@@ -116,9 +118,9 @@ def algorithm_1(x, step):
 # %% [markdown]
 # `seed=(0, step, 0, 0)` says which codes to draw: the seed, the training step, the purpose (0 is codes) and the draw
 # within the step. The same four numbers always give the same codes. `data.batches` shuffles the images by seed and
-# epoch in the same way. That is why the two versions can be compared.
+# epoch in the same way. So you can compare this version with the version that uses `model.fit`, below.
 #
-# Two epochs:
+# Train for two epochs:
 
 # %%
 steps_per_epoch = len(images) // BATCH
@@ -132,8 +134,8 @@ for epoch, (d_loss, g_loss) in enumerate(by_hand, start=1):
 # %% [markdown]
 # ## The same, with `model.fit`
 #
-# `kgan.GAN` is a Keras model whose training step is Algorithm 1. It takes two networks; `compile` takes an optimizer
-# for each (Adam, as above, unless told otherwise) and the loss.
+# `kgan.GAN` is a Keras model whose training step is Algorithm 1. It takes the two networks. `compile` takes an
+# optimizer for each network (by default Adam, as above) and the loss.
 
 # %%
 model = kgan.GAN(*two_networks())
@@ -146,14 +148,14 @@ with_fit = np.transpose([history["d_loss"], history["g_loss"]])
 assert np.allclose(by_hand, with_fit, atol=1e-3)
 
 # %% [markdown]
-# The same numbers. From now on `fit` does the work, and you know what it does. The code you have just read is
-# `train_step` in `kgan/gan.py`, which is hardly longer.
+# The numbers are the same. From now on `fit` does the work, and you know what it does. The code above is `train_step`
+# in `kgan/gan.py`, which is hardly longer.
 #
 # ## Watch it learn
 #
-# Callbacks draw while `fit` trains. `LivePlot` redraws one figure in place: samples of the same 64 codes each time, and
-# curves. `EpochGIF` writes a GIF, a frame for every few epochs. (`steps_per_execution` starts several of these very
-# short steps at once, which is quicker and changes no number.)
+# Callbacks draw while `fit` trains. `LivePlot` redraws one figure in place. It shows the curves, and samples of the
+# same 64 codes each time. `EpochGIF` writes a GIF, with one frame for every few epochs. (`steps_per_execution` runs
+# several of these very short steps in one call. This is faster and changes no number.)
 
 # %%
 model = kgan.GAN(*two_networks())
@@ -162,10 +164,11 @@ gif = callbacks.EpochGIF("runs/first-gan.gif", every=max(1, EPOCHS // 25), rows=
 history = model.fit(images, batch_size=BATCH, epochs=EPOCHS, callbacks=[callbacks.LivePlot(), gif]).history
 
 # %% [markdown]
-# The upper curves are the losses. Do not look for a loss that goes down as in a classifier: each network's loss depends
-# on how good the *other* has become. Look at the lower panel. A discriminator that cannot tell real from fake says 0.5
-# to both, and the theory of the paper says that this is where the game ends. In practice it stays a little ahead: above
-# 0.5 for real images, below for fakes.
+# The upper panel shows the losses. Do not expect a loss that goes down as in a classifier: each network's loss depends
+# on how good the *other* network has become. The lower panel shows which probability of being real the discriminator
+# gives to real images and to fakes. A discriminator that cannot tell real from fake gives 0.5 to both. The theory of
+# the paper says that the game ends there, in its equilibrium. In practice the discriminator stays a little ahead: it
+# gives real images more than 0.5 and fakes less.
 
 # %%
 last = {name: values[-1] for name, values in history.items()}
@@ -174,19 +177,20 @@ print(f"d_loss is {last['d_loss']:.2f}: it would be {2 * np.log(2):.2f} if D cou
 print(f"g_loss is {last['g_loss']:.2f}: it would be {-np.log(2):.2f}")
 
 # %% [markdown]
-# And the GIF, from the first epoch to the last:
+# Here is the GIF, from the first epoch to the last:
 
 # %%
 Image("runs/first-gan.gif")
 
 # %% [markdown]
-# Noise first, then blobs in the middle where digits are, then strokes. A dense network does not know which pixels are
-# neighbors, and it shows: the strokes are speckled. (The networks of the [next notebook](02_dcgan.ipynb) do.)
+# First there is noise, then blobs in the middle, where digits are, then strokes. A dense network does not know which
+# pixels are neighbors. The result shows this: the strokes are speckled. (The networks of the [next
+# notebook](02_dcgan.ipynb) know which pixels are neighbors.)
 #
-# ## Has it memorized them?
+# ## Has the generator memorized the digits?
 #
-# The generator has never seen a digit. It knows them only from what the discriminator objected to. So are its digits
-# copies all the same? Here are eight fakes, and below each the real image that is nearest to it:
+# The generator never sees a real digit. It learns about digits only through the gradient of the discriminator. Can its
+# digits still be copies of real images? Here are eight fakes, and below each fake the real image that is nearest to it:
 
 # %%
 fakes = model.generate(8, seed=1)
@@ -194,29 +198,30 @@ distances = np.linalg.norm((fakes[:, None] - images[None, :2000]).reshape(8, -1,
 plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), columns=8)
 
 # %% [markdown]
-# Where a pair is alike, look at the strokes: a copy would be the same pixel for pixel. (Eight are not many: look at
-# more.)
+# Where the two images of a pair are similar, look at the strokes: a copy would be the same pixel for pixel. (Eight
+# fakes are not many: look at more.)
 #
 # ## Questions to think about
 #
-# 1. At its very best the discriminator gives $D(x) = p_{data}(x) / (p_{data}(x) + p_g(x))$. What does it give where
-#    real and fake images are equally likely, and what are `d_loss` and `g_loss` then?
-# 2. Early on the discriminator is certain that fakes are fake: $D(G(z)) \approx 0$. How steep is $\log(1 - D(G(z)))$
-#    there, and how steep is $-\log D(G(z))$?
+# 1. The optimal discriminator gives $D(x) = p_{data}(x) / (p_{data}(x) + p_g(x))$. What does it give where real and
+#    fake images are equally likely, and what are `d_loss` and `g_loss` then?
+# 2. Early in training the discriminator is certain that fakes are fake: $D(G(z)) \approx 0$. How steep is
+#    $\log(1 - D(G(z)))$ there, and how steep is $-\log D(G(z))$?
 # 3. What would happen if the generator found one image that the discriminator always takes for real?
 #
 # <details><summary>Answers</summary>
 #
 # 1. $1/2$; `d_loss` is $2 \ln 2 \approx 1.386$ and `g_loss` is $-\ln 2 \approx -0.693$.
-# 2. As functions of the logit, $\log(1 - D)$ has slope $-D \approx 0$: the generator hardly learns when it is worst.
-#    $-\log D$ has slope $-(1 - D) \approx -1$. That is why `loss="non_saturating"` exists.
-# 3. It would draw only that image, until the discriminator caught on: *mode collapse*.
+# 2. As functions of the logit, $\log(1 - D)$ has slope $-D \approx 0$: the generator hardly learns when it is at its
+#    worst. $-\log D$ has slope $-(1 - D) \approx -1$. That is why `loss="non_saturating"` exists.
+# 3. The generator would draw only that image, until the discriminator learned to recognize it. This is called *mode
+#    collapse*.
 #
 # </details>
 #
 # ## Exercises
 #
-# 1. Train with the non-saturating loss. Are the losses the same? Are the digits?
+# 1. Train with the non-saturating loss. Are the losses the same? Are the digits the same?
 #
 # <details><summary>Solution</summary>
 #
@@ -226,14 +231,14 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 # model.fit(images, batch_size=BATCH, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
 # ```
 #
-# `g_loss` is $-\log D(G(z))$ now, and positive; the digits are much the same, because
-# in this run the discriminator never becomes certain. (It can, with other settings: see
-# [Reading the curves](03_reading_the_curves.ipynb).)
+# `g_loss` is now $-\log D(G(z))$, which is positive. The digits are much the same, because in this run the
+# discriminator never becomes certain. (With other settings it can become certain: see [Reading the
+# curves](03_reading_the_curves.ipynb).)
 #
 # </details>
 #
-# 2. Give the discriminator three steps for each of the generator: `kgan.GAN(..., d_steps=3)`. The batch that `fit`
-#    gets holds three minibatches then.
+# 2. Let the discriminator take three steps for each step of the generator: `kgan.GAN(..., d_steps=3)`. Each batch that
+#    `fit` gets then holds three minibatches.
 #
 # <details><summary>Solution</summary>
 #
@@ -243,11 +248,11 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 # model.fit(images, batch_size=3 * BATCH, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
 # ```
 #
-# An epoch has a third of the generator's steps now: compare at equal steps, not at equal epochs.
+# An epoch now has a third of the generator's steps. Compare after equal numbers of steps, not of epochs.
 #
 # </details>
 #
-# 3. Nothing in Algorithm 1 speaks of images. Train a GAN on points in the plane, eight clusters on a ring.
+# 3. Algorithm 1 is not limited to images. Train a GAN on points in the plane that form eight clusters on a ring.
 #
 # <details><summary>Solution</summary>
 #
@@ -270,4 +275,5 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 #
 # - The next notebook, [DCGAN](02_dcgan.ipynb): networks that know which pixels are neighbors.
 # - Read `kgan/gan.py`: Algorithm 1 in the package.
-# - `DATA = "mnist"` above, or `kgan train gan-mnist`, which trains this GAN on MNIST for 100 epochs, as in the paper.
+# - Set `DATA = "mnist"` above, or run `kgan train gan-mnist`, which trains this GAN on MNIST for 100 epochs, as in the
+#   paper.

@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Codes and reconstruction
 #
-# **What you will see:** a discriminator that not only says how real an image is but also reads the code that it was
-# drawn from; real digits turned into codes and drawn again; damaged digits drawn again; and a walk from one *real*
-# digit to another.
+# **What you will see:** a discriminator that says how real an image is, and also reads the code from which the image
+# was drawn; real digits that are turned into codes and drawn again; damaged digits that are drawn again; and a walk
+# from one *real* digit to another.
 #
 # **How long it takes:** 10 to 15 minutes to read, about three minutes to run on two CPU cores, offline.
 #
-# The model is that of Shao, Li and Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*.
+# The model comes from Shao, Li and Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*.
 
 # %%
 import os
@@ -30,17 +30,18 @@ plots.image_grid(shown, columns=10)
 # %% [markdown]
 # ## A second head
 #
-# A generator goes from code to image, $x = G(z)$. There is no way back in a GAN: nobody knows which code would give the
-# digit that *you* wrote. Shao, Li and Jiang give the discriminator a second head that reads a code $\hat z$ from the
-# image, beside the first, which says how real it is. Both heads share all layers before.
+# A generator goes from a code to an image, $x = G(z)$. A GAN has no way back: nobody knows which code would give the
+# digit that *you* wrote. Shao, Li and Jiang give the discriminator two heads. The first head says how real the image
+# is. The second head reads a code $\hat z$ from the image. Both heads share all layers before them.
 #
-# For fakes the right answer is known, since they were drawn from a known code. So the second head learns by
+# For a fake the right answer is known: it is the code from which the fake was drawn. So the second head can learn with
+# the losses
 #
 # $$l_{code} = \|z - \hat z\|^2, \qquad l_{total} = w \cdot l_{code} + (1 - w) \cdot l_{DCGAN}, \qquad w = 0.012$$
 #
-# (equations 2 and 3), and *both* networks descend it: the discriminator by reading better, the generator by drawing
-# images whose codes can be read. $w$ is small because $l_{code}$ is a sum over all units of a code. A head that always
-# answers 0 has the loss
+# (equations 2 and 3 of the paper). *Both* networks minimize $l_{total}$: the discriminator by reading codes better, the
+# generator by drawing images whose codes can be read. $w$ is small because $l_{code}$ is a sum over all units of a
+# code. Here is the loss of a head that always answers 0:
 
 # %%
 guessing = losses.code_loss_of_guessing(CODE, "normal", "l2")
@@ -59,7 +60,7 @@ print("outputs of the discriminator:", [shape[1:] for shape in model.discriminat
 print("weights in the two heads:", [model.discriminator.layers[i].count_params() for i in (-2, -1)])
 
 # %% [markdown]
-# (`augment` lists what happens to every image that the discriminator is trained on, real and fake alike. Here it adds
+# (`augment` lists what happens to every image on which the discriminator is trained, real and fake alike. Here it adds
 # Gaussian noise with a standard deviation of 0.1. The paper adds noise to the real images.)
 #
 # ## Train
@@ -70,8 +71,9 @@ curves = callbacks.CodeCurves("runs/codes.png")
 history = model.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.LivePlot(), curves]).history
 
 # %% [markdown]
-# The losses now hold both parts. Here they are apart, as in figure 4 of the paper: above the loss of real images,
-# below the difference of codes. The dashed line is the difference of codes when the head always answers 0.
+# Each of the losses above combines both parts. The next figure shows the parts separately, as figure 4 of the paper
+# does: above, the loss of real images; below, the difference between codes. The dashed line is the difference between
+# codes when the head always answers 0.
 
 # %%
 first, last = history["code_loss"][0], history["code_loss"][-1]
@@ -81,9 +83,9 @@ Image.open("runs/codes.png").resize((560, 480), Image.Resampling.LANCZOS)
 # %% [markdown]
 # ## Code, image, code, image
 #
-# Figure 6 of the paper. In columns: a code, drawn as 6 × 6 squares; what is generated from it; the code that the
-# discriminator reads from that; what is generated from the code that was read; and what comes of reading and drawing
-# once more.
+# This picture follows figure 6 of the paper. Its columns are: a code, drawn as 6 × 6 squares; the image that is
+# generated from it; the code that the discriminator reads from this image; the image that is generated from the code
+# that was read; and the image after reading and drawing once more.
 
 # %%
 codes = model.sample_codes(6, seed=1).numpy()
@@ -99,8 +101,8 @@ columns = {
 plots.side_by_side([plots.image_grid(each, 1, zoom=3) for each in columns.values()], list(columns))
 
 # %% [markdown]
-# How near is the code read to the code? By the angle between the two: 0° is the same direction, and two random codes
-# are at about 90°.
+# How close is the code that was read to the original code? Measure the angle between the two: 0° is the same direction,
+# and two random codes are at about 90°.
 
 
 # %%
@@ -116,20 +118,20 @@ print(f"code and the code read from another image: {angle(z, np.roll(z_read, 1, 
 print(f"lengths: {np.linalg.norm(z, axis=1).mean():.1f} and, as read, {np.linalg.norm(z_read, axis=1).mean():.1f}")
 
 # %% [markdown]
-# Where the head is uncertain it answers something near 0, the mean of the prior. So codes that were read are shorter
-# than codes that were drawn.
+# Where the head is uncertain, it answers something near 0, the mean of the prior. So the codes that it reads are
+# shorter than the original codes.
 #
 # ## Real digits, there and back
 #
-# A real image has no code that it was drawn from. The discriminator reads one all the same, $\hat z = E(x)$, and the
-# generator draws it, $G(E(x))$. The second row is that. No loss ever compared a real image with its
-# reconstruction, so the model was never trained for this.
+# A real image was not drawn from a code. The discriminator still reads a code from it, $\hat z = E(x)$, and the
+# generator draws this code, $G(E(x))$. The second row of the picture below shows the results. The model was never
+# trained for this: no loss compared a real image with its reconstruction.
 #
-# The code can be refined by gradient descent on the difference of the images:
+# Gradient descent on the difference between the two images can refine the code:
 #
 # $$z \leftarrow z - \eta \, \nabla_z \|G(z) - x\|^2$$
 #
-# `model.encode(images, refine=100)` takes 100 such steps (with Adam). The third row:
+# `model.encode(images, refine=100)` takes 100 such steps (with Adam). The third row shows the results:
 
 # %%
 rebuilt = model.reconstruct(shown)
@@ -145,10 +147,10 @@ for name, each in (("rebuilt", rebuilt), ("refined", refined), ("another digit",
 # %% [markdown]
 # ## Damaged digits
 #
-# The generator can draw only what it has learned to draw. So a damaged image, read and drawn again, becomes an image
-# like the training images, if not always the same digit. Noise and blur are read and drawn without refining, which
-# would fit the damaged pixels too. With the mask, `known` says which pixels count. The refinement uses only those, and
-# the generator fills in the rest.
+# The generator can draw only what it has learned to draw. So when a damaged image is read and drawn again, the result
+# looks like the training images, but it is not always the same digit. Images with noise or blur are read and drawn
+# without refinement, because refinement would fit the damaged pixels too. For images with a mask, `known` says which
+# pixels are not under the mask. The refinement uses only these pixels, and the generator fills in the rest.
 
 # %%
 rows, labels, distances = [shown], ["real"], []
@@ -161,9 +163,9 @@ for how in data.DEGRADATIONS:
 plots.with_row_labels(plots.image_grid(np.concatenate(rows), columns=10), labels)
 
 # %% [markdown]
-# The discriminator has seen noise in training, but not blur and gray squares: what it reads there is a guess. How far
-# is each image from the real digit, before and after? Where the second number is larger, the reconstruction is worse
-# than the damaged image.
+# The discriminator has seen noise in training, but no blur and no gray squares: the codes that it reads from such
+# images are guesses. How far is each image from the real digit, before and after the reconstruction? Where the second
+# number is larger, the reconstruction is worse than the damaged image.
 
 # %%
 for how, (before, after) in zip(data.DEGRADATIONS, distances, strict=True):
@@ -172,7 +174,8 @@ for how, (before, after) in zip(data.DEGRADATIONS, distances, strict=True):
 # %% [markdown]
 # ## From one real digit to another
 #
-# With codes for real images, walks can begin and end at *your* digits: encode both, go from code to code.
+# Because real images now have codes, a walk can begin and end at *your* digits: encode both digits, and interpolate
+# between the two codes.
 
 # %%
 ends = model.encode(shown[:8], refine=REFINE)
@@ -182,28 +185,29 @@ with_ends = np.concatenate([shown[:4, None], pictures, shown[4:8, None]], axis=1
 plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 
 # %% [markdown]
-# The first and the last column are the real digits; what stands between is generated.
+# The first and the last column are the real digits; the columns between them are generated.
 #
 # ## Questions to think about
 #
-# 1. With $w = 1$ the adversarial loss is gone. What would the two networks learn to do?
-# 2. Why does only the code of *fakes* count in $l_{code}$, not that of real images?
-# 3. An autoencoder is trained to rebuild real images. What is the difference to a CodeGAN, and which would you use
-#    to compress images?
+# 1. With $w = 1$ there is no adversarial loss. What would the two networks learn to do?
+# 2. Why does $l_{code}$ count only the codes of *fakes*, and not those of real images?
+# 3. An autoencoder is trained to rebuild real images. How does a CodeGAN differ from it, and which of the two would you
+#    use to compress images?
 #
 # <details><summary>Answers</summary>
 #
-# 1. To hand codes over through pictures, in any encoding that works: nothing would make the pictures look like
-#    digits.
+# 1. They would learn to pass codes to each other through pictures, in any encoding that works: nothing would make the
+#    pictures look like digits.
 # 2. Nobody knows the code of a real image: there is no right answer to compare with.
-# 3. An autoencoder descends the difference of pixels, and blurs where it is uncertain; a CodeGAN is never asked about a
-#    real image's pixels, draws sharp images, and may draw another digit. To compress, the autoencoder.
+# 3. An autoencoder minimizes the difference between pixels, and its images are blurred where it is uncertain. A CodeGAN
+#    is not trained to match the pixels of real images: it draws sharp images, but may draw another digit. To compress
+#    images, use the autoencoder.
 #
 # </details>
 #
 # ## Exercises
 #
-# 1. Encode without refining, then with 10, 100 and 1,000 steps. When is it no longer worth the time?
+# 1. Encode without refinement, then with 10, 100 and 1,000 steps. When is refinement no longer worth the time?
 #
 # <details><summary>Solution</summary>
 #
@@ -215,7 +219,8 @@ plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 #
 # </details>
 #
-# 2. Train with `code_weight=0`, a plain DCGAN, and with 0.2. What happens to the digits, and to what is read?
+# 2. Train with `code_weight=0`, a plain DCGAN, and with 0.2. What happens to the digits, and to the codes that are
+#    read?
 #
 # <details><summary>Solution</summary>
 #
@@ -228,11 +233,11 @@ plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 #     print(weight, f"{angle(z, z_read).mean():.0f}°")
 # ```
 #
-# Without the code's loss the second head is never trained: about 90°.
+# Without $l_{code}$ the second head is never trained: the angle is about 90°.
 #
 # </details>
 #
-# 3. Reconstruct something that is no digit, such as a cross. What does the model make of it?
+# 3. Reconstruct an image that is not a digit, such as a cross. What does the model draw?
 #
 # <details><summary>Solution</summary>
 #

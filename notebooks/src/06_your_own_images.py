@@ -7,8 +7,8 @@
 #
 # **How long it takes:** 10 minutes to read, about three minutes to run on two CPU cores, offline.
 #
-# "Next, we are planning to apply GANs to colored cartoon figure images": so end Ding, Shao and Ren, *Image Generative
-# Models by GANs and DCGANs*. Let us do it.
+# Ding, Shao and Ren, *Image Generative Models by GANs and DCGANs*, end with a plan: "to apply GANs to colored cartoon
+# figure images". This notebook follows it.
 
 # %%
 import os
@@ -31,8 +31,8 @@ SIZE = 32  # pixels; a network for 64 takes four times as long
 # %% [markdown]
 # ## A folder of pictures
 #
-# Each fish has a color, a shape, a tail, an eye, a place and a few stripes, all drawn at random. They are drawn large
-# and made small, so that edges are smooth.
+# Each fish has a color, a shape, a tail, an eye, a place and a few stripes, all chosen at random. Each picture is drawn
+# large and then reduced, so that the edges are smooth.
 
 
 # %%
@@ -63,8 +63,8 @@ for number in range(COUNT):
 print(len(list(FISH.iterdir())), "files")
 
 # %% [markdown]
-# Folders of real people are never that tidy. Let us add what they hold: a photograph of another size and format, a
-# picture with a transparent background, a file that is broken, and one that is no image at all.
+# Real folders are never that tidy. The next cell adds what they often contain: a photograph of another size and format,
+# a picture with a transparent background, a broken file, and a file that is not an image.
 
 # %%
 fish(random).crop((0, 20, 256, 236)).save(FISH / "wide.jpg")
@@ -79,11 +79,11 @@ print(f"{len(found.images)} images of {found.images.shape[1:]}")
 print("skipped:", found.skipped)
 
 # %% [markdown]
-# What is broken is skipped and named; what is not an image is ignored; the rest is cut to its central square, resized
-# and set on white where it is transparent. (`crop="letterbox"` keeps the whole picture, `background="black"` sets it on
-# black.)
+# Broken files are skipped and listed. Files that are not images are ignored. All other images are cropped to their
+# central square and resized, and transparent images get a white background. (`crop="letterbox"` keeps the whole
+# picture, and `background="black"` makes the background black.)
 #
-# In short, `data.load` does all that for any folder, and maps 0…255 to -1…1:
+# `data.load` does all this for any folder in one call, and maps 0…255 to -1…1:
 
 # %%
 images = data.load(FOLDER, image_size=SIZE)
@@ -91,14 +91,14 @@ print(images.shape, images.dtype, images.min(), images.max())
 plots.image_grid(images[:24], columns=12, zoom=2)
 
 # %% [markdown]
-# **Look before you train.** Are these the pictures that you meant? Is what matters in the middle, and not cut off? Do
-# they show the same kind of thing, the same way up? A few hundred pictures that are all different give colored shapes;
-# a thousand of one kind give more.
+# **Look before you train.** Are these the pictures that you want? Is the important part in the middle, and not cut off?
+# Do all pictures show the same kind of thing, the same way up? From a few hundred pictures that are all different, a
+# model learns only colored shapes. From a thousand pictures of one kind it learns more.
 #
 # ## Color changes little
 #
-# Three channels instead of one: the generator's last layer has three filters, the discriminator's first has a window
-# three channels deep. The networks follow from the shape:
+# A color image has three channels instead of one. So the generator's last layer has three filters, and the windows of
+# the discriminator's first layer are three channels deep. kgan derives both networks from the image shape:
 
 # %%
 model = kgan.DCGAN(image_shape=images.shape[1:], filters=8 if SMALL else 32)
@@ -106,10 +106,11 @@ for row in kgan.networks.layer_table(model.generator):
     print(f"{row.layer:58} → {' × '.join(map(str, row.shape))}")
 
 # %% [markdown]
-# Few pictures are a danger: the discriminator may memorize them, and then it recognizes everything that the generator
-# draws as fake. The recipe `dcgan-folder` does two things against it. A slower discriminator, $10^{-4}$ instead of $2
-# \cdot 10^{-4}$; and *one-sided label smoothing* (Salimans et al., 2016), which Ding, Shao and Ren name as a next step:
-# the discriminator is asked to say 0.9, not 1, of real images,
+# A small set of pictures is a risk: the discriminator may memorize them, and then it recognizes everything that the
+# generator draws as fake. The recipe `dcgan-folder` does two things against this. First, it gives the discriminator a
+# lower learning rate, $10^{-4}$ instead of $2 \cdot 10^{-4}$. Second, it uses *one-sided label smoothing* (Salimans et
+# al., 2016), which Ding, Shao and Ren name as a next step. The discriminator's target for real images is then 0.9
+# instead of 1, and the discriminator minimizes
 #
 # $$-\,[\,0.9 \log D(x) + 0.1 \log(1 - D(x))\,] - \log(1 - D(G(z)))$$
 #
@@ -127,11 +128,11 @@ history = model.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.L
 Picture("runs/fish.gif")
 
 # %% [markdown]
-# First comes the place of the fish in the water, the same for all codes and in one color; then colors that differ
-# from fish to fish; fins and eyes come last. With label smoothing `d_real` aims at 0.9, not at 1.
+# First the place of the fish in the water appears, the same for all codes and in one color. Then the colors begin to
+# differ from fish to fish. Fins and eyes come last. With label smoothing the target of `d_real` is 0.9, not 1.
 #
-# Generated next to real. Which of the two has smoother colors, which has sharper stripes, and are there any stripes at
-# all?
+# Here are generated pictures next to real ones. Which of the two have smoother colors? Which have sharper stripes? Do
+# the generated fish have any stripes at all?
 
 # %%
 samples = model.generate(36, seed=1)
@@ -141,8 +142,8 @@ plots.side_by_side(pictures, ["generated", "real"])
 # %% [markdown]
 # ## Are they new?
 #
-# With a thousand pictures this is the first question that you will be asked. Eight fish, not picked, and below each the
-# training picture that is nearest to it:
+# With only a thousand pictures, this is the first question that you will be asked. Here are eight generated fish, not
+# cherry-picked, and below each fish the training picture that is nearest to it:
 
 # %%
 flat, flat_samples = images.reshape(len(images), -1), samples[:8].reshape(8, -1)
@@ -150,18 +151,19 @@ distances = np.linalg.norm(flat_samples[:, np.newaxis] - flat, axis=2)
 plots.image_grid(np.concatenate([samples[:8], images[distances.argmin(axis=1)]]), columns=8, zoom=2)
 
 # %% [markdown]
-# Near in color and place, of course: that is what nearest means here. A copy would agree in every stripe.
+# The two are near in color and place, because the distance here compares pixels. A copy would agree in every stripe.
 #
-# And do they vary as much? The mean distance of two pictures:
+# Do the generated fish vary as much as the real ones? Compare the mean distance between two pictures:
 
 # %%
 for name, each in (("real", images[:256]), ("generated", model.generate(256, seed=2))):
     print(f"{name:10} {kgan.quality.diversity(each):.2f}")
 
 # %% [markdown]
-# ## Keep it
+# ## Save the model
 #
-# A model is one file. It generates, and can be trained further from where it stopped:
+# You can save a model in one file. After you load it, it generates images, and you can train it further from where it
+# stopped:
 
 # %%
 model.save("runs/fish.keras")
@@ -172,24 +174,26 @@ plots.image_grid(again.generate(12, seed=3), columns=12, zoom=2)
 # %% [markdown]
 # ## Questions to think about
 #
-# 1. Half of your pictures look to the left and half to the right. Would you mirror some of them? When would it be wrong
-#    to?
-# 2. Why do the pictures have to be of one size, and the codes not depend on it?
+# 1. Half of your pictures look to the left and half to the right. Would you mirror some of them? When would mirroring
+#    be wrong?
+# 2. Why must all pictures have the same size? Why do the codes not depend on this size?
 # 3. What would the generator draw if a third of the folder were screenshots?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Mirroring all one way makes the task easier; mirroring at random doubles the data. With letters or digits it is
-#    wrong: the generator would learn mirrored ones.
-# 2. The discriminator's last layer has a weight for each place of the last stack of maps; the code is only where the
-#    generator begins.
-# 3. Screenshots, a third of the time: the discriminator asks for what is in the folder, not for what you meant.
+# 1. If you mirror pictures so that all look the same way, the task is easier. If you mirror at random, you double the
+#    data. With letters or digits mirroring is wrong: the generator would learn mirrored ones.
+# 2. The discriminator's last layer has a weight for each place in the last stack of maps, so the size is fixed. A code
+#    is only the input of the generator.
+# 3. It would draw screenshots, a third of the time: the discriminator compares with what is in the folder, not with
+#    what you meant.
 #
 # </details>
 #
 # ## Exercises
 #
-# 1. Your own folder: set `FOLDER`, and run all again. (The fish are drawn into a folder of their own, and ignored.)
+# 1. Use your own folder: set `FOLDER`, and run all cells again. (The notebook still draws the fish into a folder of
+#    their own, but does not use them.)
 #
 # <details><summary>Solution</summary>
 #
@@ -197,11 +201,11 @@ plots.image_grid(again.generate(12, seed=3), columns=12, zoom=2)
 # FOLDER = Path("/where/your/pictures/are")
 # ```
 #
-# With less than a thousand images take more epochs (`EPOCHS = 200`).
+# With fewer than a thousand images, train for more epochs (`EPOCHS = 200`).
 #
 # </details>
 #
-# 2. Train on only 50 of the pictures. What does the GIF show, and what the nearest pictures?
+# 2. Train on only 50 of the pictures. What does the GIF show, and what do the nearest pictures show?
 #
 # <details><summary>Solution</summary>
 #
@@ -214,7 +218,8 @@ plots.image_grid(again.generate(12, seed=3), columns=12, zoom=2)
 #
 # </details>
 #
-# 3. Take the label smoothing away and give both networks $2 \cdot 10^{-4}$. Look at the lower panel of the curves.
+# 3. Remove the label smoothing and give both networks a learning rate of $2 \cdot 10^{-4}$. Look at the lower panel of
+#    the curves.
 #
 # <details><summary>Solution</summary>
 #
@@ -229,5 +234,5 @@ plots.image_grid(again.generate(12, seed=3), columns=12, zoom=2)
 # ## What to try next
 #
 # - `kgan train dcgan-folder --data path/to/folder` does all this in a run directory, and can be stopped and resumed.
-# - Photographs at 128 × 128 (`dcgan-flowers`, `dcgan-cats`) take a GPU, or a night.
+# - Photographs at 128 × 128 (`dcgan-flowers`, `dcgan-cats`) need a GPU, or a night.
 # - [The latent space](04_the_latent_space.ipynb) of your own model: `model = kgan.load_model("runs/fish.keras")`.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # What made GANs better
 #
-# **What you will see:** a race. The same small DCGAN, the same digits, the same seconds; each time one thing that was
-# found after 2016 is added: classes, an average of the generator, another loss, a penalty, augmentation. Some of it
-# helps here, some does not. At the end you ask for a 7 and get one.
+# **What you will see:** a race between versions of one small DCGAN, with the same digits and the same training time.
+# Each version adds one thing that was found after 2016: classes, an average of the generator, another loss, a penalty,
+# augmentation. Some of these help here, some do not. You also ask for a 7 and get one.
 #
 # **How long it takes:** 15 minutes to read, about seven minutes to run on two CPU cores, offline.
 
@@ -25,19 +25,19 @@ print(features.name)
 # %% [markdown]
 # ## A fair race
 #
-# Papers compare after as many *epochs*, and so a method that does twice the work in a step looks better than it is.
-# You wait in seconds. So each model here is trained for the same seconds, from the end of its first step, in which
-# TensorFlow compiles.
+# Papers compare models after the same number of *epochs*. So a method that does twice the work in each step looks
+# better than it is. But your waiting time is in seconds. So each model here is trained for the same number of seconds.
+# The time starts at the end of the model's first step, because TensorFlow compiles during this step.
 #
-# The judge is the one of `kgan evaluate`. A classifier that knows the real digits reads the samples. With the mean
-# $\mu$ and the covariance $\Sigma$ of what it sees in real images ($r$) and in fakes ($f$), the **Fréchet distance**
-# is
+# The metrics are those of `kgan evaluate`. A classifier that was trained on the real digits computes features of the
+# images. With the mean $\mu$ and the covariance $\Sigma$ of these features in real images ($r$) and in fakes ($f$), the
+# **Fréchet distance** is
 #
 # $$\|\mu_r - \mu_f\|^2 + \mathrm{tr}\left(\Sigma_r + \Sigma_f - 2\,(\Sigma_r \Sigma_f)^{1/2}\right)$$
 #
-# and small is good. **Precision** is how many of the fakes lie among real images, **recall** how many real images lie
-# among fakes: the one is quality, the other is variety. **Low confidence** is the fraction of fakes that the
-# classifier is not sure of.
+# Smaller is better. **Precision** is the fraction of fakes that lie among real images; it measures quality. **Recall**
+# is the fraction of real images that lie among fakes; it measures variety. **Low confidence** is the fraction of fakes
+# for which the classifier is not sure of the class.
 
 
 # %%
@@ -80,30 +80,31 @@ race("plain")
 # %% [markdown]
 # ## More steps
 #
-# What is a minibatch for? It makes the gradient less noisy. Half of it takes half the arithmetic. Are there twice as
-# many steps in the same time? In networks as small as these much of a step is no arithmetic.
+# What is a minibatch for? It makes the gradient less noisy. A minibatch of half the size takes half the arithmetic.
+# Does this give twice as many steps in the same time? In networks as small as these, a large part of a step is not
+# arithmetic.
 
 # %%
 race("minibatches of 16", batch_size=16)
 
 # %% [markdown]
-# ## Say what it is
+# ## Conditional GANs
 #
-# The digits have labels, and the plain GAN does not look at them. A **conditional** GAN does (Mirza and Osindero
-# 2014): the generator is told which digit to draw, and the discriminator is told which digit an image is meant to be.
-# In kgan the discriminator is a *projection* discriminator (Miyato and Koyama 2018): it adds the product of what it
-# sees in the image, $\phi(x)$, and a vector for each class, $v_y$, to its logit:
+# The digits have labels, and the plain GAN does not use them. A **conditional** GAN does (Mirza and Osindero 2014): the
+# generator is told which digit to draw, and the discriminator is told which digit an image is meant to be. In kgan the
+# discriminator is a *projection* discriminator (Miyato and Koyama 2018). It has a vector for each class, $v_y$, and
+# adds the inner product of this vector and the features of the image, $\phi(x)$, to its logit:
 #
 # $$D(x, y) = \psi(\phi(x)) + v_y^\top \phi(x)$$
 #
-# A fake 3 that looks like an 8 is found out at once.
+# Such a discriminator quickly recognizes a fake that is meant to be a 3 but looks like an 8.
 
 # %%
 race("conditional", classes=10)
 
 # %% [markdown]
-# Ask for what you like: each row is a class here, and each column a code, so that a column shows the same handwriting
-# in ten digits.
+# You can ask for any class. In this picture each row is a class and each column is a code, so a column shows the ten
+# digits in the same handwriting.
 
 # %%
 conditional = models["conditional"]
@@ -112,27 +113,27 @@ labels = np.eye(10, dtype="float32")[np.repeat(np.arange(10), 12)]
 plots.image_grid(conditional.generate(latent.with_labels(codes, labels)), columns=12)
 
 # %% [markdown]
-# And a 7, eight times, each by a code of its own:
+# Here is a 7, eight times, each time from a different code:
 
 # %%
 plots.image_grid(conditional.generate(labels=[7] * 8, seed=0), columns=8)
 
 # %% [markdown]
-# ## An average
+# ## An average of the weights
 #
-# A GAN does not come to rest: the generator circles around what it is looking for. An average of its weights $\theta$
-# over the last steps lies nearer to the middle (Yazıcı et al. 2019; Karras et al. 2018),
+# A GAN does not come to rest: the generator's weights $\theta$ keep moving around a good solution. An average of the
+# weights over the last steps lies nearer to this solution (Yazıcı et al. 2019; Karras et al. 2018):
 #
 # $$\bar\theta \leftarrow \beta \bar\theta + (1 - \beta)\,\theta$$
 #
-# Training does not know of it: only the samples come from $\bar\theta$. With $\beta = 0.99$ it remembers about a
-# hundred steps.
+# Training does not use this average; only the samples come from $\bar\theta$. With $\beta = 0.99$ the average covers
+# about the last hundred steps.
 
 # %%
 race("average 0.99", ema=0.99)
 
 # %% [markdown]
-# The same codes by the generator itself, and by its average:
+# Here are images of the same codes, drawn by the generator itself (above) and by its average (below):
 
 # %%
 model = models["average 0.99"]
@@ -142,18 +143,20 @@ plots.image_grid(np.concatenate([model.generator(codes, training=False), model.g
 # %% [markdown]
 # ## Other losses
 #
-# Around 2017 there was a new loss every month. Four that stayed, with the logits $a = D(x)$ and $b = D(G(z))$:
+# Around 2017 there was a new loss every month. These are four that are still in use, with the logits $a = D(x)$ and
+# $b = D(G(z))$:
 #
-# | | the discriminator descends | the generator descends |
+# | | the discriminator minimizes | the generator minimizes |
 # | --- | --- | --- |
 # | non-saturating (2014) | $\zeta(-a) + \zeta(b)$ | $\zeta(-b)$ |
 # | least squares (2017) | $(a - 1)^2 / 2 + b^2 / 2$ | $(b - 1)^2 / 2$ |
 # | hinge (2017) | $\max(0, 1 - a) + \max(0, 1 + b)$ | $-b$ |
 # | relativistic (2018) | $\zeta(b - a)$ | $\zeta(a - b)$ |
 #
-# where $\zeta(a) = \log(1 + e^a)$. The hinge is usually seen with **spectral normalization**, which divides each
-# layer's weights by their largest singular value; the relativistic loss with **R1**, a penalty on the slope of the
-# discriminator at real images, $\frac{1}{2} \mathbb{E}\,\|\nabla_x D(x)\|^2$ (Mescheder et al. 2018).
+# Here $\zeta(a) = \log(1 + e^a)$. The hinge loss is usually combined with **spectral normalization**, which divides
+# each layer's weights by their largest singular value. The relativistic loss is usually combined with **R1**, a penalty
+# on the slope of the discriminator at real images, $\frac{1}{2} \mathbb{E}\,\|\nabla_x D(x)\|^2$ (Mescheder et al.
+# 2018).
 
 # %%
 race("hinge, spectral", compiled={"loss": "hinge"}, d_norm="spectral")
@@ -162,23 +165,24 @@ race("hinge, spectral", compiled={"loss": "hinge"}, d_norm="spectral")
 race("relativistic, R1", compiled={"loss": "relativistic", "penalties": ["r1"]}, d_norm="none")
 
 # %% [markdown]
-# The slope is not only a matter of the loss. Of 1,797 digits, 180 a class, a discriminator that knows the class soon
-# knows each image: the conditional GAN's digits are good, but there are few kinds of them. A penalty holds it back:
+# R1 is not tied to the relativistic loss. There are 1,797 digits, 180 in each class. A discriminator that knows the
+# class soon knows each image: the digits of the conditional GAN are good, but there are few kinds of them. A penalty on
+# the slope limits the discriminator:
 
 # %%
 race("conditional, R1", classes=10, d_norm="none", compiled={"penalties": [("r1", 10.0)]})
 
 # %% [markdown]
-# Lucic et al. (2018), *Are GANs Created Equal?*, trained thousands of GANs and found hardly a difference between
-# losses that was not one of luck and of learning rates. Does your table say otherwise? One seed is no answer: see
-# exercise 1.
+# Lucic et al. (2018), *Are GANs Created Equal?*, trained thousands of GANs. They found that luck and learning rates
+# explain almost all differences between losses. Does your table, below, say otherwise? One seed is not enough to answer
+# this: see exercise 1.
 #
 # ## Few images
 #
-# With few images the discriminator learns them by heart. It then knows every fake, not because it looks wrong but
-# because it is not one of the few. **Differentiable augmentation** (Zhao et al. 2020) moves every image before the
-# discriminator sees it, real and fake alike; gradients go through, so that the generator learns to draw images that
-# look right *when they are moved*. Here are 150 digits:
+# When there are few images, the discriminator memorizes them. It then recognizes every fake, not because the fake looks
+# wrong but because it is not one of the few images. **Differentiable augmentation** (Zhao et al. 2020) moves every
+# image before the discriminator sees it, real and fake alike. Gradients pass through the augmentation, so the generator
+# learns to draw images that look right *when they are moved*. The next two models train on only 150 digits:
 
 # %%
 few = {"images": real.images[:150], "labels": real.labels[:150]}
@@ -196,29 +200,30 @@ for name, row in results.items():
     print(f"{name:22}" + "".join(f"{value:16,.4g}" for value in row.values()))
 
 # %% [markdown]
-# One seed, and twenty seconds: do not believe differences of a tenth. `benchmarks/ablation.py` ran the same race with
-# more knobs, longer and with three seeds; what it found is in the documentation of kgan, *What each piece buys*
-# (docs/toolbox.md).
+# These are results of one seed and twenty seconds: do not trust differences of a tenth. `benchmarks/ablation.py` ran
+# the same race with more settings, longer and with three seeds. Its results are in the documentation of kgan, *What
+# each piece buys* (docs/toolbox.md).
 #
 # ## Questions to think about
 #
-# 1. The conditional GAN's precision is higher and its recall may be lower. Why could telling the class cost variety?
-# 2. Why does the average not simply always win? Think of the first hundred steps, and of $\beta = 0.9999$.
-# 3. Why must fakes be moved too, and not just the real images, as one does for classifiers?
+# 1. The conditional GAN's precision is higher and its recall may be lower. Why could class labels reduce variety?
+# 2. Why is the average not always better? Think of the first hundred steps, and of $\beta = 0.9999$.
+# 3. Why must fakes be moved too, and not only the real images, as in the training of a classifier?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Within a class there is less to tell apart: one good 3 passes as "a 3", so there is less pressure to draw all
-#    kinds of 3. And each class has a tenth of the images: the discriminator learns them by heart sooner.
-# 2. The average is of the past. Early on the generator gets better with each step and the past is worse; 0.9999
-#    remembers ten thousand steps, more than there were. (kgan's average begins with a shorter memory for that reason.)
-# 3. Otherwise moved images would be what is real, and the generator would learn to draw moved images.
+# 1. Within a class there are fewer differences to check: one good 3 passes as "a 3", so there is less pressure to draw
+#    all kinds of 3. And each class has only a tenth of the images, so the discriminator memorizes them sooner.
+# 2. The average consists of past weights. Early in training the generator gets better with each step, so the past
+#    weights are worse. With $\beta = 0.9999$ the average covers ten thousand steps, more than the whole training. (For
+#    this reason kgan's average covers fewer steps at the beginning.)
+# 3. Otherwise moved images would count as real, and the generator would learn to draw moved images.
 #
 # </details>
 #
 # ## Exercises
 #
-# 1. Which differences in the table are luck? Train "plain" with three seeds.
+# 1. Which differences in the table are due to luck? Train "plain" with three seeds.
 #
 # <details><summary>Solution</summary>
 #
@@ -229,7 +234,7 @@ for name, row in results.items():
 #
 # </details>
 #
-# 2. Put together what helped. Is the whole the sum of its parts?
+# 2. Combine the changes that helped. Do their improvements add up?
 #
 # <details><summary>Solution</summary>
 #
@@ -238,7 +243,7 @@ for name, row in results.items():
 # race("together", classes=10, d_norm="none", compiled=r1, ema=0.99, batch_size=16)
 # ```
 #
-# The recipe `modern-digits` is what came out of such a search: `kgan recipes modern-digits` gives the reasons.
+# The recipe `modern-digits` is the result of such a search: `kgan recipes modern-digits` gives the reasons.
 #
 # </details>
 #
@@ -255,7 +260,7 @@ for name, row in results.items():
 #
 # ## What to try next
 #
-# - `kgan train`, which trains `modern-digits`, then `kgan sample runs/modern-digits --classes 7,3`.
-# - [Your own images](06_your_own_images.ipynb), with `augment=["translation", "color"]`: a folder is always few
-#   images.
-# - Read `kgan/losses.py`, `kgan/penalties.py` and `kgan/augment.py`: each piece is one function under its formula.
+# - Run `kgan train`, which trains `modern-digits`, then `kgan sample runs/modern-digits --classes 7,3`.
+# - [Your own images](06_your_own_images.ipynb), with `augment=["translation", "color"]`: a folder of your own usually
+#   has few images.
+# - Read `kgan/losses.py`, `kgan/penalties.py` and `kgan/augment.py`: each piece is one function below its formula.
