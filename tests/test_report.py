@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from kgan import recipes, runs
+from kgan import quality, recipes, runs
 from kgan.cli import app
 from kgan.report import report
 
@@ -70,6 +70,25 @@ def test_a_report_of_100_epochs_is_below_5_megabytes_and_ends_with_the_last(tmp_
     assert len(epochs) > 10
     gaps = set(np.diff(epochs))
     assert len(gaps) == 1
+
+
+def test_claims_stand_beside_what_was_measured(tmp_path):
+    run = written(tmp_path / "run", recipe="dcgan-mnist-upsampling")
+    page = report([run])
+    assert "classes not measured; low confidence not measured" in page
+    metrics = {"classes": {"value": 9.0, "baseline": 10.0}, "low_confidence": {"value": 0.294, "spread": 0.003}}
+    runs.write_json(run / "quality.json", {"metrics": metrics})
+    assert "classes 9 (real images: 10); low confidence 0.294 ± 0.003<" in report([run])
+    losses = report([written(tmp_path / "cats", recipe="dcgan-cats")])
+    assert "d loss 0.433 in the last epoch; g loss 0.7 in the last epoch; d fake 0.4 in the last epoch" in losses
+
+
+def test_claims_name_what_is_measured():
+    known = {*quality.METRICS, "d_loss", "g_loss", "d_real", "d_fake", "code_loss"}
+    for recipe in recipes.RECIPES.values():
+        assert recipe.claims or recipe["data"] in ("digits", "./pictures") or recipe.name.startswith("modern")
+        for names in recipe.claims.values():
+            assert set(names.split()) <= known
 
 
 def test_runs_are_compared_in_step(tmp_path):

@@ -1,6 +1,7 @@
 """*Image Generative Models by GANs and DCGANs* by Ding, Shao and Ren, and a laboratory report on the same two models.
 
-A dense GAN and a DCGAN on handwritten digits. The two papers share their recipes, so a reason says who prints what.
+A dense GAN and a DCGAN on handwritten digits. The two papers share their recipes, so a reason says which paper prints a
+value.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ _MNIST = {
 _TRAINING = {
     "label_smoothing": Setting(0.0, "off; Ding, Shao, Ren name it as a next step (0.1 is usual)"),
     "d_steps": Setting(
-        1, "k of the algorithm printed by Ding, Shao, Ren, who give no number; Goodfellow et al. 2014: 1"
+        1, "k in the algorithm of Ding, Shao, Ren, who print no number for it; Goodfellow et al. 2014 use 1"
     ),
     "d_learning_rate": Setting(
         2e-4,
-        "Adam with 2e-4, as Radford et al. 2016; Ding, Shao, Ren print stochastic gradients, the laboratory report no "
-        "optimizer, and neither a rate",
+        "Adam with 2e-4, as in Radford et al. 2016. Ding, Shao, Ren print stochastic gradients, the laboratory report "
+        "prints no optimizer, and neither prints a learning rate",
     ),
 }
 _OUTPUT = {
-    "chosen_epochs": Setting("1,10,50,100", "printed by the laboratory report; next to each other in epochs.png"),
+    "chosen_epochs": Setting(
+        "1,10,50,100", "printed by the laboratory report; epochs.png shows samples after them, next to each other"
+    ),
 }
+
+_SETTLE = {"The losses settle (Ding, Shao, Ren).": "d_loss g_loss"}
 
 RECIPES = (
     Recipe(
@@ -45,16 +50,21 @@ RECIPES = (
             **not_printed(shared.GAN),
             **_TRAINING,
             "hidden_units": Setting(
-                256, "not printed; that there is one hidden layer is printed by the laboratory report"
+                256, "not printed; the laboratory report prints only that there is one hidden layer"
             ),
             "loss": Setting(
                 "minimax",
-                "printed by both papers. Its gradient vanishes while D is certain of the fakes: on digits with "
-                "d_steps=10 D is, in the recorded run it never was",
+                "printed by both papers. Its gradient vanishes while D is certain that the fakes are fake. This "
+                "happens on digits with d_steps=10; in the recorded run it never happened",
             ),
-            "reuse_fakes": Setting(False, "printed by Ding, Shao, Ren: fresh codes for the generator's step"),
+            "reuse_fakes": Setting(False, "printed by Ding, Shao, Ren: the generator's step draws fresh codes"),
             **shared.DENSE_OUTPUT,
             **_OUTPUT,
+        },
+        {
+            **_SETTLE,
+            "A GAN covers more classes than a DCGAN (laboratory report).": "classes kl",
+            "It needs more epochs than a DCGAN, and its digits are worse (both papers).": "frechet low_confidence",
         },
     ),
     Recipe(
@@ -70,11 +80,16 @@ RECIPES = (
             "upsampling": Setting("transposed", "printed by both papers; the laboratory report says deconvolutional"),
             "loss": Setting(
                 "non_saturating",
-                "minimax is printed by both papers; its gradient vanishes while D is certain of the fakes",
+                "minimax is printed by both papers; its gradient vanishes while D is certain that the fakes are fake",
             ),
             "reuse_fakes": Setting(True, "saves a generator pass; fresh codes are printed by Ding, Shao, Ren"),
             **shared.OUTPUT,
             **_OUTPUT,
+        },
+        {
+            **_SETTLE,
+            "A DCGAN covers fewer classes than a GAN: it draws mostly 3, 5 and 8 (laboratory report).": "classes kl",
+            "Its digits are better, after half the epochs (both papers).": "frechet low_confidence",
         },
     ),
 )

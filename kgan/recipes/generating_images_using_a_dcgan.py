@@ -16,25 +16,27 @@ _DCGAN = {
     "latent_dim": Setting(100, "read from Radford's figure 1, which the paper shows"),
     "prior": Setting("normal", "printed"),
     "d_steps": Setting(1, "printed: each batch trains both networks once"),
-    "filters": Setting(128, "read from Radford's figure 1: 1024, 512, 256, 128. D is not printed: the same"),
+    "filters": Setting(
+        128, "read from Radford's figure 1: 1024, 512, 256, 128. For D nothing is printed: the same widths"
+    ),
     "kernel_size": Setting(5, "read from Radford's figure 1"),
     "depth": Setting(0, "read from Radford's figure 1: four doublings, from 4 to 64"),
     "upsampling": Setting("transposed", "printed: transposed convolutions"),
     "activation": Setting("relu", "printed, for the generator"),
     "norm": Setting("batch", "printed: batch normalization in both networks"),
-    "stddev": Setting(0.02, "of the initial weights; printed"),
+    "stddev": Setting(0.02, "standard deviation of the initial weights; printed"),
     "loss": Setting(
         "non_saturating",
         "log(1 - D(G(z))) is printed; the PyTorch example that the paper cites maximizes log D(G(z)). Step 5 of the "
-        "paper, log D of real images, has no gradient for the generator",
+        "paper, log D of real images, gives the generator no gradient",
     ),
     "reuse_fakes": Setting(True, "read: step 4 of the paper classifies the fakes of step 2 again"),
     "d_learning_rate": Setting(2e-4, "printed, for Adam"),
     "g_learning_rate": Setting(2e-4, "printed, for Adam"),
-    "d_beta_1": Setting(0.5, "0.05 is printed, as the DCGAN paper's; Radford et al. 2016 have 0.5"),
+    "d_beta_1": Setting(0.5, "0.05 is printed, as the value of the DCGAN paper; but Radford et al. 2016 print 0.5"),
     "g_beta_1": Setting(0.5, "0.05 is printed: see d_beta_1"),
     **shared.OUTPUT,
-    "sample_every": Setting(10, "epochs between grids of samples, of 1000; the paper draws one after each"),
+    "sample_every": Setting(10, "epochs between grids of samples: epochs are many; the paper draws one after each"),
 }
 
 _CIFAR10 = {
@@ -45,19 +47,26 @@ _CIFAR10 = {
 }
 _STL10 = {
     "data": Setting("stl10", "printed"),
-    "split": Setting("train", "not printed: 5,000 images. The paper expects more to help: unlabelled has 100,000"),
+    "split": Setting(
+        "train", "not printed: 5,000 images. The paper expects more images to help: the split unlabelled has 100,000"
+    ),
     "image_size": Setting(64, "printed; STL-10 has 96 × 96"),
     **_DCGAN,
 }
 
-# For a laptop: the full networks take weeks of two CPU cores (see `kgan.recipes.times`).
+# For a laptop: the full networks take weeks on two CPU cores (see `kgan.recipes.times`).
 _SMALL = {
-    "filters": Setting(32, "a quarter of the full recipe's width: a sixteenth of the arithmetic"),
-    "precision": Setting("auto", "a third of the time less where the processor has bfloat16"),
+    "filters": Setting(32, "a quarter of the full recipe's width, so a sixteenth of the arithmetic"),
+    "precision": Setting("auto", "bfloat16 takes a third less time if the processor supports it"),
+}
+
+_CLAIMS = {
+    "The discriminator's output tends to 0.5.": "d_real d_fake",
+    "Some samples are too close to training images.": "nearest copies",
 }
 
 RECIPES = (
-    Recipe("dcgan-cifar10", "DCGAN", ANONYMOUS, _CIFAR10),
+    Recipe("dcgan-cifar10", "DCGAN", ANONYMOUS, _CIFAR10, _CLAIMS),
     Recipe(
         "dcgan-cifar10-small",
         "DCGAN",
@@ -65,11 +74,12 @@ RECIPES = (
         {
             **_CIFAR10,
             **_SMALL,
-            "epochs": Setting(25, "of 390 steps each; 1,000 are printed, which take days even so"),
+            "epochs": Setting(25, "of 390 steps each; 1,000 are printed, which take days even with small networks"),
             "sample_every": Setting(1, "epochs between grids of samples; printed"),
         },
+        _CLAIMS,
     ),
-    Recipe("dcgan-stl10", "DCGAN", ANONYMOUS, _STL10),
+    Recipe("dcgan-stl10", "DCGAN", ANONYMOUS, _STL10, _CLAIMS),
     Recipe(
         "dcgan-stl10-small",
         "DCGAN",
@@ -79,5 +89,6 @@ RECIPES = (
             **_SMALL,
             "epochs": Setting(250, "of 39 steps each: as many steps as dcgan-cifar10-small; 1,000 are printed"),
         },
+        _CLAIMS,
     ),
 )

@@ -1,7 +1,7 @@
-"""What a recipe is made of: settings with reasons, and the rules that their values fulfill.
+"""What a recipe is made of: settings with reasons, and the rules that their values must follow.
 
-A setting is declared once, below, in the group that says where its value goes. `kgan.recipes.models` passes the group
-`MODEL` on to the model by name.
+A setting is declared once, below, in the group that says where its value goes. `kgan.recipes.models` passes the
+settings of the group `MODEL` to the model by name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import difflib
 import importlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Value = int | float | str | bool
@@ -30,14 +30,17 @@ class Recipe:
     Attributes:
         name: what `kgan train` calls it.
         model: "GAN", "DCGAN" or "CodeGAN".
-        paper: authors and title; two papers have "; " between them.
+        paper: authors and title; "; " separates two papers.
         settings: each value with its reason.
+        claims: what the paper claims about its results. For each claim, the metrics or the columns of the history that
+            show it here, separated by spaces.
     """
 
     name: str
     model: str
     paper: str
     settings: Mapping[str, Setting]
+    claims: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, setting: str) -> Value:
         return self.settings[setting].value
@@ -45,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value must fulfill, and how an error says it."""
+    """A condition for a value, and the words for it in an error message."""
 
     sentence: str
     holds: Callable[[Any], bool]
@@ -53,10 +56,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class OneOf:
-    """A rule: one of the choices that a module of kgan declares, or one that recipes alone have.
+    """A rule: one of the choices that a module of kgan declares, or a choice that only recipes have.
 
-    They are read when a value is checked, not before: the modules import TensorFlow. So a choice that is added there is
-    known here.
+    The choices are read when a value is checked, not before, because the modules import TensorFlow. So a choice that is
+    added to a module is valid here at once.
     """
 
     module: str
@@ -76,7 +79,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class SomeOf:
-    """A rule: none, or some of the choices that a module of kgan declares, with commas between them."""
+    """A rule: "none", or one or more of the choices that a module of kgan declares, separated by commas."""
 
     module: str
     choices: str
@@ -93,7 +96,7 @@ class SomeOf:
 
 
 def names(text: str) -> list[str]:
-    """The names in a text like "r1,r2"; of "none" there are none.
+    """The names in a text like "r1,r2"; the text "none" holds no name.
 
     Example:
         >>> names("r1, r2")
@@ -106,13 +109,13 @@ def _are_epochs(text: str) -> bool:
     return all(number.strip().isdecimal() and int(number) for number in text.split(","))
 
 
-_FREE = Rule("anything", lambda value: True)  # whatever reads it checks it
+_FREE = Rule("anything", lambda value: True)  # the code that uses the value checks it
 _COUNT = Rule("1 or more", lambda value: value >= 1)
 _COUNT_OR_0 = Rule("0 or more", lambda value: value >= 0)
 _SIZE = Rule("from 1 to 4096", lambda value: 1 <= value <= 4096)
 _RATE = Rule("above 0 and finite", lambda value: 0 < value < math.inf)
 _RATE_OR_0 = Rule("0 or more, and finite", lambda value: 0 <= value < math.inf)
-_DECAY = Rule("from 0 up to, but not, 1", lambda value: 0 <= value < 1)
+_DECAY = Rule("0 or more, and less than 1", lambda value: 0 <= value < 1)
 _EPOCHS = Rule("whole numbers from 1 up with commas between them", _are_epochs)
 
 DATA = {
@@ -178,14 +181,15 @@ RULES = {**DATA, **MODEL, **TRAINING, **OUTPUT}
 
 
 def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Value]:
-    """The recipe's settings with changes, each of them checked.
+    """The recipe's settings with changes; each change is checked.
 
     Args:
         recipe: see `kgan.recipes.get`.
         changes: new values by name, typed or as text.
 
     Raises:
-        ValueError: for an unknown setting (with the nearest name), a value of another type, or out of range.
+        ValueError: for an unknown setting (the message gives the nearest name), or a value of another type or out of
+            range.
 
     Example:
         >>> kgan.recipes.resolve(kgan.recipes.get("gan-mnist"), {"epochs": "5"})["epochs"]
@@ -207,8 +211,8 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
     d_norm = settings["norm"] if settings["d_norm"] == "same" else settings["d_norm"]
     if has_penalty and d_norm in ("batch", "synchronized", "reference", "virtual"):
         raise ValueError(
-            f"penalty is gradient_penalty, which is of single images, and with norm {d_norm} the discriminator mixes "
-            "them: take d_norm=none or d_norm=layer with it"
+            f"penalty is gradient_penalty, which needs single images, but with norm {d_norm} the discriminator mixes "
+            "the images of a minibatch: take d_norm=none or d_norm=layer with it"
         )
     is_bounded = has_penalty or d_norm == "spectral"
     if settings["loss"] == "wasserstein" and not is_bounded:
@@ -221,7 +225,7 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
 
 
 def _parsed(name: str, value: Value | str, kind: type) -> Value:
-    """The value as `kind`, which text may spell."""
+    """The value as a `kind`; it may be given as text."""
     if kind is bool:
         spelled = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in spelled:

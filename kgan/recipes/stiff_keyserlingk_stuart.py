@@ -19,26 +19,32 @@ _DCGAN = {
     "kernel_size": Setting(5, "printed"),
     "upsampling": Setting(
         "nearest",
-        "upsampling is printed, nearest is not. Read as before each convolution: after the last one it would leave "
-        "blocks of 2 × 2 pixels",
+        "upsampling is printed, nearest is not. Read as upsampling before each convolution: after the last convolution "
+        "it would leave blocks of 2 × 2 pixels",
     ),
     "activation": Setting("leaky_relu", "printed: LeakyReLU between all layers of the generator"),
     "norm": Setting("batch", "printed: batch normalization, except in D's input and G's output"),
     "loss": Setting(
         "non_saturating",
-        "printed in equation 1, where the generator minimizes 1 - log D(G(z)), this loss plus 1. The text below has "
-        "1 - D(G(z))",
+        "printed in equation 1: the generator minimizes 1 - log D(G(z)), which is this loss plus 1. The text below the "
+        "equation has 1 - D(G(z))",
     ),
     "reuse_fakes": Setting(False, "read: each network is trained on a batch of its own"),
-    "d_learning_rate": Setting(2e-4, "Adam is printed, its rate is not: Radford's"),
+    "d_learning_rate": Setting(2e-4, "Adam is printed, its learning rate is not: Radford et al. 2016 use 2e-4"),
 }
 _128 = {
     "image_size": Setting(128, "printed"),
-    "batch_size": Setting(64, "not printed: half of Radford's, for 8,000 to 10,000 images"),
+    "batch_size": Setting(64, "not printed: half of the 128 in Radford et al. 2016, for 8,000 to 10,000 images"),
     **_DCGAN,
-    "filters": Setting(16, "read: 8 × 8 × 128 is printed, halved by each doubling: 64, 32, 16, then the image's 3"),
-    "depth": Setting(4, "printed for G: four convolutions from 8 × 8. D is said to repeat three; 128 to 8 takes four"),
+    "filters": Setting(
+        16,
+        "read: 8 × 8 × 128 is printed, and each doubling of the size halves them: 64, 32, 16, then the image's 3",
+    ),
+    "depth": Setting(4, "printed for G: four convolutions from 8 × 8. For D three are printed; 128 to 8 takes four"),
 }
+
+_TOLD = {"Generated images can be told from real ones.": "real_vs_fake_accuracy"}
+_BALANCE = {"The losses of the two networks must be balanced, or training collapses.": "d_loss g_loss d_fake"}
 
 RECIPES = (
     Recipe(
@@ -54,11 +60,12 @@ RECIPES = (
             **not_printed(shared.BATCH),
             **_DCGAN,
             "filters": Setting(
-                64, "read: layers are removed for small images. 7 × 7 × 128, halved to 64, then the image"
+                64, "read: layers are removed for small images. Here 7 × 7 × 128, halved to 64, then the image"
             ),
             "depth": Setting(0, "read: two doublings, from 7 to 28"),
             **shared.OUTPUT,
         },
+        {"Samples cover all classes; some show no class that one can recognize.": "classes low_confidence", **_TOLD},
     ),
     Recipe(
         "dcgan-flowers",
@@ -66,12 +73,13 @@ RECIPES = (
         STIFF,
         {
             "data": Setting("oxford_flowers102", "printed"),
-            "split": Setting("train+validation+test", "read: 8,100 images are printed, these are 8,189"),
+            "split": Setting("train+validation+test", "read: 8,100 images are printed; these splits have 8,189"),
             **shared.FOLDER,
             "epochs": Setting(40, "printed"),
             **_128,
             **shared.OUTPUT,
         },
+        {**_TOLD, **_BALANCE},
     ),
     Recipe(
         "dcgan-cats",
@@ -81,15 +89,16 @@ RECIPES = (
             "data": Setting(
                 "cat-dataset", "printed; from Kaggle: pip install 'kgan[cats]', or name a folder with --data"
             ),
-            "split": Setting("train", "there is only one"),
+            "split": Setting("train", "there is only one split"),
             **shared.FOLDER,
             "crop": Setting(
-                "head", "an improvement that the paper proposes; it trained on whole pictures. Takes .cat files"
+                "head", "an improvement that the paper proposes; the paper trained on whole pictures. Uses .cat files"
             ),
             "epochs": Setting(60, "55 and 60 are printed; by 60 the paper's run had collapsed"),
             **_128,
             **shared.OUTPUT,
             "chosen_epochs": Setting("55,60", "printed: figures 11 and 12"),
         },
+        {**_BALANCE, "Cutting photos to the head helps.": "frechet recall"},
     ),
 )

@@ -100,6 +100,7 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "metrics": _metrics(measured),
         "count": f"{runs.value_of(measured, 'count', int):,}",
         "classes": _classes(measured),
+        "claims": _claims(record, measured, history),
         "pictures": _pictures(directory),
         "settings": _settings(record),
         "seed": runs.value_of(record, "settings", dict).get("seed"),
@@ -184,6 +185,25 @@ def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
             meaning = quality.METRICS.get(name, "")
             rows.append((name.replace("_", " "), written, "" if real is None else f"{real:.3g}", meaning))
     return rows
+
+
+def _claims(
+    record: Mapping[str, Any], measured: Mapping[str, Any], history: Mapping[str, Sequence[float]]
+) -> list[tuple[str, str]]:
+    """What the paper says of its results, and what this run shows of that."""
+    recipe = str(record.get("recipe"))
+    claims = recipes.get(recipe).claims if recipe in recipes.RECIPES else {}
+    shown = {name: f"{value} (real images: {real})" if real else value for name, value, real, _ in _metrics(measured)}
+    for name, column in history.items():
+        if column and math.isfinite(column[-1]):
+            shown.setdefault(name.replace("_", " "), f"{column[-1]:.3g} in the last epoch")
+
+    def here(name: str) -> str:
+        return f"{name} {shown.get(name, 'not measured')}"
+
+    return [
+        (claim, "; ".join(here(name.replace("_", " ")) for name in names.split())) for claim, names in claims.items()
+    ]
 
 
 def _classes(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
