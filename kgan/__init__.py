@@ -19,7 +19,20 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 if TYPE_CHECKING:
-    from kgan import callbacks, data, diagnosis, latent, losses, networks, plots, quality, recipes, runs, speed
+    from kgan import (
+        callbacks,
+        data,
+        diagnosis,
+        latent,
+        losses,
+        networks,
+        plots,
+        pretrained,
+        quality,
+        recipes,
+        runs,
+        speed,
+    )
     from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
@@ -40,6 +53,7 @@ __all__ = [
     "networks",
     "penalties",
     "plots",
+    "pretrained",
     "quality",
     "recipes",
     "runs",
@@ -67,7 +81,7 @@ def __getattr__(name: str) -> object:
 
 
 class _Registered:
-    """What Keras finds under the name of one of kgan's classes until that class is imported, and takes its place."""
+    """A placeholder that Keras finds under the name of a kgan class until that class is imported and replaces it."""
 
     def __init__(self, module: str, name: str) -> None:
         self.module, self.name = module, name

@@ -24,8 +24,9 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 
+WHEEL = ""  # where kgan's wheel is: an address, once it has one. Until then Colab asks for the file
 # After the title of each. The badge opens Colab, where the notebook is uploaded: that needs no address of a repository.
-COLAB = """\
+COLAB = f"""\
 # %% [markdown]
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/)
 # In Colab choose *File → Upload notebook* and this file. The next cell installs kgan there: it asks for the wheel that
@@ -35,11 +36,13 @@ COLAB = """\
 import importlib.util
 import sys
 
+WHEEL = "{WHEEL}"  # a file or an address; where it is empty, Colab asks for the file
 if "google.colab" in sys.modules and importlib.util.find_spec("kgan") is None:
-    from google.colab import files
+    if not WHEEL:
+        from google.colab import files
 
-    wheel = next(iter(files.upload()))  # kgan-VERSION-py3-none-any.whl
-    %pip install --quiet {wheel}
+        WHEEL = next(iter(files.upload()))  # kgan-VERSION-py3-none-any.whl
+    %pip install --quiet {{WHEEL}}
 """
 
 

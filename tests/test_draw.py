@@ -230,7 +230,7 @@ def test_reconstruct_images_of_a_folder(codegan, kgan_command, tmp_path):
 
 def test_what_cannot_be_reconstructed_is_one_sentence(run, codegan, kgan_command):
     for arguments, sentence in (
-        ([run], "digits holds a DCGAN: only a CodeGAN reads codes, as codegan-digits"),
+        ([run], "digits is a DCGAN: only a CodeGAN reads codes, as codegan-digits"),
         ([codegan, "--degrade", "rain"], "--degrade is rain: choose one of noise, blur, mask"),
         ([codegan, "--images", "nowhere/"], "there is no folder"),
     ):

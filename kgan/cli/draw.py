@@ -10,6 +10,7 @@ import typer
 
 from kgan.cli import trained
 from kgan.cli.console import one_sentence, say
+from kgan.cli.trained import Pretrained, Run, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 CANDIDATES = 8  # for each image of the best
 
-Run = Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-digits.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same picture.")]
 Picture = Annotated[
     Path | None,
@@ -27,7 +27,8 @@ Picture = Annotated[
 
 
 def sample(
-    run: Run,
+    run: Run = None,
+    pretrained: Pretrained = None,
     count: Annotated[
         int | None,
         typer.Option(min=1, max=10**5, help="Images to draw: 64, or 8 of each class of a conditional run."),
@@ -51,10 +52,11 @@ def sample(
         ),
     ] = None,
 ) -> None:
-    """Draw samples from a trained run."""
+    """Draw samples from a trained run, or from a model that comes with kgan."""
     from kgan import runs
 
     with one_sentence():
+        source = Source(run, pretrained)
         suffix = Path(out or "sample.png").suffix.lower()
         as_folder = bool(out) and (out.endswith(("/", "\\")) or Path(out).is_dir() or not suffix)
         if not as_folder and suffix not in (".png", ".npy"):
@@ -63,14 +65,14 @@ def sample(
             raise FileExistsError(f"{Path(out)} holds files already: name an empty or a new folder with --out")
         if beside_real and (as_folder or suffix != ".png"):
             raise ValueError(f"--out is {out}: samples next to real images make a grid, which ends in .png")
-        model = runs.load_model(run)
-        chosen = _chosen_classes(model, run, classes)
+        model = source.model
+        chosen = _chosen_classes(source, classes)
         count = count or (8 * len(chosen) if chosen else 64)
         drawn = f"-classes-{'-'.join(map(str, chosen.values()))}" if classes else ""
         candidates = f"-best-of-{count * CANDIDATES}" if best else ""
         name = f"sample-{count}{drawn}{candidates}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
-        target = Path(out) if out else trained.directory(run) / name
-        real_images = _real_images(run, count, seed) if beside_real else None
+        target = Path(out) if out else source.path(name)
+        real_images = source.real_images(count, seed) if beside_real else None
 
         import imageio.v3 as iio
         import numpy as np
@@ -105,7 +107,8 @@ def sample(
 
 
 def interpolate(
-    run: Run,
+    run: Run = None,
+    pretrained: Pretrained = None,
     pairs: Annotated[int, typer.Option(min=1, max=64, help="Pairs of codes, one a row.")] = 6,
     steps: Annotated[int, typer.Option(min=2, max=64, help="Images from one code to the other.")] = 9,
     seed: Seed = 0,
@@ -115,8 +118,9 @@ def interpolate(
     from kgan import runs
 
     with one_sentence():
-        target = _png(out, run, f"interpolate-seed-{seed}.png")
-        model = runs.load_model(run)
+        source = Source(run, pretrained)
+        target = _png(out, source, f"interpolate-seed-{seed}.png")
+        model = source.model
 
         from kgan import latent, plots
 
@@ -141,7 +145,8 @@ def interpolate(
 
 
 def traverse(
-    run: Run,
+    run: Run = None,
+    pretrained: Pretrained = None,
     units: Annotated[
         str, typer.Option(metavar="0,1,…", help="Units of the code, counted from 0; one a row.")
     ] = "0,1,2,3,4,5,6,7",
@@ -153,12 +158,13 @@ def traverse(
     from kgan import runs
 
     with one_sentence():
-        target = _png(out, run, f"traverse-{units.replace(',', '-')}-seed-{seed}.png")
+        source = Source(run, pretrained)
+        target = _png(out, source, f"traverse-{units.replace(',', '-')}-seed-{seed}.png")
         try:
             rows = [int(unit) for unit in units.split(",")]
         except ValueError:
             raise ValueError(f"--units is {units!r}: write whole numbers with commas between them") from None
-        model = runs.load_model(run)
+        model = source.model
 
         import numpy as np
 
@@ -175,7 +181,10 @@ def traverse(
 
 
 def reconstruct(
-    run: Annotated[Path, typer.Argument(help="Run directory of a CodeGAN, such as runs/codegan-digits.")],
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="Run directory of a CodeGAN, such as runs/codegan-digits.")
+    ] = None,
+    pretrained: Pretrained = None,
     images: Annotated[
         str | None, typer.Option(help="A folder of images, or other data; what the run was trained on unless given.")
     ] = None,
@@ -191,16 +200,17 @@ def reconstruct(
     from kgan import runs
 
     with one_sentence():
-        target = _png(out, run, f"reconstruct{f'-{degrade}' if degrade else ''}-seed-{seed}.png")
+        source = Source(run, pretrained)
+        target = _png(out, source, f"reconstruct{f'-{degrade}' if degrade else ''}-seed-{seed}.png")
 
         from kgan import data
 
         if degrade and degrade not in data.DEGRADATIONS:
             raise ValueError(f"--degrade is {degrade}: choose one of {', '.join(data.DEGRADATIONS)}")
-        model = runs.load_model(run)
+        model = source.model
         if not hasattr(model, "encode"):
-            raise ValueError(f"{run} holds a {type(model).__name__}: only a CodeGAN reads codes, as codegan-digits")
-        originals = _real_images(run, count, seed, images)
+            raise ValueError(f"{source} is a {type(model).__name__}: only a CodeGAN reads codes, as codegan-digits")
+        originals = source.real_images(count, seed, images)
 
         import numpy as np
 
@@ -221,13 +231,13 @@ def reconstruct(
     say(str(target))
 
 
-def _chosen_classes(model: GAN, run: Path, text: str | None) -> dict[str, int]:
+def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     """The classes that are to be drawn, by name: all, unless some are asked for; none of a model that knows none."""
-    if not model.classes:
+    if not source.model.classes:
         if text:
-            raise ValueError(f"--classes is {text}, but {run} knows no classes: train with --set conditional=true")
+            raise ValueError(f"--classes is {text}, but {source} knows no classes: train with --set conditional=true")
         return {}
-    names = trained.class_names(run) or [str(number) for number in range(model.classes)]
+    names = source.class_names or [str(number) for number in range(source.model.classes)]
     numbers = {name: number for number, name in enumerate(names)}
     if text is None:
         return numbers
@@ -259,20 +269,7 @@ def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.nd
     return codes[np.argsort(-logits, kind="stable")[:count]]
 
 
-def _png(out: Path | None, run: Path, name: str) -> Path:
+def _png(out: Path | None, source: Source, name: str) -> Path:
     if out and out.suffix.lower() != ".png":
         raise ValueError(f"--out is {out}: it must end in .png")
-    return out or trained.directory(run) / name
-
-
-def _real_images(run: Path, count: int, seed: int, source: str | None = None) -> np.ndarray:
-    """As many images of a source, or of what a run was trained on, drawn by the seed."""
-    import numpy as np
-
-    from kgan import data
-
-    images = trained.labelled(run, source).images
-    if count > len(images):
-        raise ValueError(f"--count is {count}: there are only {len(images)} real images")
-    chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
-    return data.from_uint8(images[chosen])
+    return out or source.path(name)

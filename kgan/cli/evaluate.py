@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,24 +15,27 @@ from rich.progress import Progress
 
 from kgan.cli import trained
 from kgan.cli.console import number, on_a_terminal, one_sentence, say, table, with_spread
-from kgan.cli.draw import Run
 from kgan.cli.report import report_of
 
 
 def evaluate(
-    run: Run,
-    count: Annotated[int, typer.Option(min=2, max=10**5, help="Samples; at most 2 for 5 real images.")] = 10_000,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="How many times, from different codes.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 101, help="Of the first samples.")] = 0,
+    run: Annotated[Path, typer.Argument(help="Run directory, such as runs/dcgan-digits.")],
+    count: Annotated[
+        int, typer.Option(min=2, max=10**5, help="Number of samples; at most 2 for every 5 real images.")
+    ] = 10_000,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="How many times to measure, each with other codes.")] = 3,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 101, help="Seed of the first samples; it grows by 1 each time.")
+    ] = 0,
     features: Annotated[
         str,
         typer.Option(
             metavar="auto|classifier|pixels|inception",
-            help="What images are compared by: a classifier of the data's labels where there are any, or pixels.",
+            help="Features to compare images by; auto: a classifier if the data have labels, otherwise pixels.",
         ),
     ] = "auto",
 ) -> None:
-    """Measure how good, varied and new a run's images are: quality.json and quality.png in its directory."""
+    """Measure how good, varied and new a run's images are; write quality.json and quality.png to its directory."""
     from kgan import runs
 
     with one_sentence():
@@ -46,7 +50,7 @@ def evaluate(
         from kgan import data, plots, quality
 
         def asked(count: int, seed: int) -> np.ndarray:
-            """Classes as often as the data have them."""
+            """Random classes, each as often as in the data."""
             return real.labels[np.random.default_rng(seed).integers(len(real.labels), size=count)]
 
         def drawn(count: int, seed: int) -> np.ndarray:
@@ -75,7 +79,7 @@ def evaluate(
     for suffix in ("json", "png"):
         say(f"{directory / name}.{suffix}")
     if (directory / "report.html").exists():
-        report_of(directory)  # which now has the quality too
+        report_of(directory)  # the page now has the quality too
 
 
 def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
@@ -91,9 +95,13 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def described(report: Mapping[str, Any]) -> list[str]:
-    """What the metrics of a report rest on, in sentences."""
+    """How the metrics of a report were measured, in sentences."""
     seeds, classes = len(report["seeds"]), report.get("classes")
-    times = f", {seeds} times (± is the standard deviation over them)" if seeds > 1 else " (± is that of kid's subsets)"
+    times = (
+        f", {seeds} times (± is the standard deviation over them)"
+        if seeds > 1
+        else " (± of kid is the standard deviation over its subsets)"
+    )
     lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]
     if classes and "accuracy" in classes:
         each = zip(classes["accuracy"], classes["names"], strict=True)
@@ -106,7 +114,7 @@ def described(report: Mapping[str, Any]) -> list[str]:
 
 @contextlib.contextmanager
 def _progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal; a word of what is done next says that what was done before is."""
+    """A progress bar on a terminal. Each call names the next step; the step before it is then done."""
     done = itertools.count()
     with Progress(console=Console(stderr=True), disable=not on_a_terminal(sys.stderr), transient=True) as bar:
         line = bar.add_task("the real images", total=steps)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from kgan import recipes
+import typer
+
+from kgan import pretrained, recipes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,11 +50,82 @@ def class_names(run: Path) -> list[str]:
 
 def labelled(run: Path, source: str | None = None) -> Labelled:
     """The real images that a run was trained on, or others prepared in the same way."""
+    return prepared(settings(run), source)
+
+
+def prepared(used: dict[str, Any], source: str | None = None) -> Labelled:
+    """The real images that settings name, or others prepared as they say."""
     from kgan import data
 
-    used = settings(run)
     options = {name: used[name] for name in ("split", "image_size", "crop", "background")}
     return data.load_labelled(source or used["data"], **options)
+
+
+Run = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run directory, such as runs/dcgan-digits.")]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help=f"In place of a run, a model that comes with kgan: {', '.join(pretrained.NAMES)}."
+    ),
+]
+
+
+class Source:
+    """What a command draws from: a run, or a model that comes with the package.
+
+    Raises:
+        ValueError: where both are named, or neither.
+    """
+
+    def __init__(self, run: Path | None, name: str | None) -> None:
+        if run is not None and name is not None:
+            raise ValueError(f"{run} and --pretrained {name} are two models: name one of them")
+        if run is None and name is None:
+            raise ValueError(
+                f"name a run directory, or a model that comes with kgan by --pretrained: {', '.join(pretrained.NAMES)}"
+            )
+        self.run, self.pretrained = run, name
+
+    def __str__(self) -> str:
+        return str(self.run) if self.run else f"the pretrained {self.pretrained}"
+
+    def path(self, name: str) -> Path:
+        """Where a picture goes that has no name of its own: into the run directory, or the current one."""
+        return directory(self.run) / name if self.run else Path(f"{self.pretrained}-{name}")
+
+    @functools.cached_property
+    def model(self) -> GAN:
+        from kgan import runs
+
+        return runs.load_model(self.run) if self.run else pretrained.load(self.pretrained)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return settings(self.run) if self.run else pretrained.record(self.pretrained)["settings"]
+
+    @property
+    def class_names(self) -> list[str]:
+        """Of a conditional model; none where nobody wrote them down."""
+        return class_names(self.run) if self.run else pretrained.record(self.pretrained)["classes"]
+
+    @property
+    def is_digits(self) -> bool:
+        """Whether it was trained on digits, as far as is known."""
+        try:
+            return self.settings["data"] in ("digits", "mnist")
+        except (OSError, ValueError):  # a model file without its run
+            return False
+
+    def real_images(self, count: int, seed: int, images: str | None = None) -> np.ndarray:
+        """As many images of other data, or of what the model was trained on, drawn by the seed."""
+        import numpy as np
+
+        from kgan import data
+
+        found = prepared(self.settings, images).images
+        if count > len(found):
+            raise ValueError(f"--count is {count}: there are only {len(found)} real images")
+        return data.from_uint8(found[np.random.default_rng(seed).choice(len(found), count, replace=False)])
 
 
 def drawn(model: GAN, codes: np.ndarray, at_a_time: int = 1024) -> Iterator[np.ndarray]:

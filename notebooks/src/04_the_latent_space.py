@@ -1,40 +1,36 @@
 # %% [markdown]
 # # The latent space
 #
-# **What you will see:** what lies between two codes, and two ways to go from one to the other; what a single number
-# of a code does; the digits that the discriminator finds most and least real; and generated next to real digits: can
-# you see which are which?
+# **What you will see:** the images between two codes, on two different paths; what a single number of a code does; the
+# digits that the discriminator finds most real and least real; and generated digits next to real digits: can you see
+# which are which?
 #
-# **How long it takes:** 10 to 15 minutes to read, about two minutes to run on two CPU cores, offline.
+# **How long it takes:** 10 to 15 minutes to read, less than a minute to run on two CPU cores, offline. The notebook
+# loads a model that is already trained.
 #
-# Interpolations and the best of many are in the anonymous *Generating Images Using a DCGAN*; traversals, and generated
-# beside real images, in Stiff, von Keyserlingk and Stuart, *Image Generation Using Deep Convolutional Generative
-# Adversarial Networks*.
+# Interpolations and the best of many samples are in the anonymous *Generating Images Using a DCGAN*. Traversals, and
+# generated images next to real ones, are in Stiff, von Keyserlingk and Stuart, *Image Generation Using Deep
+# Convolutional Generative Adversarial Networks*.
 
 # %%
-import os
-
 import kgan
-from kgan import callbacks, data, latent, plots  # first, since they start TensorFlow quietly
+from kgan import data, latent, plots  # first, since they start TensorFlow quietly
 import numpy as np
 from IPython.display import Image
 
-SMALL = os.environ.get("KGAN_NOTEBOOKS") == "small"  # for a quick run of the whole notebook
-DATA = "digits"  # or "mnist": 60,000 images, downloaded once; then 5 epochs will do
-EPOCHS = 1 if SMALL else 50
-
+DATA = "digits"  # or "mnist": 60,000 images, downloaded once
 images = data.load(DATA)
-model = kgan.DCGAN(image_shape=images.shape[1:], filters=8 if SMALL else 32)
-model.compile()
-history = model.fit(images, batch_size=32, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
+model = kgan.pretrained.load(f"dcgan-{DATA}")
+plots.image_grid(model.generate(36, seed=0), columns=12)
 
 # %% [markdown]
-# (A model of yours does as well: `model = kgan.load_model("runs/dcgan-digits")`.)
+# This DCGAN comes with kgan, already trained. (You can use a model of your own instead:
+# `model = kgan.load_model("runs/dcgan-digits")`.)
 #
 # ## Where codes are
 #
-# A code is 100 numbers, each from $N(0, 1)$. One might think that codes crowd around the origin, where the density is
-# highest. They do not. The square of a code's length is a sum of 100 squares, each 1 on average:
+# A code is 100 numbers, each from $N(0, 1)$. You might expect most codes to be close to the origin, where the density
+# is highest. They are not. The square of a code's length is a sum of 100 squares, each 1 on average:
 #
 # $$\mathbb{E}\,\|z\|^2 = 100, \qquad \|z\| \approx 10 \pm 0.7$$
 #
@@ -47,22 +43,23 @@ print(f"lengths: mean {lengths.mean():.2f}, standard deviation {lengths.std():.2
 print(f"the shortest of 10,000 is {lengths.min():.2f} long, the longest {lengths.max():.2f}")
 
 # %% [markdown]
-# So what does the generator make of codes that it has hardly ever seen? One direction, at lengths from 0 to 20:
+# What does the generator draw from codes of other lengths, which it has hardly ever seen? Here is one direction, at
+# lengths from 0 to 20:
 
 # %%
 direction = codes[0] / lengths[0]
 plots.image_grid(model.generate(np.outer(np.linspace(0, 20, 12), direction)), columns=12)
 
 # %% [markdown]
-# Only the middle of the row, near length 10, is what it was trained for. The first image, of the origin, belongs to no
-# digit in particular. How soon does the digit appear, and does it still change much after that?
+# The generator was trained only for the middle of the row, near length 10. The first image, at the origin, belongs to
+# no digit in particular. At which length does the digit appear, and does it still change much after that?
 #
 # ## From one code to another
 #
-# The straight line between two codes cuts through the orange: in the middle it comes nearer to the origin, $10 / \sqrt
-# 2 \approx 7$ for codes at right angles, as random codes nearly are. The **spherical** path (White, *Sampling
-# Generative Networks*, 2016) stays in the peel. With the angle $\theta$ between $a$ and $b$, and $t$ from 0 to 1, for
-# codes of equal length:
+# The straight line between two codes leaves the shell. The code in the middle of the line is shorter: its length is
+# $10 / \sqrt 2 \approx 7$ if the two codes are at right angles, and random codes nearly are. The **spherical** path
+# (White, *Sampling Generative Networks*, 2016) stays in the shell. With the angle $\theta$ between $a$ and $b$, and $t$
+# from 0 to 1, the paths between two codes of equal length are
 #
 # $$\text{linear: } (1 - t)\, a + t\, b \qquad
 # \text{spherical: } \frac{\sin((1 - t)\,\theta)}{\sin\theta}\, a + \frac{\sin(t\,\theta)}{\sin\theta}\, b$$
@@ -74,24 +71,25 @@ for path in latent.PATHS:
     print(f"{path:10}", " ".join(f"{length:5.1f}" for length in np.linalg.norm(walk, axis=1)))
 
 # %% [markdown]
-# Four walks, spherical, from the code at the left to the one at the right:
+# Here are four spherical walks, from the code on the left to the code on the right:
 
 # %%
 walks = latent.interpolate(codes[:4], codes[4:8], steps=12)
 plots.image_grid(model.generate(walks.reshape(-1, 100)), columns=12)
 
 # %% [markdown]
-# And the same on straight lines. Compare the middle columns, where codes are short. How much is lost depends on the
-# generator: the row of one direction, above, showed what this one makes of a length of 7.
+# Here are the same walks on straight lines. Compare the middle columns, where the codes are short. How much the images
+# lose there depends on the generator: the row of images at lengths from 0 to 20, above, shows what this generator draws
+# at a length of 7.
 
 # %%
 walks = latent.interpolate(codes[:4], codes[4:8], steps=12, path="linear")
 plots.image_grid(model.generate(walks.reshape(-1, 100)), columns=12)
 
 # %% [markdown]
-# If the generator had memorized its images, the walk would jump from one to the next. It does not: in between are
-# shapes that no one wrote. Some are digits, some are none: where a walk goes from one digit to another it must pass
-# through something. In motion, a round trip through six codes:
+# If the generator had memorized its images, a walk would jump from one image to the next. It does not: in between are
+# shapes that nobody wrote. Some of these shapes are digits and some are not, because a walk from one digit to another
+# must pass through something in between. The GIF shows a round trip through six codes:
 
 # %%
 stops = codes[[0, 1, 2, 3, 4, 5, 0]]
@@ -103,7 +101,8 @@ for frame in frames:
 Image("runs/walk.gif")
 
 # %% [markdown]
-# How smooth is that in numbers? The step from frame to frame, against the distance of two images of random codes:
+# How smooth is this walk, in numbers? Compare the difference between one frame and the next with the difference between
+# the images of two random codes:
 
 # %%
 step = np.sqrt(np.mean(np.diff(frames, axis=0) ** 2, axis=(1, 2, 3)))
@@ -114,8 +113,9 @@ print(f"from frame to frame {step.mean():.2f}, at most {step.max():.2f}; two ran
 # %% [markdown]
 # ## One number of a code
 #
-# Stiff, von Keyserlingk and Stuart change one number of a code a row, and leave the other 99 as they are. Here each row
-# goes from -3 to 3, beyond which a unit hardly ever goes; the whole code is that of one image.
+# Stiff, von Keyserlingk and Stuart change one number of a code in each row, and leave the other 99 as they are. Here
+# this number goes from -3 to 3, a range that it hardly ever leaves. The other numbers are the same in all rows: they
+# come from the code of one image.
 
 # %%
 values = np.linspace(-3, 3, 11)
@@ -125,8 +125,8 @@ grid = plots.image_grid(model.generate(rows.reshape(-1, 100)), columns=len(value
 plots.with_row_labels(grid, [f"unit {unit}" for unit in units])
 
 # %% [markdown]
-# Look closely: one number of a hundred has little to say, and no more than its share. A GAN is not asked to give its
-# units a meaning each. How much does each of them change the image, on average over some codes?
+# Look closely: one number of a hundred changes the image only a little. Nothing in the training of a GAN gives each
+# unit a meaning of its own. How much does each unit change the image, on average over some codes?
 
 # %%
 change = []
@@ -142,9 +142,9 @@ plots.with_row_labels(grid, ["strongest", "weakest"])
 # %% [markdown]
 # ## The best of many
 #
-# The discriminator has an opinion of every image, its logit: `model.score`. Here are, of 512 samples, the 24 that it
-# finds most real and the 24 that it finds least real. To show only the first is what papers call **cherry-picking**; a
-# picture of such samples must say so.
+# The discriminator rates every image by its logit, which `model.score` returns. Out of 512 samples, here are the 24
+# that it finds most real and the 24 that it finds least real. To show only the best samples is called
+# **cherry-picking**. A picture of cherry-picked samples must say so.
 
 # %%
 samples = model.generate(512, seed=5)
@@ -153,11 +153,12 @@ best, worst = (plots.image_grid(each, columns=12) for each in (ranked[:24], rank
 plots.stacked([plots.captioned(best, "the best 24 of 512"), plots.captioned(worst, "the worst 24 of 512")])
 
 # %% [markdown]
-# Do you agree with it? It goes by what gave fakes away in training, which may not be what you look for.
+# Do you agree with the discriminator? It looks for what distinguished fakes from real images in training. You may look
+# for something else.
 #
-# ## Generated beside real
+# ## Generated next to real
 #
-# 64 samples, not picked, at the left; 64 real digits at the right:
+# On the left are 64 samples, not cherry-picked; on the right are 64 real digits:
 
 # %%
 real = images[np.random.default_rng(0).choice(len(images), 64, replace=False)]
@@ -165,8 +166,9 @@ pictures = [plots.image_grid(each, columns=8, zoom=1) for each in (samples[:64],
 plots.side_by_side(pictures, ["generated", "real"])
 
 # %% [markdown]
-# Beside each other one sees how they differ. And mixed? Twelve of these 24 are generated. Which? Write down your guess,
-# row by row, before you open the answer.
+# When the two sets are next to each other, you can see how they differ. Can you also tell the digits apart when they
+# are mixed? Twelve of these 24 are generated. Which ones? Write down your guess, row by row, before you open the
+# answer.
 
 # %%
 random = np.random.default_rng(7)
@@ -176,8 +178,8 @@ is_generated = shuffled < 12
 plots.with_row_labels(plots.image_grid(mixed[shuffled], columns=12), ["row 1", "row 2"])
 
 # %% [markdown]
-# The discriminator's guess, for comparison: it calls those generated whose logit is below the middle one of the 24. It
-# has been trained for nothing else.
+# For comparison, here is the discriminator's guess. It calls an image generated if its logit is below the median of the
+# 24 logits. The discriminator was trained for exactly this task.
 
 # %%
 score = model.score(mixed[shuffled])
@@ -196,24 +198,25 @@ print(f"the discriminator is right on {right:.0%}; a coin is right on 50%")
 #
 # ## Questions to think about
 #
-# 1. Codes from $U(-1, 1)$ have a shell as well. How long are they? Why does the *spherical* path leave what the
-#    generator has seen there?
+# 1. Codes from $U(-1, 1)$ also lie in a shell. How long are they? Why can the *spherical* path contain codes that
+#    training never uses?
 # 2. Interpolations are smooth. Does that prove that the model has memorized no image?
-# 3. You show a colleague the best 24 of 512. What can they say about your model, and what not?
+# 3. You show a colleague the best 24 of 512. What can they conclude about your model, and what can they not conclude?
 #
 # <details><summary>Answers</summary>
 #
-# 1. $\mathbb{E}\,z_i^2 = 1/3$, so $\|z\| \approx \sqrt{100/3} \approx 5.8$. A spherical path can take a unit beyond ±1,
-#    where no code ever is; the cube is convex, and straight lines stay inside.
-# 2. No: a generator is a continuous function, and can move quickly, but continuously, from one training image to the
+# 1. $\mathbb{E}\,z_i^2 = 1/3$, so $\|z\| \approx \sqrt{100/3} \approx 5.8$. On a spherical path a unit can go beyond
+#    ±1, where no code ever is. The codes fill a cube; a cube is convex, so straight lines stay inside.
+# 2. No: a generator is a continuous function. It can move quickly, but continuously, from one training image to the
 #    next. Look at the nearest training images, as in the first notebook.
-# 3. That it can draw digits as good as these; not how often it does, nor whether it draws all ten.
+# 3. They can conclude that it can draw digits as good as these, but not how often it does, nor whether it draws all
+#    ten.
 #
 # </details>
 #
 # ## Exercises
 #
-# 1. *Truncation*: multiply all codes by 0.7 before generating. What is gained, what is lost?
+# 1. *Truncation*: multiply all codes by 0.7 before generating. What do the images gain, and what do they lose?
 #
 # <details><summary>Solution</summary>
 #
@@ -223,7 +226,7 @@ print(f"the discriminator is right on {right:.0%}; a coin is right on 50%")
 #     print(scale, kgan.quality.diversity(model.generate(scale * codes[:256])))
 # ```
 #
-# Images become more alike (`diversity` is the mean distance of two of them), and often cleaner.
+# The images become more similar (`diversity` is the mean distance between two of them), and often cleaner.
 #
 # </details>
 #
@@ -260,5 +263,6 @@ print(f"the discriminator is right on {right:.0%}; a coin is right on 50%")
 # ## What to try next
 #
 # - [Codes and reconstruction](05_codes_and_reconstruction.ipynb): from an image back to its code.
-# - `kgan interpolate`, `kgan traverse`, `kgan sample --best` and `--beside-real` draw all this for a run directory.
-# - Read `kgan/latent.py`: two pages.
+# - `kgan interpolate`, `kgan traverse`, `kgan sample --best` and `kgan sample --beside-real` draw all these pictures
+#   for a run directory.
+# - Read `kgan/latent.py`: it is two pages long.
