@@ -1,4 +1,4 @@
-"""Codes: the points of the latent space, which the papers call z: drawn from a prior, and walks between them."""
+"""Codes, the points of the latent space (z in the papers): draw them from a prior, and walk between them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def sample_codes(
         count: how many.
         latent_dim: units of a code.
         prior: "normal" is N(0, 1) in each unit; "uniform" is U(-1, 1).
-        seed: one whole number, or several, such as the (seed, step, purpose, draw) of a training run: each
-            combination is a stream of its own, and none depends on what was drawn before.
+        seed: one whole number, or several, such as (seed, step, purpose, draw) in training. Each combination is a
+            stream of random numbers of its own, and no stream depends on what was drawn before.
 
     Returns:
         Codes of shape (count, latent_dim), float32.
@@ -40,22 +40,22 @@ def sample_codes(
     key = tf.stack([tf.cast(first, tf.int64), tf.constant(0, tf.int64)])
     for number in rest:
         key = tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64), alg="philox")
-    # From raw bits, since TensorFlow's own stateless_normal and stateless_uniform draw other numbers under XLA.
+    # From raw bits, since TensorFlow's own stateless_normal and stateless_uniform draw different numbers under XLA.
     bits = tf.random.stateless_uniform((count, latent_dim), key, None, None, tf.int32, alg="philox")
-    # 23 bits, so that ±1 itself is never reached. A shift: to divide whole numbers takes as long as all the rest.
+    # 23 bits, so that ±1 itself is never reached. A shift, since dividing whole numbers takes as long as the rest.
     uniform = (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) / 2**22
     return uniform if prior == "uniform" else tf.math.sqrt(2.0) * tf.math.erfinv(uniform)
 
 
 def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-    """Codes of a conditional generator: behind each code a row that is 1 in its class and 0 elsewhere.
+    """Codes of a conditional generator: each code is followed by the one-hot vector of its class.
 
-    In the generator's first layer, which is dense, such a row chooses a vector that is added to what the code makes: an
-    embedding of the class.
+    The generator's first layer is dense. There, the one-hot vector chooses a vector of weights, which is added to the
+    output for the code: an embedding of the class.
 
     Args:
         codes: (count, latent_dim).
-        labels: (count, classes); None: the codes are left as they are.
+        labels: one-hot, (count, classes); None: the codes are returned as they are.
 
     Returns:
         Codes of shape (count, latent_dim + classes).
@@ -68,15 +68,15 @@ def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
 
 
 def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical") -> np.ndarray:
-    """Codes on the way from one to another; the first and the last are exactly the two.
+    """Codes on a path from one code to another; the first and the last are exactly these two.
 
-    On the straight line between two codes of N(0, 1) the norm dips, to 0.7 of theirs in the middle: codes that the
-    generator has hardly ever seen. On the spherical path (White 2016, *Sampling Generative Networks*) the direction
-    turns evenly and the norm goes evenly from the one's to the other's. Between codes of U(-1, 1) it is the spherical
-    path that leaves what the generator has seen: a unit may go beyond ±1.
+    On the straight line between two codes of N(0, 1) the norm falls: in the middle it is 0.7 of the norm at the ends.
+    The generator has hardly ever seen such codes. On the spherical path (White 2016, *Sampling Generative Networks*)
+    the direction turns at a constant rate, and the norm changes linearly from one end to the other. For codes of
+    U(-1, 1) it is the other way round: on the spherical path a unit may go beyond ±1, which the generator never saw.
 
     Args:
-        start, end: codes, (…, latent_dim), of one shape.
+        start, end: codes, (…, latent_dim), of the same shape.
         steps: how many codes, 2 or more.
         path: "linear" or "spherical".
 
@@ -107,9 +107,9 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
         along = (direction * end).sum(-1, keepdims=True)
         across = end - along * direction
         aside = np.linalg.norm(across, axis=-1, keepdims=True)
-        angle = share * np.arctan2(aside, along)  # not arccos, which is coarse where directions almost agree
+        angle = share * np.arctan2(aside, along)  # not arccos, which is inexact where directions almost agree
         turned = np.cos(angle) * direction + np.sin(angle) * across / np.where(aside, aside, 1)
-        # Opposite directions, and the origin, have no path of their own: there it is straight.
+        # Between opposite directions, and at the origin, no spherical path is defined: there it is a straight line.
         turns = (aside > 1e-9 * of_end) & (length > 0)
         codes = np.where(turns, ((1 - share) * length + share * of_end) * turned, codes)
     codes[..., :1, :], codes[..., -1:, :] = start, end
@@ -121,14 +121,14 @@ def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) ->
 
     Args:
         code: (latent_dim,).
-        units: which, counted from 0.
-        values: that each of them takes in turn.
+        units: which units change, counted from 0.
+        values: the values that each of these units takes in turn.
 
     Returns:
         Codes of shape (units, values, latent_dim), float32.
 
     Raises:
-        ValueError: for a unit that the code has not.
+        ValueError: for a unit that the code does not have.
 
     Example:
         >>> traverse(np.zeros(100), units=[3, 7], values=[-1, 0, 1]).shape
@@ -142,3 +142,44 @@ def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) ->
     for row, unit in enumerate(units):
         codes[row, :, unit] = values
     return codes
+
+
+def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The directions of the latent space along which features of a generator vary most.
+
+    Härkönen et al. (2020), *GANSpace: Discovering Interpretable GAN Controls*, section 2.2: principal components of the
+    features that many codes have, and for each component the direction in the latent space that predicts it best, by
+    least squares (equation 1). As codes are drawn independently, that is the mean of the codes, weighted by the
+    component.
+
+    Args:
+        codes: (many, latent_dim), drawn from the prior.
+        features: (many, …), of a layer of the generator, one row for each code.
+        count: directions wanted.
+
+    Returns:
+        Directions of shape (count, latent_dim), float32, the strongest first: adding one of them to a code moves its
+        component by one standard deviation. And the fraction of the features' variance that each component explains,
+        (count,).
+
+    Raises:
+        ValueError: where codes and features differ in number, or are fewer than the directions wanted.
+
+    Example:
+        >>> codes = sample_codes(1000, 5).numpy()
+        >>> directions, variance = principal_directions(codes, codes * [1, 1, 9, 1, 1], count=1)
+        >>> int(np.abs(directions[0]).argmax())
+        2
+    """
+    from sklearn.decomposition import PCA
+
+    codes, features = np.asarray(codes, np.float32), np.asarray(features, np.float32)
+    features = features.reshape(len(features), -1)
+    if len(codes) != len(features) or not 1 <= count <= min(*features.shape, codes.shape[1]):
+        raise ValueError(
+            f"cannot find {count} directions for codes of shape {codes.shape} and features of {features.shape}: give a "
+            "row of features for each code, and ask for 1 direction or more, but for no more than either has units"
+        )
+    components = PCA(count, whiten=True, svd_solver="randomized", random_state=0)
+    places = components.fit_transform(features)  # of standard deviation 1
+    return np.float32(places.T @ codes / len(codes)), components.explained_variance_ratio_

@@ -1,5 +1,5 @@
 """The command line: `kgan train`, `kgan plan`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`,
-`kgan evaluate`, `kgan compare`, `kgan report`, `kgan recipes`.
+`kgan play`, `kgan evaluate`, `kgan compare`, `kgan report`, `kgan recipes`.
 
 Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
 """
@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from kgan import __version__
-from kgan.cli import compare, draw, evaluate, predict, report, show, train
+from kgan.cli import compare, draw, evaluate, play, predict, report, show, train
 from kgan.cli.console import standard_streams, warn
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(draw.traverse)
 app.command()(draw.reconstruct)
+app.command()(play.play)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(report.report)

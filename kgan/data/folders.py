@@ -139,6 +139,30 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     return _checked(folder, known, skipped, dict(+ignored))
 
 
+def load_file(path: str | Path, image_size: int, *, crop: str = "center", most_pixels: int = MOST_PIXELS) -> np.ndarray:
+    """One image as `load` reads it: a square, over white where it is transparent or does not fill it.
+
+    Args:
+        path, image_size, crop: see `load`; crop is "center" or "letterbox".
+        most_pixels: an image with more is refused before it is decoded.
+
+    Returns:
+        uint8, (image_size, image_size, 3).
+
+    Raises:
+        ValueError: for a file that is no image, is broken or too large, with the reason.
+
+    Example:
+        >>> load_file("pictures/one.png", image_size=32).shape
+        (32, 32, 3)
+    """
+    decoded = _decode(Path(path), image_size, crop, (255, 255, 255), most_pixels)
+    if decoded.pixels is None:
+        reason = "it is not an image" if decoded.what == NO_IMAGE else decoded.what
+        raise ValueError(f"{Path(path).name} cannot be used: {reason}")
+    return decoded.pixels
+
+
 class _Known(NamedTuple):
     """What is remembered of a folder: size and times of change of each file, what it is, and the decoded images."""
 
@@ -219,7 +243,7 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collecti
     return dict(sorted(found.items())), refused, ignored
 
 
-def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...]) -> _Decoded:
+def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...], most_pixels: int = MOST_PIXELS) -> _Decoded:
     suffix = path.suffix.lower()
     try:
         image = Image.open(path, formats=[*FORMATS, *([BY_SUFFIX[suffix]] if suffix in BY_SUFFIX else [])])
@@ -236,8 +260,8 @@ def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...]) -> _
         return _Decoded(_reason(error, path) if is_known else "it is not an image")
     try:
         with image, _one_large if image.width * image.height > LARGE else contextlib.nullcontext():
-            if image.width * image.height > MOST_PIXELS:
-                return _Decoded("it has too many pixels")
+            if image.width * image.height > most_pixels:
+                return _Decoded(f"it has {image.width * image.height:,} pixels, and {most_pixels:,} are the most")
             is_gray = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
             is_gray &= len(set(color)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
             if crop == "head":

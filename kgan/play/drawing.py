@@ -1,0 +1,111 @@
+"""What somebody drew or uploaded, as the images that a model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from kgan import data
+
+MOST_PIXELS = 16_000_000  # of an image that is uploaded
+DETAIL = 4  # times the model's image size: what a digit is measured at
+
+
+def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
+    """A drawing as an image of a model.
+
+    Args:
+        canvas: uint8, (height, width, 3 or 4), what is transparent being white; None where nothing was drawn.
+        data_shape: (height, width, channels) of the model's images.
+        is_digit: whether to prepare it as MNIST's images were: see `as_digit`.
+
+    Returns:
+        An image of shape `data_shape`, float32, in [-1, 1].
+
+    Raises:
+        ValueError: where nothing was drawn.
+
+    Example:
+        >>> canvas = np.full((100, 100, 3), 255, np.uint8)
+        >>> canvas[20:80, 45:55] = 0
+        >>> from_canvas(canvas, (28, 28, 1), is_digit=True).shape
+        (28, 28, 1)
+    """
+    if canvas is None:
+        raise ValueError("nothing is drawn yet")
+    picture = Image.fromarray(canvas)
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    side = max(data_shape[:2]) * DETAIL
+    return _prepared(
+        np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BOX)), data_shape, is_digit
+    )
+
+
+def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
+    """An image file as an image of a model: the whole of it for a digit, the central square for any other.
+
+    Args:
+        path: of a format that `kgan.data.folders` reads, of at most 16 million pixels.
+        data_shape, is_digit: see `from_canvas`.
+
+    Raises:
+        ValueError: for a file that is no image, is broken, too large, or blank where a digit is wanted.
+
+    Example:
+        >>> from_file("pictures/one.png", (28, 28, 3), is_digit=False).shape
+        (28, 28, 3)
+    """
+    side, crop = max(data_shape[:2]) * DETAIL, "letterbox" if is_digit else "center"
+    return _prepared(data.folders.load_file(path, side, crop=crop, most_pixels=MOST_PIXELS), data_shape, is_digit)
+
+
+def _prepared(pixels: np.ndarray, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
+    picture, (height, width, channels) = Image.fromarray(pixels), data_shape
+    if is_digit:
+        picture = as_digit(picture, height)
+    picture = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BOX)
+    return data.from_uint8(np.asarray(picture).reshape(data_shape))
+
+
+def as_digit(picture: Image.Image, size: int) -> Image.Image:
+    """A digit as MNIST's are: white on black, 20 pixels of 28 tall or wide, its center of mass in the middle.
+
+    LeCun et al. (1998), *Gradient-Based Learning Applied to Document Recognition*, section III.A. Dark strokes on light
+    paper are told from light ones on dark by the border of the picture.
+
+    Args:
+        picture: of any size.
+        size: height and width wanted.
+
+    Raises:
+        ValueError: where nothing stands out from the border.
+
+    Example:
+        >>> picture = Image.new("L", (100, 100), "white")
+        >>> picture.paste(0, (45, 20, 55, 80))
+        >>> as_digit(picture, 28).getbbox()
+        (12, 4, 15, 24)
+    """
+    gray = np.float32(picture.convert("L")) / 255
+    border = float(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
+    ink = np.clip((border - gray) / border if border > 0.5 else (gray - border) / (1 - border), 0, 1)
+    if ink.max() < 0.1:
+        raise ValueError("nothing is drawn yet")
+    ink /= ink.max()
+    rows, columns = (np.flatnonzero((ink > 0.2).any(axis=axis)) for axis in (1, 0))
+    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = size * 20 / 28 / max(box.shape)
+    height, width = (max(1, round(side * scale)) for side in box.shape)
+    small = np.asarray(Image.fromarray(np.uint8(box * 255)).resize((width, height), Image.Resampling.LANCZOS))
+    mass = np.float64(small) / small.sum()
+    top, left = (
+        int(np.clip(round(size / 2 - (mass.sum(axis=1 - axis) @ (np.arange(side) + 0.5))), 0, size - side))
+        for axis, side in ((0, height), (1, width))
+    )
+    digit = np.zeros((size, size), np.uint8)
+    digit[top : top + height, left : left + width] = small
+    return Image.fromarray(digit)

@@ -1,0 +1,284 @@
+"""The playground: what is drawn becomes an image of the model, and the page works in a browser."""
+
+import contextlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from kgan import data, latent, plots, pretrained
+from kgan.play import directions, drawing
+
+SHAPE = (28, 28, 1)
+
+
+# Drawings
+
+
+def stroke(size=400, paper="white", ink="black", box=(180, 100, 220, 300)):
+    picture = Image.new("RGB", (size, size), paper)
+    ImageDraw.Draw(picture).rectangle(box, fill=ink)
+    return picture
+
+
+def test_a_digit_is_20_pixels_tall_and_its_center_of_mass_in_the_middle():
+    image = drawing.from_canvas(np.asarray(stroke()), SHAPE, is_digit=True)
+    assert image.dtype == np.float32
+    ink = image[..., 0] > -0.5
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    assert (rows[0], rows[-1]) == (4, 23)
+    assert (columns[0], columns[-1]) == (12, 15)
+    mass = image[..., 0] + 1
+    assert abs((mass.sum(axis=1) @ np.arange(28)) / mass.sum() - 13.5) <= 0.5
+
+
+@pytest.mark.parametrize("box", [(0, 0, 20, 100), (330, 250, 390, 390), (100, 190, 300, 200)])
+def test_it_does_not_matter_where_and_how_large_a_digit_is_drawn(box):
+    middle = (200 - (box[2] - box[0]) // 2, 200 - (box[3] - box[1]) // 2)
+    centered = (*middle, middle[0] + box[2] - box[0], middle[1] + box[3] - box[1])
+    images = [drawing.from_canvas(np.asarray(stroke(box=each)), SHAPE, True) for each in (box, centered)]
+    assert np.abs(images[0] - images[1]).mean() < 0.11  # a row more or less, as its center of mass is rounded
+
+
+def test_light_strokes_on_dark_paper_are_the_same_digit():
+    light = drawing.from_canvas(np.asarray(stroke(paper="black", ink="white")), SHAPE, True)
+    dark = drawing.from_canvas(np.asarray(stroke()), SHAPE, True)
+    np.testing.assert_allclose(light, dark, atol=0.02)
+
+
+def test_a_real_digit_comes_out_as_it_went_in():
+    """Enlarged and turned to dark on light: MNIST's preparation undoes that."""
+    for image in data.load("digits")[:20]:
+        large = Image.fromarray(255 - plots.to_uint8(image[..., 0])).resize((400, 400), Image.Resampling.BICUBIC)
+        again = drawing.from_canvas(np.asarray(large.convert("RGB")), SHAPE, True)
+        assert np.corrcoef(image.ravel(), again.ravel())[0, 1] > 0.7
+
+
+def test_what_is_transparent_is_paper():
+    canvas = np.zeros((400, 400, 4), np.uint8)
+    canvas[100:300, 180:220, 3] = 255
+    on_paper = drawing.from_canvas(np.asarray(stroke(box=(180, 100, 219, 299))), SHAPE, True)
+    np.testing.assert_allclose(drawing.from_canvas(canvas, SHAPE, True), on_paper, atol=0.01)
+
+
+@pytest.mark.parametrize("canvas", [None, np.full((50, 50, 3), 255, np.uint8), np.zeros((50, 50, 4), np.uint8)])
+def test_an_empty_drawing_gets_a_sentence(canvas):
+    with pytest.raises(ValueError, match="nothing is drawn yet"):
+        drawing.from_canvas(canvas, SHAPE, True)
+
+
+def test_files_are_read_as_training_images_are(tmp_path):
+    stroke().save(tmp_path / "digit.png")
+    digit = drawing.from_file(tmp_path / "digit.png", SHAPE, is_digit=True)
+    np.testing.assert_allclose(digit, drawing.from_canvas(np.asarray(stroke()), SHAPE, True), atol=0.2)
+    Image.new("RGB", (90, 60), (255, 0, 0)).save(tmp_path / "red.jpg")
+    color = drawing.from_file(tmp_path / "red.jpg", (16, 16, 3), is_digit=False)
+    np.testing.assert_allclose(color, np.full((16, 16, 3), [1, -1, -1]), atol=0.05)
+
+
+def test_uploads_are_bounded(tmp_path):
+    Image.new("1", (10_000, 5_000)).save(tmp_path / "large.png")
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(
+        ValueError, match=r"large\.png cannot be used: it has 50,000,000 pixels, and 16,000,000 are the"
+    ):
+        drawing.from_file(tmp_path / "large.png", SHAPE, True)
+    with pytest.raises(ValueError, match=r"text\.png cannot be used: it is not an image"):
+        drawing.from_file(tmp_path / "text.png", SHAPE, True)
+
+
+# Directions
+
+
+def test_directions_change_images_more_than_others_do():
+    model = pretrained.load("dcgan-digits")
+    found, variance = directions(model)
+    assert found.shape == (8, model.latent_dim)
+    assert (np.diff(variance) <= 0).all()
+    codes = model.sample_codes(50, seed=9).numpy()
+    length = np.linalg.norm(found[0])
+    other = np.random.default_rng(0).normal(size=(8, model.latent_dim))
+    other *= length / np.linalg.norm(other, axis=1, keepdims=True)
+
+    def change(direction):
+        return np.abs(model.generate(codes + 2 * direction) - model.generate(codes - 2 * direction)).mean()
+
+    assert change(found[0]) > 1.2 * np.mean([change(each) for each in np.float32(other)])
+
+
+def test_directions_of_a_conditional_model_are_of_z_alone():
+    model = pretrained.load("modern-digits")
+    found, _ = directions(model, count=3)
+    assert found.shape == (3, model.latent_dim)
+
+
+def test_directions_of_a_code_of_few_units():
+    codes = latent.sample_codes(500, 2, seed=1).numpy()
+    found, variance = latent.principal_directions(codes, np.c_[3 * codes[:, 0], codes[:, 1]], 2)
+    np.testing.assert_allclose(np.abs(found), np.eye(2), atol=0.2)
+    assert variance[0] == pytest.approx(0.9, abs=0.03)
+    with pytest.raises(ValueError, match="cannot find 3 directions"):
+        latent.principal_directions(codes, codes, 3)
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Of a playground in a process of its own."""
+    pytest.importorskip("gradio", reason="pip install gradio, for the playground")
+    command = [sys.executable, "-m", "kgan", "play", "--pretrained", "codegan-digits"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        first = process.stdout.readline()
+        assert first.startswith("http://127.0.0.1:")
+        assert "only this machine can open it" in process.stdout.readline()
+        yield first.split()[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+
+
+def test_other_machines_are_refused(address):
+    with urllib.request.urlopen(address) as answer:
+        assert answer.status == 200
+    port = int(re.search(r":(\d+)", address.removeprefix("http:"))[1])
+    others = {each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)}
+    for host in others - {"127.0.0.1"}:
+        with pytest.raises(ConnectionError), socket.create_connection((host, port), timeout=5):
+            pass
+
+
+def test_a_port_in_use_gets_a_sentence(address, kgan_command):
+    port = re.search(r":(\d+)", address.removeprefix("http:"))[1]
+    result = kgan_command("play", "--pretrained", "gan-digits", "--port", port)
+    assert result.exit_code == 2
+    assert f"kgan: cannot listen on port {port} of 127.0.0.1: it is in use" in result.output
+
+
+def test_a_stopped_run_gets_a_sentence(kgan_command, tmp_path):
+    pytest.importorskip("gradio", reason="pip install gradio, for the playground")
+    (tmp_path / "run.json").write_text('{"recipe": "gan-digits", "settings": {}}')
+    result = kgan_command("play", tmp_path)
+    assert result.exit_code == 2
+    assert "has no model: resume it with `kgan train --resume" in result.output
+
+
+def test_without_gradio_it_says_what_to_install(kgan_command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    result = kgan_command("play", "--pretrained", "gan-digits")
+    assert result.exit_code == 2
+    assert "the playground needs Gradio: pip install gradio" in result.output
+
+
+# In a browser
+
+
+@pytest.fixture
+def opened(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.asked, page.complaints = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector("#generated img")
+    yield page
+    assert not page.complaints
+    elsewhere = [url for url in page.asked if not url.startswith((address, "data:", "blob:"))]
+    assert not elsewhere
+    context.close()
+
+
+def source(page, place):
+    return page.get_attribute(f"{place} img", "src")
+
+
+def changed(page, place, before):
+    """Wait until a picture is another."""
+    for _ in range(200):
+        with contextlib.suppress(Exception):
+            if (now := source(page, place)) != before:
+                return now
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{place} shows what it showed before")
+
+
+def test_sliders_change_the_picture_by_keyboard(opened):
+    before = source(opened, "#generated")
+    slider = opened.get_by_label(re.compile("range slider for Direction 1")).first
+    slider.focus()
+    for _ in range(20):
+        opened.keyboard.press("ArrowRight")
+    moved = changed(opened, "#generated", before)
+    time.sleep(1)
+    moved = source(opened, "#generated")
+    opened.get_by_role("button", name="Another code").click()
+    changed(opened, "#generated", moved)
+
+
+def test_the_path_has_its_ends(opened):
+    opened.get_by_role("tab", name="From one code to another").click()
+    opened.wait_for_selector("#on-the-way img")
+    before = source(opened, "#on-the-way")
+    opened.get_by_label(re.compile("range slider for Place")).first.focus()
+    opened.keyboard.press("Home")
+    changed(opened, "#on-the-way", before)
+
+
+def test_a_drawing_is_read(opened):
+    opened.get_by_role("tab", name="Read and rebuild").click()
+    canvas = opened.locator("#canvas canvas").first
+    canvas.wait_for()
+    opened.wait_for_timeout(1000)
+    opened.get_by_role("button", name="Brush").click()
+    before = source(opened, "#rebuilt")
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    opened.mouse.move(x, y - 100)
+    opened.mouse.down()
+    opened.mouse.move(x, y + 100, steps=10)
+    opened.mouse.up()
+    opened.get_by_role("button", name="Read the drawing").click()
+    changed(opened, "#rebuilt", before)
+
+
+def test_a_large_upload_is_refused_in_a_sentence(opened, tmp_path):
+    Image.new("1", (10_000, 5_000)).save(tmp_path / "large.png")
+    opened.get_by_role("tab", name="Read and rebuild").click()
+    opened.locator("#upload input[type=file]").first.set_input_files(tmp_path / "large.png")
+    opened.get_by_text("it has 50,000,000 pixels, and 16,000,000 are the most").wait_for(timeout=30_000)
+
+
+def test_an_upload_is_read(opened, tmp_path):
+    ImageOps.expand(stroke(), 20, "white").save(tmp_path / "one.png")
+    opened.get_by_role("tab", name="Read and rebuild").click()
+    opened.wait_for_selector("#rebuilt img")
+    before = source(opened, "#rebuilt")
+    opened.locator("#upload input[type=file]").first.set_input_files(tmp_path / "one.png")
+    changed(opened, "#rebuilt", before)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_use_it(scheme, browser, address):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install axe-playwright-python").Axe()
+    page = browser.new_context(color_scheme=scheme).new_page()
+    page.goto(address)
+    page.wait_for_selector("#generated img")
+    for tab in ("Directions", "From one code to another", "Read and rebuild"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(1000)
+        faults = [each for each in axe.run(page).response["violations"] if each["impact"] in ("serious", "critical")]
+        assert not [(each["id"], each["nodes"][0]["html"]) for each in faults]
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.context.close()
