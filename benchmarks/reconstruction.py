@@ -5,12 +5,11 @@
 
 By the classifier of the run's own data (`kgan.quality.classifier`), on 1,000 images that the run was not trained on
 where there are any, as they are and degraded, and on 1,000 generated ones. Writes `reconstruction.json` into each run
-directory. A folder of seeds (`kgan train --seeds 3`) gets the mean and standard deviation over them; --out keeps those
-of all folders in one file.
+directory, and prints a table; that of a folder of seeds (`kgan train --seeds 3`) has the mean and standard deviation
+over them. --out keeps them.
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from kgan import data, losses, quality, runs
 from kgan.cli import trained
+from kgan.cli.console import with_spread
 
 COUNT, REFINE = 1000, 100
 
@@ -75,6 +75,21 @@ def over_seeds(reports):
     }
 
 
+def table(results):
+    """In Markdown, a column for each folder of seeds: mean ± standard deviation."""
+    columns = {name: {"code, sum of squares": means["code_loss"]["l2"]["read"]} for name, means in results.items()}
+    for name, means in results.items():
+        columns[name] |= {f"{case}, %": scaled(metric, 100) for case, metric in means["same_digit"].items()}
+    lines = [f"| | {' | '.join(columns)} |", f"| ---{' | ---' * len(columns)} |"]
+    for row in next(iter(columns.values())):
+        lines.append(f"| {row} | {' | '.join(with_spread(column[row]) for column in columns.values())} |")
+    return "\n".join(lines)
+
+
+def scaled(metric, factor):
+    return {key: value and value * factor for key, value in metric.items()}
+
+
 def digits(features, images):
     return features.probabilities(images).argmax(axis=1)
 
@@ -95,7 +110,7 @@ if __name__ == "__main__":
     means = {}
     for run in arguments.runs:
         seeds = sorted(run.glob("seed-*")) or [run]
-        means[run.name] = over_seeds([measured(seed) for seed in seeds])
-        print(run, json.dumps(means[run.name], indent=2))
+        means[run.name] = over_seeds([measured(seed) for seed in seeds]) | {"seeds": len(seeds)}
     if arguments.out:
-        runs.write_json(arguments.out, means)
+        runs.write_json(arguments.out, {"count": COUNT, "results": means})
+    print(table(means))
