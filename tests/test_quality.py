@@ -113,7 +113,7 @@ def test_diversity_is_the_mean_over_all_pairs(clouds):
     real = clouds[0][:20]
     squares = [np.mean((a - b) ** 2) for i, a in enumerate(real) for b in real[:i]]
     assert quality.diversity(real) == pytest.approx(np.sqrt(np.mean(squares)))
-    with pytest.raises(ValueError, match="2 images or more, not of 1"):
+    with pytest.raises(ValueError, match="2 images or more, and was given 1"):
         quality.diversity(real[:1])
 
 
