@@ -140,7 +140,7 @@ def test_an_old_spelling_is_read():
         ({"epochs": True}, "epochs is True: it must be a whole number"),
         ({"epochs": None}, "epochs is None: it must be a whole number"),
         ({"d_learning_rate": "inf"}, "d_learning_rate is inf: it must be above 0 and finite"),
-        ({"g_beta_1": 1}, "g_beta_1 is 1.0: it must be from 0 up to"),
+        ({"g_beta_1": 1}, "g_beta_1 is 1.0: it must be 0 or more, and less"),
         ({"loss": "minmax"}, "loss is minmax: it must be one of minimax, non_saturating"),
         ({"norm": "bach"}, "norm is bach: it must be one of batch, synchronized, reference, virtual, layer, none"),
         ({"depth": -1}, "depth is -1: it must be from 0 to 10"),
