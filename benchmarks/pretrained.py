@@ -26,8 +26,8 @@ def make(run, classifiers):
     record, settings, real = runs.read_json(run / "run.json"), trained.settings(run), trained.labelled(run)
     name, model = record["recipe"], runs.load_model(run)
     path = pretrained.FOLDER / f"{name}.npz"
-    made = {"recipe": name, "settings": settings, "epochs": record["epochs"], "classes": trained.class_names(run)}
-    pretrained.write(path, model, made)
+    kept = {"recipe": name, "settings": settings, "epochs": record["epochs"], "classes": trained.class_names(run)}
+    pretrained.write(path, model, kept)
     data = settings["data"]
     classifiers[data] = classifiers.get(data) or quality.choose_features(real)
     before, after = (measured(each, real, classifiers[data], COUNT) for each in (model, pretrained.read(path)))

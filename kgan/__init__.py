@@ -52,6 +52,7 @@ __all__ = [
     "losses",
     "networks",
     "penalties",
+    "play",
     "plots",
     "pretrained",
     "quality",

@@ -116,6 +116,16 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
     return np.float32(codes)
 
 
+def natural_path(prior: str) -> str:
+    """The path that stays where codes of a prior lie: "linear" for U(-1, 1), "spherical" for N(0, 1).
+
+    Example:
+        >>> natural_path("normal")
+        'spherical'
+    """
+    return "linear" if prior == "uniform" else "spherical"
+
+
 def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) -> np.ndarray:
     """One code with one unit changed at a time (Stiff, von Keyserlingk, Stuart, figures 6 and 9).
 
@@ -147,10 +157,9 @@ def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) ->
 def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The directions of the latent space along which features of a generator vary most.
 
-    Härkönen et al. (2020), *GANSpace: Discovering Interpretable GAN Controls*, section 2.2: principal components of the
-    features that many codes have, and for each component the direction in the latent space that predicts it best, by
-    least squares (equation 1). As codes are drawn independently, that is the mean of the codes, weighted by the
-    component.
+    Härkönen et al. (2020), *GANSpace: Discovering Interpretable GAN Controls*, section 2.2: the principal components of
+    the features of many codes, and the linear map from components to codes that fits best, by least squares (equation
+    1). Components are uncorrelated, so for each of them this map is a mean of the codes, weighted by the component.
 
     Args:
         codes: (many, latent_dim), drawn from the prior.
@@ -181,5 +190,5 @@ def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) ->
             "row of features for each code, and ask for 1 direction or more, but for no more than either has units"
         )
     components = PCA(count, whiten=True, svd_solver="randomized", random_state=0)
-    places = components.fit_transform(features)  # of standard deviation 1
-    return np.float32(places.T @ codes / len(codes)), components.explained_variance_ratio_
+    scores = components.fit_transform(features)  # each with standard deviation 1
+    return np.float32(scores.T @ codes / len(codes)), components.explained_variance_ratio_

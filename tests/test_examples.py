@@ -44,6 +44,7 @@ MODULES = (
     "penalties",
     "play",
     "play.drawing",
+    "play.server",
     "plots.charts",
     "plots.gif",
     "plots.grids",

@@ -1,20 +1,23 @@
 """The playground: what is drawn becomes an image of the model, and the page works in a browser."""
 
 import contextlib
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+import kgan
 from kgan import data, latent, plots, pretrained
-from kgan.play import directions, drawing
+from kgan.play import _features, directions, drawing, launch, playground, server
 
 SHAPE = (28, 28, 1)
 
@@ -47,10 +50,24 @@ def test_it_does_not_matter_where_and_how_large_a_digit_is_drawn(box):
     assert np.abs(images[0] - images[1]).mean() < 0.11  # a row more or less, as its center of mass is rounded
 
 
-def test_light_strokes_on_dark_paper_are_the_same_digit():
-    light = drawing.from_canvas(np.asarray(stroke(paper="black", ink="white")), SHAPE, True)
+@pytest.mark.parametrize("colors", [("black", "white"), ("gray", "white"), ("gray", "black"), ("#404040", "#101010")])
+def test_any_strokes_on_any_paper_are_the_same_digit(colors):
+    other = drawing.from_canvas(np.asarray(stroke(paper=colors[0], ink=colors[1])), SHAPE, True)
     dark = drawing.from_canvas(np.asarray(stroke()), SHAPE, True)
-    np.testing.assert_allclose(light, dark, atol=0.02)
+    np.testing.assert_allclose(other, dark, atol=0.05)
+
+
+@pytest.mark.parametrize("size", [(120, 200), (200, 120)])
+def test_a_file_need_not_be_square(size, tmp_path):
+    """With white margins, a white digit on black would be taken for black paper on white."""
+    images = []
+    for paper, ink in (("black", "white"), ("white", "black")):
+        picture = Image.new("RGB", size, paper)
+        ImageDraw.Draw(picture).rectangle((50, 30, 70, 90), fill=ink)
+        picture.save(tmp_path / "digit.png")
+        images.append(drawing.from_file(tmp_path / "digit.png", SHAPE, is_digit=True))
+    np.testing.assert_allclose(*images, atol=0.1)
+    assert (images[0] > 0).mean() < 0.25
 
 
 def test_a_real_digit_comes_out_as_it_went_in():
@@ -70,7 +87,7 @@ def test_what_is_transparent_is_paper():
 
 @pytest.mark.parametrize("canvas", [None, np.full((50, 50, 3), 255, np.uint8), np.zeros((50, 50, 4), np.uint8)])
 def test_an_empty_drawing_gets_a_sentence(canvas):
-    with pytest.raises(ValueError, match="nothing is drawn yet"):
+    with pytest.raises(ValueError, match="nothing is drawn"):
         drawing.from_canvas(canvas, SHAPE, True)
 
 
@@ -86,9 +103,7 @@ def test_files_are_read_as_training_images_are(tmp_path):
 def test_uploads_are_bounded(tmp_path):
     Image.new("1", (10_000, 5_000)).save(tmp_path / "large.png")
     (tmp_path / "text.png").write_text("no image")
-    with pytest.raises(
-        ValueError, match=r"large\.png cannot be used: it has 50,000,000 pixels, and 16,000,000 are the"
-    ):
+    with pytest.raises(ValueError, match=r"large\.png cannot be used: it has more than 16,000,000 pixels"):
         drawing.from_file(tmp_path / "large.png", SHAPE, True)
     with pytest.raises(ValueError, match=r"text\.png cannot be used: it is not an image"):
         drawing.from_file(tmp_path / "text.png", SHAPE, True)
@@ -113,6 +128,15 @@ def test_directions_change_images_more_than_others_do():
     assert change(found[0]) > 1.2 * np.mean([change(each) for each in np.float32(other)])
 
 
+def test_features_are_those_of_the_last_hidden_layer():
+    codes = np.zeros((3, 100), np.float32)
+    assert _features(pretrained.load("dcgan-digits"), codes).shape == (3, 14 * 14 * 64 // 4)  # one unit of four
+    model = kgan.GAN(kgan.networks.dense_generator((8, 8, 1), 100, 6), kgan.networks.dense_discriminator((8, 8, 1), 6))
+    assert _features(model, codes).shape == (3, 6)
+    found, _ = directions(model)
+    assert found.shape == (6, 100)
+
+
 def test_directions_of_a_conditional_model_are_of_z_alone():
     model = pretrained.load("modern-digits")
     found, _ = directions(model, count=3)
@@ -133,9 +157,19 @@ def test_directions_of_a_code_of_few_units():
 
 @pytest.fixture(scope="module")
 def address():
-    """Of a playground in a process of its own."""
+    """A playground in a process of its own."""
+    yield from started("codegan-digits")
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    """The same for a model with classes."""
+    yield from started("modern-digits")
+
+
+def started(name):
     pytest.importorskip("gradio", reason="pip install gradio, for the playground")
-    command = [sys.executable, "-m", "kgan", "play", "--pretrained", "codegan-digits"]
+    command = [sys.executable, "-m", "kgan", "play", "--pretrained", name]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         first = process.stdout.readline()
@@ -158,6 +192,40 @@ def test_other_machines_are_refused(address):
             pass
 
 
+def test_pages_of_other_sites_are_refused(address):
+    for headers in ({"Host": "evil.example:7860"}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(urllib.request.Request(address, headers=headers))
+
+
+def test_nothing_is_reported_and_nothing_is_left_open(address):
+    with urllib.request.urlopen(f"{address}config") as answer:
+        config = json.loads(answer.read())
+    assert not config.get("run_history")
+    assert not config["analytics_enabled"]
+    assert all(each["api_visibility"] == "private" for each in config["dependencies"])
+
+
+def test_a_host_of_another_machine_gets_a_sentence(kgan_command):
+    result = kgan_command("play", "--pretrained", "gan-digits", "--host", "203.0.113.7")
+    assert result.exit_code == 2
+    assert "cannot listen on any port of 203.0.113.7 from 7860 to 7959: it is in use, or is not of" in result.output
+
+
+def test_color_images_and_vectors():
+    page = playground(kgan.DCGAN((8, 8, 3), filters=2), "colors")
+    address = launch(page)
+    with urllib.request.urlopen(address) as answer:
+        assert b"kgan: colors" in answer.read()
+    page.close(verbose=False)
+    vectors = kgan.GAN(
+        kgan.networks.dense_generator((2,), 3, 4),
+        kgan.networks.dense_discriminator((2,), 4),
+    )
+    with pytest.raises(ValueError, match=r"points draws data of shape \(2,\): a playground shows images"):
+        playground(vectors, "points")
+
+
 def test_a_port_in_use_gets_a_sentence(address, kgan_command):
     port = re.search(r":(\d+)", address.removeprefix("http:"))[1]
     result = kgan_command("play", "--pretrained", "gan-digits", "--port", port)
@@ -175,9 +243,10 @@ def test_a_stopped_run_gets_a_sentence(kgan_command, tmp_path):
 
 def test_without_gradio_it_says_what_to_install(kgan_command, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
+    server.gradio_module.cache_clear()
     result = kgan_command("play", "--pretrained", "gan-digits")
     assert result.exit_code == 2
-    assert "the playground needs Gradio: pip install gradio" in result.output
+    assert "the playground needs Gradio: pip install 'kgan[play]'" in result.output
 
 
 # In a browser
@@ -252,11 +321,26 @@ def test_a_drawing_is_read(opened):
     changed(opened, "#rebuilt", before)
 
 
-def test_a_large_upload_is_refused_in_a_sentence(opened, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "reason"), [("large.png", "it has more than 16,000,000 pixels"), ("text.png", "it is not an image")]
+)
+def test_bad_uploads_are_refused_in_a_sentence(name, reason, opened, tmp_path):
     Image.new("1", (10_000, 5_000)).save(tmp_path / "large.png")
+    (tmp_path / "text.png").write_text("no image")
     opened.get_by_role("tab", name="Read and rebuild").click()
-    opened.locator("#upload input[type=file]").first.set_input_files(tmp_path / "large.png")
-    opened.get_by_text("it has 50,000,000 pixels, and 16,000,000 are the most").wait_for(timeout=30_000)
+    opened.locator("#upload input[type=file]").first.set_input_files(tmp_path / name)
+    opened.get_by_text(f"{name} cannot be used: {reason}").wait_for(timeout=30_000)
+
+
+def test_a_class_is_chosen(browser, conditional):
+    page = browser.new_context().new_page()
+    page.goto(conditional)
+    page.wait_for_selector("#generated img")
+    before = source(page, "#generated")
+    page.get_by_label("Class", exact=True).click()
+    page.get_by_role("option", name="7").click()
+    changed(page, "#generated", before)
+    page.context.close()
 
 
 def test_an_upload_is_read(opened, tmp_path):

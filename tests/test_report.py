@@ -80,7 +80,10 @@ def test_claims_stand_beside_what_was_measured(tmp_path):
     runs.write_json(run / "quality.json", {"metrics": metrics})
     assert "classes 9 (real images: 10); low confidence 0.294 ± 0.003<" in report([run])
     losses = report([written(tmp_path / "cats", recipe="dcgan-cats")])
-    assert "d loss 0.433 in the last epoch; g loss 0.7 in the last epoch; d fake 0.4 in the last epoch" in losses
+    assert (
+        "d loss 1.3 at first, 0.433 at last; g loss 0.7 at first, 0.7 at last; d fake 0.4 at first, 0.4 at last"
+        in losses
+    )
 
 
 def test_claims_name_what_is_measured():

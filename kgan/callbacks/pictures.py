@@ -89,7 +89,7 @@ class Samples(Callback):
         return self._drawn_codes[:count]
 
     def _has_same_rows(self, other: Samples) -> bool:
-        """Whether both draw the same codes: the classes of the codes depend on the number of columns."""
+        """Whether the codes of the smaller grid are the first of the larger: their classes depend on the columns."""
         return not other.model.classes or self.columns == other.columns
 
     @property

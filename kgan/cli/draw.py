@@ -133,7 +133,7 @@ def interpolate(
         with runs.replacing(target, durable=False) as temporary:
             plots.stacked(grids).save(temporary)
 
-        path = "linear" if model.prior == "uniform" else "spherical"  # that which stays where codes are drawn
+        path = latent.natural_path(model.prior)
         fine = latent.interpolate(start, end, 24, path).swapaxes(0, 1)
         gif = target.with_suffix(".gif")
         with runs.replacing(gif, durable=False) as temporary:
@@ -237,7 +237,7 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
         if text:
             raise ValueError(f"--classes is {text}, but {source} knows no classes: train with --set conditional=true")
         return {}
-    names = source.class_names or [str(number) for number in range(source.model.classes)]
+    names = source.class_names
     numbers = {name: number for number, name in enumerate(names)}
     if text is None:
         return numbers

@@ -11,32 +11,32 @@ import typer
 from kgan.cli.console import one_sentence, say
 from kgan.cli.trained import Pretrained, Run, Source
 
-HERE = "127.0.0.1"
-
 
 def play(
     run: Run = None,
     pretrained: Pretrained = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, with whatever they upload.")
-    ] = HERE,
+        str, typer.Option(help="Address to listen on. With 0.0.0.0, other machines can open the page and upload files.")
+    ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="The first free one from 7860 on unless given.")
+        int | None, typer.Option(min=1, max=65535, help="By default the first free one from 7860 on.")
     ] = None,
 ) -> None:
     """Open a playground: sliders through the latent space, paths, classes; draw an image and see it rebuilt."""
     with one_sentence():
         source = Source(run, pretrained)
 
-        from kgan import play as playgrounds
+        from kgan.play import playground, server
 
-        playgrounds.gradio_module()  # or its absence is told only after TensorFlow has started
+        server.gradio_module()  # first: TensorFlow takes seconds to start
         model = source.model
-        page = playgrounds.playground(model, str(run or pretrained), source.class_names, source.is_digits)
-        address = playgrounds.launch(page, host, port)
+        page = playground(model, str(run or pretrained), source.class_names, source.is_digits)
+        address = server.launch(page, host, port)
     say(f"{address} (Ctrl-C ends it)")
-    if host == HERE:
-        say("only this machine can open it: --host 0.0.0.0 lets others in")
+    if host in server.LOOPBACK:
+        say("only this machine can open it; with --host 0.0.0.0 others can, too")
+    else:
+        say(f"other machines that can reach {host if host != '0.0.0.0' else 'this machine'} can open it by that name")
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             time.sleep(3600)

@@ -1,4 +1,4 @@
-"""A run as other commands find it: where its files are, and what it was trained on."""
+"""A run, or a pretrained model, as other commands find it: where its files are, and what it was trained on."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Source:
     """What a command draws from: a run, or a model that comes with the package.
 
     Raises:
-        ValueError: where both are named, or neither.
+        ValueError: if both are named, or neither.
     """
 
     def __init__(self, run: Path | None, name: str | None) -> None:
@@ -101,23 +101,28 @@ class Source:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return settings(self.run) if self.run else pretrained.record(self.pretrained)["settings"]
+        if self.run:
+            return settings(self.run)
+        record = pretrained.record(self.pretrained)
+        return recipes.resolve(recipes.get(record["recipe"]), record["settings"])
 
     @property
     def class_names(self) -> list[str]:
-        """Of a conditional model; none where nobody wrote them down."""
-        return class_names(self.run) if self.run else pretrained.record(self.pretrained)["classes"]
+        """The names of a conditional model's classes; their numbers if no names are known."""
+        count = self.model.classes
+        names = class_names(self.run) if self.run else pretrained.record(self.pretrained)["classes"]
+        return names if len(names) == count else [str(number) for number in range(count)]
 
     @property
     def is_digits(self) -> bool:
-        """Whether it was trained on digits, as far as is known."""
+        """Whether it was trained on handwritten digits, as far as is known."""
         try:
             return self.settings["data"] in ("digits", "mnist")
         except (OSError, ValueError):  # a model file without its run
             return False
 
     def real_images(self, count: int, seed: int, images: str | None = None) -> np.ndarray:
-        """As many images of other data, or of what the model was trained on, drawn by the seed."""
+        """`count` images of what the model was trained on, or of other data; the seed chooses them."""
         import numpy as np
 
         from kgan import data

@@ -140,17 +140,18 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
 
 
 def load_file(path: str | Path, image_size: int, *, crop: str = "center", most_pixels: int = MOST_PIXELS) -> np.ndarray:
-    """One image as `load` reads it: a square, over white where it is transparent or does not fill it.
+    """One image as `load` reads it, over white if it is transparent.
 
     Args:
-        path, image_size, crop: see `load`; crop is "center" or "letterbox".
+        path, image_size: see `load`.
+        crop: "center" for the central square; "contain" for the whole image, whose longer side is image_size.
         most_pixels: an image with more is refused before it is decoded.
 
     Returns:
-        uint8, (image_size, image_size, 3).
+        uint8, (height, width, 3).
 
     Raises:
-        ValueError: for a file that is no image, is broken or too large, with the reason.
+        ValueError: for a file that is not an image, is broken or too large, with the reason.
 
     Example:
         >>> load_file("pictures/one.png", image_size=32).shape
@@ -248,7 +249,7 @@ def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...], most
     try:
         image = Image.open(path, formats=[*FORMATS, *([BY_SUFFIX[suffix]] if suffix in BY_SUFFIX else [])])
     except Image.DecompressionBombError:
-        return _Decoded("it has too many pixels")
+        return _Decoded(f"it has more than {most_pixels:,} pixels")
     except Exception as error:  # of many classes: a broken file can break a decoder anywhere
         if suffix in UNREAD or (suffix == ".avif" and "AVIF" not in FORMATS):
             return _Decoded(f"{suffix[1:]} is not read: {', '.join(FORMATS)} are")
@@ -261,7 +262,7 @@ def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...], most
     try:
         with image, _one_large if image.width * image.height > LARGE else contextlib.nullcontext():
             if image.width * image.height > most_pixels:
-                return _Decoded(f"it has {image.width * image.height:,} pixels, and {most_pixels:,} are the most")
+                return _Decoded(f"it has more than {most_pixels:,} pixels")
             is_gray = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
             is_gray &= len(set(color)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
             if crop == "head":
@@ -333,6 +334,8 @@ def _opaque(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
 
 def _square(image: Image.Image, image_size: int, crop: str, color: tuple[int, ...]) -> Image.Image:
     size = (image_size, image_size)
+    if crop == "contain":
+        return ImageOps.contain(image, size, Image.Resampling.LANCZOS)
     if crop == "letterbox":
         return ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=color)
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)

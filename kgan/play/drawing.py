@@ -1,4 +1,4 @@
-"""What somebody drew or uploaded, as the images that a model was trained on."""
+"""Drawings and uploads, turned into images like those that a model was trained on."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from PIL import Image
 
 from kgan import data
 
-MOST_PIXELS = 16_000_000  # of an image that is uploaded
-DETAIL = 4  # times the model's image size: what a digit is measured at
+MOST_PIXELS = 16_000_000  # in an image that is uploaded
+DETAIL = 4  # a digit is measured at this many times the model's image size
 
 
 def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
     """A drawing as an image of a model.
 
     Args:
-        canvas: uint8, (height, width, 3 or 4), what is transparent being white; None where nothing was drawn.
+        canvas: uint8, (height, width, 3 or 4); transparent pixels are white. None: nothing was drawn.
         data_shape: (height, width, channels) of the model's images.
         is_digit: whether to prepare it as MNIST's images were: see `as_digit`.
 
@@ -26,7 +26,7 @@ def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: 
         An image of shape `data_shape`, float32, in [-1, 1].
 
     Raises:
-        ValueError: where nothing was drawn.
+        ValueError: if nothing was drawn.
 
     Example:
         >>> canvas = np.full((100, 100, 3), 255, np.uint8)
@@ -49,17 +49,17 @@ def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np
     """An image file as an image of a model: the whole of it for a digit, the central square for any other.
 
     Args:
-        path: of a format that `kgan.data.folders` reads, of at most 16 million pixels.
+        path: in a format that `kgan.data.folders` reads, with at most 16 million pixels.
         data_shape, is_digit: see `from_canvas`.
 
     Raises:
-        ValueError: for a file that is no image, is broken, too large, or blank where a digit is wanted.
+        ValueError: for a file that is not an image, is broken or too large, or is blank though it must be a digit.
 
     Example:
         >>> from_file("pictures/one.png", (28, 28, 3), is_digit=False).shape
         (28, 28, 3)
     """
-    side, crop = max(data_shape[:2]) * DETAIL, "letterbox" if is_digit else "center"
+    side, crop = max(data_shape[:2]) * DETAIL, "contain" if is_digit else "center"
     return _prepared(data.folders.load_file(path, side, crop=crop, most_pixels=MOST_PIXELS), data_shape, is_digit)
 
 
@@ -72,17 +72,17 @@ def _prepared(pixels: np.ndarray, data_shape: Sequence[int], is_digit: bool) -> 
 
 
 def as_digit(picture: Image.Image, size: int) -> Image.Image:
-    """A digit as MNIST's are: white on black, 20 pixels of 28 tall or wide, its center of mass in the middle.
+    """A digit like those of MNIST: white on black, 20 of 28 pixels tall or wide, its center of mass in the middle.
 
-    LeCun et al. (1998), *Gradient-Based Learning Applied to Document Recognition*, section III.A. Dark strokes on light
-    paper are told from light ones on dark by the border of the picture.
+    LeCun et al. (1998), *Gradient-Based Learning Applied to Document Recognition*, section III.A. The border of the
+    picture is the paper. Strokes are darker or lighter than it, whichever makes the larger contrast.
 
     Args:
-        picture: of any size.
+        picture: any size and mode.
         size: height and width wanted.
 
     Raises:
-        ValueError: where nothing stands out from the border.
+        ValueError: if nothing stands out from the border.
 
     Example:
         >>> picture = Image.new("L", (100, 100), "white")
@@ -92,9 +92,9 @@ def as_digit(picture: Image.Image, size: int) -> Image.Image:
     """
     gray = np.float32(picture.convert("L")) / 255
     border = float(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
-    ink = np.clip((border - gray) / border if border > 0.5 else (gray - border) / (1 - border), 0, 1)
+    ink = np.clip(border - gray if border - gray.min() > gray.max() - border else gray - border, 0, 1)
     if ink.max() < 0.1:
-        raise ValueError("nothing is drawn yet")
+        raise ValueError("nothing is drawn here: the whole picture has one color")
     ink /= ink.max()
     rows, columns = (np.flatnonzero((ink > 0.2).any(axis=axis)) for axis in (1, 0))
     box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

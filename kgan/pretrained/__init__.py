@@ -1,9 +1,9 @@
-"""Trained models that come with the package: of digits, each in a file of less than 1 MB.
+"""Trained models that come with the package. They draw digits, and each file has less than 1 MB.
 
     model = kgan.pretrained.load("dcgan-mnist")
 
-A file holds the weights of both networks and how they were made, nothing else: no optimizers, no code. Kernels are
-kept as whole numbers of 8 bits, with a scale for each of their last axis, which makes the files four times smaller.
+A file holds the weights of both networks and a record of how they were made, but no optimizers and no code. Kernels
+are stored as integers of 8 bits with one scale for each entry of their last axis: a quarter of the size.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kgan.gan import GAN
 
 FOLDER = Path(__file__).parent
-NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.npz")))
+NAMES = tuple(sorted(path.stem for path in FOLDER.glob("[!.]*.npz")))
 
 
 def load(name: str) -> GAN:
@@ -41,7 +41,7 @@ def load(name: str) -> GAN:
 
 
 def record(name: str) -> dict[str, Any]:
-    """How a model was made: recipe, settings, image_shape, names of its classes, epochs, quality before and after.
+    """How a model was made: its recipe, settings, epochs, image_shape, and the names of its classes.
 
     Raises:
         ValueError: for an unknown name, with the choices.
@@ -50,7 +50,10 @@ def record(name: str) -> dict[str, Any]:
         >>> kgan.pretrained.record("dcgan-digits")["recipe"]
         'dcgan-digits'
     """
-    return _record(_arrays(_path(name)))
+    import numpy as np
+
+    with np.load(_path(name), allow_pickle=False) as file:
+        return json.loads(str(file["record"]))
 
 
 def read(path: str | Path) -> GAN:
@@ -59,24 +62,27 @@ def read(path: str | Path) -> GAN:
     Example:
         >>> model = read(FOLDER / "dcgan-digits.npz")
     """
-    arrays = _arrays(path)
-    made = _record(arrays)
-    recipe = recipes.get(made["recipe"])
-    # What was the generator's average is the generator now.
-    settings = {**recipes.resolve(recipe, made["settings"]), "ema": 0.0}
-    model = recipes.build_uncompiled(recipe, settings, made["image_shape"], len(made["classes"]))
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    record = json.loads(str(arrays["record"]))
+    recipe = recipes.get(record["recipe"])
+    # The average of the generator has become the generator.
+    settings = {**recipes.resolve(recipe, record["settings"]), "ema": 0.0}
+    model = recipes.build_uncompiled(recipe, settings, record["image_shape"], len(record["classes"]))
     for number, weight in enumerate(_weights(model)):
         weight.assign(_restored(arrays[f"weight-{number}"], arrays.get(f"scale-{number}")))
     return model
 
 
-def write(path: str | Path, model: GAN, made: Mapping[str, Any]) -> None:
-    """Write the weights of a model that a recipe built, and how it was made.
+def write(path: str | Path, model: GAN, record: Mapping[str, Any]) -> None:
+    """Write the weights of a model that a recipe built, and the record of how it was made.
 
     Args:
         path: ends in .npz.
-        model: its generator is the average, where it has one.
-        made: the record: recipe, settings, classes (their names) and whatever else is to be known.
+        model: if it has an average of its generator, the average is written.
+        record: recipe, settings, classes (their names) and anything else worth knowing.
 
     Example:
         >>> recipe = kgan.recipes.get("gan-digits")
@@ -93,7 +99,7 @@ def write(path: str | Path, model: GAN, made: Mapping[str, Any]) -> None:
         arrays[f"weight-{number}"], scale = _reduced(weight.numpy())
         if scale is not None:
             arrays[f"scale-{number}"] = scale
-    text = json.dumps({**made, "image_shape": model.data_shape}, ensure_ascii=False)
+    text = json.dumps({**record, "image_shape": model.data_shape}, ensure_ascii=False)
     with replacing(path) as temporary:
         np.savez_compressed(temporary, record=np.array(text), **arrays)
 
@@ -103,7 +109,7 @@ def _weights(model: GAN) -> Sequence[Any]:
 
 
 def _reduced(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """A kernel as whole numbers from -127 to 127 and what one of them means; a vector as it is, without a scale."""
+    """A kernel as integers from -127 to 127 with the value of 1; a vector unchanged, without a scale."""
     import numpy as np
 
     if weight.ndim < 2:
@@ -120,14 +126,3 @@ def _path(name: str) -> Path:
     if name not in NAMES:
         raise ValueError(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
     return FOLDER / f"{name}.npz"
-
-
-def _arrays(path: str | Path) -> dict[str, np.ndarray]:
-    import numpy as np
-
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
-
-
-def _record(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return json.loads(str(arrays["record"]))

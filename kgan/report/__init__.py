@@ -190,13 +190,14 @@ def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 def _claims(
     record: Mapping[str, Any], measured: Mapping[str, Any], history: Mapping[str, Sequence[float]]
 ) -> list[tuple[str, str]]:
-    """What the paper says of its results, and what this run shows of that."""
+    """Each claim of the paper, and the values of this run that belong to it."""
     recipe = str(record.get("recipe"))
     claims = recipes.get(recipe).claims if recipe in recipes.RECIPES else {}
     shown = {name: f"{value} (real images: {real})" if real else value for name, value, real, _ in _metrics(measured)}
     for name, column in history.items():
-        if column and math.isfinite(column[-1]):
-            shown.setdefault(name.replace("_", " "), f"{column[-1]:.3g} in the last epoch")
+        known = [value for value in column if math.isfinite(value)]
+        if known:
+            shown.setdefault(name.replace("_", " "), f"{known[0]:.3g} at first, {known[-1]:.3g} at last")
 
     def here(name: str) -> str:
         return f"{name} {shown.get(name, 'not measured')}"

@@ -1,0 +1,130 @@
+"""Serves a playground by Gradio: on this machine, to its own pages, with no report to anybody."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import os
+import socket
+import tempfile
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from kgan.play.drawing import MOST_PIXELS
+
+if TYPE_CHECKING:
+    import gradio
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PORTS = range(7860, 7960)  # the ports that Gradio tries
+MOST_BYTES = 10_000_000  # in one upload
+# Gradio's colors have too little contrast.
+CSS = "[role=tab].selected, .min_value, .max_value, .or { color: var(--body-text-color) !important; }"
+
+
+@functools.cache
+def gradio_module() -> Any:
+    """Gradio, set up to report nothing and to leave no files behind.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    directory = tempfile.TemporaryDirectory(prefix="kgan-play-", ignore_cleanup_errors=True)
+    atexit.register(directory.cleanup)
+    os.environ["GRADIO_TEMP_DIR"] = directory.name
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = os.environ["GRADIO_RUN_HISTORY"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    for name in ("no_proxy", "NO_PROXY"):  # as it starts, Gradio asks its own server
+        os.environ[name] = ",".join([*filter(None, [os.environ.get(name)]), *LOOPBACK])
+    try:
+        import gradio
+    except ImportError:
+        raise ImportError("the playground needs Gradio: pip install 'kgan[play]', or 'gradio>=6'") from None
+    return gradio
+
+
+def launch(page: gradio.Blocks, host: str = LOOPBACK[0], port: int | None = None) -> str:
+    """Serve a page in the background, and give its address.
+
+    Args:
+        page: see `kgan.play.playground`.
+        host: the address to listen on. On this machine's own addresses only, pages must have been opened by that name.
+        port: by default the first free one from 7860 on.
+
+    Raises:
+        OSError: if the port is in use, or the host is not an address of this machine.
+
+    Example:
+        >>> page = kgan.play.playground(kgan.pretrained.load("gan-digits"), "gan-digits")
+        >>> address = launch(page)
+        >>> page.close(verbose=False)
+    """
+    from PIL import Image
+    from starlette.middleware import Middleware
+
+    gr = gradio_module()
+    port = _free_port(host, port)
+    # Gradio's own fonts would come from Google.
+    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"], primary_hue="blue")
+    theme.set(button_primary_background_fill="*primary_700", button_primary_background_fill_dark="*primary_700")
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2  # Pillow raises beyond twice as many: Gradio decodes drawings itself
+    names = LOOPBACK if host in LOOPBACK else ()
+    page.queue(default_concurrency_limit=1, max_size=64)
+    _, local, _ = page.launch(
+        server_name=f"[{host}]" if ":" in host else host,
+        server_port=port,
+        theme=theme,
+        css=CSS,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        max_file_size=MOST_BYTES,
+        footer_links=[],
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        show_error=True,
+        app_kwargs={"middleware": [Middleware(OwnPagesOnly, names=names)]},
+    )
+    return local
+
+
+class OwnPagesOnly:
+    """Refuses requests of other sites' pages, which a browser would send on their behalf (an ASGI middleware).
+
+    Args:
+        app: the application.
+        names: that this server is known by; any if empty. With another name a foreign page could reach a server that
+            listens on this machine only (DNS rebinding).
+    """
+
+    def __init__(self, app: Any, names: Collection[str] = ()) -> None:
+        self.app, self.names = app, names
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            from starlette.datastructures import Headers
+            from starlette.responses import PlainTextResponse
+
+            headers = Headers(scope=scope)
+            host, origin = headers.get("host", ""), headers.get("origin")
+            is_strange = bool(self.names) and urlsplit(f"//{host}").hostname not in self.names
+            if is_strange or (origin and urlsplit(origin).netloc != host):
+                await PlainTextResponse("only pages of this server may ask it", 403)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def _free_port(host: str, port: int | None) -> int:
+    """The port, or the first free one; tried before Gradio does, which would wait for each."""
+    for each in [port] if port else PORTS:
+        with contextlib.suppress(OSError):
+            family, kind, protocol, _, address = socket.getaddrinfo(host, each, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(address)
+                return each
+    where = f"port {port} of {host}" if port else f"any port of {host} from {PORTS[0]} to {PORTS[-1]}"
+    raise OSError(f"cannot listen on {where}: it is in use, or is not of this machine")
