@@ -158,7 +158,7 @@ def test_what_a_model_was_trained_on_is_not_held_out(split, prepared):
     [
         ("mnits", "unknown data set 'mnits': did you mean mnist"),
         ("digts", "did you mean digits"),
-        ("qqqqqq", "unknown data set 'qqqqqq': try digits, mnist or cifar10"),
+        ("qqqqqq", "unknown data set 'qqqqqq': try digits, mnist or cifar10, or name a folder"),
         ("glue", "glue holds no images"),
         ("mnist:9.9.9", "TensorFlow Datasets has no 'mnist:9.9.9'"),
         ("oxford_flowers102", "oxford_flowers102 have many sizes: choose one with image_size"),

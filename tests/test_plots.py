@@ -172,28 +172,28 @@ def test_a_gif_is_whole_after_every_frame(mode, tmp_path):
 
 def test_a_gif_replaces_its_last_frame(tmp_path):
     gif = plots.GIF(tmp_path / "progress.gif")
-    for gray, instead in ((0, False), (36, False), (73, True), (109, True), (219, False)):
+    for gray, instead in ((0, False), (34, False), (68, True), (102, True), (221, False)):
         gif.append(Image.new("L", (8, 8), gray), instead=instead)
-    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 109, 219]
+    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 102, 221]
 
 
 def test_a_gif_survives_a_frame_that_could_not_be_written(tmp_path):
     """By a limit on the size of files."""
     resource = pytest.importorskip("resource")
     gif = plots.GIF(tmp_path / "progress.gif")
-    for gray in (0, 73):
+    for gray in (0, 68):
         gif.append(Image.new("L", (8, 8), gray))
     before = gif.path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            gif.append(Image.new("L", (8, 8), 109))
+            gif.append(Image.new("L", (8, 8), 102))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert gif.path.read_bytes() == before
-    gif.append(Image.new("L", (8, 8), 219))
-    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 73, 219]
+    gif.append(Image.new("L", (8, 8), 221))
+    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [0, 68, 221]
 
 
 def drawn_gif(path, grays):
@@ -204,9 +204,9 @@ def drawn_gif(path, grays):
 
 
 def test_a_gif_is_appended_to(tmp_path):
-    gif = drawn_gif(tmp_path / "progress.gif", (0, 73))
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 68))
     file, stays = gif.path.stat().st_ino, gif.path.read_bytes()[: gif._end]
-    gif.append(Image.new("L", (8, 8), 219))
+    gif.append(Image.new("L", (8, 8), 221))
     assert gif.path.stat().st_ino == file
     assert gif.path.read_bytes().startswith(stays)
 
@@ -215,23 +215,23 @@ def test_a_gif_is_appended_to(tmp_path):
     "happens",
     [
         lambda gif: None,
-        lambda gif: gif.append(Image.new("L", (8, 8), 36)),
-        lambda gif: gif.append(Image.new("L", (8, 8), 36), instead=True),
-        lambda gif: [gif.append(Image.new("L", (8, 8), gray)) for gray in (36, 219, 146)],
+        lambda gif: gif.append(Image.new("L", (8, 8), 34)),
+        lambda gif: gif.append(Image.new("L", (8, 8), 34), instead=True),
+        lambda gif: [gif.append(Image.new("L", (8, 8), gray)) for gray in (34, 221, 153)],
         lambda gif: gif.path.write_bytes(gif.path.read_bytes()[:-3]),  # half a frame
     ],
     ids=["nothing", "a frame more", "another last frame", "three more", "half a frame"],
 )
 def test_a_gif_of_another_process_continues_where_its_state_says(happens, tmp_path):
-    gif = drawn_gif(tmp_path / "progress.gif", (0, 73, 109))
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 68, 102))
     before, state = gif.path.read_bytes(), gif.get_state()
     assert sum(each.nbytes for each in state.values() if isinstance(each, np.ndarray)) < len(before)
     happens(gif)
     other = plots.GIF(gif.path)
     other.set_state(state)
     assert other.path.read_bytes() == before
-    other.append(Image.new("L", (8, 8), 219))
-    assert other.path.read_bytes() == drawn_gif(tmp_path / "straight.gif", (0, 73, 109, 219)).path.read_bytes()
+    other.append(Image.new("L", (8, 8), 221))
+    assert other.path.read_bytes() == drawn_gif(tmp_path / "straight.gif", (0, 68, 102, 221)).path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -244,23 +244,23 @@ def test_a_gif_of_another_process_continues_where_its_state_says(happens, tmp_pa
     ids=["gone", "cut", "zeros"],
 )
 def test_a_gif_that_is_gone_or_damaged_begins_anew_with_a_warning(damage, tmp_path):
-    gif = drawn_gif(tmp_path / "progress.gif", (0, 73, 109))
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 68, 102))
     state = gif.get_state()
     damage(gif.path)
     other = plots.GIF(gif.path)
     with pytest.warns(UserWarning, match="is no longer the file of this run: a new GIF begins"):
         other.set_state(state)
-    other.append(Image.new("L", (8, 8), 219))
-    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [109, 219]
+    other.append(Image.new("L", (8, 8), 221))
+    assert [drawn.getpixel((0, 0))[0] for drawn, _ in frames(gif.path)] == [102, 221]
 
 
 def test_a_gif_does_not_write_through_a_link(tmp_path):
-    gif = drawn_gif(tmp_path / "progress.gif", (0, 73))
+    gif = drawn_gif(tmp_path / "progress.gif", (0, 68))
     state = gif.get_state()
     gif.path.rename(tmp_path / "elsewhere.gif")
     gif.path.symlink_to(tmp_path / "elsewhere.gif")
     before = (tmp_path / "elsewhere.gif").read_bytes()
-    gif.append(Image.new("L", (8, 8), 219))
+    gif.append(Image.new("L", (8, 8), 221))
     assert (tmp_path / "elsewhere.gif").read_bytes() == before
     gif.path.unlink()
     gif.path.symlink_to(tmp_path / "elsewhere.gif")
@@ -276,7 +276,7 @@ def test_a_gif_loops_for_ever_and_is_small(tmp_path):
         gif.append(plots.image_grid(images))
     with Image.open(gif.path) as written:
         assert written.info["loop"] == 0
-    assert gif.path.stat().st_size < 10 * 466 * 466 * 0.3  # noise, the worst there is, at 2.4 bits a pixel
+    assert gif.path.stat().st_size < 10 * 466 * 466 * 0.4  # noise, the worst there is, at 3.2 bits a pixel
 
 
 @pytest.mark.parametrize("milliseconds", [0, 5, 125.0])

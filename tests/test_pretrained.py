@@ -48,8 +48,8 @@ def test_conditional_ones_draw_what_is_asked(name, neighbors):
     asked = np.repeat(np.arange(10), 20)
     model = pretrained.load(name)
     assert pretrained.record(name)["classes"] == [str(digit) for digit in range(10)]
-    # Neighbors among the 1,797 embedded digits know MNIST's less well.
-    least = {"modern-digits": 0.9, "modern-mnist": 0.75}[name]
+    # The 1,797 embedded digits have 8 × 8 pixels: as neighbors of MNIST's digits they are often wrong.
+    least = {"modern-digits": 0.9, "modern-mnist": 0.5}[name]
     assert (digits(neighbors, model.generate(labels=asked)) == asked).mean() > least
 
 

@@ -235,7 +235,7 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     """The classes that are to be drawn, by name: all, unless some are asked for; none of a model that knows none."""
     if not source.model.classes:
         if text:
-            raise ValueError(f"--classes is {text}, but {source} knows no classes: train with --set conditional=true")
+            raise ValueError(f"--classes is {text}, but {source} knows no classes: {source.with_classes}")
         return {}
     names = source.class_names
     numbers = {name: number for number, name in enumerate(names)}

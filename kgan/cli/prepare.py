@@ -89,7 +89,7 @@ def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]
     source, size = settings["data"], settings["image_size"]
     if path := data.folder(source):
         if not path.exists():
-            raise FileNotFoundError(f"there is no folder {path}: name yours with --data")
+            raise FileNotFoundError(f"there is no folder {path}: name a folder of images with --data path/to/folder")
         folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
         facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
         return data.by_folders(folder), facts

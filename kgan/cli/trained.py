@@ -84,6 +84,8 @@ class Source:
             raise ValueError(
                 f"name a run directory, or a model that comes with kgan by --pretrained: {', '.join(pretrained.NAMES)}"
             )
+        if name is not None:
+            pretrained.check_name(name)
         self.run, self.pretrained = run, name
 
     def __str__(self) -> str:
@@ -112,6 +114,13 @@ class Source:
         count = self.model.classes
         names = class_names(self.run) if self.run else pretrained.record(self.pretrained)["classes"]
         return names if len(names) == count else [str(number) for number in range(count)]
+
+    @property
+    def with_classes(self) -> str:
+        """Where classes are to be had, if this model knows none."""
+        if self.pretrained:
+            return "modern-digits and modern-mnist do"
+        return "a CodeGAN cannot" if hasattr(self.model, "encode") else "train with --set conditional=true"
 
     @property
     def is_digits(self) -> bool:

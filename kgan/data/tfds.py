@@ -30,7 +30,7 @@ def load(name: str, split: str, image_size: int | None) -> Labelled:
             raise ValueError(f"{name!r} is {folders.what_is(Path(name))}")
         known = tfds.list_builders(with_community_datasets=False)
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)
-        hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10"
+        hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10, or name a folder"
         raise ValueError(f"unknown data set {name!r}: {hint}")
     if Path(name).is_dir() and any(path.suffix.lower() in folders.SUFFIXES for path in Path(name).rglob("*")):
         warnings.warn(f"{name} is taken for the data set of that name: write ./{name} for the folder", stacklevel=3)

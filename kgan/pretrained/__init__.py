@@ -122,7 +122,16 @@ def _restored(weight: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
     return weight if scale is None else weight * scale
 
 
-def _path(name: str) -> Path:
+def check_name(name: str) -> None:
+    """Raise ValueError, with the choices, for a name that no model has.
+
+    Example:
+        >>> check_name("dcgan-digits")
+    """
     if name not in NAMES:
         raise ValueError(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
+
+
+def _path(name: str) -> Path:
+    check_name(name)
     return FOLDER / f"{name}.npz"

@@ -64,7 +64,7 @@ RECIPES = (
         {
             **_SETTLE,
             "A GAN covers more classes than a DCGAN (laboratory report).": "classes kl",
-            "It needs more epochs than a DCGAN, and its digits are worse (both papers).": "frechet low_confidence",
+            "A GAN needs more epochs than a DCGAN, and its digits are worse (both papers).": "frechet low_confidence",
         },
     ),
     Recipe(
@@ -89,7 +89,7 @@ RECIPES = (
         {
             **_SETTLE,
             "A DCGAN covers fewer classes than a GAN: it draws only 3, 5 and 8 (laboratory report).": "classes kl",
-            "Its digits are better (both papers), after half the epochs (Ding, Shao, Ren).": "frechet low_confidence",
+            "Its digits are better than a GAN's (both), with half the epochs (first paper).": "frechet low_confidence",
         },
     ),
 )

@@ -85,7 +85,9 @@ OUTPUT = {
     "quality_every": Setting(0, "epochs between measurements of quality, which choose best.keras; 0: none"),
     "checkpoint_every": Setting(1, "epochs between checkpoints: a crash costs at most this many"),
     "checkpoint_minutes": Setting(10.0, "minutes between checkpoints in a long epoch; one takes less than a second"),
-    "seed": Setting(0, "seed of the initial weights, codes and data order; the same seed gives the same run"),
+    "seed": Setting(
+        0, "seed of the initial weights, codes and data order; the same seed gives the same run on the same machine"
+    ),
 }
 DENSE_OUTPUT = {
     **OUTPUT,

@@ -104,6 +104,7 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "pictures": _pictures(directory),
         "settings": _settings(record),
         "seed": runs.value_of(record, "settings", dict).get("seed"),
+        "data": runs.value_of(record, "settings", dict).get("data"),
     }
 
 
@@ -111,7 +112,8 @@ def _status(record: Mapping[str, Any]) -> str:
     """How the run ended, or how far it is."""
     epochs, seconds = (_number(record.get(name)) or 0 for name in ("epochs", "seconds"))
     status = str(record.get("status") or "begun")
-    return f"{status[0].upper()}{status[1:]}, {epochs:,.0f} epochs, {seconds:,.0f} seconds"
+    plural = "" if epochs == 1 else "s"
+    return f"{status[0].upper()}{status[1:]}, {epochs:,.0f} epoch{plural}, {seconds:,.0f} seconds"
 
 
 def _number(value: Any) -> float | None:
