@@ -41,10 +41,10 @@ app.command(name="recipes")(show.list_recipes)
 def main() -> None:
     """Entry point of the command `kgan`.
 
-    Exit codes: 0, 1 where something failed, 2 for a mistake of the user's, 70 for a bug, 128 + a signal.
+    Exit codes: 0, 1 if something failed, 2 for a mistake of the user, 70 for a bug, 128 + the number of a signal.
     """
     warnings.showwarning = warn  # one sentence, without the line of code it comes from
-    if "--debug" in sys.argv:  # before the command or behind it
+    if "--debug" in sys.argv:  # before or after the command
         sys.argv.remove("--debug")
         os.environ["KGAN_DEBUG"] = "1"
     with standard_streams():

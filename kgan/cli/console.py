@@ -1,4 +1,4 @@
-"""What all commands say, and how: sentences, tables, mistakes, on any console and on none."""
+"""How all commands print sentences, tables and error messages, on any console or without one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rich.markup import escape
 from rich.table import Table
 
 PACKAGE = Path(__file__).parent.parent
-BUG = 70  # exit code of an error that is no mistake of the user's, as in sysexits.h
+BUG = 70  # exit code of an error that is not a mistake of the user, as in sysexits.h
 
-# For consoles that cannot show them. What is missing here is written as an escape, such as \u4e2d.
+# Replacements for characters that a console cannot show. All others are written as escapes, such as \u4e2d.
 PLAIN = str.maketrans(
     {"×": "x", "·": ".", "±": "+-", "…": "...", "–": "-", "—": "-", "→": "->", "≤": "<=", "≥": ">=", "²": "^2"}
     | {"β": "beta", "γ": "gamma", "ε": "epsilon", "ζ": "zeta", "σ": "sigma", "′": "'", "’": "'", "“": '"', "”": '"'}
@@ -35,11 +35,11 @@ PLAIN = str.maketrans(
 class Output(io.TextIOBase):
     """A standard stream that takes any text and never fails.
 
-    What its encoding cannot show is replaced by a plain equivalent. Once nothing can be written any more, because a
-    reader went away, the disk is full or the stream was closed, the rest is dropped, and `error` says why.
+    Characters that its encoding lacks are replaced by plain equivalents. When writing fails, because the reader has
+    gone, the disk is full or the stream is closed, the rest is dropped, and `error` holds the reason.
 
     Args:
-        stream: sys.stdout or sys.stderr; None where it was closed before Python started.
+        stream: sys.stdout or sys.stderr; None if it was closed before Python started.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -72,14 +72,14 @@ class Output(io.TextIOBase):
             action()
         except (OSError, ValueError) as error:  # ValueError: I/O operation on closed file
             self.error = error
-            with contextlib.suppress(OSError, ValueError):  # or Python fails to write the rest as it ends
+            with contextlib.suppress(OSError, ValueError):  # otherwise Python fails to write the rest at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
-    """Within the block stdout and stderr are `Output`s; an error that gets here is a bug, and is told as one."""
-    for number in range(3):  # where one is closed, the next file that is opened would get its number, and its output
+    """Within the block, stdout and stderr are `Output`s; an error that leaves it is a bug, and is reported as one."""
+    for number in range(3):  # if one is closed, the next file that is opened would get its number, and its output
         try:
             os.fstat(number)
         except OSError:
@@ -98,7 +98,7 @@ def standard_streams() -> Iterator[None]:
     sys.stdout.flush()
     lost = sys.stdout.error
     gone = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
-    if lost and code == 0 and getattr(lost, "errno", None) not in gone:  # a reader that went away has seen enough
+    if lost and code == 0 and getattr(lost, "errno", None) not in gone:  # not an error: the reader stopped reading
         print(f"kgan: what it printed was lost: {getattr(lost, 'strerror', None) or lost}", file=sys.stderr)
         code = 1
     sys.stderr.flush()
@@ -106,7 +106,7 @@ def standard_streams() -> Iterator[None]:
 
 
 def _told(error: Exception) -> int:
-    """Say what went wrong, and give the exit code."""
+    """Print what went wrong, and return the exit code."""
     if debug():
         print(without_controls("".join(traceback.format_exception(error)), keep="\n\t"), file=sys.stderr)
         return 2 if is_mistake(error) else BUG
@@ -135,9 +135,9 @@ def one_sentence() -> Iterator[None]:
 
 
 def is_mistake(error: Exception) -> bool:
-    """Whether an error tells of a user's mistake: a ValueError does where kgan raised it itself, with `raise`.
+    """Whether an error is a user's mistake: a ValueError is one if kgan raised it itself, with `raise`.
 
-    Any other ValueError, such as NumPy's of shapes that do not fit, is a bug of kgan's.
+    Any other ValueError, such as NumPy's for shapes that do not fit, is a bug in kgan.
     """
     if not isinstance(error, ValueError) or isinstance(error, UnicodeError):
         return isinstance(error, (OSError, ImportError))
@@ -152,7 +152,7 @@ def is_mistake(error: Exception) -> bool:
 
 
 def exit_with(message: str | Exception, code: int) -> typer.Exit:
-    """What to raise to end the command with this sentence."""
+    """Print this sentence, and return the exception that ends the command."""
     say(f"kgan: {sentence(message)}", err=True)
     return typer.Exit(code)
 
@@ -162,18 +162,18 @@ def sentence(message: str | Exception) -> str:
 
 
 def say(line: str, err: bool = False) -> None:
-    """Print a line, whatever the names in it are made of."""
+    """Print a line; names in it may have any characters."""
     typer.echo(printable(line, sys.stderr if err else sys.stdout), err=err)
 
 
 def printable(text: str, stream: TextIO | None = None) -> str:
-    """The text as a stream can show it, stdout unless given: no control characters, and nothing it cannot encode."""
+    """The text as a stream (default: stdout) can show it: no control characters, and nothing it cannot encode."""
     stream = stream or sys.stdout
     return shown_by(getattr(stream, "encoding", None) or "utf-8", without_controls(text))
 
 
 def shown_by(encoding: str, text: str) -> str:
-    """The text with plain equivalents in place of what this encoding has not."""
+    """The text with plain equivalents for characters that this encoding lacks."""
     try:
         text.encode(encoding)
         return text
@@ -192,7 +192,7 @@ def _plain(character: str, encoding: str) -> str:
 
 
 def without_controls(text: str, keep: str = "") -> str:
-    """The text with escapes, such as \\x1b, for what would move a terminal's cursor or turn its lines around."""
+    """The text with escapes, such as \\x1b, for characters that move a terminal's cursor or reverse its lines."""
     if text.isprintable():
         return text
     return "".join(
@@ -208,9 +208,9 @@ def warn(message: str | Warning, *rest: Any) -> None:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right_aligned: Sequence[str] = ()) -> None:
-    console = Console() if on_a_terminal() else Console(width=10_000, force_terminal=False)  # nothing cut or folded
+    console = Console() if on_a_terminal() else Console(width=10_000, force_terminal=False)  # no cuts, no wraps
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:  # [cats] would be taken for markup
+    for heading in headings:  # rich would read [cats] as markup
         table.add_column(escape(printable(heading)), justify="right" if heading in right_aligned else "left")
     for row in rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
@@ -229,7 +229,7 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits, or all before the point: 0.0512, 19.7, 1,322."""
+    """Three significant digits, or all digits before the point: 0.0512, 19.7, 1,322."""
     return "" if value is None else f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
@@ -242,16 +242,16 @@ def duration(seconds: float) -> str:
 
 
 def clock(moment: datetime.datetime) -> str:
-    """ "14:05", or with the day where it is another one: "Nov 27 at 03:10" """
+    """ "14:05", or with the day if it is not today: "Nov 27 at 03:10" """
     today = datetime.datetime.now().astimezone().date()
     return f"{moment:%H:%M}" if moment.date() == today else f"{moment:%b} {moment.day} at {moment:%H:%M}"
 
 
 def size(count: float) -> str:
-    """Of so many bytes: "28 MB", "1.3 GB" """
+    """A number of bytes: "28 MB", "1.3 GB" """
     return f"{count / 1e9:.2g} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
 
 
 def on_a_terminal(stream: TextIO | None = None) -> bool:
-    """Whether lines can be redrawn. Asked of the file itself, since FORCE_COLOR makes rich believe it of a pipe."""
+    """Whether lines can be redrawn. It asks the stream itself: with FORCE_COLOR, rich takes a pipe for a terminal."""
     return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"

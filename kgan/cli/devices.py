@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
 
 def strategy(count: int, batch_size: int) -> tf.distribute.Strategy:
-    """What a model is built under so that so many devices train it: GPUs, or parts of the CPU where there is none.
+    """The strategy to build a model under so that `count` devices train it: GPUs, or parts of the CPU without GPUs.
 
-    To be called before anything else is done with TensorFlow, which then fixes the number of its devices.
+    Call it before any other use of TensorFlow, which then fixes the number of its devices.
 
     Args:
-        count: of devices; for 1, TensorFlow's own choice.
+        count: number of devices; for 1, TensorFlow's default strategy.
         batch_size: images in a minibatch, which the devices share.
 
     Raises:
-        ValueError: for a minibatch that cannot be shared equally, or more devices than there are GPUs.
+        ValueError: if the devices cannot share a minibatch equally, or there are fewer GPUs than devices.
     """
     from kgan._backend import tf
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from kgan.gan import GAN
 
-CANDIDATES = 8  # for each image of the best
+CANDIDATES = 8  # drawn for each image that --best keeps
 
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed draws the same picture.")]
 Picture = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE.png", help="In the run directory unless given; a GIF goes next to it."),
+    typer.Option("--out", metavar="FILE.png", help="Default: in the run directory. A GIF goes next to it."),
 ]
 
 
@@ -35,20 +35,23 @@ def sample(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(metavar="7,cat,…", help="Classes that a conditional run is to draw: names, or numbers from 0."),
+        typer.Option(metavar="7,cat,…", help="Classes to draw from a conditional run: names, or numbers from 0."),
     ] = None,
     seed: Seed = 0,
     best: Annotated[
         bool,
-        typer.Option(help=f"The best of {CANDIDATES} times as many, by the discriminator, best first: cherry-picked."),
+        typer.Option(
+            help=f"Cherry-pick: draw {CANDIDATES} times as many, keep those with the highest discriminator scores, "
+            "best first."
+        ),
     ] = False,
-    beside_real: Annotated[bool, typer.Option(help="A grid, with as many real images to the right of it.")] = False,
+    beside_real: Annotated[bool, typer.Option(help="Put a grid of as many real images to the right.")] = False,
     out: Annotated[
         str | None,
         typer.Option(
             metavar="FILE.png|FILE.npy|DIR/",
-            help="A grid; an array (uint8, count × height × width × channels); or a folder of one PNG an image. "
-            "A grid in the run directory unless given.",
+            help="A grid, an array (uint8, count × height × width × channels), or a folder with a PNG for each image. "
+            "Default: a grid in the run directory.",
         ),
     ] = None,
 ) -> None:
@@ -79,8 +82,7 @@ def sample(
 
         from kgan import plots
 
-        # A row, or several, of each class.
-        # As many of each, as far as that goes.
+        # The same number of images for each class, as far as possible.
         labels = np.array([*chosen.values()])[np.arange(count) * len(chosen) // count] if chosen else None
         codes = _best(model, count, seed, labels) if best else model.sample_codes(count, seed, labels)
         caption = f"the best {count} of {count * CANDIDATES} by the discriminator" if best else "generated"
@@ -109,12 +111,12 @@ def sample(
 def interpolate(
     run: Run = None,
     pretrained: Pretrained = None,
-    pairs: Annotated[int, typer.Option(min=1, max=64, help="Pairs of codes, one a row.")] = 6,
+    pairs: Annotated[int, typer.Option(min=1, max=64, help="Pairs of codes, one per row.")] = 6,
     steps: Annotated[int, typer.Option(min=2, max=64, help="Images from one code to the other.")] = 9,
     seed: Seed = 0,
     out: Picture = None,
 ) -> None:
-    """Walk between pairs of codes, on straight and on spherical paths: a PNG, and a GIF that loops."""
+    """Interpolate between pairs of codes, on linear and on spherical paths: a PNG, and a GIF that loops."""
     from kgan import runs
 
     with one_sentence():
@@ -148,13 +150,13 @@ def traverse(
     run: Run = None,
     pretrained: Pretrained = None,
     units: Annotated[
-        str, typer.Option(metavar="0,1,…", help="Units of the code, counted from 0; one a row.")
+        str, typer.Option(metavar="0,1,…", help="Units of the code, counted from 0; one per row.")
     ] = "0,1,2,3,4,5,6,7",
     steps: Annotated[int, typer.Option(min=2, max=64, help="Images in a row.")] = 9,
     seed: Seed = 0,
     out: Picture = None,
 ) -> None:
-    """Change one unit of a code at a time, over the range of its prior, and see what it does."""
+    """Change one unit of a code at a time, over the range of its prior, to see what the unit does."""
     from kgan import runs
 
     with one_sentence():
@@ -170,7 +172,7 @@ def traverse(
 
         from kgan import latent, plots
 
-        end = 1.0 if model.prior == "uniform" else 2.0  # of N(0, 1), 95 % lie within 2
+        end = 1.0 if model.prior == "uniform" else 2.0  # 95 % of N(0, 1) lies within ±2
         code = model.sample_codes(1, seed).numpy()[0]
         codes = latent.traverse(code, rows, np.linspace(-end, end, steps))
         grid = plots.image_grid(model.generate(codes.reshape(-1, model.code_dim)), steps)
@@ -186,17 +188,17 @@ def reconstruct(
     ] = None,
     pretrained: Pretrained = None,
     images: Annotated[
-        str | None, typer.Option(help="A folder of images, or other data; what the run was trained on unless given.")
+        str | None, typer.Option(help="A folder of images, or other data; default: the training data of the run.")
     ] = None,
     degrade: Annotated[
-        str | None, typer.Option(metavar="noise|blur|mask", help="Damage the images before they are read.")
+        str | None, typer.Option(metavar="noise|blur|mask", help="Degrade the images before their codes are read.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=100, help="Images, one a column.")] = 8,
-    refine: Annotated[int, typer.Option(min=0, max=10_000, help="Gradient steps on the codes that were read.")] = 100,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Images, one per column.")] = 8,
+    refine: Annotated[int, typer.Option(min=0, max=10_000, help="Gradient steps that refine the codes.")] = 100,
     seed: Seed = 0,
     out: Picture = None,
 ) -> None:
-    """Read the codes of images and draw them again: from the codes as read, and from the same refined."""
+    """Read the codes of images, and draw the images again: from these codes, and from the refined codes."""
     from kgan import runs
 
     with one_sentence():
@@ -232,7 +234,7 @@ def reconstruct(
 
 
 def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
-    """The classes that are to be drawn, by name: all, unless some are asked for; none of a model that knows none."""
+    """The numbers of the classes to draw, by name; default: all. Empty for a model that is not conditional."""
     if not source.model.classes:
         if text:
             raise ValueError(f"--classes is {text}, but {source} knows no classes: {source.with_classes}")
@@ -250,9 +252,9 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
 
 
 def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.ndarray:
-    """Of so many codes times `CANDIDATES` those whose images the discriminator finds the most real, these first.
+    """The `count` codes, of `CANDIDATES` times as many, whose images the discriminator scores highest, best first.
 
-    With labels it is the best of `CANDIDATES` for each of them, in their order.
+    With labels: the best of `CANDIDATES` codes for each label, in the order of the labels.
     """
     import numpy as np
 

@@ -1,7 +1,7 @@
-"""How the machines of a run meet before TensorFlow starts, which would wait forever for workers that do not come.
+"""The workers of a run meet before TensorFlow starts, because TensorFlow would wait forever for a missing worker.
 
-They meet at the first one's address, in plain sockets and lines of JSON: it compares what they are to train, and tells
-the others what that is.
+They connect to the first worker, the chief, over plain sockets and send lines of JSON. The chief checks that all were
+asked to train the same, and sends its plan to the others.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from kgan import __version__
 from kgan.cli.console import say
 from kgan.cli.workers import Workers, host_and_port
 
-WAIT = 300.0  # seconds for all workers to come: a cluster starts them one by one
-DECLINE = 2.0  # seconds: workers that wait ask for the chief twice a second
+WAIT = 300.0  # seconds for all workers to connect: a cluster starts them one by one
+DECLINE = 2.0  # seconds in which to decline: waiting workers try to connect twice a second
 PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def meet(workers: Workers, request: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Wait until all workers have come, compare what they ask for, and share the chief's answer.
+    """Wait until all workers have connected, compare their requests, and share the chief's answer.
 
     Args:
-        request: what this worker was asked to train; that of all must be the same.
-        answer: for all; given by the chief.
+        request: what this worker was asked to train; it must be the same for all workers.
+        answer: the answer for all workers; only the chief passes it.
 
     Returns:
         The answer.
 
     Raises:
-        ValueError: where requests or versions differ, two have one number, or the port is in use.
-        TimeoutError: where one did not come, or cannot be reached.
+        ValueError: if requests or versions differ, two workers have the same number, or the port is in use.
+        TimeoutError: if a worker did not connect, or cannot be reached.
     """
     versions = {"kgan": __version__, **{name: version(name) for name in PACKAGES}, "python": platform.python_version()}
     mine = {"addresses": list(workers.addresses), **versions, **request}
@@ -60,7 +60,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def declines(workers: Workers) -> Iterator[None]:
-    """Where the chief cannot train what the block plans, tell the workers that are waiting already."""
+    """If the chief's planning, in the block, fails, tell the error to the workers that are already waiting."""
     try:
         yield
     except (ValueError, OSError) as error:
@@ -99,12 +99,12 @@ def _receive(
                 try:
                     theirs = _read(connection, 5)
                 except (ValueError, OSError, RecursionError):
-                    continue  # no worker, or one that has gone again
+                    continue  # not a worker, or one that has disconnected
                 number = theirs.pop("worker", None)
                 if number not in expected:
                     continue
                 if number in came:
-                    came[-number] = connection  # is told as well
+                    came[-number] = connection  # it gets the error too
                     raise ValueError(f"two workers say that they are worker {number}: each has a --worker of its own")
                 came[number] = connection
                 _compare(number, theirs, mine)
@@ -115,13 +115,13 @@ def _receive(
             raise
         finally:
             for connection in came.values():
-                with contextlib.suppress(OSError):  # it has gone
+                with contextlib.suppress(OSError):  # it has disconnected
                     connection.sendall(json.dumps(answer, default=str).encode() + b"\n")
     return json.loads(json.dumps(answer, default=str))
 
 
 def _join(workers: Workers, mine: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of any other worker."""
+    """The part of every other worker."""
     address, end = workers.addresses[0], time.monotonic() + WAIT
     say(f"{workers} waits for worker 0 at {address}, up to {WAIT / 60:.0f} minutes")
     while True:
@@ -166,7 +166,7 @@ def _reach(address: str, number: int) -> None:
 
 
 def _read(connection: socket.socket, seconds: float) -> dict[str, Any]:
-    """One line of JSON, within so many seconds."""
+    """Receive one line of JSON, within this number of seconds."""
     content, end = b"", time.monotonic() + seconds
     while not content.endswith(b"\n"):
         connection.settimeout(max(0.01, end - time.monotonic()))

@@ -1,4 +1,4 @@
-"""What `kgan train` is to train: a new run, or one that is resumed."""
+"""The plan of `kgan train`: a new run, or one that is resumed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kgan.cli.workers import Workers
 
 
 class Plan(NamedTuple):
-    """A run as it is to be trained."""
+    """What to train, and how."""
 
     recipe: recipes.Recipe
     settings: dict[str, Any]
     directory: Path
-    record: dict[str, Any]  # what its run.json says; empty for a new run
-    devices: int = 1  # that share each minibatch
-    workers: Workers = Workers()  # machines that do
+    record: dict[str, Any]  # the content of its run.json; empty for a new run
+    devices: int = 1  # number of devices that share each minibatch
+    workers: Workers = Workers()  # machines that share each minibatch
 
     @property
     def is_done(self) -> bool:
@@ -27,7 +27,7 @@ class Plan(NamedTuple):
         return self.record.get("status") == "finished" and self.record.get("epochs") == self.settings["epochs"]
 
     def recorded(self, name: str, kind: type) -> Any:
-        """What run.json says under a name, or an empty value where it says anything of another kind."""
+        """The value of a name in run.json, or an empty value if it is of another type."""
         from kgan import runs
 
         return runs.value_of(self.record, name, kind)
@@ -37,9 +37,9 @@ def plan_new(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
     """The plan of a new run.
 
     Args:
-        name: of the recipe.
+        name: name of the recipe.
         given: settings that replace those of the recipe.
-        out: its directory, runs/NAME unless given.
+        out: the run directory; default: runs/NAME.
     """
     if name not in recipes.RECIPES and Path(name).is_dir():
         from kgan import runs
@@ -54,10 +54,10 @@ def plan_resumed(directory: Path, name: str | None, given: Mapping[str, Any], ou
     """The plan of the run in a directory, which must be locked.
 
     Args:
-        directory: of the run.
-        name: of the recipe, if given; it must be that of the run.
+        directory: the run directory.
+        name: if given, it must be the name of the run's recipe.
         given: settings. Only the epochs, and how often checkpoints are written, may differ from those of the run.
-        out: if given, it must be the directory of the run.
+        out: if given, it must be the run directory.
     """
     from kgan import runs
 
@@ -97,14 +97,14 @@ def plan_resumed(directory: Path, name: str | None, given: Mapping[str, Any], ou
 
 
 def plan_together(workers: Workers, request: Mapping[str, Any], plan: Plan | None) -> Plan:
-    """The plan of several workers: the chief's, once all of them have come and ask for the same.
+    """The plan of several workers: the chief's plan, after all of them have connected with the same request.
 
     Args:
-        request: what this worker was asked for.
-        plan: the chief's; None for the others.
+        request: what this worker was asked to train.
+        plan: the chief's plan; None for the other workers.
 
     Raises:
-        ValueError, TimeoutError: see `kgan.cli.meeting.meet`; for a precision that each worker would choose by itself.
+        ValueError, TimeoutError: see `kgan.cli.meeting.meet`; also if the precision is "auto".
     """
     if plan and plan.settings["precision"] == "auto":
         raise ValueError("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
@@ -119,7 +119,7 @@ def plan_together(workers: Workers, request: Mapping[str, Any], plan: Plan | Non
 
 
 def with_absolute_data(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with the whole path of a data file or folder: a run can be resumed from any working directory."""
+    """The settings with the absolute path of a data file or folder, to resume a run from any working directory."""
     from kgan.data import is_array_file, is_folder
 
     is_path = is_array_file(settings["data"]) or is_folder(settings["data"])

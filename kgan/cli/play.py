@@ -19,7 +19,7 @@ def play(
         str, typer.Option(help="Address to listen on. With 0.0.0.0, other machines can open the page and upload files.")
     ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="By default the first free one from 7860 on.")
+        int | None, typer.Option(min=1, max=65535, help="Default: the first free port from 7860 on.")
     ] = None,
 ) -> None:
     """Open a playground: sliders through the latent space, paths, classes; draw an image and see it rebuilt."""

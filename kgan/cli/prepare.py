@@ -1,4 +1,4 @@
-"""What a plan takes to be trained: the real images, the model, the batches."""
+"""Prepare the training of a plan: the real images, the model, the batches."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class Prepared(NamedTuple):
-    """A plan with all that it takes to train it."""
+    """A plan, with all that is needed to train it."""
 
     plan: Plan
     real: Labelled
-    facts: dict[str, Any]  # of the images and the machine, for run.json
+    facts: dict[str, Any]  # about the images and the machine, for run.json
     model: GAN  # compiled
     dataset: Batches
     steps_per_epoch: int
 
 
 def prepare(plan: Plan) -> Prepared:
-    """Load the images and build the model; where its precision is "auto", measure which is faster first.
+    """Load the images and build the model; if its precision is "auto", first measure which precision is faster.
 
     Raises:
-        ValueError, OSError: where images or settings cannot be right.
+        ValueError, OSError: if images or settings are not valid.
     """
     from kgan import runs
     from kgan.cli import devices, workers
@@ -63,7 +63,7 @@ def prepare(plan: Plan) -> Prepared:
 
 
 def introduce(prepared: Prepared, ends: str = "") -> None:
-    """Say what is trained, on what, and what is wrong with it; `ends` goes behind the first line."""
+    """Print what is trained, on which data and device, and warnings; `ends` is appended to the first line."""
     from kgan import runs
 
     plan, facts = prepared.plan, prepared.facts
@@ -83,7 +83,7 @@ def introduce(prepared: Prepared, ends: str = "") -> None:
 
 
 def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
-    """The real images, and what run.json says of them."""
+    """The real images, and the facts about them for run.json."""
     from kgan import data
 
     source, size = settings["data"], settings["image_size"]

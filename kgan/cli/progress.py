@@ -1,4 +1,4 @@
-"""How far training is: one live line on a terminal, and elsewhere a plain line for each epoch."""
+"""The progress of training: one live line on a terminal, otherwise a plain line for each epoch."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ProgressLine(Callback):
     """Shows epoch, time left and metrics.
 
     Args:
-        live: the line on a terminal, disabled elsewhere.
-        epochs: of the whole run, those before it was resumed included.
-        steps_per_epoch: so many.
+        live: the line on a terminal; it is disabled if there is no terminal.
+        epochs: number of epochs of the whole run, including those before it was resumed.
+        steps_per_epoch: number of steps in an epoch.
     """
 
     is_for_chief = True
@@ -50,7 +50,7 @@ class ProgressLine(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if not self.live.disable:
-            losses = {name: value for name, value in logs.items() if "loss" in name}  # all are over 80 columns
+            losses = {name: value for name, value in logs.items() if "loss" in name}  # all metrics need over 80 columns
             completed = self.epoch * self.steps_per_epoch + min(batch + 1, self.steps_per_epoch)
             self.live.update(self.task, completed=completed, metrics=_as_text(losses))
 

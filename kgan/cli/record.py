@@ -1,4 +1,4 @@
-"""`run.json` while a run trains: what it is, how far it is, and how it ended."""
+"""Write `run.json` while a run trains: what the run is, its progress, and how it ended."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class RunRecord:
 
     Args:
         plan: the run.
-        facts: of the images and the machine.
-        checkpoint: knows the finished epochs.
-        doctors: know the findings.
+        facts: facts about the images and the machine.
+        checkpoint: the callback that counts the finished epochs.
+        doctors: the callbacks that hold the findings.
     """
 
     def __init__(self, plan: Plan, facts: Mapping[str, Any], checkpoint: Checkpoint, doctors: Sequence[Doctor]) -> None:
@@ -33,17 +33,17 @@ class RunRecord:
         self.checkpoint = checkpoint
         self.doctors = doctors
         self.resumed = [step for step in plan.recorded("resumed", list) if isinstance(step, int)]
-        self.has_begun = False  # whether training has
+        self.has_begun = False  # whether training has begun
         self._seconds_before = plan.recorded("seconds", float)
         self._start = time.perf_counter()
 
     @property
     def seconds(self) -> float:
-        """Trained so far, before the run was resumed as well."""
+        """The training time so far, including the time before the run was resumed."""
         return round(self._seconds_before + time.perf_counter() - self._start, 1)
 
     def begin(self, model: GAN, quality: Sequence[Quality]) -> None:
-        """Training begins: from here on the features of the quality callbacks and the first step are known."""
+        """Call it when training begins: now the features of the quality callbacks and the first step are known."""
         if step := int(model.step.numpy()):
             self.resumed.append(step)
         for callback in quality:
@@ -54,7 +54,7 @@ class RunRecord:
         self.has_begun = True
 
     def write(self, status: str) -> None:
-        if self.path is None:  # of another worker
+        if self.path is None:  # this worker is not the chief
             return
         progress = {"status": status, "epochs": self.checkpoint.epoch, "seconds": self.seconds}
         findings = [finding._asdict() for doctor in self.doctors for finding in doctor.findings]

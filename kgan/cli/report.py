@@ -1,4 +1,4 @@
-"""`kgan report`: a run, or several in step, as one page that a browser opens without a network."""
+"""`kgan report`: one page about a run, or about several side by side, that a browser opens without a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kgan.cli.console import debug, one_sentence, say, sentence, warn
 def report(
     shown: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories: one, or several to compare.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="report.html in the run directory unless given.")
+        Path | None, typer.Option(metavar="FILE.html", help="Default: report.html in the run directory.")
     ] = None,
 ) -> None:
     """Write a page: samples by epoch, curves, quality, the doctor's findings, settings with their reasons."""
@@ -30,13 +30,13 @@ def report(
 
 
 def report_of(directory: Path) -> Path | None:
-    """The page of a run, written anew at the end of another command, which it must not end."""
+    """Write the page of a run again at the end of another command. An error here does not end that command."""
     from kgan.report import write_report
 
     page = directory / "report.html"
     try:
         write_report([directory], page)
-    except Exception as error:  # such as a file that somebody else wrote
+    except Exception as error:  # for example because kgan did not write a file of the run
         if debug():
             raise
         warn(f"{page} is not written: {sentence(error)}")

@@ -1,4 +1,4 @@
-"""A plan, trained: the callbacks of a run, its one call of `fit`, and the model that it leaves."""
+"""Train a plan: the callbacks of a run, its one call of `fit`, and the model that it saves."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 class Outcome(NamedTuple):
     """How training ended."""
 
-    status: str  # "finished", "interrupted", or what was wrong
-    is_saved: bool  # whether a model was
+    status: str  # "finished", "interrupted", or what went wrong
+    is_saved: bool  # whether a model was saved
 
 
 class Run:
-    """A run that trains.
+    """A training run.
 
     Args:
-        plan: what is to be trained.
-        model: compiled.
+        plan: what to train.
+        model: a compiled model.
         real: the real images.
-        facts: of the images and the machine, for run.json.
+        facts: facts about the images and the machine, for run.json.
         with_doctor: whether a doctor checks each epoch.
         stop_when_sick: whether its first finding ends the run.
         log: the name of an experiment tracker, if there is one.
@@ -70,9 +70,9 @@ class Run:
         self.record = RunRecord(plan, facts, self.checkpoint, self.doctors)
 
     def train(self, dataset: Batches, steps_per_epoch: int, stopper: Stopper) -> Outcome:
-        """Train to the end, to a signal, or to a loss or a finding that ends the run; then save what is good."""
+        """Train until the end, or until a signal, a loss or a finding ends the run; then save the last good model."""
         if not self.plan.record:
-            self.record.write("running")  # first of all, so that the run can be resumed whatever happens
+            self.record.write("running")  # first, so that the run can be resumed whatever happens
         try:
             status, is_good = self._fit(dataset, steps_per_epoch, stopper), True
         except (FloatingPointError, Sick) as error:
@@ -88,7 +88,7 @@ class Run:
     def _fit(self, dataset: Batches, steps_per_epoch: int, stopper: Stopper) -> str:
         epochs = self.plan.settings["epochs"]
         with progress_line(epochs, steps_per_epoch) as progress:
-            # In `before_fit` the quality callbacks have chosen their features.
+            # By then the quality callbacks have chosen their features, in `before_fit`.
             begin = keras.callbacks.LambdaCallback(
                 on_train_begin=lambda logs: self.record.begin(self.model, self.quality)
             )
@@ -101,7 +101,7 @@ class Run:
         return "finished"
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """In the order in which Keras calls them: quality adds metrics that those behind it write and draw."""
+        """Callbacks in the order in which Keras calls them: quality adds metrics that later ones write and draw."""
         directory, settings = self.plan.directory, self.plan.settings
         every, iterations = settings["sample_every"], _numbers(settings.get("chosen_iterations"))
         return [
@@ -121,7 +121,7 @@ class Run:
 
 
 def _code_pictures(plan: Plan) -> list[keras.callbacks.Callback]:
-    """What is drawn of a CodeGAN in addition."""
+    """The callbacks that draw more pictures for a CodeGAN."""
     if plan.recipe.model != "CodeGAN":
         return []
     codes, reconstructions = plan.directory / "codes.png", plan.directory / "reconstructions.png"
@@ -129,13 +129,13 @@ def _code_pictures(plan: Plan) -> list[keras.callbacks.Callback]:
 
 
 def _quality(plan: Plan, real: Labelled) -> list[callbacks.Quality]:
-    """What measures quality, if the settings ask for it."""
+    """The callback that measures quality, if the settings ask for it."""
     every = plan.settings["quality_every"]
     return [callbacks.Quality(real, every=every, keep_best=plan.directory / "best.keras")] if every else []
 
 
 def _doctor(real: Labelled, quality: Sequence[callbacks.Quality], stop_when_sick: bool) -> callbacks.Doctor:
-    """One that speaks on stderr, as nobody closes that early, and knows classes where quality is measured by them."""
+    """A doctor that prints to stderr, which no reader closes early, and that knows classes if quality is measured."""
 
     def say(finding: Any) -> None:
         console.say(f"doctor: {finding}", err=True)

@@ -1,4 +1,4 @@
-"""`kgan train --seeds N`: a recipe trained from several seeds, and how much what comes out varies."""
+"""`kgan train --seeds N`: train a recipe with several seeds, and show how much the results vary."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from kgan.cli.console import exit_with, one_sentence, say, table
 
 
 def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
-    """Train `count` seeds one after the other, each in a folder of its own: OUT/seed-0, ….
+    """Train with `count` seeds, one after the other, each in its own folder: OUT/seed-0, ….
 
-    Seeds that were trained in part are resumed, finished ones are left as they are, and new ones take their settings.
-    A seed that diverges does not keep the others from being trained; the exit code is 1 in the end.
+    Partly trained seeds are resumed, finished seeds stay as they are, and new seeds use the settings of existing ones.
+    If a seed diverges, the others are still trained, and the exit code is 1.
 
     Args:
         train: the command that trains one seed.
-        options: of that command.
+        count: number of seeds.
+        options: the options of that command.
     """
     from kgan import runs
 
@@ -58,7 +59,7 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
         from kgan import quality
 
         with one_sentence():
-            files = {number: path / "history.csv" for number, path in trained.items()}  # none before the first epoch
+            files = {number: path / "history.csv" for number, path in trained.items()}  # no file before the first epoch
             histories = {number: runs.read_history(file) for number, file in files.items() if file.exists()}
             last = {number: _last(quality.current_names(history)) for number, history in histories.items()}
             table(*_metrics(last))
@@ -67,7 +68,7 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
 
 
 def _like(run: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """The options that train another seed as that of `run` was, except for the options that are given."""
+    """The options that train another seed with the settings of `run`, except for options that the user gave."""
     from kgan import runs
 
     record = runs.read_json(run / "run.json")
@@ -80,9 +81,9 @@ def _like(run: Path, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def directories(directory: Path) -> dict[int, Path]:
-    """The runs of a folder of seeds, by seed, in order; empty where it is none.
+    """The runs of a folder of seeds, by seed, in order; empty if it is not a folder of seeds.
 
-    A run itself holds no others.
+    A run directory holds no other runs.
     """
     names = {path: re.fullmatch(r"seed-(\d{1,10})", path.name) for path in directory.glob("seed-*")}
     found = {int(name[1]): path for path, name in names.items() if name and (path / "run.json").exists()}
@@ -90,14 +91,14 @@ def directories(directory: Path) -> dict[int, Path]:
 
 
 def spread(values: Sequence[float]) -> float | None:
-    """Standard deviation of a sample; None for one value, of which there is none."""
+    """Standard deviation of a sample; None for a single value."""
     if len(values) < 2:
         return None
     return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _last(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """The last value of each metric: some are not measured in every epoch."""
+    """The last measured value of each metric: some metrics are not measured in every epoch."""
     measured = {name: [value for value in column if not math.isnan(value)] for name, column in history.items()}
     return {name: column[-1] for name, column in measured.items() if column and name not in ("epoch", "seconds")}
 

@@ -1,4 +1,4 @@
-"""`kgan recipes`: what can be trained, with every setting and its reason, and the networks layer by layer."""
+"""`kgan recipes`: the recipes; of one recipe every setting with its reason, and the networks layer by layer."""
 
 from __future__ import annotations
 

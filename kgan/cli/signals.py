@@ -29,9 +29,9 @@ class Stopper(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def stop_between_steps() -> Iterator[Stopper]:
-    """A callback that ends training between two steps on Ctrl-C, SIGTERM or SIGHUP; a second signal does not wait.
+    """A callback that ends training between two steps on Ctrl-C, SIGTERM or SIGHUP; a second signal ends it at once.
 
-    Python's own KeyboardInterrupt can come in the middle of anything, and gets lost where TensorFlow calls Python.
+    Python's own KeyboardInterrupt can come at any moment, and gets lost when TensorFlow calls Python.
     """
 
     def note(number: int, frame: Any) -> None:

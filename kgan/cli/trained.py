@@ -1,4 +1,4 @@
-"""A run, or a pretrained model, as other commands find it: where its files are, and what it was trained on."""
+"""Find a run or a pretrained model for other commands: its files, and the data that it was trained on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def directory(run: Path) -> Path:
-    """The run directory, where a file in it was named."""
+    """The run directory, even if `run` is a file in it."""
     return run.parent if run.is_file() else run
 
 
@@ -27,7 +27,7 @@ def settings(run: Path) -> dict[str, Any]:
     """The settings that a run was trained with.
 
     Raises:
-        FileNotFoundError, ValueError: where there is no `run.json`, or it does not say so.
+        FileNotFoundError, ValueError: if there is no `run.json`, or it has no valid settings.
     """
     from kgan import runs
 
@@ -40,7 +40,7 @@ def settings(run: Path) -> dict[str, Any]:
 
 
 def class_names(run: Path) -> list[str]:
-    """The names of the classes that a conditional run can draw; none where `run.json` does not say them."""
+    """The names of the classes that a conditional run can draw; empty if `run.json` does not name them."""
     from kgan import runs
 
     file = directory(run) / "run.json"
@@ -54,7 +54,7 @@ def labelled(run: Path, source: str | None = None) -> Labelled:
 
 
 def prepared(used: dict[str, Any], source: str | None = None) -> Labelled:
-    """The real images that settings name, or others prepared as they say."""
+    """The real images that the settings name, or others prepared in the same way."""
     from kgan import data
 
     options = {name: used[name] for name in ("split", "image_size", "crop", "background")}
@@ -65,7 +65,7 @@ Run = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run directory, 
 Pretrained = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help=f"In place of a run, a model that comes with kgan: {', '.join(pretrained.NAMES)}."
+        metavar="NAME", help=f"Instead of a run, use a model that comes with kgan: {', '.join(pretrained.NAMES)}."
     ),
 ]
 
@@ -92,7 +92,7 @@ class Source:
         return str(self.run) if self.run else f"the pretrained {self.pretrained}"
 
     def path(self, name: str) -> Path:
-        """Where a picture goes that has no name of its own: into the run directory, or the current one."""
+        """The default path of a picture: in the run directory, or in the current one for a pretrained model."""
         return directory(self.run) / name if self.run else Path(f"{self.pretrained}-{name}")
 
     @functools.cached_property
@@ -117,7 +117,7 @@ class Source:
 
     @property
     def with_classes(self) -> str:
-        """Where classes are to be had, if this model knows none."""
+        """For an error message: how to get a model that has classes, if this one has none."""
         if self.pretrained:
             return "modern-digits and modern-mnist do"
         return "a CodeGAN cannot" if hasattr(self.model, "encode") else "train with --set conditional=true"
@@ -131,7 +131,7 @@ class Source:
             return False
 
     def real_images(self, count: int, seed: int, images: str | None = None) -> np.ndarray:
-        """`count` images of what the model was trained on, or of other data; the seed chooses them."""
+        """`count` images of the data that the model was trained on, or of other data; the seed chooses them."""
         import numpy as np
 
         from kgan import data
@@ -143,7 +143,7 @@ class Source:
 
 
 def drawn(model: GAN, codes: np.ndarray, at_a_time: int = 1024) -> Iterator[np.ndarray]:
-    """The images of codes, uint8, so many at a time: of tens of thousands the floats would fill the memory."""
+    """The images of codes, uint8, in batches: the floats of tens of thousands of images would fill the memory."""
     from kgan import plots
 
     for begin in range(0, len(codes), at_a_time):
@@ -154,7 +154,7 @@ def save(path: Path, model: GAN, codes: np.ndarray) -> None:
     """Write the images of codes to a `.npy` file, as they are drawn."""
     import numpy as np
 
-    # Not by a memory map: there a full disk is a deadly signal and no error.
+    # Not a memory map: there a full disk causes a fatal signal, not an error.
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(codes), *model.data_shape)}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)

@@ -1,4 +1,4 @@
-"""How long a run will take: a few short epochs of it, timed, with all that `kgan train` does in an epoch."""
+"""Predict how long a run takes: time a few short epochs of it, with all that `kgan train` does in an epoch."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from kgan.cli.run import Run
 if TYPE_CHECKING:
     from kgan.gan import GAN
 
-SECONDS = 5.0  # of training in a trial; where a step is long there are a few all the same
-EPOCHS = 12  # at the most
+SECONDS = 5.0  # of training in a trial; it takes longer if steps are slow, since it always trains a few
+EPOCHS = 12  # at most
 
 
 class Forecast(NamedTuple):
@@ -29,7 +29,7 @@ class Forecast(NamedTuple):
     step: float
     steps_per_epoch: int
     between_epochs: float  # pictures, checkpoint, doctor
-    start: float  # what comes once in a run
+    start: float  # what is done once in a run
     weights: int  # bytes of a checkpoint
     picture: int  # bytes of a grid of samples and of a frame of the GIF
 
@@ -39,17 +39,17 @@ class Forecast(NamedTuple):
         return self.steps_per_epoch * self.step + self.between_epochs
 
     def seconds(self, epochs: int) -> float:
-        """Of so many epochs."""
+        """Seconds of a run with this number of epochs."""
         return self.start + epochs * self.epoch
 
     def disk(self, epochs: int, settings: dict[str, Any]) -> int:
-        """Bytes of a run of so many epochs: two checkpoints, the model, the best one where it is kept, the pictures."""
+        """Bytes of a run: two checkpoints, the model, the best model if it is kept, and the pictures."""
         kept = 4 if settings["quality_every"] else 3
         return kept * self.weights + (1 + epochs // settings["sample_every"]) * self.picture
 
 
 def forecast(prepared: Prepared, with_doctor: bool = True) -> Forecast:
-    """Train some short epochs in a temporary directory. The model is then as it was before.
+    """Train a few short epochs in a temporary directory. Afterwards the model is as it was before.
 
     Raises:
         Exception: whatever training raises.
@@ -61,7 +61,7 @@ def forecast(prepared: Prepared, with_doctor: bool = True) -> Forecast:
 
 @contextlib.contextmanager
 def _undone(model: GAN) -> Iterator[None]:
-    """Behind the block the model is as it was before."""
+    """After the block, the model is as it was before."""
     before = [variable.numpy() for variable in model.training_state]
     try:
         yield
@@ -71,14 +71,14 @@ def _undone(model: GAN) -> Iterator[None]:
 
 
 def seconds_of_steps(prepared: Prepared, count: int) -> float:
-    """Of so many training steps, after a few of them. The model is then as it was before."""
+    """Seconds that `count` steps take, measured on a few. Afterwards the model is as it was before."""
     with _undone(prepared.model):
         return count * _step(prepared)
 
 
 def _forecast(trial: Prepared, with_doctor: bool) -> Forecast:
     directory, settings, most = trial.plan.directory, trial.plan.settings, trial.steps_per_epoch
-    step = _fit(trial, 1, round(0.5 / _step(trial))).step  # the more steps, the less it matters how an epoch begins
+    step = _fit(trial, 1, round(0.5 / _step(trial))).step  # with more steps, the start of an epoch matters less
     often = max(settings[name] for name in ("sample_every", "checkpoint_every", "quality_every"))
     epochs = min(EPOCHS, 2 + max(2, often))
     run = Run(trial.plan, trial.model, trial.real, trial.facts, with_doctor, stop_when_sick=False)
@@ -92,7 +92,7 @@ def _forecast(trial: Prepared, with_doctor: bool) -> Forecast:
 
     between = watch.between_epochs
     start = took - epochs * (watch.steps * watch.step + between)
-    # What is redrawn in a share of the time has less of it in short epochs.
+    # Pictures that are redrawn within a share of the training time get less of it in short epochs.
     redrawn = [callback.seconds for callback in each if isinstance(callback, callbacks.base.Redrawn)]
     between += sum(min(seconds, callbacks.base.SHARE * most * watch.step) for seconds in redrawn)
     weights = max(path.stat().st_size for path in (directory / "checkpoint").glob("*.npz"))
@@ -103,7 +103,7 @@ def _forecast(trial: Prepared, with_doctor: bool) -> Forecast:
 
 
 def _step(trial: Prepared) -> float:
-    """Seconds of a step, without those of the first, in which TensorFlow compiles."""
+    """Seconds of a step, except the first, in which TensorFlow compiles."""
     _fit(trial, 1, 1)
     return _fit(trial, 1, 1).step
 
@@ -116,42 +116,42 @@ def _fit(trial: Prepared, epochs: int, steps: int, more: Sequence[keras.callback
 
 
 class _Stopwatch(keras.callbacks.Callback):
-    """Times the steps of a `fit`, and what comes between the last of an epoch and the next epoch. The last callback."""
+    """Measures the time of the steps of a `fit`, and the time between epochs. It must be the last callback."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._begun: list[float] = []  # when each epoch was, all other callbacks being done
-        self._trained: list[float] = []  # when its last step was
+        self._begun: list[float] = []  # when each epoch began, after all other callbacks
+        self._trained: list[float] = []  # when its last step was done
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._begun.append(time.perf_counter())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if batch + 1 >= self.steps:  # more, where several are executed together and there is a remainder
-            float(logs["d_loss"])  # a GPU goes on by itself: wait for it
+        if batch + 1 >= self.steps:  # more, if several steps run together and there is a remainder
+            float(logs["d_loss"])  # a GPU runs asynchronously: wait for it
             self._trained.append(time.perf_counter())
 
     @property
     def steps(self) -> int:
-        """Of an epoch."""
+        """Steps of an epoch."""
         return self.params["steps"]
 
     @property
     def step(self) -> float:
-        """Seconds of a step: the median of the epochs, the first left out where there are others."""
+        """Seconds of a step: the median over the epochs, without the first if there are others."""
         spans = [after - before for before, after in zip(self._begun, self._trained, strict=True)]
         return statistics.median(spans[1:] or spans) / self.steps
 
     @property
     def between_epochs(self) -> float:
-        """Mean seconds between epochs, but for those after the first, in which much is done for the first time."""
+        """Mean seconds between epochs, except after the first epoch, when much is done for the first time."""
         return statistics.mean(
             after - before for before, after in zip(self._trained[1:], self._begun[2:], strict=False)
         )
 
 
 def milliseconds_by_precision(plan: Plan, image_shape: Sequence[int], classes: int) -> dict[str, float]:
-    """Milliseconds of a step in float32 and in bfloat16, in turns."""
+    """Milliseconds of a step in float32 and in bfloat16, measured in turns."""
     precisions = ("float32", "bfloat16")
     settings = [{**plan.settings, "learning_rate_schedule": "constant", "precision": each} for each in precisions]
     models = [recipes.build(plan.recipe, each, image_shape, classes) for each in settings]

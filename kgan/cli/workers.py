@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kgan._backend import tf
     from kgan.data import Batches
 
-BEGIN = 300.0  # seconds that TensorFlow may take to connect the workers, which have met
+BEGIN = 300.0  # seconds that TensorFlow may take to connect the workers after they have met
 LOST = 20_000  # milliseconds without a sign of life after which a worker is lost
 
 
@@ -26,7 +26,7 @@ class Workers(NamedTuple):
 
     Attributes:
         addresses: HOST:PORT of each.
-        number: this one's, from 0, which is the chief.
+        number: the number of this machine, counted from 0. Number 0 is the chief.
     """
 
     addresses: tuple[str, ...] = ("localhost:0",)
@@ -42,7 +42,7 @@ class Workers(NamedTuple):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What tells `kgan train` of them."""
+        """The options of `kgan train` that name them."""
         return ("--workers", ",".join(self.addresses), "--worker", str(self.number)) if self.are_several else ()
 
     def __str__(self) -> str:
@@ -50,10 +50,10 @@ class Workers(NamedTuple):
 
 
 def chosen(addresses: str | None, number: int | None) -> Workers:
-    """The workers of the options, of `TF_CONFIG` where they are not given, or this process alone.
+    """The workers that the options name, or else `TF_CONFIG`, or else this process alone.
 
     Raises:
-        ValueError: where they cannot be right.
+        ValueError: if they are not valid.
     """
     if addresses is None:
         if number is not None:
@@ -65,10 +65,12 @@ def chosen(addresses: str | None, number: int | None) -> Workers:
 
 
 def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
-    """What a model is built under so that all workers, which have met, train it; before anything else of TensorFlow.
+    """The strategy to build a model under so that all workers train it.
+
+    Call it after the workers have met, and before any other use of TensorFlow.
 
     Raises:
-        ValueError: for a minibatch that cannot be shared equally.
+        ValueError: if the workers cannot share a minibatch equally.
     """
     from tensorflow.python.eager import context
 
@@ -78,7 +80,7 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
         raise ValueError(f"batch_size is {batch_size}, which {len(workers.addresses)} workers cannot share equally")
     task = {"cluster": {"worker": list(workers.addresses)}, "task": {"type": "worker", "index": workers.number}}
     os.environ["TF_CONFIG"] = json.dumps(task)
-    # TensorFlow has no public way to say after how long a worker is lost; its own is minutes.
+    # TensorFlow has no public way to set after how long a worker is lost; its default is minutes.
     job = context.coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(workers.addresses))
     context.context().configure_coordination_service(
         "standalone",
@@ -88,7 +90,7 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
     )
     with _within(BEGIN, "a worker that had come has gone before training began"):
         made = tf.distribute.MultiWorkerMirroredStrategy()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # TensorFlow has begun to swallow it
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # TensorFlow has replaced Python's handler
     if batch_size % made.num_replicas_in_sync:
         raise ValueError(
             f"batch_size is {batch_size}, which {made.num_replicas_in_sync} devices of {len(workers.addresses)} "
@@ -98,7 +100,7 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
 
 
 def check_same_images(strategy: tf.distribute.Strategy, batches: Batches) -> None:
-    """Raise ValueError, at all workers, where one has other images than the chief; takes all workers."""
+    """Raise ValueError, on all workers, if one has other images than the chief. All workers must call it."""
     from kgan import runs
     from kgan.training import workers
 
@@ -110,7 +112,7 @@ def check_same_images(strategy: tf.distribute.Strategy, batches: Batches) -> Non
 
 
 def tells_of_loss(error: Exception) -> bool:
-    """Whether TensorFlow says by this error that another worker has gone."""
+    """Whether this error of TensorFlow means that another worker was lost."""
     from kgan._backend import tf
 
     errors = tf.errors
@@ -123,7 +125,7 @@ def tells_of_loss(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def ending_together(workers: Workers, then: str = "start all of them again") -> Iterator[None]:
-    """End the process with a sentence where the block tells that another worker has gone."""
+    """End the process with a sentence if an error in the block means that another worker was lost."""
     try:
         yield
     except Exception as error:
@@ -133,7 +135,7 @@ def ending_together(workers: Workers, then: str = "start all of them again") -> 
 
 
 def end_at_once(sentence: str) -> NoReturn:
-    """End the process with a sentence, whatever TensorFlow's threads wait for."""
+    """End the process with a sentence, even if TensorFlow's threads still wait for something."""
     say(f"kgan: {sentence}", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -171,7 +173,7 @@ def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """("192.168.0.1", 12345) of "192.168.0.1:12345"."""
+    """ "192.168.0.1:12345" → ("192.168.0.1", 12345)"""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ValueError(f"the address of a worker is {address}: write it as HOST:PORT, such as 192.168.0.1:12345")

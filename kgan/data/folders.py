@@ -1,7 +1,7 @@
-"""Folders of images as people have them: any mix of formats, sizes and color modes, with broken files among them.
+"""Read folders of images: any mix of formats, sizes and color modes; broken files are skipped.
 
-Every file is checked and decoded once; the result is remembered, by path, size and time of change, in a cache
-directory (`KGAN_CACHE`, by default that of the system), so that the next run starts at once.
+Every file is checked and decoded once. The result is kept, by path, size and time of change, in a cache directory
+(`KGAN_CACHE`; default: the system's cache directory), so that the next run starts at once.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ from kgan.files import replacing
 
 CROPS = ("center", "letterbox", "head")
 Image.init()
-# These decoders and no others see a file; which of the last two there are, depends on how Pillow was built.
+# Only these decoders open files. Whether the last two are there depends on how Pillow was built.
 FORMATS = tuple(
     name
     for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
     if name in Image.OPEN and (name != "AVIF" or features.check("avif"))
 )
-BY_SUFFIX = {".tga": "TGA"}  # whose content cannot be told from anything else's
+BY_SUFFIX = {".tga": "TGA"}  # formats that the content of a file does not identify
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
 SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif", *BY_SUFFIX}
 UNREAD = {".heic", ".heif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".raw", ".jxl", ".pcx", ".eps"}
-MOST_PIXELS = 10**8  # of an image, up to 1 GB while decoded: a few bytes can ask for more than there is memory
+MOST_PIXELS = 10**8  # of an image, up to 1 GB while decoded; a file of a few bytes can claim more than fits into memory
 LARGE = 10**7  # pixels: images above are decoded one at a time
-HEAD = 1.4  # side of a head's square, in extents of the nine points, which end at the tips of the ears and the mouth
-MOST_BROKEN = 0.25  # of a folder's image files
-IN_MEMORY = 2**28  # bytes of decoded images, of which training takes three copies; more stay on disk
+HEAD = 1.4  # side of a head's square, relative to the extent of the nine points, from the ear tips to the mouth
+MOST_BROKEN = 0.25  # the largest accepted fraction of broken files among the image files of a folder
+IN_MEMORY = 2**28  # bytes of decoded images (training makes three copies of them); larger arrays stay on disk
 NO_IMAGE = "no image"
-FORMAT = 4  # of the cache: another number, and nothing remembered by earlier versions is used
+FORMAT = 4  # version of the cache: with a new number, caches of earlier versions are not used
 
 _one_large = threading.Lock()
 
 
 class Folder(NamedTuple):
-    """What was found in a folder.
+    """The contents of a folder.
 
     Attributes:
-        images: uint8, (count, image_size, image_size, 3), or 1 channel where all images are gray; in the order of
-            their paths. More than 256 MB of them stay on disk (a `numpy.memmap`).
+        images: uint8, (count, image_size, image_size, 3), or 1 channel if all images are gray; in the order of their
+            paths. An array of more than 256 MB stays on disk (a `numpy.memmap`).
         skipped: the reason by path, for each image file that could not be used.
-        ignored: how many files are no images and do not claim to be, by kind: ".txt", "hidden", "landmarks", …
+        ignored: the number of all other files, by kind: ".txt", "hidden", "landmarks", …
         names: the path of each image within the folder.
     """
 
@@ -72,25 +72,26 @@ class Folder(NamedTuple):
 def load(folder: str | Path, image_size: int, *, crop: str = "center", background: str = "white") -> Folder:
     """Read all images of a folder and its sub-folders, as squares of one size.
 
-    PNG, JPEG, WEBP, GIF (the first frame), BMP, TIFF, PPM and its kin, JPEG 2000 and, where Pillow has it, AVIF,
-    whatever their names say; TGA by its name; palettes, gray, 16 bits, CMYK and rotation by EXIF are understood,
-    transparency is composed over a color. Every other file is counted: as skipped where its name is that of an image,
-    else as ignored, as are hidden files.
+    These formats are recognized by content, whatever the name of the file: PNG, JPEG, WEBP, GIF (the first frame), BMP,
+    TIFF, PPM and related formats, JPEG 2000 and, if Pillow supports it, AVIF. TGA is recognized by name. Palettes,
+    gray, 16 bits, CMYK and rotation by EXIF are supported; transparent images are composed over a color. Every other
+    file is counted: as skipped if its name is that of an image, else as ignored. Hidden files are ignored.
 
-    With crop="head" an image that has a file of landmarks beside it (`cat.jpg.cat`, as in the CAT data set: the number
-    9 and the x and y of the eyes, the mouth and three points of each ear) is cut to the head; others to the center.
+    With crop="head", an image is cropped to the head if there is a file of landmarks next to it (`cat.jpg.cat`, as in
+    the CAT data set: the number 9 and the x and y of the eyes, the mouth and three points of each ear). Other images
+    are cropped to the center.
 
     Args:
-        folder: with images, in it or in sub-folders.
+        folder: has images, in it or in sub-folders.
         image_size: height and width wanted.
-        crop: "center" cuts the central square; "letterbox" keeps all of an image and fills up with `background`;
-            "head" cuts the square around a cat's head.
+        crop: "center" crops to the central square; "letterbox" keeps the whole image and pads it with `background`;
+            "head" crops to the square around a cat's head.
         background: a color, by name or as #rrggbb.
 
     Raises:
-        FileNotFoundError, NotADirectoryError, PermissionError: where there is no such folder, or it cannot be read.
-        ValueError: without images, with more than a quarter of them broken, or for an unknown crop or color.
-        OSError: where the cache cannot be written, as on a full disk.
+        FileNotFoundError, NotADirectoryError, PermissionError: if there is no such folder, or it cannot be read.
+        ValueError: if there are no images, more than a quarter of them are broken, or crop or color is unknown.
+        OSError: if the cache cannot be written, for example on a full disk.
 
     Example:
         >>> load("pictures", image_size=32).images.shape
@@ -99,7 +100,7 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     folder = Path(os.path.abspath(folder))
     if image_size < 1:
         raise ValueError(f"image_size is {image_size}: it is 1 or more")
-    crop = "center" if crop == "centre" else crop  # as earlier versions spelled it
+    crop = "center" if crop == "centre" else crop  # the spelling of earlier versions
     if crop not in CROPS:
         raise ValueError(f"crop is {crop!r}: choose one of {', '.join(CROPS)}")
     try:
@@ -124,7 +125,7 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     cache = cache_directory() / "folders" / key
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(cache / ".lock"):  # of runs that begin together one checks, the others wait for it
+        with filelock.FileLock(cache / ".lock"):  # of runs that start together, one checks and the others wait
             known = _known(cache, image_size)
             if known is None or known.files != found:
                 known = _read(found, known, cache, decode, image_size)
@@ -165,7 +166,7 @@ def load_file(path: str | Path, image_size: int, *, crop: str = "center", most_p
 
 
 class _Known(NamedTuple):
-    """What is remembered of a folder: size and times of change of each file, what it is, and the decoded images."""
+    """The cache of a folder: size and times of change of each file, what it is, and the decoded images."""
 
     files: dict[str, list[int] | None]
     what: dict[str, str]
@@ -173,18 +174,18 @@ class _Known(NamedTuple):
 
     @property
     def unsettled(self) -> list[str]:
-        """Files that could not be read because a disk or memory failed: to be looked at again."""
+        """Files that could not be read because of a disk or memory error: they are tried again."""
         return [name for name, facts in self.files.items() if facts is None]
 
     @property
     def rows(self) -> dict[str, int]:
-        """Where in `images` a file's image is."""
+        """The row of `images` that holds a file's image."""
         names = (name for name, what in self.what.items() if what in ("image", "gray image"))
         return {name: row for row, name in enumerate(names)}
 
 
 class _Decoded(NamedTuple):
-    """What a file is ("image", "gray image", or what is wrong with it), its pixels, and whether to remember that."""
+    """What a file is ("image", "gray image", or what is wrong with it), its pixels, and whether to cache the result."""
 
     what: str
     pixels: np.ndarray | None = None
@@ -192,7 +193,7 @@ class _Decoded(NamedTuple):
 
 
 def what_is(file: Path) -> str:
-    """What a file is that was named in place of a folder, and what to do."""
+    """The part of an error message for a file named instead of a folder: what it is, and what to do."""
     suffix = file.suffix.lower()
     if suffix in SUFFIXES | UNREAD:
         return "one image: name the folder that it is in"
@@ -202,7 +203,7 @@ def what_is(file: Path) -> str:
 
 
 def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collections.Counter[str]]:
-    """All files under a folder with size and times of change; those that are not to be opened; those not looked at."""
+    """Files to open, with size and times of change; files not to open, with the reason; numbers of ignored files."""
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     if not folder.is_dir():
@@ -218,9 +219,9 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collecti
     for directory, folders, names in os.walk(folder, onerror=unreadable):
         hidden = [name for name in folders if name.startswith(".")]
         folders[:] = sorted(set(folders) - set(hidden))
-        for path in (Path(directory, name) for name in hidden):  # a link might lead anywhere
+        for path in (Path(directory, name) for name in hidden):  # a link may lead anywhere: it counts as one
             ignored["hidden"] += 1 if path.is_symlink() else sum(len(names) for *_, names in os.walk(path))
-        linked = [Path(directory, name) for name in folders if Path(directory, name).is_symlink()]  # not walked into
+        linked = [Path(directory, name) for name in folders if Path(directory, name).is_symlink()]  # not followed
         refused |= {path.relative_to(folder).as_posix(): "a link to a folder" for path in linked}
         for name in sorted(names):
             path = Path(directory, name)
@@ -233,11 +234,11 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collecti
                     refused[relative] = "a link that leads out of the folder"
                     continue
                 facts = path.stat()
-            except (OSError, RuntimeError) as error:  # a link to nowhere, or in circles
+            except (OSError, RuntimeError) as error:  # a broken link, or a loop of links
                 refused[relative] = (getattr(error, "strerror", None) or "a link in circles").lower()
                 continue
-            if stat.S_ISREG(facts.st_mode):  # no pipes and devices, which might never end
-                # Not the time of its content alone, which copying and unpacking may set back.
+            if stat.S_ISREG(facts.st_mode):  # no pipes and devices: reading them may never end
+                # The modification time alone is not enough: copying and unpacking may set it back.
                 found[relative] = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
             else:
                 ignored["pipes and devices"] += 1
@@ -250,7 +251,7 @@ def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...], most
         image = Image.open(path, formats=[*FORMATS, *([BY_SUFFIX[suffix]] if suffix in BY_SUFFIX else [])])
     except Image.DecompressionBombError:
         return _Decoded(f"it has more than {most_pixels:,} pixels")
-    except Exception as error:  # of many classes: a broken file can break a decoder anywhere
+    except Exception as error:  # of any class: a broken file can fail anywhere in a decoder
         if suffix in UNREAD or (suffix == ".avif" and "AVIF" not in FORMATS):
             return _Decoded(f"{suffix[1:]} is not read: {', '.join(FORMATS)} are")
         if suffix not in SUFFIXES:
@@ -268,10 +269,10 @@ def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...], most
             if crop == "head":
                 image = image.crop(_head(Path(f"{path}.cat"), image.size))
             else:
-                image.draft("RGB", (2 * image_size, 2 * image_size))  # a large JPEG is decoded smaller
+                image.draft("RGB", (2 * image_size, 2 * image_size))  # decodes a large JPEG at a smaller size
             turned = b"" if image.format == "TIFF" else image.getexif().tobytes()  # Pillow turns TIFFs by itself
             image = _opaque(_reduced(image, image_size), color)
-            image.info["exif"] = turned  # which not all of that keeps
+            image.info["exif"] = turned  # some of these steps drop it
             pixels = _square(ImageOps.exif_transpose(image), image_size, crop, color)
     except Exception as error:
         return _Decoded(_reason(error, path), lasts=_lasts(error))
@@ -279,7 +280,7 @@ def _decode(path: Path, image_size: int, crop: str, color: tuple[int, ...], most
 
 
 def _lasts(error: Exception) -> bool:
-    """Whether the file itself is at fault: a disk or memory that failed may work the next time."""
+    """Whether the file itself is at fault; after a disk or memory error, another try may succeed."""
     return not (isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None))
 
 
@@ -289,7 +290,7 @@ def _reason(error: Exception, path: Path) -> str:
 
 
 def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The square around nine points, moved or made smaller to lie within an image of that size (as it is stored)."""
+    """The square around nine points, moved or shrunk to fit into an image of this size (before rotation by EXIF)."""
     try:
         count, *places = (int(number) for number in landmarks.read_bytes()[:1000].split()[:19])
         (left, *_, right), (top, *_, bottom) = sorted(places[::2]), sorted(places[1::2])
@@ -304,19 +305,19 @@ def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _reduced(image: Image.Image, image_size: int) -> Image.Image:
-    """A large image reduced by a whole factor, before any step that takes memory of its full size."""
+    """A large image, reduced by an integer factor before any step that needs memory for its full size."""
     factor = min(image.size) // (4 * image_size)
     if factor < 2 or image.mode.startswith(("I", "F")):
         return image
     if image.mode != "L":
-        image = image.convert("RGBa" if image.has_transparency_data else "RGB")  # alpha counts in the mean
+        image = image.convert("RGBa" if image.has_transparency_data else "RGB")  # alpha weights the mean
     image = image.reduce(factor)
     return image.convert("RGBA") if image.mode == "RGBa" else image
 
 
 def _opaque(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
-    """The image in RGB, 8 bits a channel, composed over a color where it is transparent."""
-    if image.mode.startswith("I"):  # gray of 16 bits
+    """The image in RGB, 8 bits per channel, composed over a color if it is transparent."""
+    if image.mode.startswith("I"):  # 16-bit gray
         values = np.uint16(np.clip(image, 0, 65535)) if image.mode == "I" else np.asarray(image).astype(np.uint16)
         transparent = image.info.get("transparency")
         image = Image.fromarray(np.uint8(values - (values >> 8) + 128 >> 8))  # about values / 257
@@ -348,7 +349,7 @@ def _read(
     decode: Callable[[str], _Decoded],
     image_size: int,
 ) -> _Known:
-    """Decode what is not known yet, in parallel, into a file of the cache, so that memory stays bounded."""
+    """Decode the files that are not in the cache yet, in parallel, into a cache file: memory stays bounded."""
     from rich.console import Console
     from rich.progress import track
 
@@ -365,18 +366,18 @@ def _read(
             return _Decoded(known.what[name], None if row is None else known.images[row])
         return again[name] if name in again else decode(name)
 
-    # A new name each time: the index, replaced last, says which file it speaks of, and other runs may read the old one.
+    # A new name each time: the index, replaced last, names the current file, and other runs may read the old one.
     path = cache / f"images-{secrets.token_hex(4)}"
     what, unsettled = {}, set()
     try:
         with (
-            # Written as any file: in a memory map, a full disk would be a deadly signal and no error.
+            # Not a memory map: there a full disk causes a fatal signal, not an error.
             path.open("wb") as images,
-            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,  # Pillow decodes without Python's lock
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,  # Pillow decodes without the GIL
             warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore")  # Pillow's, of odd metadata
-            together = min(512, 1 + 2**26 // (3 * image_size**2))  # results that may wait for a slow one before them
+            warnings.simplefilter("ignore")  # Pillow's warnings about odd metadata
+            together = min(512, 1 + 2**26 // (3 * image_size**2))  # results that may wait behind a slow one
             results = itertools.chain.from_iterable(pool.map(one, chunk) for chunk in _chunks(list(found), together))
             shown = {"console": Console(stderr=True), "disable": not sys.stderr.isatty(), "transient": True}
             results = track(results, f"checking {len(found):,} files", len(found), **shown)
@@ -387,7 +388,7 @@ def _read(
                 if not lasts:
                     unsettled.add(name)
         settled = {name: facts for name, facts in found.items() if name not in unsettled}
-        files = {**settled, **dict.fromkeys(unsettled)}  # None: to be looked at again
+        files = {**settled, **dict.fromkeys(unsettled)}  # None: to be tried again
         with replacing(cache / "index.json") as index:
             index.write_text(json.dumps({"images": path.name, "files": files, "what": what}), encoding="utf-8")
     except BaseException:
@@ -395,7 +396,7 @@ def _read(
         raise
     for old in cache.glob("images-*"):
         if old != path:
-            with contextlib.suppress(OSError):  # Windows keeps what another run has open
+            with contextlib.suppress(OSError):  # Windows cannot delete a file that another run has open
                 old.unlink()
     return _Known(files, what, _mapped(path, image_size))
 
@@ -408,7 +409,7 @@ def _mapped(path: Path, image_size: int) -> np.ndarray:
 
 
 def _known(cache: Path, image_size: int) -> _Known | None:
-    """What an earlier run remembered; None where that is incomplete."""
+    """The cache that an earlier run wrote; None if it is incomplete."""
     try:
         index = json.loads((cache / "index.json").read_bytes())
         known = _Known(index["files"], index["what"], _mapped(cache / Path(index["images"]).name, image_size))
@@ -419,7 +420,7 @@ def _known(cache: Path, image_size: int) -> _Known | None:
 
 
 def _checked(folder: Path, known: _Known, skipped: dict[str, str], ignored: dict[str, int]) -> Folder:
-    """The images, if enough of them are good; in memory where they fit."""
+    """The images, if enough of them are good; in memory if they fit."""
     count = len(known.rows)
     if not count:
         raise ValueError(
@@ -439,12 +440,12 @@ def _checked(folder: Path, known: _Known, skipped: dict[str, str], ignored: dict
 
 
 def _readable(name: str) -> str:
-    """A file's name as text, whatever bytes it is made of."""
+    """A file's name as text, even if its bytes are not valid UTF-8."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def cache_directory() -> Path:
-    """Where kgan keeps results that take long to compute: `KGAN_CACHE`, by default the system's cache directory.
+    """The directory for results that take long to compute: `KGAN_CACHE`; default: the system's cache directory.
 
     Example:
         >>> cache_directory().name

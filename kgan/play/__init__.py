@@ -1,7 +1,7 @@
-"""The playground: a trained model as a page with sliders (extra `play`, by Gradio).
+"""The playground: a trained model as a page with sliders (extra `play`, built with Gradio).
 
 It has three tabs: directions of the latent space, the path between two codes, and, for a CodeGAN, images that are read
-and rebuilt. The page sends requests to its own server only, and usage is not reported to anybody.
+and rebuilt. The page sends requests to its own server only, and reports no usage to anybody.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kgan.gan import GAN
 
 DIRECTIONS = 8
-CODES, UNITS = 2000, 4000  # the directions are found from so many codes, and from at most so many features
+CODES, UNITS = 2000, 4000  # numbers of codes, and at most of features, that the directions are found from
 FURTHEST = 4.0  # the ends of a slider, in standard deviations
 PATH_STEPS = 9
 SIDE = 448  # the least size of an image that is shown alone, in pixels
@@ -36,12 +36,12 @@ def playground(model: GAN, name: str, class_names: Sequence[str] = (), is_digits
     Args:
         model: it draws images with 1 or 3 channels.
         name: the title of the page.
-        class_names: the names of the classes of a conditional model; by default their numbers.
+        class_names: the names of the classes of a conditional model; default: their numbers.
         is_digits: whether to prepare drawings in the same way as the images of MNIST.
 
     Raises:
         ImportError: if Gradio is not installed.
-        ValueError: if the model draws something else than images.
+        ValueError: if the model does not draw images.
 
     Example:
         >>> page = playground(kgan.pretrained.load("dcgan-digits"), "dcgan-digits")
@@ -87,9 +87,9 @@ def directions(model: GAN, count: int = DIRECTIONS) -> tuple[np.ndarray, np.ndar
 
 
 def _features(model: GAN, codes: np.ndarray) -> np.ndarray:
-    """What the generator's last layer with weights is given, (count, units): evenly chosen units, if they are many.
+    """The input of the generator's last layer with weights, (count, units): evenly spaced units, if there are many.
 
-    It is the images for a network of somebody's own without a graph of layers.
+    For a custom network without a graph of layers, the features are the images.
     """
     from kgan._backend import keras
 

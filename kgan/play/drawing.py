@@ -46,14 +46,14 @@ def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: 
 
 
 def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
-    """An image file as an image of a model: the whole of it for a digit, the central square for any other.
+    """An image file as an image of a model: the whole image for a digit, otherwise the central square.
 
     Args:
         path: in a format that `kgan.data.folders` reads, with at most 16 million pixels.
         data_shape, is_digit: see `from_canvas`.
 
     Raises:
-        ValueError: for a file that is not an image, is broken or too large, or is blank though it must be a digit.
+        ValueError: for a file that is not an image, is broken or too large, or is blank although it must be a digit.
 
     Example:
         >>> from_file("pictures/one.png", (28, 28, 3), is_digit=False).shape

@@ -1,4 +1,4 @@
-"""Serves a playground by Gradio: on this machine, to its own pages, with no report to anybody."""
+"""Serves a playground with Gradio: on this machine, to its own pages only, without reporting usage to anybody."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def gradio_module() -> Any:
     os.environ["GRADIO_TEMP_DIR"] = directory.name
     os.environ["GRADIO_ANALYTICS_ENABLED"] = os.environ["GRADIO_RUN_HISTORY"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    for name in ("no_proxy", "NO_PROXY"):  # as it starts, Gradio asks its own server
+    for name in ("no_proxy", "NO_PROXY"):  # when it starts, Gradio sends requests to its own server
         os.environ[name] = ",".join([*filter(None, [os.environ.get(name)]), *LOOPBACK])
     try:
         import gradio
@@ -46,12 +46,12 @@ def gradio_module() -> Any:
 
 
 def launch(page: gradio.Blocks, host: str = LOOPBACK[0], port: int | None = None) -> str:
-    """Serve a page in the background, and give its address.
+    """Serve a page in the background, and return its address.
 
     Args:
         page: see `kgan.play.playground`.
-        host: the address to listen on. On this machine's own addresses only, pages must have been opened by that name.
-        port: by default the first free one from 7860 on.
+        host: the address to listen on. With a loopback address, only pages opened under a loopback name are served.
+        port: default: the first free port from 7860 on.
 
     Raises:
         OSError: if the port is in use, or the host is not an address of this machine.
@@ -92,12 +92,12 @@ def launch(page: gradio.Blocks, host: str = LOOPBACK[0], port: int | None = None
 
 
 class OwnPagesOnly:
-    """Refuses requests of other sites' pages, which a browser would send on their behalf (an ASGI middleware).
+    """ASGI middleware that refuses requests which a browser sends for pages of other sites.
 
     Args:
         app: the application.
-        names: that this server is known by; any if empty. With another name a foreign page could reach a server that
-            listens on this machine only (DNS rebinding).
+        names: the host names under which this server may be opened; empty: any name. With any other name, a foreign
+            page could reach a server that listens on this machine only (DNS rebinding).
     """
 
     def __init__(self, app: Any, names: Collection[str] = ()) -> None:
@@ -118,7 +118,7 @@ class OwnPagesOnly:
 
 
 def _free_port(host: str, port: int | None) -> int:
-    """The port, or the first free one; tried before Gradio does, which would wait for each."""
+    """The given port, or the first free one. It is tried here because Gradio would wait for each port."""
     for each in [port] if port else PORTS:
         with contextlib.suppress(OSError):
             family, kind, protocol, _, address = socket.getaddrinfo(host, each, type=socket.SOCK_STREAM)[0]

@@ -3,7 +3,7 @@
     model = kgan.pretrained.load("dcgan-mnist")
 
 A file holds the weights of both networks and a record of how they were made, but no optimizers and no code. Kernels
-are stored as integers of 8 bits with one scale for each entry of their last axis: a quarter of the size.
+are stored as 8-bit integers, with one scale for each entry of their last axis: a quarter of the size.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def read(path: str | Path) -> GAN:
         arrays = dict(file)
     record = json.loads(str(arrays["record"]))
     recipe = recipes.get(record["recipe"])
-    # The average of the generator has become the generator.
+    # The generator in the file is already the average, if there was one.
     settings = {**recipes.resolve(recipe, record["settings"]), "ema": 0.0}
     model = recipes.build_uncompiled(recipe, settings, record["image_shape"], len(record["classes"]))
     for number, weight in enumerate(_weights(model)):
@@ -109,7 +109,7 @@ def _weights(model: GAN) -> Sequence[Any]:
 
 
 def _reduced(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """A kernel as integers from -127 to 127 with the value of 1; a vector unchanged, without a scale."""
+    """A kernel as integers from -127 to 127, and the scale that restores it; a vector unchanged, without a scale."""
     import numpy as np
 
     if weight.ndim < 2:
@@ -123,7 +123,7 @@ def _restored(weight: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
 
 
 def check_name(name: str) -> None:
-    """Raise ValueError, with the choices, for a name that no model has.
+    """Raise ValueError, with the choices, for an unknown name.
 
     Example:
         >>> check_name("dcgan-digits")

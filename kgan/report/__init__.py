@@ -1,7 +1,7 @@
-"""A run as one page, which needs no network: pictures by epoch, curves, quality, findings, settings.
+"""An HTML page about a run, which needs no network: pictures by epoch, curves, quality, findings, settings.
 
-The page is `page.html`, a Jinja template; what goes into it is gathered here. Everything that was read from the files
-of a run is escaped, and the page forbids the browser to load anything.
+The page is `page.html`, a Jinja template; this module collects its data. Everything that is read from the files of a
+run is escaped, and the page forbids the browser to load anything.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from kgan import plots, quality, recipes, runs
 
 ROOM = 3_500_000  # characters for the grids of all runs
 SIDE = 800  # pixels of a picture, at most
-LEFT_OUT = ("losses.png",)  # drawn anew
+LEFT_OUT = ("losses.png",)  # the page draws these curves itself
 
 
 class Frame(NamedTuple):
     """A grid of samples.
 
     Attributes:
-        epoch: after which.
-        source: the picture itself, as the address of an `<img>`.
+        epoch: the epoch after which it was drawn.
+        source: the picture itself, as a data URL for an `<img>`.
     """
 
     epoch: int
@@ -35,14 +35,14 @@ class Frame(NamedTuple):
 
 
 def report(directories: Sequence[str | Path]) -> str:
-    """The page of a run, or of several in step, as HTML.
+    """The page of one run, or of several runs with a common epoch slider, as HTML.
 
     Args:
-        directories: of runs, which may still be training.
+        directories: run directories; the runs may still be training.
 
     Raises:
-        FileNotFoundError: where there is no run.
-        ValueError: where its files are not those that kgan wrote, or no run is named.
+        FileNotFoundError: if there is no run in a directory.
+        ValueError: if its files are not as kgan writes them, or no run is named.
 
     Example:
         >>> page = report(["runs/dcgan-digits"])
@@ -64,14 +64,14 @@ def report(directories: Sequence[str | Path]) -> str:
 
 
 def write_report(directories: Sequence[str | Path], path: str | Path) -> None:
-    """Write the page of `report` into a file, whole or not at all."""
+    """Write the page of `report` to a file, atomically."""
     text = report(directories)
     with runs.replacing(path, durable=False) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
-    """All that the page says of a run."""
+    """All that the page shows of a run."""
     record = quality.current_names(runs.read_json(directory / "run.json"))
     history = {}
     if (directory / "history.csv").exists():
@@ -117,16 +117,16 @@ def _status(record: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, or None for whatever else a file may hold."""
+    """A finite number, or None for any other value."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and math.isfinite(value) else None
 
 
 def _frames(folder: Path, room: int) -> list[Frame]:
-    """The grids by epoch, evenly fewer of them where all would not fit."""
+    """The grids by epoch; an evenly spaced part of them if all do not fit."""
     found = {int(match[1]): path for path in folder.glob("epoch-*.png") if (match := re.search(r"-(\d+)$", path.stem))}
     epochs = sorted(found)
-    address = functools.cache(lambda epoch, fidelity: _address(found[epoch], fidelity))  # they are asked for again
+    address = functools.cache(lambda epoch, fidelity: _address(found[epoch], fidelity))  # the loop needs them again
     while epochs:
         for fidelity in (85, 60):
             frames = [Frame(epoch, source) for epoch in epochs if (source := address(epoch, fidelity))]
@@ -137,11 +137,11 @@ def _frames(folder: Path, room: int) -> list[Frame]:
 
 
 def _address(path: Path, fidelity: int) -> str:
-    """A picture as the address of an `<img>`; empty for a file that is none."""
+    """A picture as a data URL for an `<img>`; empty for a file that is not a picture."""
     from PIL import Image
 
     try:
-        content = runs.read_file(path, at_most=2**26)  # no device, no link, nothing without end
+        content = runs.read_file(path, at_most=2**26)  # no devices, links or endless files
         with Image.open(io.BytesIO(content)) as image:
             picture = image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -153,7 +153,7 @@ def _address(path: Path, fidelity: int) -> str:
 
 
 def _chart(history: Mapping[str, Sequence[float]]) -> tuple[str, dict[int, float]]:
-    """The curves as SVG in the page's own colors, and where in its width each epoch is, from 0 to 1."""
+    """The curves as SVG in the page's own colors, and the horizontal position of each epoch, from 0 to 1."""
     import matplotlib
 
     epochs = [int(epoch) for epoch in history.get("epoch", []) if math.isfinite(epoch)]
@@ -170,13 +170,13 @@ def _chart(history: Mapping[str, Sequence[float]]) -> tuple[str, dict[int, float
         places = {epoch: axis.transData.transform((epoch, 0))[0] / width for epoch in epochs}
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
-    # The page says how wide it is, and what it shows.
+    # The page sets its width and describes it.
     head = re.compile(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', re.DOTALL)
     return head.sub(r'<svg viewBox="\1" aria-hidden="true">', svg, count=1), places
 
 
 def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Name, value, that of real images, and meaning of each metric."""
+    """Name, value, value for real images (the baseline), and meaning of each metric."""
     rows = []
     for name, metric in runs.value_of(measured, "metrics", dict).items():
         value, spread, real = (
@@ -210,7 +210,7 @@ def _claims(
 
 
 def _classes(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of each class its share among real and among fake images, and how long their bars are, in percent."""
+    """For each class, its frequencies among real and fake images, and the lengths of their bars in percent."""
     classes = runs.value_of(measured, "classes", dict)
     names, real, fake = (runs.value_of(classes, key, list) for key in ("names", "real", "fake"))
     shares = [(_number(r), _number(f)) for r, f in zip(real, fake, strict=False)]
@@ -224,13 +224,13 @@ def _classes(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _pictures(directory: Path) -> list[tuple[str, str]]:
-    """The other pictures in the run directory, such as walks between codes: title and address."""
+    """The other pictures in the run directory, such as interpolations: title and data URL."""
     paths = sorted(path for path in directory.glob("[!.]*.png") if path.name not in LEFT_OUT)
     return [(path.stem.replace("-", " "), source) for path in paths[:12] if (source := _address(path, 80))]
 
 
 def _settings(record: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
-    """Name, value, reason of each setting, and whether it is not that of the recipe."""
+    """Name, value and reason of each setting, and whether it differs from the recipe."""
     settings = runs.value_of(record, "settings", dict)
     recipe = str(record.get("recipe"))
     known = recipes.get(recipe).settings if recipe in recipes.RECIPES else {}
