@@ -12,9 +12,8 @@ def for_an_index(readme: str) -> str:
     """The README where links that are relative lead nowhere: absolute ones, or without an address their text alone."""
     if ADDRESS:
         return re.sub(r"(\[[^\[\]]*\]\()(?!https?:|#)", rf"\g<1>{ADDRESS}", readme)
-    # An image, and the paragraph that announces it.
-    readme = re.sub(r"(?:[^\n]+\n)*[^\n]*:\n+!\[[^\[\]]*\]\((?!https?:)[^)]*\)\n*", "", readme)
-    readme = re.sub(r"!\[[^\[\]]*\]\((?!https?:)[^)]*\)\n*", "", readme)
+    # Images, with the paragraphs that announce them.
+    readme = re.sub(r"(?:(?:[^\n]+\n)*[^\n]*:\n+)?!\[[^\[\]]*\]\((?!https?:)[^)]*\)\n*", "", readme)
     return re.sub(r"\[([^\[\]]*)\]\((?!https?:|#)[^)]*\)", r"\1", readme)
 
 

@@ -32,6 +32,10 @@ def measured(run, refine):
     generated = model.generate(codes)
     classes_generated = digits(features, generated)
     as_read, rebuilt = model.encode(generated), model.reconstruct(generated)
+
+    def right(shown):
+        return fraction(digits(features, shown) == labels)
+
     report = {
         "count": COUNT,
         "features": features.name,
@@ -43,24 +47,23 @@ def measured(run, refine):
             "l1": {"read": float(losses.code_l1(codes, as_read)), "guessing": guess(model, "l1")},
         },
         "same_digit": {
-            "real, not rebuilt": fraction(digits(features, images) == labels),
-            "real": fraction(digits(features, model.reconstruct(images)) == labels),
+            "real, not rebuilt": right(images),
+            "real": right(model.reconstruct(images)),
             "generated": fraction(digits(features, rebuilt) == classes_generated),
             "generated, twice": fraction(digits(features, model.reconstruct(rebuilt)) == classes_generated),
         },
     }
     if refine:
-        refined = model.reconstruct(images, refine=refine)
-        report["same_digit"]["real, refined"] = fraction(digits(features, refined) == labels)
+        report["same_digit"]["real, refined"] = right(model.reconstruct(images, refine=refine))
     for how in data.DEGRADATIONS:
         shown, known = data.degrade(images, how)
         report["same_digit"] |= {
-            how: fraction(digits(features, shown) == labels),
-            f"{how}, rebuilt": fraction(digits(features, model.reconstruct(shown)) == labels),
+            how: right(shown),
+            f"{how}, rebuilt": right(model.reconstruct(shown)),
         }
         if refine:
             refined = model.reconstruct(shown, refine=refine, known=known)
-            report["same_digit"][f"{how}, refined"] = fraction(digits(features, refined) == labels)
+            report["same_digit"][f"{how}, refined"] = right(refined)
     runs.write_json(run / "reconstruction.json", report)
     return report
 
@@ -79,9 +82,13 @@ def over_seeds(reports):
 
 def table(results):
     """In Markdown, a column for each folder of seeds: mean ± standard deviation."""
-    columns = {name: {"code, sum of squares": means["code_loss"]["l2"]["read"]} for name, means in results.items()}
-    for name, means in results.items():
-        columns[name] |= {f"{case}, %": scaled(metric, 100) for case, metric in means["same_digit"].items()}
+    columns = {
+        name: {
+            "code, sum of squares": means["code_loss"]["l2"]["read"],
+            **{f"{case}, %": scaled(metric, 100) for case, metric in means["same_digit"].items()},
+        }
+        for name, means in results.items()
+    }
     lines = [f"| | {' | '.join(columns)} |", f"| ---{' | ---' * len(columns)} |"]
     for row in next(iter(columns.values())):
         lines.append(f"| {row} | {' | '.join(with_spread(column[row]) for column in columns.values())} |")

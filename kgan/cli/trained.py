@@ -48,9 +48,9 @@ def class_names(run: Path) -> list[str]:
     return [str(name) for name in names or []]
 
 
-def labelled(run: Path, source: str | None = None) -> Labelled:
-    """The real images that a run was trained on, or others prepared in the same way."""
-    return prepared(settings(run), source)
+def labelled(run: Path) -> Labelled:
+    """The real images that a run was trained on."""
+    return prepared(settings(run))
 
 
 def prepared(used: dict[str, Any], source: str | None = None) -> Labelled:

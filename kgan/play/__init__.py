@@ -118,17 +118,10 @@ def _directions_tab(model: GAN, names: Sequence[str]) -> None:
     )
     with gr.Row():
         with gr.Column():
-            image = gr.Image(
-                value=shown(0, names[0] if names else None, *np.zeros(len(found))),
-                label="Generated image",
-                alt_text="The image of the code",
-                elem_id="generated",
-                interactive=False,
-                buttons=["download"],
-                format="png",
-            )
+            first = shown(0, names[0] if names else None, *np.zeros(len(found)))
+            image = _picture(first, "Generated image", "The image of the code", "generated")
         with gr.Column():
-            seed = gr.Number(0, label="Seed of the code", precision=0, minimum=0, maximum=2**31 - 1)
+            seed = _seed_field(0, "Seed of the code")
             label = _class_picker(names, "Class")
             sliders = [
                 gr.Slider(-FURTHEST, FURTHEST, 0, step=0.1, label=f"Direction {number} ({part:.0%} of the variance)")
@@ -167,31 +160,13 @@ def _path_tab(model: GAN, names: Sequence[str]) -> None:
     )
     with gr.Row():
         with gr.Column():
-            image = gr.Image(
-                value=at(*begin, 50),
-                label="On the way",
-                alt_text="The image of a code on the path",
-                elem_id="on-the-way",
-                interactive=False,
-                buttons=["download"],
-                format="png",
-            )
+            image = _picture(at(*begin, 50), "On the way", "The image of a code on the path", "on-the-way")
         with gr.Column():
-            ends = [
-                gr.Number(value, label=f"Seed of the {which} code", precision=0, minimum=0, maximum=2**31 - 1)
-                for value, which in ((1, "first"), (2, "last"))
-            ]
+            ends = [_seed_field(1, "Seed of the first code"), _seed_field(2, "Seed of the last code")]
             labels = [_class_picker(names, "First class"), _class_picker(names, "Last class", -1)]
             path = gr.Radio(list(latent.PATHS), value=natural, label="Path")
             place = gr.Slider(0, 100, 50, step=1, label="Place on the path, in percent")
-    strip = gr.Image(
-        value=strip_of(*begin),
-        label="The path",
-        alt_text="Images along the path",
-        interactive=False,
-        buttons=["download"],
-        format="png",
-    )
+    strip = _picture(strip_of(*begin), "The path", "Images along the path", "path")
     _on_change([*ends, *labels, path, place], at, image)
     _on_change([*ends, *labels, path], strip_of, strip)
 
@@ -244,17 +219,26 @@ def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
                 type="filepath",
                 elem_id="upload",
             )
-    result = gr.Image(
-        value=rebuilt(model.generate(1)[0], 0),
-        label="Reconstruction",
-        alt_text="The image, and what the networks make of it",
-        elem_id="rebuilt",
+    first = rebuilt(model.generate(1)[0], 0)
+    result = _picture(first, "Reconstruction", "The image, and what the networks make of it", "rebuilt")
+    draw.click(from_canvas, [canvas, steps], result, api_visibility="private")
+    upload.change(from_file, [upload, steps], result, api_visibility="private")
+
+
+def _picture(value: Image.Image, label: str, alt_text: str, elem_id: str) -> Any:
+    return gradio_module().Image(
+        value,
+        label=label,
+        alt_text=alt_text,
+        elem_id=elem_id,
         interactive=False,
         buttons=["download"],
         format="png",
     )
-    draw.click(from_canvas, [canvas, steps], result, api_visibility="private")
-    upload.change(from_file, [upload, steps], result, api_visibility="private")
+
+
+def _seed_field(value: int, label: str) -> Any:
+    return gradio_module().Number(value, label=label, precision=0, minimum=0, maximum=2**31 - 1)
 
 
 def _class_picker(names: Sequence[str], label: str, first: int = 0) -> Any:

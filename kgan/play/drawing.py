@@ -40,9 +40,7 @@ def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: 
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     side = max(data_shape[:2]) * DETAIL
-    return _prepared(
-        np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BOX)), data_shape, is_digit
-    )
+    return _prepared(picture.convert("RGB").resize((side, side), Image.Resampling.BOX), data_shape, is_digit)
 
 
 def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
@@ -60,11 +58,12 @@ def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np
         (28, 28, 3)
     """
     side, crop = max(data_shape[:2]) * DETAIL, "contain" if is_digit else "center"
-    return _prepared(data.folders.load_file(path, side, crop=crop, most_pixels=MOST_PIXELS), data_shape, is_digit)
+    pixels = data.folders.load_file(path, side, crop=crop, most_pixels=MOST_PIXELS)
+    return _prepared(Image.fromarray(pixels), data_shape, is_digit)
 
 
-def _prepared(pixels: np.ndarray, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
-    picture, (height, width, channels) = Image.fromarray(pixels), data_shape
+def _prepared(picture: Image.Image, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
+    height, width, channels = data_shape
     if is_digit:
         picture = as_digit(picture, height)
     picture = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BOX)

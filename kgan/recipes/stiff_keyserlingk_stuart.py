@@ -99,6 +99,6 @@ RECIPES = (
             **shared.OUTPUT,
             "chosen_epochs": Setting("55,60", "printed: figures 11 and 12"),
         },
-        {**_BALANCE},
+        _BALANCE,
     ),
 )

@@ -80,6 +80,7 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
     if (directory / "quality.json").exists():
         measured = quality.current_names(runs.read_json(directory / "quality.json"))
     chart, places = _chart(history)
+    used = runs.value_of(record, "settings", dict)
     return {
         "name": name,
         "record": record,
@@ -103,8 +104,8 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "claims": _claims(record, measured, history),
         "pictures": _pictures(directory),
         "settings": _settings(record),
-        "seed": runs.value_of(record, "settings", dict).get("seed"),
-        "data": runs.value_of(record, "settings", dict).get("data"),
+        "seed": used.get("seed"),
+        "data": used.get("data"),
     }
 
 
