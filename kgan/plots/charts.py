@@ -53,11 +53,11 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     if not len(epochs):
         losses.set(xlim=(0, 1), ylim=(0, 2))
     losses.set_ylabel("loss")
-    losses.legend()
     probabilities.axhline(0.5, color="black", linewidth=1, linestyle="--", label="cannot tell (0.5)")
     probabilities.set_ylabel("probability of being real")
     probabilities.set_ylim(-0.02, 1.02)
-    probabilities.legend()
+    for axis in (losses, probabilities):  # above the panel: inside, a legend hides some of the epochs
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.1)
     for axis in others:
         known = np.isfinite(distances)
         axis.plot(np.asarray(epochs)[known], distances[known], color="tab:green", marker="o", markersize=3)
@@ -140,7 +140,7 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
 
 
 def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> Figure:
-    """The Fréchet distance of several runs by epoch, and under it by training time.
+    """The Fréchet distance of several runs by epoch, and under it by training time, on a logarithmic scale.
 
     Args:
         runs: for each run, by its name, one history for each seed that was trained: `epoch`, `seconds` of each epoch,
@@ -155,7 +155,7 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
         >>> by_time.lines[0].get_xydata().tolist()
         [[9.0, 90.0], [25.0, 20.0]]
     """
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     figure = _figure()
     by_epoch, by_time = figure.subplots(2, 1)
@@ -180,7 +180,10 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
     by_time.set_xlabel(f"training time in {unit}")
     for axis in (by_epoch, by_time):
         axis.set_ylabel("Fréchet distance")
-        axis.set_ylim(bottom=0)
+        axis.set_yscale("log")  # it falls from several hundred to a few
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
         axis.grid(alpha=0.3)
         axis.legend()
     return figure
