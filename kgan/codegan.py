@@ -10,9 +10,7 @@ import numpy as np
 from kgan import losses, training
 from kgan._backend import keras, tf
 from kgan.dcgan import DCGAN
-from kgan.gan import DiscriminatorOutput
-
-STAGES = 3  # the random stream of augmentations in later stages; `kgan.gan` has the other streams
+from kgan.gan import STAGES, DiscriminatorOutput
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -33,8 +31,8 @@ class CodeGAN(DCGAN):
             training that the paper names as a next step).
 
     Raises:
-        ValueError: for a weight outside [0, 1], an unknown code loss, stages below 1, a discriminator without a code
-            head.
+        ValueError: for a weight outside [0, 1], an unknown code loss, stages below 1, classes, packing, a discriminator
+            without a code head.
 
     Metrics of an epoch besides those of `GAN`, all measured in the discriminator's steps:
         adversarial_loss, code_loss: the two parts of d_loss before they are weighted. The adversarial_loss can be
@@ -68,6 +66,10 @@ class CodeGAN(DCGAN):
             raise ValueError(f"stages is {stages}: a code is read once or more")
         if keywords.get("classes"):
             raise ValueError(f"classes is {keywords['classes']}: a CodeGAN, which reads codes back, knows no classes")
+        if keywords.get("packing", 1) != 1:
+            raise ValueError(
+                f"packing is {keywords['packing']}: a CodeGAN reads a code from a single image, so leave it at 1"
+            )
         super().__init__(image_shape, *arguments, **keywords)
         self.code_weight = code_weight
         self.code_loss = code_loss

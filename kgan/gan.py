@@ -13,8 +13,7 @@ from kgan._named import listed
 from kgan.training import AdversarialModel, images_of, in_some_steps, labels_of, split, statistics_kept
 
 # What random numbers are for: each purpose has a stream of its own.
-CODES, REAL_IMAGES, FAKE_IMAGES = range(3)
-PENALTIES = 4  # 3 is taken by the stages of `kgan.CodeGAN`
+CODES, REAL_IMAGES, FAKE_IMAGES, STAGES, PENALTIES = range(5)  # STAGES: augmentations in `kgan.CodeGAN`
 
 
 class Fakes(NamedTuple):

@@ -56,6 +56,25 @@ def test_with_weight_1_it_regresses_codes_alone(small_codegan, digits):
         np.testing.assert_array_equal(one, same)
 
 
+def test_it_reads_no_codes_from_packs():
+    with pytest.raises(ValueError, match="packing is 2: a CodeGAN reads a code from a single image, so leave it at 1"):
+        kgan.CodeGAN((16, 16, 1), packing=2)
+
+
+@pytest.mark.parametrize(
+    "piece", [{"ema": 0.9}, {"penalties": [("r1", 1.0)], "norm": "layer"}, {"top_k": 0.5}], ids=str
+)
+def test_it_trains_with_the_toolbox(piece, digits):
+    compiled = {name: piece.pop(name) for name in ("penalties", "top_k") if name in piece}
+    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **piece)
+    model.compile(**compiled)
+    before = model.get_weights()
+    history = fit(model, digits)
+    assert all(np.isfinite(value).all() for value in history.values())
+    assert any(not np.array_equal(one, other) for one, other in zip(before[1:], model.get_weights()[1:], strict=True))
+    assert model.reconstruct(digits[:2]).shape == (2, 16, 16, 1)
+
+
 def test_its_objectives_by_hand(small_codegan):
     model = small_codegan(code_weight=0.25, code_loss="l1")
     codes = tf.constant([[1.0, 0.0], [0.0, 0.0]])
