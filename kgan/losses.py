@@ -392,7 +392,9 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
             raise ValueError(f"the {name}'s loss must take two arguments, (real_logits, fake_logits)")
     if label_smoothing:
         if not _takes(pair.discriminator, "real_logits", "fake_logits", label_smoothing=label_smoothing):
-            raise ValueError(f"label_smoothing is {label_smoothing}, but the discriminator's loss has no such argument")
+            raise ValueError(
+                f"label_smoothing is {label_smoothing}, but the loss has no target that it could change: leave it at 0"
+            )
         pair = pair._replace(discriminator=functools.partial(pair.discriminator, label_smoothing=label_smoothing))
     if top_k < 1:
         pair = pair._replace(generator=functools.partial(of_top_k, pair.generator, top_k))

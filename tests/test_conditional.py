@@ -1,6 +1,7 @@
 """Models that draw the class they are asked for: labels reach both networks, from whatever form the data have."""
 
 import functools
+import itertools
 import json
 
 import numpy as np
@@ -166,7 +167,9 @@ def test_evaluation_is_by_classes(conditional, labelled):
 
 
 @pytest.mark.parametrize("arguments", [{}, {"d_norm": "spectral", "ema": 0.9}], ids=["plain", "spectral, ema"])
-def test_a_saved_model_goes_on_exactly(arguments, labelled, tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_saved_model_goes_on_exactly(arguments, precision, labelled, tmp_path):
+    keras.config.set_dtype_policy(precision)
     images, labels = labelled
     straight, halved = made(**arguments), made(**arguments)
     straight.fit(images, labels, batch_size=16, epochs=2, verbose=0)
@@ -319,6 +322,26 @@ def test_evaluate_says_how_often_the_class_is_right(run):
     assert 0 <= accuracy["value"] < 0.7 < accuracy["baseline"] <= 1  # after one epoch
     assert len(report["classes"]["accuracy"]) == 10
     assert "worst class: " in result.output
+
+
+def test_the_folders_of_a_folder_are_classes(tmp_path):
+    """Dark and light images in two sub-folders: the labels reach training, and a class is asked for by its name."""
+    for name, gray in (("dark", 40), ("light", 220)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(32):
+            image = np.full((16, 16, 3), gray + number % 8, np.uint8)
+            Image.fromarray(image).save(tmp_path / "images" / name / f"{number}.png")
+    data, out = str(tmp_path / "images"), tmp_path / "run"
+    quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=2e-3", "g_learning_rate=2e-3"]
+    small = [*itertools.chain(*(("--set", each) for each in quick)), *CONDITIONAL]
+    command = ["train", "dcgan-folder", "--data", data, "--epochs", "40", *small, "--out", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert json.loads((out / "run.json").read_text())["classes"] == ["dark", "light"]
+    command = ["sample", str(out), "--classes", "light,dark", "--count", "8", "--out", str(tmp_path / "some.npy")]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    images = np.load(tmp_path / "some.npy")
+    assert images[:4].mean() > images[4:].mean() + 30
 
 
 def test_a_count_that_is_no_multiple_of_the_classes_draws_them_all(run, tmp_path):

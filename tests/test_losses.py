@@ -113,7 +113,7 @@ def test_both_losses_take_real_and_fake_logits(pair, network):
 
 
 def test_label_smoothing_for_a_loss_that_has_none():
-    with pytest.raises(ValueError, match=r"label_smoothing is 0\.1, but the discriminator's loss has no such argument"):
+    with pytest.raises(ValueError, match=r"label_smoothing is 0\.1, but the loss has no target that it could"):
         losses.get((losses.minimax, losses.minimax), 0.1)
 
 

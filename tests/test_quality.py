@@ -316,6 +316,19 @@ def test_one_class_only_shows(halves, classifier):
     assert metrics["frechet"]["value"] > 5 * metrics["frechet"]["baseline"]
 
 
+@pytest.mark.usefixtures("_real_or_fake_is_not_asked")
+def test_class_accuracy_is_how_often_the_class_is_the_one_asked_for(halves, classifier):
+    """Images that the classifier reads as 3; of every four, it is asked for a 3 three times and for an 8 once."""
+    training, _ = halves
+    read = classifier.extract(from_uint8(training.images)).classes
+    threes = from_uint8(training.images[read == 3])
+    asked = lambda count, seed: np.resize([3, 3, 8, 3], count)  # noqa: E731
+    generate = lambda count, seed: np.resize(threes, (count, *threes.shape[1:]))  # noqa: E731
+    report = quality.evaluate(generate, training, features=classifier, asked=asked, count=200, seeds=[0]).report
+    assert report["metrics"]["class_accuracy"]["value"] == 0.75
+    assert (report["classes"]["accuracy"][3], report["classes"]["accuracy"][8]) == (1, 0)
+
+
 def test_a_constant_image_shows(halves, classifier):
     training, _ = halves
     metrics = evaluated(training, classifier, np.full_like(training.images[:400], 128))["metrics"]

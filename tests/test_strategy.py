@@ -35,15 +35,16 @@ def made(**arguments):
     model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), penalties=["r1"])
     return model
 
-def modern(norm, classes=0, **compiled):
+def modern(norm, classes=0, packing=1, falling=False, **compiled):
     model = kgan.GAN(
         kgan.networks.dense_generator((8, 8, 1), 4, 16, classes=classes, seed=1),
-        kgan.networks.dense_discriminator((8, 8, 1), 16, norm=norm, classes=classes, seed=1),
+        kgan.networks.dense_discriminator((8, 8, 1), 16, norm=norm, classes=classes, packing=packing, seed=1),
         augment=["translation", "cutout", "color"],
         ema=0.9,
         classes=classes,
     )
-    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **compiled)
+    rates = [keras.optimizers.schedules.CosineDecay(rate, 4) if falling else rate for rate in (0.1, 0.1)]
+    model.compile(*map(keras.optimizers.SGD, rates), **compiled)
     return model
 
 def compared(data, arguments, made=made, **fit):
@@ -70,13 +71,18 @@ found.append(compared(images, settings, modern, batch_size=32))
 found.append(compared(images, {"norm": "spectral", "loss": "hinge"}, modern, batch_size=32))
 labelled = tf.data.Dataset.from_tensor_slices((images, np.arange(64) % 3)).batch(32)
 found.append(compared(labelled, {"norm": "none", "classes": 3}, modern))
+found.append(compared(images, {"norm": "layer", "loss": "least_squares", "falling": True}, modern, batch_size=32))
+settings = {"norm": "none", "loss": "wasserstein", "penalties": ["gradient_penalty"]}
+found.append(compared(images, settings, modern, batch_size=32))
+# Each replica packs its own images, and takes the best of its own fakes.
+by_replica = compared(images, {"norm": "none", "packing": 2, "top_k": 0.5}, modern, batch_size=32)
 try:
     keras.config.set_dtype_policy("mixed_float16")
     with strategy.scope():
         made()
 except ValueError as error:
     refused = str(error)
-print(json.dumps({"found": found, "refused": refused}))
+print(json.dumps({"found": found, "by_replica": by_replica, "refused": refused}))
 """
 
 
@@ -89,6 +95,7 @@ def on_two_devices(tmp_path_factory):
 
 
 CASES = {"array": 4, "d_steps": 4, "partial batch": 6, "penalties": 4, "spectral": 4, "classes": 4}  # and their steps
+CASES |= {"falling rates": 4, "wasserstein": 4}
 
 
 @pytest.mark.parametrize(("case", "steps"), list(enumerate(CASES.values())), ids=CASES)
@@ -98,6 +105,13 @@ def test_two_replicas_with_half_batches_are_one_with_the_whole(case, steps, on_t
     assert found["weights"] < 1e-5
     assert found["metrics"] < 1e-5
     assert found["step"] == steps
+
+
+def test_replicas_with_packs_and_best_fakes_of_their_own_train_alike_but_not_the_same(on_two_devices):
+    found = on_two_devices["by_replica"]
+    assert found["moved"] > 1e-2
+    assert 1e-5 < found["weights"] < 0.2 * found["moved"]
+    assert found["metrics"] < 0.1
 
 
 def test_float16_under_a_strategy_is_refused(on_two_devices):

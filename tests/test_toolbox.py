@@ -255,6 +255,7 @@ PIECES = {
         "penalty_every": 3,
     },
     "top_k": {"top_k": 0.5},
+    "label smoothing, instance noise": {"label_smoothing": 0.1, "augment": (("instance_noise", 0.1),)},
     "augment, ema, packing": {"augment": ("translation", "cutout", "color"), "ema": 0.99, "packing": 2},
 }
 
@@ -341,6 +342,24 @@ def test_falling_learning_rates_resume_exactly(digits, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_falling_learning_rates_are_saved_with_the_model(schedule, digits, tmp_path):
+    changes = ("learning_rate_schedule", schedule)
+    straight, halved = build(changes, steps=4), build(changes, steps=4)
+    straight.fit(digits[:32], batch_size=16, epochs=2, verbose=0)
+    halved.fit(digits[:32], batch_size=16, verbose=0)
+    halved.save(tmp_path / "model.keras")
+    loaded = kgan.load_model(tmp_path / "model.keras")
+    loaded.fit(digits[:32], batch_size=16, verbose=0)
+    for ours, theirs in zip(loaded.get_weights(), straight.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for optimizer in ("d_optimizer", "g_optimizer"):
+        for ours, theirs in zip(
+            getattr(loaded, optimizer).variables, getattr(straight, optimizer).variables, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -355,7 +374,7 @@ def test_falling_learning_rates_resume_exactly(digits, tmp_path):
             "d_norm is spectrum: it must be one of same, batch, synchronized, reference, virtual, layer, none,",
         ),
         ({"loss": "wasserstein"}, "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_"),
-        ({"loss": "hinge", "label_smoothing": "0.1"}, "label_smoothing is 0.1, but the discriminator's loss has no"),
+        ({"loss": "hinge", "label_smoothing": "0.1"}, "label_smoothing is 0.1, but the loss has no target that"),
         (
             {"loss": "wasserstein", "d_norm": "none", "penalty": "gradient_penalty", "penalty_weight": "0"},
             "loss is was",
