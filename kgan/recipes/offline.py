@@ -23,7 +23,7 @@ RECIPES = (
         "kgan's offline version of dcgan-mnist",
         {
             **_DIGITS,
-            "epochs": Setting(40, "readable digits in about two minutes on a laptop's CPU"),
+            "epochs": Setting(40, "readable digits in a minute or two on a laptop's CPU"),
             **_SMALL_BATCH,
             **shared.DCGAN,
             **shared.OUTPUT,
