@@ -48,6 +48,8 @@ def instance_noise(images: tf.Tensor, random: Random, strength: float = 0.1) -> 
 def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> tf.Tensor:
     """Each image is shifted by whole pixels, up to a fraction of its height and width; the gap is filled with 0.
 
+        x′[i, j] = x[i - u₁, j - u₂], u₁ ~ strength · height · U(-1, 1), u₂ ~ strength · width · U(-1, 1), both rounded
+
     Zhao et al. (2020), *Differentiable Augmentation for Data-Efficient GAN Training*, section 3.3, with their 1/8.
 
     Args:
@@ -75,6 +77,8 @@ def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> t
 
 def cutout(images: tf.Tensor, random: Random, strength: float = 0.5) -> tf.Tensor:
     """A rectangle at a random place in each image becomes 0: Zhao et al. (2020), section 3.3, with half of the size.
+
+        x′[i, j] = 0 where |i - p₁| < strength · height / 2 and |j - p₂| < strength · width / 2, otherwise x[i, j]
 
     DeVries and Taylor (2017), *Improved Regularization of Convolutional Neural Networks with Cutout*.
 

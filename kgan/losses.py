@@ -234,9 +234,11 @@ def relativistic_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf
 
 
 def of_top_k(
-    generator_loss: Callable[..., tf.Tensor], share: float, real_logits: tf.Tensor, fake_logits: tf.Tensor
+    generator_loss: Callable[..., tf.Tensor], top_k: float, real_logits: tf.Tensor, fake_logits: tf.Tensor
 ) -> tf.Tensor:
     """A generator's loss on only its best fakes: Sinha et al. (2020), *Top-k Training of GANs*, section 3.
+
+        generator_loss of the ⌈top_k · batch⌉ fakes with the largest logits
 
     The fakes that the discriminator finds least real tell the generator little about the right direction. The paper
     begins with all fakes and ends with half of them; here the fraction stays the same. Under a `tf.distribute` strategy
@@ -245,7 +247,7 @@ def of_top_k(
     Args:
         generator_loss: a function of (real_logits, fake_logits) that does not pair the n-th real image with the n-th
             fake.
-        share: fraction of the fakes that is kept, above 0, up to 1; at least one fake is kept.
+        top_k: fraction of the fakes that is kept, above 0, up to 1; at least one fake is kept.
         real_logits: the discriminator's logits for real images, shape (batch, 1).
         fake_logits: its logits for fake images, shape (batch, 1).
 
@@ -256,7 +258,7 @@ def of_top_k(
         >>> float(of_top_k(wasserstein_generator, 0.5, tf.zeros((4, 1)), tf.constant([[1.0], [5.0], [3.0], [2.0]])))
         -4.0
     """
-    count = tf.cast(tf.math.ceil(share * tf.cast(tf.shape(fake_logits)[0], tf.float32)), tf.int32)
+    count = tf.cast(tf.math.ceil(top_k * tf.cast(tf.shape(fake_logits)[0], tf.float32)), tf.int32)
     best = tf.math.top_k(fake_logits[:, 0], count).values
     return generator_loss(real_logits, best[:, None])
 
@@ -374,7 +376,7 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
     if not 0 <= label_smoothing <= 0.5:
         raise ValueError(f"label_smoothing is {label_smoothing}: it lies between 0 and 0.5")
     if not 0 < top_k <= 1:
-        raise ValueError(f"top_k is {top_k}: it is the share of the fakes that are kept, above 0 and at most 1")
+        raise ValueError(f"top_k is {top_k}: it is the fraction of the fakes that is kept, above 0 and at most 1")
     if top_k < 1 and name_of(loss) in PAIRED:
         raise ValueError(
             f"top_k is {top_k}, but loss {name_of(loss)} compares each fake with a real image: leave top_k at 1"

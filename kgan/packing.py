@@ -14,6 +14,8 @@ from kgan._backend import keras, tf
 class Packing(keras.layers.Layer):
     """Puts each image of a minibatch together with the images after it, along the channels.
 
+        D(x₁, …, xₘ) instead of D(x)
+
     In training the n-th pack holds the images n, n + 1, … of the minibatch. After the last image comes the first one
     again, so there are as many packs as images; in the paper, packs have no image in common. Under a `tf.distribute`
     strategy each replica packs its own images.

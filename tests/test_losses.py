@@ -60,7 +60,7 @@ def test_the_generator_learns_from_the_best_fakes():
     assert float(losses.get("wasserstein", top_k=0.01).generator(ZERO, fake)) == -5.0
     assert losses.get("hinge", top_k=0.5).discriminator is losses.hinge_discriminator
     for wrong in (0, 1.1, float("nan")):
-        with pytest.raises(ValueError, match=f"top_k is {wrong}: it is the share of the fakes"):
+        with pytest.raises(ValueError, match=f"top_k is {wrong}: it is the fraction of the fakes"):
             losses.get("minimax", top_k=wrong)
     with pytest.raises(ValueError, match=r"top_k is 0\.5, but loss relativistic compares each fake with a real image"):
         losses.get("relativistic", top_k=0.5)
