@@ -76,13 +76,20 @@ settings = {"norm": "none", "loss": "wasserstein", "penalties": ["gradient_penal
 found.append(compared(images, settings, modern, batch_size=32))
 # Each replica packs its own images, and takes the best of its own fakes.
 by_replica = compared(images, {"norm": "none", "packing": 2, "top_k": 0.5}, modern, batch_size=32)
+with strategy.scope():
+    small = made()
+try:
+    small.fit(tf.data.Dataset.from_tensor_slices(vectors[:33]).batch(32), verbose=0)
+except ValueError as error:
+    too_small = str(error)
+still = bool(all(np.isfinite(each).all() for each in small.get_weights()))
 try:
     keras.config.set_dtype_policy("mixed_float16")
     with strategy.scope():
         made()
 except ValueError as error:
     refused = str(error)
-print(json.dumps({"found": found, "by_replica": by_replica, "refused": refused}))
+print(json.dumps({"found": found, "by_replica": by_replica, "refused": refused, "too_small": [too_small, still]}))
 """
 
 
@@ -112,6 +119,12 @@ def test_replicas_with_packs_and_best_fakes_of_their_own_train_alike_but_not_the
     assert found["moved"] > 1e-2
     assert 1e-5 < found["weights"] < 0.2 * found["moved"]
     assert found["metrics"] < 0.1
+
+
+def test_a_batch_with_no_image_for_a_replica_is_refused_and_the_weights_stay_finite(on_two_devices):
+    sentence, is_finite = on_two_devices["too_small"]
+    assert sentence.startswith("a batch, such as the last one, has fewer images than there are devices: batch with")
+    assert is_finite
 
 
 def test_float16_under_a_strategy_is_refused(on_two_devices):

@@ -13,7 +13,7 @@ from kgan.normalization import ReferenceBatch
 from kgan.training import inputs, workers
 from kgan.training.datasets import Feed, Start, evaluation_data, feed
 from kgan.training.hooks import Callback, FitArguments, ResumePoint
-from kgan.training.steps import Steps, is_indivisible, steps_of
+from kgan.training.steps import Steps, steps_of
 
 if TYPE_CHECKING:
     from kgan.training.model import AdversarialModel
@@ -120,9 +120,10 @@ def fit(
                     **keywords,
                 )
         except tf.errors.InvalidArgumentError as error:
-            if not is_indivisible(error):
-                raise
-            raise ValueError(inputs.NOT_DIVISIBLE.format(model.d_steps)) from None
+            for sentence in (inputs.NOT_DIVISIBLE.format(model.d_steps), inputs.TOO_SMALL):
+                if sentence in str(error):
+                    raise ValueError(sentence) from None
+            raise
     model.optimizer.finalize()
     return history
 

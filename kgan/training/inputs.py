@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import keras, tf
+from kgan.training import replicas
 
 WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
 
@@ -248,20 +249,23 @@ def split(real_images: tf.Tensor, d_steps: int) -> list[tf.Tensor]:
     """
     if d_steps == 1:
         return [real_images]
-    with tf.control_dependencies(divisible(real_images, d_steps)):
+    with tf.control_dependencies(batch_checks(real_images, d_steps)):
         real_images = tf.identity(real_images)
     return [real_images[k::d_steps] for k in range(d_steps)]
 
 
-def divisible(real_images: tf.Tensor, d_steps: int) -> list[tf.Operation]:
-    """Operations that fail if a batch cannot be split into minibatches."""
-    if d_steps == 1:
-        return []
-    whole = tf.debugging.assert_equal(tf.shape(real_images)[0] % d_steps, 0, NOT_DIVISIBLE.format(d_steps))
-    return [] if whole is None else [whole]
+def batch_checks(real_images: tf.Tensor, d_steps: int) -> list[tf.Operation]:
+    """Operations that fail if a batch cannot be split into minibatches, or has no image for this replica."""
+    count, checks = tf.shape(real_images)[0], []
+    if d_steps > 1:
+        checks.append(tf.debugging.assert_equal(count % d_steps, 0, NOT_DIVISIBLE.format(d_steps)))
+    if replicas.count() > 1:  # the mean over no images is NaN
+        checks.append(tf.debugging.assert_positive(count, TOO_SMALL))
+    return [check for check in checks if check is not None]  # None: so it is, as far as shapes say
 
 
 NOT_DIVISIBLE = "a batch cannot be split into {} equal minibatches (d_steps): batch with drop_remainder=True"
+TOO_SMALL = "a batch, such as the last one, has fewer images than there are devices: batch with drop_remainder=True"
 
 
 def _range(images: Any) -> tuple[float, float]:

@@ -27,9 +27,9 @@ def executor(model: AdversarialModel) -> Callable[[Any, int], Logs]:
         # Tied to the data: otherwise the parts of a step that do not depend on the batch, such as the step counter or
         # the generator's batch statistics, would run once more when the data have ended.
         batch = [each for each in tf.nest.flatten(data, expand_composites=True) if tf.is_tensor(each)]
-        # So that the step counter does not change either if a batch cannot be split.
-        whole = inputs.divisible(inputs.images_of(data), model.d_steps)
-        with tf.control_dependencies([*batch, *whole]):
+        # So that the step counter does not change either if a batch is refused.
+        checks = inputs.batch_checks(inputs.images_of(data), model.d_steps)
+        with tf.control_dependencies([*batch, *checks]):
             return model.train_step(data)
 
     @tf.autograph.experimental.do_not_convert
@@ -142,8 +142,3 @@ def steps_of(model: AdversarialModel, steps: Steps) -> Iterator[None]:
         yield
     finally:
         model.steps = before
-
-
-def is_indivisible(error: Exception) -> bool:
-    """Whether TensorFlow met a batch that cannot be split into minibatches."""
-    return isinstance(error, tf.errors.InvalidArgumentError) and "equal minibatches (d_steps)" in str(error)
