@@ -39,6 +39,7 @@ EFFECTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", ["A new loss", "A new penalty", "A new augmentation", "A new recipe"])
 def test_the_changes_and_commands_of_the_page(section, tmp_path):
     """A new thing takes one function, at most two, and one line."""

@@ -42,6 +42,7 @@ class Says(callbacks.Doctor):
         self.findings = [*self.findings, f"epoch {epoch + 1}: a cold"]
 
 
+@pytest.mark.slow
 def test_one_display_of_a_real_kernel_is_updated_in_place():
     """Thirty epochs, one picture, and not a word beside it."""
     source = """

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 import kgan
 from kgan.cli import app
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import json, sys
 import numpy as np
@@ -162,7 +164,6 @@ def test_devices_share_the_minibatches_of_a_run(tmp_path):
     assert {path.name for path in (tmp_path / "alone").iterdir()} == {p.name for p in (tmp_path / "shared").iterdir()}
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_with_other_devices(tmp_path):
     straight = weights(tmp_path / "straight", *DENSE, "--epochs", "3")
     run = tmp_path / "run"
@@ -171,7 +172,6 @@ def test_a_run_goes_on_with_other_devices(tmp_path):
     assert distance(straight, weights(run, "--resume", run, "--epochs", "3", "--devices", "1")) < 1e-5
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("devices", [2, 4])
 @pytest.mark.parametrize("recipe", ["dcgan-digits", "codegan-digits", "modern-digits"])
 def test_with_synchronized_normalization_recipes_train_as_on_one_device(recipe, devices, tmp_path):

@@ -260,7 +260,7 @@ PIECES = {
 }
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("piece", PIECES)
 def test_a_run_with_a_piece_resumes_exactly(piece, precision, small_dcgan, models_used_again, digits, tmp_path):
     before = keras.config.dtype_policy()
