@@ -261,11 +261,11 @@ def batch_checks(real_images: tf.Tensor, d_steps: int) -> list[tf.Operation]:
         checks.append(tf.debugging.assert_equal(count % d_steps, 0, NOT_DIVISIBLE.format(d_steps)))
     if replicas.count() > 1:  # the mean over no images is NaN
         checks.append(tf.debugging.assert_positive(count, TOO_SMALL))
-    return [check for check in checks if check is not None]  # None: so it is, as far as shapes say
+    return [check for check in checks if check is not None]  # None: known to hold already
 
 
 NOT_DIVISIBLE = "a batch cannot be split into {} equal minibatches (d_steps): batch with drop_remainder=True"
-TOO_SMALL = "a batch, such as the last one, has fewer images than there are devices: batch with drop_remainder=True"
+TOO_SMALL = "a batch, such as the last one, leaves a device without images: batch with drop_remainder=True"
 
 
 def _range(images: Any) -> tuple[float, float]:
