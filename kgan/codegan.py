@@ -66,10 +66,6 @@ class CodeGAN(DCGAN):
             raise ValueError(f"stages is {stages}: a code is read once or more")
         if keywords.get("classes"):
             raise ValueError(f"classes is {keywords['classes']}: a CodeGAN, which reads codes back, knows no classes")
-        if keywords.get("packing", 1) != 1:
-            raise ValueError(
-                f"packing is {keywords['packing']}: a CodeGAN reads a code from a single image, so leave it at 1"
-            )
         super().__init__(image_shape, *arguments, **keywords)
         self.code_weight = code_weight
         self.code_loss = code_loss

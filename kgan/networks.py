@@ -228,7 +228,7 @@ def dcgan_discriminator(
     Raises:
         ValueError: for an image size that the layers cannot take (the message names the nearest sizes); a depth that
             the size does not allow; an unknown norm; packing or classes with reference or virtual batch normalization;
-            packing with classes, or classes with a code.
+            packing with classes, or either with a code.
 
     Example:
         >>> dcgan_discriminator((28, 28, 1)).output_shape
@@ -238,6 +238,8 @@ def dcgan_discriminator(
     _check_discriminator(norm, packing, classes)
     if classes and code_units:
         raise ValueError(f"classes is {classes}: a discriminator that reads codes knows no classes")
+    if packing > 1 and code_units:
+        raise ValueError(f"packing is {packing}: a CodeGAN reads a code from a single image, so leave it at 1")
     _, widths = _pyramid(image_shape, filters, depth)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.

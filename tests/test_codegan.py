@@ -62,11 +62,12 @@ def test_it_reads_no_codes_from_packs():
 
 
 @pytest.mark.parametrize(
-    "piece", [{"ema": 0.9}, {"penalties": [("r1", 1.0)], "norm": "layer"}, {"top_k": 0.5}], ids=str
+    ("arguments", "compiled"),
+    [({"ema": 0.9}, {}), ({"norm": "layer"}, {"penalties": [("r1", 1.0)]}), ({}, {"top_k": 0.5})],
+    ids=["average", "penalty", "top_k"],
 )
-def test_it_trains_with_the_toolbox(piece, digits):
-    compiled = {name: piece.pop(name) for name in ("penalties", "top_k") if name in piece}
-    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **piece)
+def test_it_trains_with_the_toolbox(arguments, compiled, digits):
+    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
     model.compile(**compiled)
     before = model.get_weights()
     history = fit(model, digits)

@@ -1,7 +1,6 @@
 """Models that draw the class they are asked for: labels reach both networks, from whatever form the data have."""
 
 import functools
-import itertools
 import json
 
 import numpy as np
@@ -333,7 +332,7 @@ def test_the_folders_of_a_folder_are_classes(tmp_path):
             Image.fromarray(image).save(tmp_path / "images" / name / f"{number}.png")
     data, out = str(tmp_path / "images"), tmp_path / "run"
     quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=2e-3", "g_learning_rate=2e-3"]
-    small = [*itertools.chain(*(("--set", each) for each in quick)), *CONDITIONAL]
+    small = [*(f"--set={each}" for each in quick), *CONDITIONAL]
     command = ["train", "dcgan-folder", "--data", data, "--epochs", "40", *small, "--out", str(out)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output

@@ -45,8 +45,8 @@ def modern(norm, classes=0, packing=1, falling=False, **compiled):
         ema=0.9,
         classes=classes,
     )
-    rates = [keras.optimizers.schedules.CosineDecay(rate, 4) if falling else rate for rate in (0.1, 0.1)]
-    model.compile(*map(keras.optimizers.SGD, rates), **compiled)
+    rate = keras.optimizers.schedules.CosineDecay(0.1, 4) if falling else 0.1
+    model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), **compiled)
     return model
 
 def compared(data, arguments, made=made, **fit):
@@ -103,8 +103,16 @@ def on_two_devices(tmp_path_factory):
     return json.loads(result.stdout)
 
 
-CASES = {"array": 4, "d_steps": 4, "partial batch": 6, "penalties": 4, "spectral": 4, "classes": 4}  # and their steps
-CASES |= {"falling rates": 4, "wasserstein": 4}
+CASES = {  # and their steps
+    "array": 4,
+    "d_steps": 4,
+    "partial batch": 6,
+    "penalties": 4,
+    "spectral": 4,
+    "classes": 4,
+    "falling rates": 4,
+    "wasserstein": 4,
+}
 
 
 @pytest.mark.parametrize(("case", "steps"), list(enumerate(CASES.values())), ids=CASES)

@@ -351,13 +351,11 @@ def test_falling_learning_rates_are_saved_with_the_model(schedule, digits, tmp_p
     halved.save(tmp_path / "model.keras")
     loaded = kgan.load_model(tmp_path / "model.keras")
     loaded.fit(digits[:32], batch_size=16, verbose=0)
-    for ours, theirs in zip(loaded.get_weights(), straight.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    for optimizer in ("d_optimizer", "g_optimizer"):
-        for ours, theirs in zip(
-            getattr(loaded, optimizer).variables, getattr(straight, optimizer).variables, strict=True
-        ):
-            np.testing.assert_array_equal(ours, theirs)
+    ours, theirs = (
+        [*each.weights, *each.d_optimizer.variables, *each.g_optimizer.variables] for each in (loaded, straight)
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(
