@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 
+import filelock
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +18,7 @@ from kgan.cli import app
 pytestmark = pytest.mark.slow
 
 PROGRAM = """
-import json, sys
+import json, sys, tempfile
 import numpy as np
 import kgan
 from kgan._backend import keras, tf
@@ -53,7 +54,8 @@ def compared(data, arguments, made=made, **fit):
     alone = made(**arguments)
     with strategy.scope():
         together = made(**arguments)
-    callbacks = [kgan.callbacks.StopOnNaN(), kgan.callbacks.Checkpoint(sys.argv[1] + f"/{len(found)}", resume=True)]
+    run = tempfile.mkdtemp(dir=sys.argv[1])
+    callbacks = [kgan.callbacks.StopOnNaN(), kgan.callbacks.Checkpoint(run, resume=True)]
     one = alone.fit(data, verbose=0, epochs=2, **fit).history
     two = together.fit(data, verbose=0, epochs=2, callbacks=callbacks, **fit).history
     moved = max(np.abs(a - b).max() for a, b in zip(alone.get_weights()[1:], made(**arguments).get_weights()[1:]))
@@ -61,6 +63,19 @@ def compared(data, arguments, made=made, **fit):
     metrics = max(abs(a - b) for name in one for a, b in zip(one[name], two[name]))
     differ = {"moved": float(moved), "weights": float(weights), "metrics": float(metrics)}
     return {**differ, "step": int(alone.step.numpy())}
+
+def resumed(data, arguments):
+    # Whether two epochs on both devices are, bit for bit, one epoch and another one with a new model.
+    ends, begun = [], []
+    counting = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
+    for name, stops in (("whole", [2]), ("halves", [1, 2])):
+        for stop in stops:
+            with strategy.scope():
+                model = modern(**arguments)
+            checkpoint = kgan.callbacks.Checkpoint(f"{sys.argv[1]}/{name}", resume=True)
+            model.fit(data, epochs=stop, verbose=0, callbacks=[checkpoint, counting])
+        ends.append(model.get_weights())
+    return begun, all(np.array_equal(a, b) for a, b in zip(*ends))
 
 found = []
 found.append(compared(vectors, {}, batch_size=32))
@@ -85,22 +100,38 @@ try:
 except ValueError as error:
     too_small = str(error)
 still = bool(all(np.isfinite(each).all() for each in small.get_weights()))
+keras.config.set_dtype_policy("mixed_bfloat16")
+half = compared(labelled, {"norm": "none", "classes": 3, "penalties": ["r1"]}, modern)
+many = {"norm": "none", "classes": 3, "top_k": 0.5, "penalties": ["r1", "r2"], "penalty_every": 2, "falling": True}
+half_resumed = resumed(labelled, many)
 try:
     keras.config.set_dtype_policy("mixed_float16")
     with strategy.scope():
         made()
 except ValueError as error:
     refused = str(error)
-print(json.dumps({"found": found, "by_replica": by_replica, "refused": refused, "too_small": [too_small, still]}))
+print(json.dumps({
+    "found": found,
+    "by_replica": by_replica,
+    "half": half,
+    "half_resumed": half_resumed,
+    "refused": refused,
+    "too_small": [too_small, still],
+}))
 """
 
 
 @pytest.fixture(scope="module")
-def on_two_devices(tmp_path_factory):
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path_factory.mktemp("strategy"))]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout)
+def on_two_devices(tmp_path_factory, testrun_uid):
+    """What the program found; of pytest's processes, only the first runs it."""
+    kept = tmp_path_factory.getbasetemp().parent / f"strategy-{testrun_uid}.json"
+    with filelock.FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            command = [sys.executable, "-c", PROGRAM, str(tmp_path_factory.mktemp("strategy"))]
+            result = subprocess.run(command, capture_output=True, text=True)
+            assert result.returncode == 0, result.stderr[-3000:]
+            kept.write_text(result.stdout)
+    return json.loads(kept.read_text())
 
 
 CASES = {  # and their steps
@@ -129,6 +160,19 @@ def test_replicas_with_packs_and_best_fakes_of_their_own_train_alike_but_not_the
     assert found["moved"] > 1e-2
     assert 1e-5 < found["weights"] < 0.2 * found["moved"]
     assert found["metrics"] < 0.1
+
+
+def test_two_replicas_in_half_precision_are_one_but_for_its_rounding(on_two_devices):
+    half = on_two_devices["half"]
+    assert half["moved"] > 1e-2
+    assert half["weights"] < 0.01 * half["moved"]
+    assert half["metrics"] < 0.02
+
+
+def test_two_replicas_in_half_precision_resume_exactly_with_many_pieces(on_two_devices):
+    begun, is_equal = on_two_devices["half_resumed"]
+    assert begun == [0, 1, 0, 1]  # two epochs, one epoch, and only the second after that
+    assert is_equal
 
 
 def test_a_batch_with_no_image_for_a_replica_is_refused_and_the_weights_stay_finite(on_two_devices):
