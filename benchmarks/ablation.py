@@ -17,6 +17,7 @@ Samples are of the same codes throughout; where a model is conditional, each col
 
 import argparse
 import json
+import math
 import statistics
 import time
 from pathlib import Path
@@ -64,11 +65,11 @@ SHOWN = ("frechet", "precision", "recall", "coverage", "low_confidence", "class_
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Ends training after so many seconds, counted from the end of the first step; draws so many frames of samples."""
+    """Ends training after so many seconds, counted from the end of the first step, or so many steps; draws frames."""
 
-    def __init__(self, seconds, count):
+    def __init__(self, seconds, count, steps):
         super().__init__()
-        self.seconds, self.count, self.began, self.frames = seconds, count, None, []
+        self.seconds, self.count, self.steps, self.began, self.frames = seconds, count, steps, None, []
 
     def on_train_batch_end(self, batch, logs=None):
         float(logs["d_loss"])  # a GPU goes on by itself: wait for it
@@ -79,7 +80,7 @@ class StopAfter(keras.callbacks.Callback):
         elapsed = time.perf_counter() - self.began
         if self.count and elapsed >= len(self.frames) * self.seconds / self.count:
             self.draw()
-        self.model.stop_training = elapsed > self.seconds
+        self.model.stop_training = elapsed > self.seconds or int(self.model.step.numpy()) >= self.steps
 
     def draw(self):
         labels = np.arange(ROWS * COLUMNS) % self.model.classes if self.model.classes else None
@@ -87,7 +88,7 @@ class StopAfter(keras.callbacks.Callback):
         self.frames.append(plots.image_grid(images, COLUMNS, zoom=1))
 
 
-def trained(recipe, real, changes, seconds, seed, frames=0):
+def trained(recipe, real, changes, seconds, seed, frames=0, most_steps=math.inf):
     """A model of the recipe with some settings changed, trained for so many seconds, and frames of its samples."""
     settings = recipes.resolve(recipe, {**changes, "seed": seed, "epochs": 10**6})
     shape, classes, steps = real.images.shape[1:], len(real.names), 1
@@ -97,9 +98,15 @@ def trained(recipe, real, changes, seconds, seed, frames=0):
     model = recipes.build(recipe, settings, shape, classes, steps)
     labels = real.labels if model.classes else None
     batches = data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed, labels)
-    stop = StopAfter(seconds, frames)
+    stop = StopAfter(seconds, frames, most_steps)
     model.fit(batches, epochs=settings["epochs"], verbose=0, callbacks=[stop])
     return model, stop.frames
+
+
+def real_images(recipe, instead=None):
+    """The recipe's images, or others instead."""
+    source = {name: recipe[name] for name in ("split", "image_size", "crop", "background")}
+    return data.load_labelled(instead or recipe["data"], **source)
 
 
 def measured(model, real, features, count):
@@ -189,8 +196,7 @@ if __name__ == "__main__":
     parser.add_argument("--gif", type=Path, help="an animation of the knobs that were trained now, first seed")
     arguments = parser.parse_args()
     recipe = recipes.get(arguments.recipe)
-    source = {name: recipe[name] for name in ("split", "image_size", "crop", "background")}
-    real = data.load_labelled(arguments.data or recipe["data"], **source)
+    real = real_images(recipe, arguments.data)
     features = quality.choose_features(real)
     own = dict(of_your_own(text, recipe) for text in arguments.also)
     knobs = {**KNOBS, **own}
