@@ -106,7 +106,7 @@ def trained(recipe, real, changes, seconds, seed, frames=0, most_steps=math.inf)
 def real_images(recipe, instead=None):
     """The recipe's images, or others instead."""
     source = {name: recipe[name] for name in ("split", "image_size", "crop", "background")}
-    return data.load_labelled(instead or recipe["data"], **source)
+    return data.load_labeled(instead or recipe["data"], **source)
 
 
 def measured(model, real, features, count):

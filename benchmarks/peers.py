@@ -105,16 +105,16 @@ def fitted(model, batches):
 
 
 def plain_networks(name):
-    from kgan import normalization, upsampling
     from kgan._backend import keras
+    from kgan.layers import FusedBatchNormalization, UpsampledConv2D
 
     def plain(network):
         layers = [keras.Input(network.input_shape[1:])]
         for layer in network.layers:
             config = layer.get_config()
-            if isinstance(layer, upsampling.UpsampledConv2D):
+            if isinstance(layer, UpsampledConv2D):
                 layers += [keras.layers.UpSampling2D(2), keras.layers.Conv2D.from_config(config)]
-            elif isinstance(layer, normalization.FusedBatchNormalization):
+            elif isinstance(layer, FusedBatchNormalization):
                 layers.append(keras.layers.BatchNormalization.from_config(config))
             else:
                 layers.append(type(layer).from_config(config))

@@ -23,7 +23,7 @@ SHOWN = ("frechet", "precision", "recall")
 
 def make(run, classifiers):
     """The result of one run, which is written into the package."""
-    record, settings, real = runs.read_json(run / "run.json"), trained.settings(run), trained.labelled(run)
+    record, settings, real = runs.read_json(run / "run.json"), trained.settings(run), trained.labeled(run)
     name, model = record["recipe"], runs.load_model(run)
     path = pretrained.FOLDER / f"{name}.npz"
     kept = {"recipe": name, "settings": settings, "epochs": record["epochs"], "classes": trained.class_names(run)}

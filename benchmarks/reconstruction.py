@@ -24,7 +24,7 @@ COUNT = 1000
 
 def measured(run, refine):
     """The report of one run, which is also written into its directory."""
-    model, settings, real = runs.load_model(run), trained.settings(run), trained.labelled(run)
+    model, settings, real = runs.load_model(run), trained.settings(run), trained.labeled(run)
     features = quality.classifier(real)
     unseen = data.held_out(settings["data"], settings["split"], settings["image_size"]) or real
     images, labels = data.from_uint8(unseen.images[:COUNT]), unseen.labels[:COUNT]

@@ -38,7 +38,7 @@ def worker(recipe_name, count, number, addresses):
     recipe = recipes.get(recipe_name)
     settings = recipes.resolve(recipe, {"steps_per_execution": "1"})
     strategy = tf.distribute.MultiWorkerMirroredStrategy() if count > 1 else tf.distribute.get_strategy()
-    real = data.load_labelled("digits", image_size=settings["image_size"])
+    real = data.load_labeled("digits", image_size=settings["image_size"])
     with strategy.scope():
         model = recipes.build(recipe, settings, real.images.shape[1:], len(real.names), WARM_UP + STEPS)
 

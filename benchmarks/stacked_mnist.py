@@ -78,7 +78,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, required=True, help="a JSON file that keeps the results")
     arguments = parser.parse_args()
     recipe = recipes.get("dcgan-mnist")
-    digits = data.load_labelled(arguments.data, image_size=28)
+    digits = data.load_labeled(arguments.data, image_size=28)
     features = quality.choose_features(digits)
     images, labels = stacked(digits, COUNT, seed=0)
     own = dict(ablation.of_your_own(text, recipe) for text in arguments.also)
@@ -88,7 +88,7 @@ if __name__ == "__main__":
     others, _ = stacked(digits, arguments.samples, seed=1)
     content["real"] = modes_and_divergence(classes(others, features), labels)
     print(f"real images: {content['real'][0]} modes, divergence {content['real'][1]:.3f}")
-    real = data.Labelled(images)
+    real = data.Labeled(images)
     for seed in range(arguments.seeds):
         for knob, changes in knobs.items():
             if any((each["knob"], each["seed"]) == (knob, seed) for each in content["results"]):

@@ -166,16 +166,16 @@ def measured(name: str, animal: Animal, seed: int, directory: Path, by_class: bo
     if not path.exists():
         recipe = recipes.get(animal.recipe)
         settings = recipes.resolve(recipe, {**animal.changes, "seed": seed})
-        labelled = kgan.data.load_labelled(settings["data"])
-        images = animal.altered(kgan.data.from_uint8(labelled.images))
+        labeled = kgan.data.load_labeled(settings["data"])
+        images = animal.altered(kgan.data.from_uint8(labeled.images))
         build = animal.model or (lambda recipe, settings: recipes.build(recipe, settings, images.shape[1:]))
         model = build(recipe, settings)
-        classify = quality.classifier(labelled).probabilities if by_class else None
+        classify = quality.classifier(labeled).probabilities if by_class else None
         doctor = callbacks.Doctor(images, classify=classify, say=None)
         batch_size, began = settings["batch_size"] * settings["d_steps"], time.process_time()
         with warnings.catch_warnings(action="ignore"):  # of fit, about the range
             model.fit(
-                animal.shown(images, labelled.labels),
+                animal.shown(images, labeled.labels),
                 batch_size=batch_size,
                 epochs=animal.epochs,
                 verbose=0,

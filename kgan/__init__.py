@@ -63,12 +63,12 @@ __all__ = [
 
 _HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}
 _LAYERS = {
-    "FusedBatchNormalization": "kgan.normalization",
-    "ReferenceBatch": "kgan.normalization",
-    "ReferenceNormalization": "kgan.normalization",
-    "WithoutReference": "kgan.normalization",
-    "UpsampledConv2D": "kgan.upsampling",
-    "Packing": "kgan.packing",
+    "FusedBatchNormalization": "kgan.layers",
+    "ReferenceBatch": "kgan.layers",
+    "ReferenceNormalization": "kgan.layers",
+    "WithoutReference": "kgan.layers",
+    "UpsampledConv2D": "kgan.layers",
+    "Packing": "kgan.layers",
 }
 
 

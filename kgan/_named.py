@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kgan.errors import Mistake
+
 
 def named(
     entries: Any, table: Mapping[str, Callable], kind: str, signature: str, number: str
@@ -27,9 +29,9 @@ def named(
         if isinstance(function, str) and function in table:
             function = table[function]
         elif not callable(function):
-            raise ValueError(f"unknown {kind} {function!r}: choose {', '.join(table)} or a function {signature}")
+            raise Mistake(f"unknown {kind} {function!r}: choose {', '.join(table)} or a function {signature}")
         if value is not None and not 0 <= value < float("inf"):
-            raise ValueError(
+            raise Mistake(
                 f"the {number} of {getattr(function, '__name__', kind)} is {value}: it is 0 or more, and finite"
             )
         found.append((function, value))

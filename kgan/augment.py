@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from kgan._backend import tf
 from kgan._named import named
+from kgan.errors import Mistake
 
 Random = Callable[[int, str], tf.Tensor]
 
@@ -172,5 +173,5 @@ def get(
     of_images = {translation, cutout, color} & {each.function for each in found}
     if of_images and len(data_shape) != 3:
         name = of_images.pop().__name__
-        raise ValueError(f"{name} is for images, (height, width, channels): the data have shape {tuple(data_shape)}")
+        raise Mistake(f"{name} is for images, (height, width, channels): the data have shape {tuple(data_shape)}")
     return found

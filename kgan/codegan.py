@@ -10,7 +10,9 @@ import numpy as np
 from kgan import losses, training
 from kgan._backend import keras, tf
 from kgan.dcgan import DCGAN
-from kgan.gan import STAGES, DiscriminatorOutput
+from kgan.errors import Mistake
+from kgan.gan import DiscriminatorOutput
+from kgan.latent import Stream
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -59,13 +61,13 @@ class CodeGAN(DCGAN):
         **keywords: Any,
     ) -> None:
         if not 0 <= code_weight <= 1:
-            raise ValueError(f"code_weight is {code_weight}: it lies between 0 and 1")
+            raise Mistake(f"code_weight is {code_weight}: it lies between 0 and 1")
         if code_loss not in losses.CODE_LOSSES:
-            raise ValueError(f"unknown code_loss {code_loss!r}: choose one of {', '.join(losses.CODE_LOSSES)}")
+            raise Mistake(f"unknown code_loss {code_loss!r}: choose one of {', '.join(losses.CODE_LOSSES)}")
         if stages < 1:
-            raise ValueError(f"stages is {stages}: a code is read once or more")
+            raise Mistake(f"stages is {stages}: a code is read once or more")
         if keywords.get("classes"):
-            raise ValueError(f"classes is {keywords['classes']}: a CodeGAN, which reads codes back, knows no classes")
+            raise Mistake(f"classes is {keywords['classes']}: a CodeGAN, which reads codes back, knows no classes")
         super().__init__(image_shape, *arguments, **keywords)
         self.code_weight = code_weight
         self.code_loss = code_loss
@@ -94,7 +96,7 @@ class CodeGAN(DCGAN):
 
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:
         if not isinstance(output_shape, list) or [shape[1:] for shape in output_shape] != [(1,), (latent_dim,)]:
-            raise ValueError(
+            raise Mistake(
                 f"the discriminator's output has shape {output_shape}: a CodeGAN's has two heads, "
                 f"[logits (batch, 1), codes (batch, {latent_dim})]"
             )
@@ -128,7 +130,7 @@ class CodeGAN(DCGAN):
             with training.statistics_kept(self.generator, self.discriminator):
                 rebuilt = self.generator(read, training=fake.training)
                 if fake.training:
-                    rebuilt = self.augmented(rebuilt, STAGES, stage)
+                    rebuilt = self.augmented(rebuilt, Stream.STAGES, stage)
                 read = self.discriminate(rebuilt, fake.training).codes
             total += distance(codes, read)
         return total / self.stages

@@ -23,7 +23,7 @@ class DCGAN(GAN):
         kernel_size: kernel size of all convolutions.
         d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; default: `norm`, the
             normalization of the generator.
-        packing: how many images the discriminator sees together: see `kgan.packing`.
+        packing: how many images the discriminator sees together: see `kgan.layers`.
         classes: number of classes of a conditional model: see `GAN`.
         reuse_fakes: whether the generator's step uses the fakes made for the discriminator. On by default, as in
             PyTorch's DCGAN and in *Generating Images Using a DCGAN*: the generator's pass is the most expensive part of

@@ -10,10 +10,9 @@ from kgan import augment as augmentations
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan._named import listed
+from kgan.errors import Mistake
+from kgan.latent import Stream
 from kgan.training import AdversarialModel, images_of, in_some_steps, labels_of, split, statistics_kept
-
-# What random numbers are for: each purpose has a stream of its own.
-CODES, REAL_IMAGES, FAKE_IMAGES, STAGES, PENALTIES = range(5)  # STAGES: augmentations in `kgan.CodeGAN`
 
 
 class Fakes(NamedTuple):
@@ -94,11 +93,11 @@ class GAN(AdversarialModel):
         super().__init__(generator, discriminator, ema, operator.index(classes), **keywords)
         d_steps, seed = operator.index(d_steps), operator.index(seed)
         if d_steps < 1:
-            raise ValueError(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
+            raise Mistake(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
         if prior not in latent.PRIORS:
-            raise ValueError(f"unknown prior {prior!r}: choose one of {', '.join(latent.PRIORS)}")
+            raise Mistake(f"unknown prior {prior!r}: choose one of {', '.join(latent.PRIORS)}")
         if seed < 0:
-            raise ValueError(f"seed is {seed}: it is 0 or more")
+            raise Mistake(f"seed is {seed}: it is 0 or more")
         self.d_steps = d_steps
         self.reuse_fakes = reuse_fakes
         self.prior = prior
@@ -125,17 +124,17 @@ class GAN(AdversarialModel):
         Labels are None unless the model is conditional, even if the data have labels.
         """
         images = split(images_of(data), self.d_steps)
-        images = [self.augmented(each, REAL_IMAGES, draw) for draw, each in enumerate(images)]
+        images = [self.augmented(each, Stream.REAL_IMAGES, draw) for draw, each in enumerate(images)]
         labels = labels_of(data, self.classes)
         labels = [None] * self.d_steps if labels is None else split(labels, self.d_steps)
         return list(zip(images, labels, strict=True))
 
     def draw_fakes(self, count: int | tf.Tensor, draw: int, labels: tf.Tensor | None = None) -> Fakes:
         """Fakes number `draw` of a step: fresh codes and the generator's images, as the discriminator sees them."""
-        random = self.random(count, CODES, draw)
+        random = self.random(count, Stream.CODES, draw)
         codes = latent.with_labels(random(self.latent_dim, self.prior), labels)
         with tf.GradientTape() as tape:
-            images = self.augmented(self.generator(codes, training=True), FAKE_IMAGES, draw)
+            images = self.augmented(self.generator(codes, training=True), Stream.FAKE_IMAGES, draw)
         return Fakes(codes, images, tape, draw, labels)
 
     def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
@@ -195,7 +194,7 @@ class GAN(AdversarialModel):
             return 0.0
         count = tf.shape(real_images)[0]
         # Not within the branch below: here replicas exchange their sizes, which TensorFlow forbids within a branch.
-        numbers = [self.random(count, PENALTIES, fakes.draw, number) for number in range(len(self.penalties))]
+        numbers = [self.random(count, Stream.PENALTIES, fakes.draw, number) for number in range(len(self.penalties))]
 
         def logits(images: tf.Tensor) -> tf.Tensor:
             return self.discriminate(images, labels=fakes.labels).logits

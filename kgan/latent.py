@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 
 import numpy as np
 
 from kgan._backend import tf
+from kgan.errors import Mistake
 
 PRIORS = ("normal", "uniform")
 PATHS = ("linear", "spherical")
+
+
+class Stream(enum.IntEnum):
+    """What random numbers are for: each use has a stream of its own, so none depends on what the others draw."""
+
+    CODES = 0
+    REAL_IMAGES = 1  # their augmentations
+    FAKE_IMAGES = 2
+    STAGES = 3  # augmentations in `kgan.CodeGAN`
+    PENALTIES = 4
+    LABELS = 5
+    EVALUATION = 2**20  # `evaluate`; the streams of a training step have more numbers
+    SELECTION = 0x5E1EC7  # the codes that choose the best model; `kgan evaluate` draws others
 
 
 def sample_codes(
@@ -35,7 +50,7 @@ def sample_codes(
         TensorShape([16, 100])
     """
     if prior not in PRIORS:
-        raise ValueError(f"unknown prior {prior!r}: choose one of {', '.join(PRIORS)}")
+        raise Mistake(f"unknown prior {prior!r}: choose one of {', '.join(PRIORS)}")
     first, *rest = seed if isinstance(seed, (tuple, list)) else (seed,)
     key = tf.stack([tf.cast(first, tf.int64), tf.constant(0, tf.int64)])
     for number in rest:
@@ -93,11 +108,11 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
     """
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
     if path not in PATHS:
-        raise ValueError(f"unknown path {path!r}: choose one of {', '.join(PATHS)}")
+        raise Mistake(f"unknown path {path!r}: choose one of {', '.join(PATHS)}")
     if steps < 2:
-        raise ValueError(f"steps is {steps}: a path has 2 or more")
+        raise Mistake(f"steps is {steps}: a path has 2 or more")
     if start.shape != end.shape or not start.ndim:
-        raise ValueError(f"codes have shapes {start.shape} and {end.shape}: a path goes between codes of one shape")
+        raise Mistake(f"codes have shapes {start.shape} and {end.shape}: a path goes between codes of one shape")
     share = np.linspace(0, 1, steps)[:, np.newaxis]
     start, end = start[..., np.newaxis, :], end[..., np.newaxis, :]
     codes = (1 - share) * start + share * end
@@ -147,7 +162,7 @@ def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) ->
     code = np.asarray(code, np.float32)
     for unit in units:
         if not 0 <= unit < len(code):
-            raise ValueError(f"unit is {unit}: this code has units 0 to {len(code) - 1}")
+            raise Mistake(f"unit is {unit}: this code has units 0 to {len(code) - 1}")
     codes = np.tile(code, (len(units), len(values), 1))
     for row, unit in enumerate(units):
         codes[row, :, unit] = values
@@ -185,7 +200,7 @@ def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) ->
     codes, features = np.asarray(codes, np.float32), np.asarray(features, np.float32)
     features = features.reshape(len(features), -1)
     if len(codes) != len(features) or not 1 <= count <= min(*features.shape, codes.shape[1]):
-        raise ValueError(
+        raise Mistake(
             f"cannot find {count} directions for codes of shape {codes.shape} and features of {features.shape}: give a "
             "row of features for each code, and ask for 1 direction or more, but for no more than either has units"
         )

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kgan._backend import tf
+from kgan.errors import Mistake
 
 
 def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
@@ -374,11 +375,11 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
         True
     """
     if not 0 <= label_smoothing <= 0.5:
-        raise ValueError(f"label_smoothing is {label_smoothing}: it lies between 0 and 0.5")
+        raise Mistake(f"label_smoothing is {label_smoothing}: it lies between 0 and 0.5")
     if not 0 < top_k <= 1:
-        raise ValueError(f"top_k is {top_k}: it is the fraction of the fakes that is kept, above 0 and at most 1")
+        raise Mistake(f"top_k is {top_k}: it is the fraction of the fakes that is kept, above 0 and at most 1")
     if top_k < 1 and name_of(loss) in PAIRED:
-        raise ValueError(
+        raise Mistake(
             f"top_k is {top_k}, but loss {name_of(loss)} compares each fake with a real image: leave top_k at 1"
         )
     if isinstance(loss, str) and loss in LOSSES:
@@ -386,15 +387,13 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
     elif isinstance(loss, (tuple, list)) and len(loss) == 2 and all(map(callable, loss)):
         pair = AdversarialLoss(*loss)
     else:
-        raise ValueError(
-            f"unknown loss {loss!r}: choose {', '.join(LOSSES)} or two functions (discriminator, generator)"
-        )
+        raise Mistake(f"unknown loss {loss!r}: choose {', '.join(LOSSES)} or two functions (discriminator, generator)")
     for name, function in pair._asdict().items():
         if not _takes(function, "real_logits", "fake_logits"):
-            raise ValueError(f"the {name}'s loss must take two arguments, (real_logits, fake_logits)")
+            raise Mistake(f"the {name}'s loss must take two arguments, (real_logits, fake_logits)")
     if label_smoothing:
         if not _takes(pair.discriminator, "real_logits", "fake_logits", label_smoothing=label_smoothing):
-            raise ValueError(
+            raise Mistake(
                 f"label_smoothing is {label_smoothing}, but the loss has no target that it could change: leave it at 0"
             )
         pair = pair._replace(discriminator=functools.partial(pair.discriminator, label_smoothing=label_smoothing))

@@ -14,9 +14,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kgan._backend import keras
-from kgan.normalization import FusedBatchNormalization, ReferenceBatch, ReferenceNormalization, WithoutReference
-from kgan.packing import Packing
-from kgan.upsampling import UpsampledConv2D
+from kgan.errors import Mistake
+from kgan.layers import (
+    FusedBatchNormalization,
+    Packing,
+    ReferenceBatch,
+    ReferenceNormalization,
+    UpsampledConv2D,
+    WithoutReference,
+)
 
 layers = keras.layers
 CHANNELS_LAST = {"data_format": "channels_last"}  # whatever keras.json says
@@ -87,7 +93,7 @@ def dense_discriminator(
         data_shape: shape of one image or vector.
         hidden_units: units of the hidden layer.
         norm: normalization of the hidden layer: see `dcgan_discriminator`.
-        packing: how many images the network sees together: see `kgan.packing`.
+        packing: how many images the network sees together: see `kgan.layers`.
         classes: number of classes of a conditional model: see `dcgan_discriminator`.
         seed: seed of the initial weights.
 
@@ -143,11 +149,11 @@ def dcgan_generator(
             of the paper's 5, and is faster.
         depth: how many layers double the size; by default as many as possible, from 4 pixels or a few more.
         upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, and a convolution follows
-            (`kgan.upsampling`).
+            (`kgan.layers`).
         activation: "relu" or "leaky_relu" (0.2).
         norm: "batch", "synchronized" (batch normalization over the minibatches of all devices), "layer" (over height,
             width and channels), "none"; or "reference" and "virtual", batch normalization by one fixed batch
-            (`kgan.normalization`).
+            (`kgan.layers`).
         stddev: standard deviation of the initial weights.
         classes: number of classes of a conditional model. Codes then have `classes` more units, which hold the class.
             The weights of these units in the first layer are an embedding of the classes. The normalizations do not
@@ -216,7 +222,7 @@ def dcgan_discriminator(
             Unlike in the paper, the quotient becomes the weight that is trained, and the gradient is taken with respect
             to the quotient.
         stddev: see `dcgan_generator`.
-        packing: how many images the network sees together: see `kgan.packing`.
+        packing: how many images the network sees together: see `kgan.layers`.
         classes: number of classes of a conditional model. The network then takes [images, labels] with one-hot labels,
             and adds to its logits the product of its last features with a vector of the class (Miyato and Koyama 2018,
             *cGANs with Projection Discriminator*, figure 1d).
@@ -237,9 +243,9 @@ def dcgan_discriminator(
     _check_positive(filters=filters, kernel_size=kernel_size)
     _check_discriminator(norm, packing, classes)
     if classes and code_units:
-        raise ValueError(f"classes is {classes}: a discriminator that reads codes knows no classes")
+        raise Mistake(f"classes is {classes}: a discriminator that reads codes knows no classes")
     if packing > 1 and code_units:
-        raise ValueError(f"packing is {packing}: a CodeGAN reads a code from a single image, so leave it at 1")
+        raise Mistake(f"packing is {packing}: a CodeGAN reads a code from a single image, so leave it at 1")
     _, widths = _pyramid(image_shape, filters, depth)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
     # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
@@ -456,11 +462,11 @@ def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None)
     28 → 14 → 7 takes two layers of stride 2, 64 → 32 → 16 → 8 → 4 takes four.
     """
     if len(image_shape) != 3 or image_shape[2] < 1:
-        raise ValueError(f"image_shape is {tuple(image_shape)}: it is (height, width, channels)")
+        raise Mistake(f"image_shape is {tuple(image_shape)}: it is (height, width, channels)")
     for size in image_shape[:2]:
         if size != 8 and (size < 16 or size % 4):
             nearest = sorted({8, 16, max(16, size // 4 * 4), max(16, size // 4 * 4 + 4)}, key=lambda s: abs(s - size))
-            raise ValueError(
+            raise Mistake(
                 f"images of {image_shape[0]} × {image_shape[1]} cannot be made by doubling: "
                 f"take 8 or a multiple of 4 from 16 up, such as {nearest[0]} or {nearest[1]}"
             )
@@ -473,31 +479,31 @@ def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None)
         widths.append(filters * min(2 ** len(widths), 8))
     if depth not in (None, len(widths)):
         size = f"{image_shape[0]} × {image_shape[1]}"
-        raise ValueError(f"depth is {depth}: images of {size} can be halved from 1 to {len(widths)} times")
+        raise Mistake(f"depth is {depth}: images of {size} can be halved from 1 to {len(widths)} times")
     return (height, width), widths
 
 
 def _units(data_shape: Sequence[int]) -> int:
     if not data_shape or min(data_shape) < 1:
-        raise ValueError(f"data_shape is {tuple(data_shape)}: it holds one or more sizes, each 1 or more")
+        raise Mistake(f"data_shape is {tuple(data_shape)}: it holds one or more sizes, each 1 or more")
     return math.prod(data_shape)
 
 
 def _check_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
-            raise ValueError(f"{name} is {size}: it is 1 or more")
+            raise Mistake(f"{name} is {size}: it is 1 or more")
 
 
 def _check_discriminator(norm: str, packing: int, classes: int) -> None:
     _check_choice("norm", norm, D_NORMS)
     _check_positive(packing=packing)
     if packing > 1 and norm in REFERENCE_NORMS:
-        raise ValueError(f"packing is {packing}: with norm {norm!r} the reference batch would be packed as well")
+        raise Mistake(f"packing is {packing}: with norm {norm!r} the reference batch would be packed as well")
     if classes and norm in REFERENCE_NORMS:
-        raise ValueError(f"classes is {classes}: with norm {norm!r} the reference batch would need labels")
+        raise Mistake(f"classes is {classes}: with norm {norm!r} the reference batch would need labels")
     if classes and packing > 1:
-        raise ValueError(
+        raise Mistake(
             f"packing is {packing}: it does not work with classes, here {classes}, since a pack has one label"
         )
 
@@ -511,7 +517,7 @@ def _seeds(seed: int | None, network: str) -> Iterator[int | None]:
 
 def _check_choice(name: str, choice: str, choices: Sequence[str]) -> None:
     if choice not in choices:
-        raise ValueError(f"unknown {name} {choice!r}: choose one of {', '.join(choices)}")
+        raise Mistake(f"unknown {name} {choice!r}: choose one of {', '.join(choices)}")
 
 
 def _normal(seeds: Iterator[int | None], stddev: float) -> keras.initializers.Initializer:

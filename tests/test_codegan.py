@@ -142,7 +142,7 @@ def test_evaluating_is_in_inference_mode_at_every_stage(small_codegan, digits):
     measured = model.evaluate(digits, batch_size=32, verbose=0, return_dict=True)["code_loss"]
     expected = 0
     for first in range(0, 128, 32):
-        codes = read = kgan.latent.sample_codes(32, 8, "normal", (0, kgan.training.model.EVALUATION, first))
+        codes = read = kgan.latent.sample_codes(32, 8, "normal", (0, kgan.latent.Stream.EVALUATION, first))
         for _ in range(2):
             read = model.encode(model.generate(read))
             expected += np.square(codes - read).sum(1).mean() / 2 / 4

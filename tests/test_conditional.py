@@ -19,9 +19,9 @@ CLASSES = 10
 
 
 @pytest.fixture(scope="module")
-def labelled():
+def labeled():
     """64 real digits of 16 × 16 × 1, and their labels."""
-    found = kgan.data.load_labelled("digits", image_size=16)
+    found = kgan.data.load_labeled("digits", image_size=16)
     return kgan.data.from_uint8(found.images[:64]), found.labels[:64]
 
 
@@ -54,8 +54,8 @@ def test_the_discriminator_adds_the_product_with_the_vector_of_the_class():
     np.testing.assert_allclose(discriminator([images, labels]), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_fakes_have_the_classes_of_the_real_images_of_their_minibatch(labelled):
-    images, labels = labelled
+def test_fakes_have_the_classes_of_the_real_images_of_their_minibatch(labeled):
+    images, labels = labeled
     model = made(d_steps=2)
     (first, one), (second, other) = model.minibatches((tf.constant(images[:8]), tf.constant(labels[:8])))
     np.testing.assert_array_equal(first, images[:8:2])
@@ -106,11 +106,11 @@ FORMS = {
 }
 
 
-def test_every_form_of_data_trains_the_same(conditional, models_used_again, labelled):
+def test_every_form_of_data_trains_the_same(conditional, models_used_again, labeled):
     weights = {}
     for form, arguments in FORMS.items():
         model = conditional()
-        model.fit(**arguments(*labelled), epochs=1, verbose=0)
+        model.fit(**arguments(*labeled), epochs=1, verbose=0)
         weights[form] = [variable.numpy() for variable in model.variables]
         assert int(model.step.numpy()) == 4
         models_used_again.take_back()
@@ -119,8 +119,8 @@ def test_every_form_of_data_trains_the_same(conditional, models_used_again, labe
             np.testing.assert_array_equal(value, expected, err_msg=form)
 
 
-def test_a_shuffled_array_keeps_labels_with_their_images(labelled):
-    images, labels = labelled
+def test_a_shuffled_array_keeps_labels_with_their_images(labeled):
+    images, labels = labeled
     by_image = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
     seen = []
     for some, theirs in Batches(images, 16, seed=1, labels=labels).dataset().take(8):
@@ -142,8 +142,8 @@ def test_a_model_draws_the_classes_that_it_is_asked_for(conditional):
     assert not np.array_equal(np.argmax(model.sample_codes(20, seed=5)[:, 8:], axis=1), labels[:20])
 
 
-def test_a_score_is_that_of_the_class(conditional, labelled):
-    images, labels = labelled
+def test_a_score_is_that_of_the_class(conditional, labeled):
+    images, labels = labeled
     model = conditional()
     model.fit(images, labels, batch_size=16, epochs=1, verbose=0)
     right, wrong = model.score(images, labels=labels), model.score(images, labels=(labels + 1) % CLASSES)
@@ -152,8 +152,8 @@ def test_a_score_is_that_of_the_class(conditional, labelled):
     np.testing.assert_allclose(right, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_evaluation_is_by_classes(conditional, labelled):
-    images, labels = labelled
+def test_evaluation_is_by_classes(conditional, labeled):
+    images, labels = labeled
     model = conditional()
     found = model.evaluate(images, labels, batch_size=64, verbose=0, return_dict=True)
     real = model.score(images, labels=labels)
@@ -167,9 +167,9 @@ def test_evaluation_is_by_classes(conditional, labelled):
 
 @pytest.mark.parametrize("arguments", [{}, {"d_norm": "spectral", "ema": 0.9}], ids=["plain", "spectral, ema"])
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_a_saved_model_goes_on_exactly(arguments, precision, labelled, tmp_path):
+def test_a_saved_model_goes_on_exactly(arguments, precision, labeled, tmp_path):
     keras.config.set_dtype_policy(precision)
-    images, labels = labelled
+    images, labels = labeled
     straight, halved = made(**arguments), made(**arguments)
     straight.fit(images, labels, batch_size=16, epochs=2, verbose=0)
     halved.fit(images, labels, batch_size=16, epochs=1, verbose=0)
@@ -181,8 +181,8 @@ def test_a_saved_model_goes_on_exactly(arguments, precision, labelled, tmp_path)
     np.testing.assert_array_equal(straight.generate(labels=[1, 2]), loaded.generate(labels=[1, 2]))
 
 
-def test_callbacks_know_conditional_models(conditional, labelled, tmp_path):
-    images, labels = labelled
+def test_callbacks_know_conditional_models(conditional, labeled, tmp_path):
+    images, labels = labeled
     doctor = kgan.callbacks.Doctor(images)
     each = [doctor, kgan.callbacks.SampleGrid(tmp_path), kgan.callbacks.Checkpoint(tmp_path / "checkpoint")]
     conditional().fit(images, labels, batch_size=16, epochs=2, verbose=0, callbacks=each)
@@ -200,13 +200,13 @@ def test_callbacks_know_conditional_models(conditional, labelled, tmp_path):
         (0, np.zeros(63, int), "there are 63 labels for 64 images"),
     ],
 )
-def test_labels_that_cannot_be(x, y, sentence, conditional, labelled):
+def test_labels_that_cannot_be(x, y, sentence, conditional, labeled):
     with pytest.raises(ValueError, match=sentence):
-        conditional().fit(labelled[0], y, verbose=0)
+        conditional().fit(labeled[0], y, verbose=0)
 
 
-def test_datasets_without_labels(conditional, labelled):
-    images, labels = labelled
+def test_datasets_without_labels(conditional, labeled):
+    images, labels = labeled
     for data in (tf.data.Dataset.from_tensor_slices(images).batch(16), Batches(images, 16), iter([images])):
         with pytest.raises(ValueError, match="this model is conditional, on 10 classes: pass labels with the images"):
             conditional().fit(data, verbose=0)
@@ -217,8 +217,8 @@ def test_datasets_without_labels(conditional, labelled):
         conditional().fit(Batches(images, 16, labels=one_wrong), verbose=0)
 
 
-def test_what_is_no_conditional_model(small_dcgan, labelled):
-    images, labels = labelled
+def test_what_is_no_conditional_model(small_dcgan, labeled):
+    images, labels = labeled
     model = small_dcgan()
     for refuse in (
         model.generate,

@@ -241,7 +241,7 @@ def test_the_fakes_of_a_codegan_are_judged_with_its_noise(digits):
         images = model.generator(model.sample_codes(128)[:32], training=True)
         with_noise, without = (
             np.mean(tf.sigmoid(model.discriminate(each).logits))
-            for each in (model.augmented(images, kgan.gan.FAKE_IMAGES, 1), images)
+            for each in (model.augmented(images, kgan.latent.Stream.FAKE_IMAGES, 1), images)
         )
     assert d_fake_eval == pytest.approx(with_noise, rel=1e-3)
     assert d_fake_eval != pytest.approx(without, rel=1e-3)

@@ -279,13 +279,13 @@ def test_an_uncompiled_model_can_be_saved(vector_gan, tmp_path):
 
 def test_labels_are_left_aside(models_used_again, small_dcgan, digits):
     labels = np.arange(len(digits))
-    labelled = kgan.data.batches(digits, 32).map(lambda images: (images, labels[:32]))
+    labeled = kgan.data.batches(digits, 32).map(lambda images: (images, labels[:32]))
     trained = []
     for data, arguments in (
         ([digits], {"batch_size": 32}),
         ([digits, labels], {"batch_size": 32}),
         ([kgan.data.batches(digits, 32)], {"steps_per_epoch": 4}),
-        ([labelled], {"steps_per_epoch": 4}),
+        ([labeled], {"steps_per_epoch": 4}),
     ):
         model = small_dcgan()
         model.fit(*data, **arguments, epochs=1, verbose=0)

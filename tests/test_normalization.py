@@ -9,7 +9,7 @@ import pytest
 import kgan
 from kgan import callbacks, networks, plots, runs
 from kgan._backend import keras, tf
-from kgan.normalization import FusedBatchNormalization, ReferenceBatch, ReferenceNormalization
+from kgan.layers import FusedBatchNormalization, ReferenceBatch, ReferenceNormalization
 
 
 def layer(**arguments):

@@ -15,7 +15,7 @@ NAMES = [f"{kind}-{source}" for kind in ("codegan", "dcgan", "gan", "modern") fo
 @pytest.fixture(scope="module")
 def neighbors():
     """Says which digits images of 28 × 28 pixels are."""
-    real = data.load_labelled("digits")
+    real = data.load_labeled("digits")
     return KNeighborsClassifier(3).fit(np.float32(real.images.reshape(len(real.images), -1)), real.labels)
 
 

@@ -15,12 +15,12 @@ from sklearn.metrics import pairwise_distances
 import kgan
 from kgan import callbacks, quality
 from kgan._backend import keras
-from kgan.data import Labelled, from_uint8
+from kgan.data import Labeled, from_uint8
 
 
 @pytest.fixture(scope="module")
 def real():
-    return kgan.data.load_labelled("digits", image_size=16)
+    return kgan.data.load_labeled("digits", image_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_classifier_tells_digits_and_is_remembered(real, classifier, monkeypatch
 
 
 def test_classifier_of_other_labels_is_another(real, classifier, monkeypatch):
-    monkeypatch.setattr(quality.features, "_train", lambda network, labelled: 0.59)
+    monkeypatch.setattr(quality.features, "_train", lambda network, labeled: 0.59)
     other = real._replace(labels=real.labels[::-1].copy())
     with pytest.raises(ValueError, match=r"right on only 59.0% of held-out images"):
         quality.classifier(other)
@@ -148,7 +148,7 @@ def test_a_damaged_classifier_is_trained_again(real, classifier, monkeypatch, tm
     monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
     (tmp_path / "classifiers").mkdir()
     (tmp_path / "classifiers" / file.name).write_bytes(file.read_bytes()[:1000])
-    monkeypatch.setattr(quality.features, "_train", lambda network, labelled: 0.77)
+    monkeypatch.setattr(quality.features, "_train", lambda network, labeled: 0.77)
     assert "right on 77.0%" in quality.classifier(real).name
 
 
@@ -157,7 +157,7 @@ def test_a_classifier_that_cannot_be_cached_works(real, monkeypatch, tmp_path):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
-    monkeypatch.setattr(quality.features, "_train", lambda network, labelled: 0.77)
+    monkeypatch.setattr(quality.features, "_train", lambda network, labeled: 0.77)
     monkeypatch.setattr(np, "savez", full_disk)
     assert "right on 77.0%" in quality.classifier(real).name
     assert {path.name for path in (tmp_path / "classifiers").iterdir()} <= {".lock"}
@@ -210,7 +210,7 @@ def test_the_classifier_is_the_same_however_keras_is_configured(real, unusual_ke
     monkeypatch.setattr(quality.features, "STEPS", 30)
     monkeypatch.setattr(quality.features, "POOR", 0.0)
     monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
-    few = Labelled(real.images[:200], real.labels[:200], real.names)
+    few = Labeled(real.images[:200], real.labels[:200], real.names)
     extractor = quality.classifier(few)
     extracted = extractor.extract(from_uint8(few.images))
     keras.config.set_image_data_format("channels_last")
@@ -225,7 +225,7 @@ def test_the_classifier_is_the_same_however_keras_is_configured(real, unusual_ke
 
 def test_evaluating_however_keras_is_configured(unusual_keras):
     images = np.random.default_rng(6).integers(0, 256, (100, 8, 8, 3), np.uint8)
-    measured = quality.evaluate(lambda count, seed: from_uint8(images[:count]), Labelled(images), seeds=[0])
+    measured = quality.evaluate(lambda count, seed: from_uint8(images[:count]), Labeled(images), seeds=[0])
     left_out = {"classes", "class_accuracy", "kl", "low_confidence"}
     assert set(quality.METRICS) - set(measured.report["metrics"]) == left_out
 
@@ -261,7 +261,7 @@ def evaluated(real, features, images, **options):
 def halves(real):
     """What a model was trained on, and real images that it has not seen."""
     order = np.random.default_rng(4).permutation(len(real.images))
-    training = Labelled(real.images[order[:900]], real.labels[order[:900]], real.names)
+    training = Labeled(real.images[order[:900]], real.labels[order[:900]], real.names)
     return training, real.images[order[900:]]
 
 
@@ -341,29 +341,29 @@ def test_a_constant_image_shows(halves, classifier):
 @pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_without_labels_what_can_be_computed_still_is(halves):
     training, unseen = halves
-    report = evaluated(Labelled(training.images), "auto", unseen)
+    report = evaluated(Labeled(training.images), "auto", unseen)
     assert report["features"] == "pixels at 8 × 8"
     assert set(quality.METRICS) - set(report["metrics"]) == {"classes", "class_accuracy", "kl", "low_confidence"}
     (note,) = report["notes"]
     assert note.startswith("the data have no labels")
     assert "there are no metrics of classes" in note
     with pytest.raises(ValueError, match="the data have no labels"):
-        quality.choose_features(Labelled(training.images), "classifier")
+        quality.choose_features(Labeled(training.images), "classifier")
     with pytest.raises(ValueError, match="unknown features 'vgg': choose auto, classifier, inception, pixels"):
         quality.choose_features(training, "vgg")
 
 
 def test_few_images():
     images = np.random.default_rng(6).integers(0, 256, (8, 8, 8, 3), np.uint8)
-    measured = quality.evaluate(lambda count, seed: from_uint8(images[:count]), Labelled(images), seeds=[0])
+    measured = quality.evaluate(lambda count, seed: from_uint8(images[:count]), Labeled(images), seeds=[0])
     assert set(measured.report["metrics"]) == {"frechet", "kid", "nearest", "copies"}
     assert measured.report["count"] == 3
     assert "10,000 samples were asked for, 3 are taken: half of the 7 real images" in " ".join(measured.report["notes"])
     assert "too few for precision" in " ".join(measured.report["notes"])
     with pytest.raises(ValueError, match="only 3 real images"):
-        quality.evaluate(lambda count, seed: images, Labelled(images[:3]))
+        quality.evaluate(lambda count, seed: images, Labeled(images[:3]))
     with pytest.raises(ValueError, match=r"samples have shape \(4, 4, 3\)"):
-        quality.evaluate(lambda count, seed: from_uint8(images[:count, :4, :4]), Labelled(images))
+        quality.evaluate(lambda count, seed: from_uint8(images[:count, :4, :4]), Labeled(images))
 
 
 # The callback and the command
@@ -383,7 +383,7 @@ def test_the_callback_measures_every_few_epochs_and_keeps_the_best(real, classif
     assert [line.split(",")[column] == "" for line in lines[1:]] == [False, False, True, False]
     assert watcher.best == ([1, 2, 4][int(np.argmin(distances))], min(distances))
     best = kgan.load_model(file)
-    fakes = best.generate(best.sample_codes(100, (0, callbacks.quality.SELECTION)))
+    fakes = best.generate(best.sample_codes(100, (0, kgan.latent.Stream.SELECTION)))
     expected = quality.frechet_distance(watcher._real.values, classifier.features(fakes))
     assert expected == pytest.approx(min(distances), rel=1e-6)
     again = callbacks.Quality(real, count=100, features=classifier)
@@ -392,7 +392,7 @@ def test_the_callback_measures_every_few_epochs_and_keeps_the_best(real, classif
 
 
 def test_the_callback_without_labels(real, small_dcgan):
-    unlabelled = Labelled(real.images)
+    unlabelled = Labeled(real.images)
     history = small_dcgan().fit(
         from_uint8(real.images[:64]), verbose=0, callbacks=[callbacks.Quality(unlabelled, count=50)]
     )
@@ -422,14 +422,14 @@ class Recorder:
 @pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_the_best_model_is_not_measured_with_what_chose_it(small_dcgan):
     """Neither with the real images nor with the codes: the model stays the same, so codes show in its images."""
-    labelled = Labelled(np.random.default_rng(8).integers(0, 256, (100, 16, 16, 1), np.uint8))
+    labeled = Labeled(np.random.default_rng(8).integers(0, 256, (100, 16, 16, 1), np.uint8))
     model, chosen, measured = small_dcgan(), Recorder(), Recorder()
-    watcher = callbacks.Quality(labelled, features=chosen.extractor())
+    watcher = callbacks.Quality(labeled, features=chosen.extractor())
     watcher.set_model(model)
     watcher.before_fit(None)
     dict(watcher.measure())
     generate = lambda count, seed: model.generate(count, seed=seed)  # noqa: E731
-    report = quality.evaluate(generate, labelled, features=measured.extractor(), seeds=range(5)).report
+    report = quality.evaluate(generate, labeled, features=measured.extractor(), seeds=range(5)).report
     assert report["count"] == 40
     assert any("40 are taken: half of the 80 real images" in note for note in report["notes"])
     assert [len(each) for each in chosen.shown] == [20, 20]
@@ -493,14 +493,14 @@ def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
         ({"keep_best": "best"}, "keep_best is best: the file of a model ends in .keras"),
         ({"every": 0}, "every is 0"),
         (
-            {"labelled": Labelled(np.zeros((9, 8, 8, 1), np.uint8))},
+            {"labeled": Labeled(np.zeros((9, 8, 8, 1), np.uint8))},
             "only 9 real images: choosing the best model takes 10 or more",
         ),
     ],
 )
 def test_the_callback_refuses_what_would_fail_later(arguments, sentence, real):
     with pytest.raises(ValueError, match=sentence):
-        callbacks.Quality(**{"labelled": real, **arguments})
+        callbacks.Quality(**{"labeled": real, **arguments})
 
 
 def test_distances_are_not_kept_after_they_were_looked_at():

@@ -89,8 +89,8 @@ penalties = ["r1", "r2", ("gradient_penalty", 0.1)]
 settings = {"norm": "none", "loss": "relativistic", "penalties": penalties, "penalty_every": 2}
 found.append(compared(images, settings, modern, batch_size=32))
 found.append(compared(images, {"norm": "spectral", "loss": "hinge"}, modern, batch_size=32))
-labelled = tf.data.Dataset.from_tensor_slices((images, np.arange(64) % 3)).batch(32)
-found.append(compared(labelled, {"norm": "none", "classes": 3}, modern))
+labeled = tf.data.Dataset.from_tensor_slices((images, np.arange(64) % 3)).batch(32)
+found.append(compared(labeled, {"norm": "none", "classes": 3}, modern))
 found.append(compared(images, {"norm": "layer", "loss": "least_squares", "falling": True}, modern, batch_size=32))
 settings = {"norm": "none", "loss": "wasserstein", "penalties": ["gradient_penalty"]}
 found.append(compared(images, settings, modern, batch_size=32))
@@ -104,9 +104,9 @@ except ValueError as error:
     too_small = str(error)
 still = bool(all(np.isfinite(each).all() for each in small.get_weights()))
 keras.config.set_dtype_policy("mixed_bfloat16")
-half = compared(labelled, {"norm": "none", "classes": 3, "penalties": ["r1"]}, modern)
+half = compared(labeled, {"norm": "none", "classes": 3, "penalties": ["r1"]}, modern)
 many = {"norm": "none", "classes": 3, "top_k": 0.5, "penalties": ["r1", "r2"], "penalty_every": 2, "falling": True}
-half_resumed = resumed(labelled, many)
+half_resumed = resumed(labeled, many)
 try:
     keras.config.set_dtype_policy("mixed_float16")
     with strategy.scope():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import kgan
 from kgan import augment, networks, penalties, recipes
 from kgan._backend import keras, tf
-from kgan.packing import Packing
+from kgan.layers import Packing
 
 
 def numbers(*rows):

@@ -3,7 +3,7 @@ import pytest
 
 from kgan import networks
 from kgan._backend import keras, tf
-from kgan.upsampling import UpsampledConv2D
+from kgan.layers import UpsampledConv2D
 
 
 def both(kernel_size, **arguments):

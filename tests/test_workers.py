@@ -323,7 +323,7 @@ import tensorflow as tf
 with tf.distribute.MultiWorkerMirroredStrategy().scope():
     model = kgan.DCGAN((16, 16, 1), filters=4, latent_dim=8, ema=0.9, augment=["translation"], classes=10)
     model.compile(loss="relativistic")
-real = data.load_labelled("digits", image_size=16)
+real = data.load_labeled("digits", image_size=16)
 each = [
     callbacks.StopOnNaN(),
     callbacks.Quality(real, every=1, features="pixels", keep_best=f"{out}/best.keras"),

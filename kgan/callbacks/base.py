@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import keras
+from kgan.errors import Mistake
 from kgan.training import Callback
 
 SHARE = 0.03  # fraction of the time that redrawing a picture may take
@@ -66,7 +67,7 @@ def check_at_least_1(**arguments: int | Collection[int] | None) -> None:
         numbers = () if value is None else value if isinstance(value, Collection) else (value,)
         for number in numbers:
             if number < 1:
-                raise ValueError(f"{name} is {value}: it is counted from 1")
+                raise Mistake(f"{name} is {value}: it is counted from 1")
 
 
 def checked_file(path: str | Path, suffix: str) -> Path:
@@ -77,9 +78,9 @@ def checked_file(path: str | Path, suffix: str) -> Path:
     """
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a directory: name a file that ends in {suffix}")
+        raise Mistake(f"{path} is a directory: name a file that ends in {suffix}")
     if path.suffix.lower() != suffix:
-        raise ValueError(f"path is {path}: the file must end in {suffix}")
+        raise Mistake(f"path is {path}: the file must end in {suffix}")
     return path
 
 
@@ -91,5 +92,5 @@ def checked_directory(path: str | Path) -> Path:
     """
     path = Path(path)
     if path.is_file():
-        raise ValueError(f"{path} is a file: name a directory")
+        raise Mistake(f"{path} is a file: name a directory")
     return path

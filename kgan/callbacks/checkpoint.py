@@ -15,6 +15,7 @@ import numpy as np
 from kgan import runs
 from kgan._backend import keras, tf
 from kgan.callbacks.base import check_at_least_1, check_finite, checked_directory
+from kgan.errors import Mistake
 from kgan.training import Callback, FitArguments, ResumePoint, workers
 
 
@@ -55,7 +56,7 @@ class Checkpoint(Callback):
         super().__init__()
         check_at_least_1(every=every)
         if minutes is not None and not minutes > 0:
-            raise ValueError(f"minutes is {minutes}: it must be above 0, or None")
+            raise Mistake(f"minutes is {minutes}: it must be above 0, or None")
         self.directory = checked_directory(directory)
         self.every = every
         self.minutes = minutes
@@ -191,7 +192,7 @@ class Checkpoint(Callback):
         if model is not None:
             self.set_model(model)
         if self.model is None:
-            raise ValueError("there is no model to restore: name one")
+            raise Mistake("there is no model to restore: name one")
         saved = workers.from_chief(self._strategy, lambda: runs.read_checkpoint(self.directory))
         if saved:
             for variable, value in zip(self.model.training_state, self._values(saved), strict=True):
@@ -207,12 +208,12 @@ class Checkpoint(Callback):
         state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be resumed"
         try:
             if state["format"] != FORMAT:
-                raise ValueError(f"its format is {state['format']}, that of another version of kgan, not {FORMAT}")
+                raise Mistake(f"its format is {state['format']}, that of another version of kgan, not {FORMAT}")
             runs.check_same(run, state["run"])
             values = self._values(saved)
             epochs, steps, data_start = (operator.index(state[name]) for name in ("epochs", "steps", "data_start"))
             if min(epochs, steps, data_start) < 0 or data_start > epochs:
-                raise ValueError(f"it has {epochs} epochs since {data_start}, and {steps} steps")
+                raise Mistake(f"it has {epochs} epochs since {data_start}, and {steps} steps")
             _check_epochs(epochs, steps, wanted)
             history = {str(name): [float(value) for value in each] for name, each in state["history"].items()}
             for name, peer in self._peers.items():
@@ -229,7 +230,7 @@ class Checkpoint(Callback):
                 made_with = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
                 warnings.warn(f"{where} bit for bit: it was made with {made_with}", stacklevel=4)
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError) as error:
-            raise ValueError(f"{where}: {error}") from None
+            raise Mistake(f"{where}: {error}") from None
         for variable, value in zip(self.model.training_state, values, strict=True):
             variable.assign(value)
         self.epoch, self.steps, self._data_start = epochs, steps, data_start
@@ -249,7 +250,7 @@ class Checkpoint(Callback):
         variables = self.model.training_state
         values = [value for name, value in sorted(saved.arrays.items()) if "/" not in name]
         if len(values) != len(variables):
-            raise ValueError(f"it holds {len(values)} arrays for a model of {len(variables)}")
+            raise Mistake(f"it holds {len(values)} arrays for a model of {len(variables)}")
         return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
 
 
@@ -263,7 +264,7 @@ def _versions() -> dict[str, str]:
 def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
     if epochs + bool(steps) > wanted:
         has = f"is in epoch {epochs + 1}" if steps else f"has {epochs}"
-        raise ValueError(f"epochs is {wanted}, but the run {has} already")
+        raise Mistake(f"epochs is {wanted}, but the run {has} already")
 
 
 def _named(callbacks: Iterable[Callback]) -> dict[str, Callback]:
@@ -282,5 +283,5 @@ def _as_dtype(value: np.ndarray, variable: keras.Variable) -> np.ndarray:
     if value.dtype.kind == "V":  # how NumPy stores bfloat16
         value = value.view(current.dtype)
     if (value.shape, value.dtype) != (current.shape, current.dtype):
-        raise ValueError(f"it holds {value.dtype} {value.shape} for {variable.path}, {current.dtype} {current.shape}")
+        raise Mistake(f"it holds {value.dtype} {value.shape} for {variable.path}, {current.dtype} {current.shape}")
     return value

@@ -10,7 +10,9 @@ import numpy as np
 from kgan import diagnosis, quality
 from kgan._backend import keras, tf
 from kgan.data import from_uint8
-from kgan.gan import FAKE_IMAGES, GAN, REAL_IMAGES
+from kgan.errors import Mistake
+from kgan.gan import GAN
+from kgan.latent import Stream
 from kgan.training import Callback, FitArguments, workers
 
 COUNT = 128  # images, real and fake, that are measured
@@ -52,7 +54,7 @@ class Doctor(Callback):
     ) -> None:
         super().__init__()
         if len(images) < 2:
-            raise ValueError(f"the doctor was given {len(images)} real images: it needs 2 or more to see how they vary")
+            raise Mistake(f"the doctor was given {len(images)} real images: it needs 2 or more to see how they vary")
         chosen = np.random.default_rng(0).choice(len(images), min(COUNT, len(images)), replace=False)
         real = np.asarray(images[np.sort(chosen)])
         self.real_images = from_uint8(real) if real.dtype == np.uint8 else np.float32(real)
@@ -66,7 +68,7 @@ class Doctor(Callback):
 
     def before_fit(self, arguments: FitArguments) -> None:
         if self.real_images.shape[1:] != self.model.data_shape:
-            raise ValueError(
+            raise Mistake(
                 f"the doctor was given images of shape {self.real_images.shape[1:]}, the model is trained on "
                 f"{self.model.data_shape}"
             )
@@ -149,9 +151,9 @@ def _gradients_of(model: GAN, real_images: np.ndarray) -> Callable[[tf.Tensor], 
         # The labels of the fakes. Only a loss that compares uses the real images here, and any real images will do.
         labels = codes[:, model.latent_dim :] if model.classes else None
         with tf.GradientTape(persistent=True) as tape, keras.StatelessScope():
-            fakes = model.augmented(model.generator(codes, training=True), FAKE_IMAGES, 1)
+            fakes = model.augmented(model.generator(codes, training=True), Stream.FAKE_IMAGES, 1)
             fake = model.discriminate(fakes, labels=labels)
-            real = model.discriminate(model.augmented(tf.constant(real_images), REAL_IMAGES, 1), labels=labels)
+            real = model.discriminate(model.augmented(tf.constant(real_images), Stream.REAL_IMAGES, 1), labels=labels)
             scale = model.g_optimizer.scale_loss(1.0)  # for float16
             g_loss = scale * model.generator_objective(real, fake, codes)
             ns_loss = scale * tf.reduce_mean(tf.nn.softplus(-fake.logits))

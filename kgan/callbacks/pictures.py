@@ -12,6 +12,7 @@ from PIL import Image
 
 from kgan import losses, plots, runs
 from kgan.callbacks.base import Redrawn, check_at_least_1, checked_directory, checked_file
+from kgan.errors import Mistake
 from kgan.training import Callback, FitArguments
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Samples(Callback):
         self._drawn_codes = self._at_epoch_end = None  # of another model, or before its weights were changed by hand
         shape = self.model.data_shape
         if len(shape) != 3 or shape[2] not in (1, 3):
-            raise ValueError(
+            raise Mistake(
                 f"{type(self).__name__} draws images of 1 or 3 channels, (height, width, channels), and this model "
                 f"makes {shape}: leave it out"
             )

@@ -10,11 +10,12 @@ import numpy as np
 
 from kgan import quality
 from kgan.callbacks.base import check_at_least_1
-from kgan.data import Labelled, from_uint8
+from kgan.data import Labeled, from_uint8
+from kgan.errors import Mistake
+from kgan.latent import Stream
 from kgan.training import Callback, FitArguments, workers
 
 LARGE_IS_GOOD = ("classes",)
-SELECTION = 0x5E1EC7  # the random stream of the codes that choose the best model; `kgan evaluate` uses other streams
 
 
 class Quality(Callback):
@@ -31,7 +32,7 @@ class Quality(Callback):
     `kgan.quality.evaluate` and `kgan evaluate` measure with other images and other codes.
 
     Args:
-        labelled: the real images.
+        labeled: the real images.
         every: how many epochs lie between measurements. The first epoch is measured too.
         count: number of samples and of real images; at most the number of images that are set apart.
         features: see `kgan.quality.choose_features`.
@@ -44,12 +45,12 @@ class Quality(Callback):
             an unknown metric, or one that these data do not have (from `fit`).
 
     Example:
-        >>> callback = Quality(kgan.data.load_labelled("digits"), every=5, keep_best="best.keras")
+        >>> callback = Quality(kgan.data.load_labeled("digits"), every=5, keep_best="best.keras")
     """
 
     def __init__(
         self,
-        labelled: Labelled,
+        labeled: Labeled,
         *,
         every: int = 5,
         count: int = 1000,
@@ -61,17 +62,15 @@ class Quality(Callback):
         super().__init__()
         check_at_least_1(every=every)
         if count < 2:
-            raise ValueError(f"count is {count}: how images vary is seen in 2 or more")
-        reserved, _ = quality.selection_split(len(labelled.images))
+            raise Mistake(f"count is {count}: how images vary is seen in 2 or more")
+        reserved, _ = quality.selection_split(len(labeled.images))
         if len(reserved) < 2:
-            raise ValueError(
-                f"there are only {len(labelled.images)} real images: choosing the best model takes 10 or more"
-            )
+            raise Mistake(f"there are only {len(labeled.images)} real images: choosing the best model takes 10 or more")
         if keep_best and Path(keep_best).suffix != ".keras":
-            raise ValueError(f"keep_best is {keep_best}: the file of a model ends in .keras")
+            raise Mistake(f"keep_best is {keep_best}: the file of a model ends in .keras")
         if by not in ("frechet", "classes", "low_confidence"):
-            raise ValueError(f"by is {by!r}: choose frechet, classes or low_confidence")
-        self.labelled = labelled
+            raise Mistake(f"by is {by!r}: choose frechet, classes or low_confidence")
+        self.labeled = labeled
         self.every = every
         self.count = min(count, len(reserved))
         self.features = features
@@ -85,11 +84,11 @@ class Quality(Callback):
         if self._real is not None:
             return
         if isinstance(self.features, str):
-            self.features = quality.choose_features(self.labelled, self.features)
+            self.features = quality.choose_features(self.labeled, self.features)
         if self.by != "frechet" and not self.features.names:
-            raise ValueError(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
-        reserved, _ = quality.selection_split(len(self.labelled.images))
-        self._real = self.features.extract(from_uint8(self.labelled.images[np.sort(reserved[: self.count])]))
+            raise Mistake(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
+        reserved, _ = quality.selection_split(len(self.labeled.images))
+        self._real = self.features.extract(from_uint8(self.labeled.images[np.sort(reserved[: self.count])]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         super().on_epoch_end(epoch, logs)
@@ -111,8 +110,8 @@ class Quality(Callback):
         """The metrics of the model as it is now."""
         labels = None
         if self.model.classes:  # each class as often as in the data
-            labels = np.random.default_rng(self.seed).choice(self.labelled.labels, self.count)
-        codes = self.model.sample_codes(self.count, (self.seed, SELECTION), labels)
+            labels = np.random.default_rng(self.seed).choice(self.labeled.labels, self.count)
+        codes = self.model.sample_codes(self.count, (self.seed, Stream.SELECTION), labels)
         real, fake = self._real, self.features.extract(self.model.generate(codes))
         yield "frechet", quality.frechet_distance(real.values, fake.values)
         if fake.class_frequencies is not None:

@@ -12,6 +12,7 @@ import typer
 
 from kgan.cli import seeds, trained
 from kgan.cli.console import number, one_sentence, printable, say, sentence, shape_text, table, with_spread
+from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
@@ -97,11 +98,11 @@ def _entries(compared: Sequence[Path]) -> list[Entry]:
     from kgan import runs
 
     if len(compared) < 2:
-        raise ValueError(f"only one run is named, {compared[0]}: a comparison takes two or more")
+        raise Mistake(f"only one run is named, {compared[0]}: a comparison takes two or more")
     resolved = [path.resolve() for path in compared]
     for path in compared:
         if resolved.count(path.resolve()) > 1:
-            raise ValueError(f"{path} is named twice: a comparison takes different runs")
+            raise Mistake(f"{path} is named twice: a comparison takes different runs")
     names = runs.short_names(compared)
     return [_entry(path, printable(sentence(name))) for path, name in zip(compared, names, strict=True)]
 
@@ -118,9 +119,7 @@ def _entry(path: Path, name: str) -> Entry:
     for run, other in zip(found.values(), settings, strict=True):
         for setting, value in settings[0].items():
             if other.get(setting) != value and setting not in may_differ:
-                raise ValueError(
-                    f"{run} is no other seed of the same run: {setting} is {other.get(setting)}, not {value}"
-                )
+                raise Mistake(f"{run} is no other seed of the same run: {setting} is {other.get(setting)}, not {value}")
     return Entry(name, found, records, settings[0], _measured_quality(list(found.values())))
 
 
@@ -130,7 +129,7 @@ def _settings(run: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     numbers, words = (record.get("epochs"), record.get("seconds")), [record.get("status")]
     words.append(environment.get("device") if isinstance(environment, dict) else None)
     if not all(isinstance(each, (int, float)) for each in numbers) or not all(isinstance(each, str) for each in words):
-        raise ValueError(f"{run / 'run.json'} does not say how the run was trained")
+        raise Mistake(f"{run / 'run.json'} does not say how the run was trained")
     return trained.settings(run)
 
 
@@ -184,7 +183,7 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
     reports = [_checked(run / "quality.json", runs.read_json(run / "quality.json")) for run in run_directories]
     for name in ("features", "count"):
         if len({report[name] for report in reports}) > 1:
-            raise ValueError(f"the seeds in {run_directories[0].parent} were evaluated by different {name}")
+            raise Mistake(f"the seeds in {run_directories[0].parent} were evaluated by different {name}")
     quality = {name: reports[0][name] for name in ("features", "count")}
     quality["metrics"] = reports[0]["metrics"]
     if len(reports) > 1:
@@ -221,7 +220,7 @@ def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
             "missing": missing,
         }
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise ValueError(f"{path} cannot be read: it is not what kgan evaluate wrote") from None
+        raise Mistake(f"{path} cannot be read: it is not what kgan evaluate wrote") from None
 
 
 # The table

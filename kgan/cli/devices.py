@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kgan.errors import Mistake
+
 if TYPE_CHECKING:
     from kgan._backend import tf
 
@@ -25,15 +27,15 @@ def strategy(count: int, batch_size: int) -> tf.distribute.Strategy:
     if count == 1:
         return tf.distribute.get_strategy()
     if batch_size % count:
-        raise ValueError(f"batch_size is {batch_size}, which {count} devices cannot share equally")
+        raise Mistake(f"batch_size is {batch_size}, which {count} devices cannot share equally")
     gpus = tf.config.list_physical_devices("GPU")
     if gpus and count > len(gpus):
-        raise ValueError(f"--devices is {count}, but TensorFlow sees {len(gpus)} GPU{'s' * (len(gpus) > 1)}")
+        raise Mistake(f"--devices is {count}, but TensorFlow sees {len(gpus)} GPU{'s' * (len(gpus) > 1)}")
     if not gpus:
         (cpu,) = tf.config.list_physical_devices("CPU")
         try:
             tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
         except RuntimeError:
-            raise ValueError(f"--devices is {count}, but TensorFlow has begun with the CPU as one") from None
+            raise Mistake(f"--devices is {count}, but TensorFlow has begun with the CPU as one") from None
     kind = "GPU" if gpus else "CPU"
     return tf.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(count)])

@@ -11,6 +11,7 @@ import typer
 from kgan.cli import trained
 from kgan.cli.console import one_sentence, say
 from kgan.cli.trained import Pretrained, Run, Source
+from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,11 +64,11 @@ def sample(
         suffix = Path(out or "sample.png").suffix.lower()
         as_folder = bool(out) and (out.endswith(("/", "\\")) or Path(out).is_dir() or not suffix)
         if not as_folder and suffix not in (".png", ".npy"):
-            raise ValueError(f"--out is {out}: it must end in .png, .npy, or / for a folder")
+            raise Mistake(f"--out is {out}: it must end in .png, .npy, or / for a folder")
         if as_folder and Path(out).exists() and any(Path(out).iterdir()):
             raise FileExistsError(f"{Path(out)} holds files already: name an empty or a new folder with --out")
         if beside_real and (as_folder or suffix != ".png"):
-            raise ValueError(f"--out is {out}: samples next to real images make a grid, which ends in .png")
+            raise Mistake(f"--out is {out}: samples next to real images make a grid, which ends in .png")
         model = source.model
         chosen = _chosen_classes(source, classes)
         count = count or (8 * len(chosen) if chosen else 64)
@@ -165,7 +166,7 @@ def traverse(
         try:
             rows = [int(unit) for unit in units.split(",")]
         except ValueError:
-            raise ValueError(f"--units is {units!r}: write whole numbers with commas between them") from None
+            raise Mistake(f"--units is {units!r}: write whole numbers with commas between them") from None
         model = source.model
 
         import numpy as np
@@ -177,8 +178,8 @@ def traverse(
         codes = latent.traverse(code, rows, np.linspace(-end, end, steps))
         grid = plots.image_grid(model.generate(codes.reshape(-1, model.code_dim)), steps)
         with runs.replacing(target, durable=False) as temporary:
-            labelled = plots.with_row_labels(grid, [str(unit) for unit in rows])
-            plots.captioned(labelled, f"one unit a row, from {-end:g} to {end:g}").save(temporary)
+            labeled = plots.with_row_labels(grid, [str(unit) for unit in rows])
+            plots.captioned(labeled, f"one unit a row, from {-end:g} to {end:g}").save(temporary)
     say(str(target))
 
 
@@ -208,10 +209,10 @@ def reconstruct(
         from kgan import data
 
         if degrade and degrade not in data.DEGRADATIONS:
-            raise ValueError(f"--degrade is {degrade}: choose one of {', '.join(data.DEGRADATIONS)}")
+            raise Mistake(f"--degrade is {degrade}: choose one of {', '.join(data.DEGRADATIONS)}")
         model = source.model
         if not hasattr(model, "encode"):
-            raise ValueError(f"{source} is a {type(model).__name__}: only a CodeGAN reads codes, as codegan-digits")
+            raise Mistake(f"{source} is a {type(model).__name__}: only a CodeGAN reads codes, as codegan-digits")
         originals = source.real_images(count, seed, images)
 
         import numpy as np
@@ -227,8 +228,8 @@ def reconstruct(
         )
         grid = plots.image_grid(np.concatenate(list(rows.values())), count)
         with runs.replacing(target, durable=False) as temporary:
-            labelled = plots.with_row_labels(grid, list(rows))
-            plots.captioned(labelled, f"error of a pixel: {errors}").save(temporary)
+            labeled = plots.with_row_labels(grid, list(rows))
+            plots.captioned(labeled, f"error of a pixel: {errors}").save(temporary)
     say(f"error of a pixel, of the range from black to white: {errors}")
     say(str(target))
 
@@ -237,7 +238,7 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     """The numbers of the classes to draw, by name; default: all. Empty for a model that is not conditional."""
     if not source.model.classes:
         if text:
-            raise ValueError(f"--classes is {text}, but {source} knows no classes: {source.with_classes}")
+            raise Mistake(f"--classes is {text}, but {source} knows no classes: {source.with_classes}")
         return {}
     names = source.class_names
     numbers = {name: number for number, name in enumerate(names)}
@@ -247,7 +248,7 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     chosen = [each.strip() for each in text.split(",")]
     for each in chosen:
         if each not in by_either:
-            raise ValueError(f"--classes has {each!r}: choose from {', '.join(names)}")
+            raise Mistake(f"--classes has {each!r}: choose from {', '.join(names)}")
     return {names[by_either[each]]: by_either[each] for each in chosen}
 
 
@@ -273,5 +274,5 @@ def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.nd
 
 def _png(out: Path | None, source: Source, name: str) -> Path:
     if out and out.suffix.lower() != ".png":
-        raise ValueError(f"--out is {out}: it must end in .png")
+        raise Mistake(f"--out is {out}: it must end in .png")
     return out or source.path(name)

@@ -43,7 +43,7 @@ def evaluate(
         name = "quality" if run.is_dir() or run.stem == "model" else f"quality-{run.stem}"
         model = runs.load_model(run)
         settings = trained.settings(run)
-        real = trained.labelled(run)
+        real = trained.labeled(run)
 
         import numpy as np
 

@@ -18,6 +18,7 @@ from typing import Any
 from kgan import __version__
 from kgan.cli.console import say
 from kgan.cli.workers import Workers, host_and_port
+from kgan.errors import Mistake
 
 WAIT = 300.0  # seconds for all workers to connect: a cluster starts them one by one
 DECLINE = 2.0  # seconds in which to decline: waiting workers try to connect twice a second
@@ -53,7 +54,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server(("", port), backlog=128)
     except OSError as error:
-        raise ValueError(f"port {port} of this worker cannot be used: {error.strerror or error}") from None
+        raise Mistake(f"port {port} of this worker cannot be used: {error.strerror or error}") from None
     with listener:
         yield listener
 
@@ -105,7 +106,7 @@ def _receive(
                     continue
                 if number in came:
                     came[-number] = connection  # it gets the error too
-                    raise ValueError(f"two workers say that they are worker {number}: each has a --worker of its own")
+                    raise Mistake(f"two workers say that they are worker {number}: each has a --worker of its own")
                 came[number] = connection
                 _compare(number, theirs, mine)
             for number in expected:
@@ -140,19 +141,19 @@ def _join(workers: Workers, mine: Mapping[str, Any]) -> dict[str, Any]:
         except TimeoutError:
             raise TimeoutError(f"worker 0 at {address} does not answer") from None
         except (OSError, ValueError, RecursionError):
-            raise ValueError(
+            raise Mistake(
                 f"at {address} there is no worker 0 that waits: if it is training already, end it, and start all of "
                 "them together"
             ) from None
     if "error" in answer:
-        raise ValueError(f"worker 0 says: {answer['error']}")
+        raise Mistake(f"worker 0 says: {answer['error']}")
     return answer
 
 
 def _compare(number: int, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
     for name in dict.fromkeys([*mine, *theirs]):
         if theirs.get(name) != mine.get(name):
-            raise ValueError(
+            raise Mistake(
                 f"{name} is {theirs.get(name)} for worker {number}, but {mine.get(name)} for worker 0: start all of "
                 "them with the same command and the same versions"
             )
@@ -172,9 +173,9 @@ def _read(connection: socket.socket, seconds: float) -> dict[str, Any]:
         connection.settimeout(max(0.01, end - time.monotonic()))
         part = connection.recv(2**16)
         if not part or len(content) > 2**24 or time.monotonic() > end:
-            raise ValueError("no line of JSON")
+            raise Mistake("no line of JSON")
         content += part
     value = json.loads(content)
     if not isinstance(value, dict):
-        raise ValueError("no JSON object")
+        raise Mistake("no JSON object")
     return value

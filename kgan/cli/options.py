@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kgan import recipes
+from kgan.errors import Mistake
 
 RecipeName = Annotated[
     str | None, typer.Argument(metavar="[RECIPE]", help=f"See `kgan recipes`; default: {recipes.DEFAULT}.")
@@ -63,5 +64,5 @@ def assignments(changes: Sequence[str]) -> dict[str, str]:
     """["filters=32"] → {"filters": "32"}"""
     for change in changes:
         if "=" not in change:
-            raise ValueError(f"--set {change}: write it as name=value")
+            raise Mistake(f"--set {change}: write it as name=value")
     return {name.strip(): value.strip() for name, value in (change.split("=", 1) for change in changes)}

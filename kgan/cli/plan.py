@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from kgan import recipes
 from kgan.cli.meeting import meet
 from kgan.cli.workers import Workers
+from kgan.errors import Mistake
 
 
 class Plan(NamedTuple):
@@ -45,7 +46,7 @@ def plan_new(name: str, given: Mapping[str, Any], out: Path | None) -> Plan:
         from kgan import runs
 
         command = runs.command("train", "modern-folder", "--data", name)
-        raise ValueError(f"{name} is a folder, not a recipe: {command}")
+        raise Mistake(f"{name} is a folder, not a recipe: {command}")
     recipe = recipes.get(name)
     return Plan(recipe, recipes.resolve(recipe, given), out or Path("runs") / name, {})
 
@@ -65,34 +66,34 @@ def plan_resumed(directory: Path, name: str | None, given: Mapping[str, Any], ou
     path = directory / "run.json"
     record = runs.read_json(path)
     if not isinstance(record.get("recipe"), str) or not isinstance(record.get("settings"), dict):
-        raise ValueError(f"{path} names no recipe, or no settings: the run cannot be resumed")
+        raise Mistake(f"{path} names no recipe, or no settings: the run cannot be resumed")
     try:
         recipe = recipes.get(record["recipe"])
         planned = recipes.resolve(recipe, record["settings"])
     except ValueError as error:
-        raise ValueError(f"{path} cannot be resumed: {error}") from None
+        raise Mistake(f"{path} cannot be resumed: {error}") from None
     if out and out.resolve() != directory.resolve():
-        raise ValueError(f"--out is {out}: a run that is resumed stays in {directory}")
+        raise Mistake(f"--out is {out}: a run that is resumed stays in {directory}")
     if name not in (None, recipe.name):
-        raise ValueError(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
+        raise Mistake(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
     settings = with_absolute_data(recipes.resolve(recipe, {**planned, **given}))
     for setting, value in planned.items():
         may_change = setting in ("epochs", "checkpoint_every", "checkpoint_minutes")
         if settings[setting] != value and not may_change:
-            raise ValueError(
+            raise Mistake(
                 f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
             )
     if settings["epochs"] != planned["epochs"] and settings["learning_rate_schedule"] != "constant":
-        raise ValueError(
+        raise Mistake(
             f"epochs is {settings['epochs']}, but the learning rates of the run in {directory} fall over its "
             f"{planned['epochs']} epochs ({settings['learning_rate_schedule']}): it cannot be made longer or shorter"
         )
     trained = any((directory / name).exists() for name in ("history.csv", "model.keras"))
     if trained and runs.next_number(directory / "checkpoint") == 1:
-        raise ValueError(f"{directory} cannot be resumed: there is no checkpoint in it. Nothing was changed")
+        raise Mistake(f"{directory} cannot be resumed: there is no checkpoint in it. Nothing was changed")
     plan = Plan(recipe, settings, directory, record)
     if plan.recorded("epochs", int) > settings["epochs"]:
-        raise ValueError(f"epochs is {settings['epochs']}, but the run in {directory} has {record['epochs']} already")
+        raise Mistake(f"epochs is {settings['epochs']}, but the run in {directory} has {record['epochs']} already")
     return plan
 
 
@@ -107,7 +108,7 @@ def plan_together(workers: Workers, request: Mapping[str, Any], plan: Plan | Non
         ValueError, TimeoutError: see `kgan.cli.meeting.meet`; also if the precision is "auto".
     """
     if plan and plan.settings["precision"] == "auto":
-        raise ValueError("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
+        raise Mistake("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
     answer = None
     if plan:
         answer = {"recipe": plan.recipe.name, "settings": plan.settings, "record": plan.record}

@@ -10,7 +10,7 @@ from kgan.cli.console import say, shape_text, warn
 from kgan.cli.plan import Plan
 
 if TYPE_CHECKING:
-    from kgan.data import Batches, Labelled
+    from kgan.data import Batches, Labeled
     from kgan.gan import GAN
 
 
@@ -18,7 +18,7 @@ class Prepared(NamedTuple):
     """A plan, with all that is needed to train it."""
 
     plan: Plan
-    real: Labelled
+    real: Labeled
     facts: dict[str, Any]  # about the images and the machine, for run.json
     model: GAN  # compiled
     dataset: Batches
@@ -82,7 +82,7 @@ def introduce(prepared: Prepared, ends: str = "") -> None:
         warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'")
 
 
-def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]:
+def _load_images(settings: Mapping[str, Any]) -> tuple[Labeled, dict[str, Any]]:
     """The real images, and the facts about them for run.json."""
     from kgan import data
 
@@ -93,7 +93,7 @@ def _load_images(settings: Mapping[str, Any]) -> tuple[Labelled, dict[str, Any]]
         folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
         facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
         return data.by_folders(folder), facts
-    real = data.load_labelled(source, split=settings["split"], image_size=size)
+    real = data.load_labeled(source, split=settings["split"], image_size=size)
     return real, {"images": real.images.shape}
 
 

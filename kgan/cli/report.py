@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kgan.cli.console import debug, one_sentence, say, sentence, warn
+from kgan.errors import Mistake
 
 
 def report(
@@ -21,10 +22,10 @@ def report(
 
     with one_sentence():
         if out is None and len(shown) > 1:
-            raise ValueError("several runs have no directory in common: name the file with --out FILE.html")
+            raise Mistake("several runs have no directory in common: name the file with --out FILE.html")
         target = out or shown[0] / "report.html"
         if target.suffix.lower() != ".html":
-            raise ValueError(f"--out is {target}: it must end in .html")
+            raise Mistake(f"--out is {target}: it must end in .html")
         write_report(shown, target)
     say(str(target))
 

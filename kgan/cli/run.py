@@ -20,7 +20,7 @@ from kgan.training import workers
 if TYPE_CHECKING:
     import numpy as np
 
-    from kgan.data import Batches, Labelled
+    from kgan.data import Batches, Labeled
     from kgan.gan import GAN
 
 
@@ -48,7 +48,7 @@ class Run:
         self,
         plan: Plan,
         model: GAN,
-        real: Labelled,
+        real: Labeled,
         facts: Mapping[str, Any],
         with_doctor: bool,
         stop_when_sick: bool,
@@ -128,13 +128,13 @@ def _code_pictures(plan: Plan) -> list[keras.callbacks.Callback]:
     return [callbacks.CodeCurves(codes), callbacks.CodeColumns(reconstructions)]
 
 
-def _quality(plan: Plan, real: Labelled) -> list[callbacks.Quality]:
+def _quality(plan: Plan, real: Labeled) -> list[callbacks.Quality]:
     """The callback that measures quality, if the settings ask for it."""
     every = plan.settings["quality_every"]
     return [callbacks.Quality(real, every=every, keep_best=plan.directory / "best.keras")] if every else []
 
 
-def _doctor(real: Labelled, quality: Sequence[callbacks.Quality], stop_when_sick: bool) -> callbacks.Doctor:
+def _doctor(real: Labeled, quality: Sequence[callbacks.Quality], stop_when_sick: bool) -> callbacks.Doctor:
     """A doctor that prints to stderr, which no reader closes early, and that knows classes if quality is measured."""
 
     def say(finding: Any) -> None:

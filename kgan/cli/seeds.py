@@ -13,6 +13,7 @@ import typer
 
 from kgan import recipes
 from kgan.cli.console import exit_with, one_sentence, say, table
+from kgan.errors import Mistake
 
 
 def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
@@ -31,7 +32,7 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
     resume, out, seed = options["resume"], options["out"], options["seed"]
     with one_sentence():
         if resume and out and out.resolve() != resume.resolve():
-            raise ValueError(f"--out is {out}: seeds that are resumed stay in {resume}")
+            raise Mistake(f"--out is {out}: seeds that are resumed stay in {resume}")
         directory = resume or out or Path("runs") / (options["recipe"] or recipes.DEFAULT)
         runs.check_free(directory)
         existing = directories(directory)
@@ -74,7 +75,7 @@ def _like(run: Path, options: dict[str, Any]) -> dict[str, Any]:
     record = runs.read_json(run / "run.json")
     settings = record.get("settings")
     if not isinstance(record.get("recipe"), str) or not isinstance(settings, dict):
-        raise ValueError(f"{run / 'run.json'} names no recipe, or no settings: no further seeds can be trained")
+        raise Mistake(f"{run / 'run.json'} names no recipe, or no settings: no further seeds can be trained")
     given = {name for name, value in options.items() if value is not None}
     changes = [f"{name}={value}" for name, value in settings.items() if name not in given | {"seed"}]
     return {**options, "recipe": options["recipe"] or record["recipe"], "changes": changes + (options["changes"] or [])}

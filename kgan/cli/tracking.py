@@ -6,6 +6,8 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
+from kgan.errors import Mistake
+
 if TYPE_CHECKING:
     from kgan.callbacks import Tracker
     from kgan.cli.plan import Plan
@@ -16,7 +18,7 @@ NAMES = ("tensorboard", "wandb", "trackio")
 def check_tracker(name: str | None) -> None:
     """Raise ValueError for an unknown tracker, ImportError for one that is not installed."""
     if name and name not in NAMES:
-        raise ValueError(f"--log is {name}: choose one of {', '.join(NAMES)}")
+        raise Mistake(f"--log is {name}: choose one of {', '.join(NAMES)}")
     if name and importlib.util.find_spec(name) is None:
         raise ImportError(f"{name} is not installed: pip install {name}")
 

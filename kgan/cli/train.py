@@ -37,6 +37,7 @@ from kgan.cli.report import report_of
 from kgan.cli.seeds import train_each
 from kgan.cli.tracking import check_tracker
 from kgan.cli.workers import chosen, ending_together, tells_of_loss
+from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     from kgan.cli.prepare import Prepared
@@ -76,7 +77,7 @@ def train(
     if seeds:
         with one_sentence():
             if chosen(workers, worker).are_several:
-                raise ValueError("--seeds trains in one process: with several workers train each seed by itself")
+                raise Mistake("--seeds trains in one process: with several workers train each seed by itself")
         train_each(train, seeds, **{name: value for name, value in locals().items() if name != "seeds"})
         return
     from kgan import runs
@@ -85,12 +86,12 @@ def train(
     with contextlib.ExitStack() as held:
         with one_sentence():
             if stop_when_sick and not with_doctor:
-                raise ValueError("--stop-when-sick needs the doctor: leave out --no-doctor")
+                raise Mistake("--stop-when-sick needs the doctor: leave out --no-doctor")
             check_tracker(log)
             given |= assignments(changes or [])
             team = chosen(workers, worker)
             if team.are_several and devices:
-                raise ValueError(f"--devices is {devices}, but workers take all their devices: leave it out")
+                raise Mistake(f"--devices is {devices}, but workers take all their devices: leave it out")
             plan = None
             if team.is_chief:
                 with declines(team):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kgan import pretrained, recipes
+from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kgan.data import Labelled
+    from kgan.data import Labeled
     from kgan.gan import GAN
 
 
@@ -36,7 +37,7 @@ def settings(run: Path) -> dict[str, Any]:
     try:
         return recipes.resolve(recipes.get(record["recipe"]), record["settings"])
     except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{file} does not say what the run was trained on") from None
+        raise Mistake(f"{file} does not say what the run was trained on") from None
 
 
 def class_names(run: Path) -> list[str]:
@@ -48,17 +49,17 @@ def class_names(run: Path) -> list[str]:
     return [str(name) for name in names or []]
 
 
-def labelled(run: Path) -> Labelled:
+def labeled(run: Path) -> Labeled:
     """The real images that a run was trained on."""
     return prepared(settings(run))
 
 
-def prepared(used: dict[str, Any], source: str | None = None) -> Labelled:
+def prepared(used: dict[str, Any], source: str | None = None) -> Labeled:
     """The real images that the settings name, or others prepared in the same way."""
     from kgan import data
 
     options = {name: used[name] for name in ("split", "image_size", "crop", "background")}
-    return data.load_labelled(source or used["data"], **options)
+    return data.load_labeled(source or used["data"], **options)
 
 
 Run = Annotated[Path | None, typer.Argument(metavar="RUN", help="Run directory, such as runs/dcgan-digits.")]
@@ -79,9 +80,9 @@ class Source:
 
     def __init__(self, run: Path | None, name: str | None) -> None:
         if run is not None and name is not None:
-            raise ValueError(f"{run} and --pretrained {name} are two models: name one of them")
+            raise Mistake(f"{run} and --pretrained {name} are two models: name one of them")
         if run is None and name is None:
-            raise ValueError(
+            raise Mistake(
                 f"name a run directory, or a model that comes with kgan by --pretrained: {', '.join(pretrained.NAMES)}"
             )
         if name is not None:
@@ -138,7 +139,7 @@ class Source:
 
         found = prepared(self.settings, images).images
         if count > len(found):
-            raise ValueError(f"--count is {count}: there are only {len(found)} real images")
+            raise Mistake(f"--count is {count}: there are only {len(found)} real images")
         return data.from_uint8(found[np.random.default_rng(seed).choice(len(found), count, replace=False)])
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from kgan.cli.console import debug, say
+from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     from kgan._backend import tf
@@ -57,10 +58,10 @@ def chosen(addresses: str | None, number: int | None) -> Workers:
     """
     if addresses is None:
         if number is not None:
-            raise ValueError(f"--worker is {number}: name all of them with --workers HOST:PORT,HOST:PORT")
+            raise Mistake(f"--worker is {number}: name all of them with --workers HOST:PORT,HOST:PORT")
         return _of_tf_config(os.environ.get("TF_CONFIG") or "{}")
     if number is None:
-        raise ValueError("--workers needs --worker as well: the number of this one, from 0")
+        raise Mistake("--workers needs --worker as well: the number of this one, from 0")
     return _checked([each.strip() for each in addresses.split(",")], number, "--workers")
 
 
@@ -77,7 +78,7 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
     from kgan._backend import tf
 
     if batch_size % len(workers.addresses):
-        raise ValueError(f"batch_size is {batch_size}, which {len(workers.addresses)} workers cannot share equally")
+        raise Mistake(f"batch_size is {batch_size}, which {len(workers.addresses)} workers cannot share equally")
     task = {"cluster": {"worker": list(workers.addresses)}, "task": {"type": "worker", "index": workers.number}}
     os.environ["TF_CONFIG"] = json.dumps(task)
     # TensorFlow has no public way to set after how long a worker is lost; its default is minutes.
@@ -92,7 +93,7 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
         made = tf.distribute.MultiWorkerMirroredStrategy()
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # TensorFlow has replaced Python's handler
     if batch_size % made.num_replicas_in_sync:
-        raise ValueError(
+        raise Mistake(
             f"batch_size is {batch_size}, which {made.num_replicas_in_sync} devices of {len(workers.addresses)} "
             "workers cannot share equally"
         )
@@ -108,7 +109,7 @@ def check_same_images(strategy: tf.distribute.Strategy, batches: Batches) -> Non
     for number, other in enumerate(others, 1):
         for name, value in first.items():
             if other.get(name) != value:
-                raise ValueError(f"worker {number} has other images than worker 0: {name} differs")
+                raise Mistake(f"worker {number} has other images than worker 0: {name} differs")
 
 
 def tells_of_loss(error: Exception) -> bool:
@@ -149,12 +150,12 @@ def _of_tf_config(text: str) -> Workers:
         addresses = {job: [str(each) for each in listed] for job, listed in cluster.items()}
         kind, index = task.get("type"), int(task.get("index", 0))
     except (ValueError, TypeError, AttributeError):
-        raise ValueError(f"TF_CONFIG cannot be read: {text[:100]}") from None
+        raise Mistake(f"TF_CONFIG cannot be read: {text[:100]}") from None
     if sum(map(len, addresses.values())) < 2:
         return Workers()
     for job in (*addresses, kind):
         if job not in ("chief", "worker"):
-            raise ValueError(f"TF_CONFIG names a job {job}: kgan trains with chief and worker alone")
+            raise Mistake(f"TF_CONFIG names a job {job}: kgan trains with chief and worker alone")
     chiefs = addresses.get("chief", [])
     number = index + (len(chiefs) if kind == "worker" else 0)
     return _checked([*chiefs, *addresses.get("worker", [])], number, "TF_CONFIG")
@@ -164,11 +165,11 @@ def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
     for address in addresses:
         host_and_port(address)
     if len(addresses) < 2:
-        raise ValueError(f"{source} names one worker, {addresses[0]}: for a single machine leave it out")
+        raise Mistake(f"{source} names one worker, {addresses[0]}: for a single machine leave it out")
     if len(set(addresses)) < len(addresses):
-        raise ValueError(f"{source} names {next(a for a in addresses if addresses.count(a) > 1)} twice")
+        raise Mistake(f"{source} names {next(a for a in addresses if addresses.count(a) > 1)} twice")
     if not 0 <= number < len(addresses):
-        raise ValueError(f"this is worker {number}, but {source} names {len(addresses)}: they are counted from 0")
+        raise Mistake(f"this is worker {number}, but {source} names {len(addresses)}: they are counted from 0")
     return Workers(tuple(addresses), number)
 
 
@@ -176,7 +177,7 @@ def host_and_port(address: str) -> tuple[str, int]:
     """ "192.168.0.1:12345" → ("192.168.0.1", 12345)"""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise ValueError(f"the address of a worker is {address}: write it as HOST:PORT, such as 192.168.0.1:12345")
+        raise Mistake(f"the address of a worker is {address}: write it as HOST:PORT, such as 192.168.0.1:12345")
     return host, int(port)
 
 

@@ -2,15 +2,15 @@
 
 from kgan.data import folders
 from kgan.data.array_files import is_array_file
-from kgan.data.arrays import Labelled, from_uint8
+from kgan.data.arrays import Labeled, from_uint8
 from kgan.data.batching import Batches, batches
 from kgan.data.degradations import DEGRADATIONS, degrade
-from kgan.data.loading import by_folders, folder, held_out, is_folder, load, load_labelled
+from kgan.data.loading import by_folders, folder, held_out, is_folder, load, load_labeled
 
 __all__ = [
     "DEGRADATIONS",
     "Batches",
-    "Labelled",
+    "Labeled",
     "batches",
     "by_folders",
     "degrade",
@@ -21,5 +21,5 @@ __all__ = [
     "is_array_file",
     "is_folder",
     "load",
-    "load_labelled",
+    "load_labeled",
 ]

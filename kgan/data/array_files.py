@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kgan.errors import Mistake
+
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 NAME = "images"  # the name of the array, if a file holds several
 LONGEST_HEADER = 2**16
@@ -64,11 +66,11 @@ def load(path: Path) -> np.ndarray:
             _check(found)
             return _read(found, *_range(found))
         except _Refused as refused:
-            raise ValueError(f"{path} {refused}") from None
+            raise Mistake(f"{path} {refused}") from None
         except (FileNotFoundError, PermissionError, IsADirectoryError, MemoryError):
             raise
         except Exception:  # of many classes: a damaged file can break its reader anywhere
-            raise ValueError(f"{path} is not an array of images, or it is damaged") from None
+            raise Mistake(f"{path} is not an array of images, or it is damaged") from None
 
 
 class _Refused(Exception):

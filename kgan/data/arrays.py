@@ -9,7 +9,7 @@ import numpy as np
 from kgan._backend import tf
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """Real images and their classes.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import tf
+from kgan.errors import Mistake
 
 
 class Batches:
@@ -35,13 +36,13 @@ class Batches:
 
     def __init__(self, images: Any, batch_size: int, seed: int = 0, labels: np.ndarray | None = None) -> None:
         if not 1 <= batch_size <= len(images):
-            raise ValueError(
+            raise Mistake(
                 f"a batch of {batch_size} cannot be drawn from {len(images)} images: choose a smaller batch_size"
             )
         if seed < 0:
-            raise ValueError(f"seed is {seed}: it must be 0 or more")
+            raise Mistake(f"seed is {seed}: it must be 0 or more")
         if labels is not None and len(labels) != len(images):
-            raise ValueError(f"there are {len(labels)} labels for {len(images)} images")
+            raise Mistake(f"there are {len(labels)} labels for {len(images)} images")
         self.images = images
         self.labels = labels
         self.batch_size = batch_size

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kgan.errors import Mistake
+
 DEGRADATIONS = ("noise", "blur", "mask")
 
 
@@ -40,4 +42,4 @@ def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray,
     if how == "mask":
         known[:, height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2] = 0
         return np.float32(images * known), known
-    raise ValueError(f"cannot degrade images by {how!r}: choose one of {', '.join(DEGRADATIONS)}")
+    raise Mistake(f"cannot degrade images by {how!r}: choose one of {', '.join(DEGRADATIONS)}")

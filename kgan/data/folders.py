@@ -27,6 +27,7 @@ import numpy as np
 import platformdirs
 from PIL import Image, ImageColor, ImageOps, features
 
+from kgan.errors import Mistake
 from kgan.files import replacing
 
 CROPS = ("center", "letterbox", "head")
@@ -99,14 +100,14 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     """
     folder = Path(os.path.abspath(folder))
     if image_size < 1:
-        raise ValueError(f"image_size is {image_size}: it is 1 or more")
+        raise Mistake(f"image_size is {image_size}: it is 1 or more")
     crop = "center" if crop == "centre" else crop  # the spelling of earlier versions
     if crop not in CROPS:
-        raise ValueError(f"crop is {crop!r}: choose one of {', '.join(CROPS)}")
+        raise Mistake(f"crop is {crop!r}: choose one of {', '.join(CROPS)}")
     try:
         color = ImageColor.getrgb(str(background))[:3]
     except ValueError:
-        raise ValueError(f"background is {background!r}: take a color such as white, black or #808080") from None
+        raise Mistake(f"background is {background!r}: take a color such as white, black or #808080") from None
     found, skipped, ignored = _files(folder)
     landmarks = {name for name in found if f"{name}.cat" in found} if crop == "head" else set()
     points = {f"{name}.cat" for name in landmarks}
@@ -161,7 +162,7 @@ def load_file(path: str | Path, image_size: int, *, crop: str = "center", most_p
     decoded = _decode(Path(path), image_size, crop, (255, 255, 255), most_pixels)
     if decoded.pixels is None:
         reason = "it is not an image" if decoded.what == NO_IMAGE else decoded.what
-        raise ValueError(f"{Path(path).name} cannot be used: {reason}")
+        raise Mistake(f"{Path(path).name} cannot be used: {reason}")
     return decoded.pixels
 
 
@@ -297,7 +298,7 @@ def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
     except ValueError:
         count, places = 0, []
     if count != 9 or len(places) != 18 or max(map(abs, places)) > 10**5:
-        raise ValueError(f"{landmarks.name} does not hold nine points")
+        raise Mistake(f"{landmarks.name} does not hold nine points")
     side = min(*size, max(8, round(HEAD * max(right - left, bottom - top))))
     x = min(max(0, (left + right - side) // 2), size[0] - side)
     y = min(max(0, (top + bottom - side) // 2), size[1] - side)
@@ -423,12 +424,12 @@ def _checked(folder: Path, known: _Known, skipped: dict[str, str], ignored: dict
     """The images, if enough of them are good; in memory if they fit."""
     count = len(known.rows)
     if not count:
-        raise ValueError(
+        raise Mistake(
             f"there are no images in {folder} ({len(known.files)} files were looked at): {', '.join(FORMATS)} are read"
         )
     broken = [f"{name} ({reason})" for name, reason in skipped.items()]
     if len(broken) > MOST_BROKEN * (count + len(broken)):
-        raise ValueError(
+        raise Mistake(
             f"{len(broken)} of {count + len(broken)} image files in {folder} cannot be used, such as {broken[0]}: "
             "remove the broken ones first"
         )

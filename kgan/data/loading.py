@@ -8,7 +8,8 @@ import numpy as np
 
 from kgan.data import array_files, cats, digits, folders, tfds
 from kgan.data.array_files import is_array_file
-from kgan.data.arrays import Labelled, from_uint8, resize
+from kgan.data.arrays import Labeled, from_uint8, resize
+from kgan.errors import Mistake
 
 
 def load(
@@ -48,22 +49,22 @@ def load(
         >>> load("digits").shape
         (1797, 28, 28, 1)
     """
-    images = load_labelled(source, split=split, image_size=image_size, crop=crop, background=background).images
+    images = load_labeled(source, split=split, image_size=image_size, crop=crop, background=background).images
     if dtype == "uint8":
         return images
     if dtype == "float32":
         return from_uint8(images)
-    raise ValueError(f"dtype is {dtype!r}: choose float32 or uint8")
+    raise Mistake(f"dtype is {dtype!r}: choose float32 or uint8")
 
 
-def load_labelled(
+def load_labeled(
     source: str | Path = "digits",
     *,
     split: str = "train",
     image_size: int | None = None,
     crop: str = "center",
     background: str = "white",
-) -> Labelled:
+) -> Labeled:
     """Load real images with their labels, if there are any.
 
     The digits and TensorFlow data sets have labels of their own. The labels of a folder are its sub-folders, if every
@@ -79,39 +80,39 @@ def load_labelled(
         ValueError, OSError, ImportError: see `load`.
 
     Example:
-        >>> load_labelled("digits").labels[:10]
+        >>> load_labeled("digits").labels[:10]
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     if image_size is not None and image_size < 1:
-        raise ValueError(f"image_size is {image_size}: it is 1 or more")
+        raise Mistake(f"image_size is {image_size}: it is 1 or more")
     if str(source) == "digits":
-        labelled = digits.load()
+        labeled = digits.load()
     elif is_array_file(source):
-        labelled = Labelled(array_files.load(Path(source)))
+        labeled = Labeled(array_files.load(Path(source)))
     elif path := folder(source):
         if image_size is None:
-            raise ValueError(f"the images in {source} may have many sizes: choose one with image_size")
-        labelled = by_folders(folders.load(path, image_size, crop=crop, background=background))
+            raise Mistake(f"the images in {source} may have many sizes: choose one with image_size")
+        labeled = by_folders(folders.load(path, image_size, crop=crop, background=background))
     else:
-        labelled = tfds.load(str(source), split, image_size)
-    images = labelled.images
+        labeled = tfds.load(str(source), split, image_size)
+    images = labeled.images
     if image_size is not None and images.shape[1:3] != (image_size, image_size):
         chunks = np.array_split(images, len(images) // 1024 + 1)
         resized = np.concatenate([resize(chunk, image_size).numpy() for chunk in chunks])
-        labelled = labelled._replace(images=resized)
-    return labelled
+        labeled = labeled._replace(images=resized)
+    return labeled
 
 
-def by_folders(found: folders.Folder) -> Labelled:
+def by_folders(found: folders.Folder) -> Labeled:
     """Images of a folder, with its sub-folders as classes if every image is in one and there are two or more."""
     tops = [name.split("/")[0] if "/" in name else "" for name in found.names]
     names = tuple(sorted(set(tops)))
     if "" in names or len(names) < 2:
-        return Labelled(found.images)
-    return Labelled(found.images, np.searchsorted(names, tops), names)
+        return Labeled(found.images)
+    return Labeled(found.images, np.searchsorted(names, tops), names)
 
 
-def held_out(source: str | Path, split: str = "train", image_size: int | None = None) -> Labelled | None:
+def held_out(source: str | Path, split: str = "train", image_size: int | None = None) -> Labeled | None:
     """Real images that a model trained on `split` has not seen: the test split of a TensorFlow data set.
 
     Args:

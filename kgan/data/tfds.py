@@ -14,10 +14,11 @@ import numpy as np
 
 from kgan._backend import tf
 from kgan.data import folders
-from kgan.data.arrays import Labelled, resize
+from kgan.data.arrays import Labeled, resize
+from kgan.errors import Mistake
 
 
-def load(name: str, split: str, image_size: int | None) -> Labelled:
+def load(name: str, split: str, image_size: int | None) -> Labeled:
     """The images of a data set, which is downloaded if it is not on this machine yet."""
     import absl.logging
     import tensorflow_datasets as tfds
@@ -25,19 +26,19 @@ def load(name: str, split: str, image_size: int | None) -> Labelled:
     absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of incomplete folders that it made itself
     if not is_known(name):
         if not name:
-            raise ValueError("the data have no name: give a folder, or the name of a data set such as digits or mnist")
+            raise Mistake("the data have no name: give a folder, or the name of a data set such as digits or mnist")
         if Path(name).exists():
-            raise ValueError(f"{name!r} is {folders.what_is(Path(name))}")
+            raise Mistake(f"{name!r} is {folders.what_is(Path(name))}")
         known = tfds.list_builders(with_community_datasets=False)
         similar = difflib.get_close_matches(name, ["digits", *known], n=3)
         hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10, or name a folder"
-        raise ValueError(f"unknown data set {name!r}: {hint}")
+        raise Mistake(f"unknown data set {name!r}: {hint}")
     if Path(name).is_dir() and any(path.suffix.lower() in folders.SUFFIXES for path in Path(name).rglob("*")):
         warnings.warn(f"{name} is taken for the data set of that name: write ./{name} for the folder", stacklevel=3)
     try:
         builder = tfds.builder(name)
     except Exception as error:  # of many classes: an unknown version or configuration
-        raise ValueError(f"TensorFlow Datasets has no {name!r}: {first_line(error)}") from None
+        raise Mistake(f"TensorFlow Datasets has no {name!r}: {first_line(error)}") from None
     _image_feature(builder, image_size)
     if not builder.is_prepared():
         if not sys.stderr.isatty():
@@ -51,7 +52,7 @@ def load(name: str, split: str, image_size: int | None) -> Labelled:
     return _images_of(builder, split, image_size)
 
 
-def held_out(name: str, split: str, image_size: int | None) -> Labelled | None:
+def held_out(name: str, split: str, image_size: int | None) -> Labeled | None:
     """The test split of a data set on this machine; None if there is none, or if `split` has images of it."""
     import tensorflow_datasets as tfds
 
@@ -95,13 +96,13 @@ def _image_feature(builder: Any, image_size: int | None) -> str:
 
     names = [name for name, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image)]
     if not names:
-        raise ValueError(f"{builder.name} holds no images: choose an image data set such as digits, mnist or cifar10")
+        raise Mistake(f"{builder.name} holds no images: choose an image data set such as digits, mnist or cifar10")
     if image_size is None and None in builder.info.features[names[0]].shape:
-        raise ValueError(f"the images of {builder.name} have many sizes: choose one with image_size")
+        raise Mistake(f"the images of {builder.name} have many sizes: choose one with image_size")
     return names[0]
 
 
-def _images_of(builder: Any, split: str = "train", image_size: int | None = None) -> Labelled:
+def _images_of(builder: Any, split: str = "train", image_size: int | None = None) -> Labeled:
     """All images of a split of a prepared `tfds` builder in the data set's own order, with their first labels."""
     import tensorflow_datasets as tfds
 
@@ -115,10 +116,8 @@ def _images_of(builder: Any, split: str = "train", image_size: int | None = None
     try:
         examples = builder.as_dataset(split=split, shuffle_files=False)
     except ValueError:
-        raise ValueError(
-            f"{builder.name} has no split {split!r}: choose from {', '.join(builder.info.splits)}"
-        ) from None
+        raise Mistake(f"{builder.name} has no split {split!r}: choose from {', '.join(builder.info.splits)}") from None
     examples = examples.map(chosen, tf.data.AUTOTUNE, deterministic=True).batch(1024)
     images, labels = (np.concatenate(each) for each in zip(*examples.as_numpy_iterator(), strict=True))
     unlabelled = label is None or (labels < 0).any()  # -1: the unlabelled split of STL-10
-    return Labelled(images) if unlabelled else Labelled(images, labels, tuple(features[label].names))
+    return Labeled(images) if unlabelled else Labeled(images, labels, tuple(features[label].names))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgan import latent, plots
+from kgan.errors import Mistake
 from kgan.play import drawing
 from kgan.play.server import gradio_module, launch
 
@@ -48,7 +49,7 @@ def playground(model: GAN, name: str, class_names: Sequence[str] = (), is_digits
     """
     gr = gradio_module()
     if len(model.data_shape) != 3 or model.data_shape[2] not in (1, 3):
-        raise ValueError(f"{name} draws data of shape {model.data_shape}: a playground shows images, gray or color")
+        raise Mistake(f"{name} draws data of shape {model.data_shape}: a playground shows images, gray or color")
     names = list(class_names) or [str(number) for number in range(model.classes)]
     with gr.Blocks(title=f"kgan: {name}", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.Markdown(f"# {name}")

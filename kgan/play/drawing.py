@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from kgan import data
+from kgan.errors import Mistake
 
 MOST_PIXELS = 16_000_000  # in an image that is uploaded
 DETAIL = 4  # a digit is measured at this many times the model's image size
@@ -35,7 +36,7 @@ def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: 
         (28, 28, 1)
     """
     if canvas is None:
-        raise ValueError("nothing is drawn yet")
+        raise Mistake("nothing is drawn yet")
     picture = Image.fromarray(canvas)
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
@@ -93,7 +94,7 @@ def as_digit(picture: Image.Image, size: int) -> Image.Image:
     border = float(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
     ink = np.clip(border - gray if border - gray.min() > gray.max() - border else gray - border, 0, 1)
     if ink.max() < 0.1:
-        raise ValueError("nothing is drawn here: the whole picture has one color")
+        raise Mistake("nothing is drawn here: the whole picture has one color")
     ink /= ink.max()
     rows, columns = (np.flatnonzero((ink > 0.2).any(axis=axis)) for axis in (1, 0))
     box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

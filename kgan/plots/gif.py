@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import GifImagePlugin, Image
 
+from kgan.errors import Mistake
 from kgan.files import replacing
 
 
@@ -73,7 +74,7 @@ class GIF:
         header, last = (np.asarray(state[name], np.uint8).tobytes() for name in ("header", "last"))
         end, size = operator.index(state["end"]), state["size"] and tuple(state["size"])
         if end < len(header):
-            raise ValueError(f"the state of {self.path.name} is damaged")
+            raise Mistake(f"the state of {self.path.name} is damaged")
         self._size, self._end, self._checksum, self._header, self._last = size, end, state["checksum"], header, last
         if not self._last:
             return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from kgan.errors import Mistake
+
 MARGIN = 2  # pixels between the images of a grid, and around them
 PAPER = 255  # margins are white: fakes of digits are black at the edges
 
@@ -43,12 +45,12 @@ def image_grid(
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] not in (1, 3) or not len(images):
-        raise ValueError(f"images have shape {images.shape}: a grid shows (count, height, width, 1 or 3)")
+        raise Mistake(f"images have shape {images.shape}: a grid shows (count, height, width, 1 or 3)")
     count, height, width, channels = images.shape
     columns = int(np.ceil(np.sqrt(count))) if columns is None else columns
     zoom = max(1, 56 // max(height, width)) if zoom is None else zoom
     if columns < 1 or zoom < 1:
-        raise ValueError(f"columns is {columns} and zoom {zoom}: each is 1 or more")
+        raise Mistake(f"columns is {columns} and zoom {zoom}: each is 1 or more")
     pixels = to_uint8(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
     height, width = height * zoom + margin, width * zoom + margin
     rows = -(-count // columns)

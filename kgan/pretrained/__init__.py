@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgan import recipes
+from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,7 +130,7 @@ def check_name(name: str) -> None:
         >>> check_name("dcgan-digits")
     """
     if name not in NAMES:
-        raise ValueError(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
+        raise Mistake(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
 
 
 def _path(name: str) -> Path:

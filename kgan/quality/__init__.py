@@ -2,7 +2,7 @@
 
 Each metric is reported next to its value for real images:
 
-    real = kgan.data.load_labelled("digits")
+    real = kgan.data.load_labeled("digits")
     model = kgan.load_model("runs/dcgan-digits")
     quality = kgan.quality.evaluate(lambda count, seed: model.generate(count, seed=seed), real)
     quality.report["metrics"]["frechet"]                # {'value': …, 'spread': …, 'baseline': …}

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.data import Labelled, from_uint8
+from kgan.data import Labeled, from_uint8
+from kgan.errors import Mistake
 from kgan.quality import metrics
 from kgan.quality.features import (
     LOW_CONFIDENCE,
@@ -60,11 +61,11 @@ class Quality(NamedTuple):
     nearest: np.ndarray
 
 
-def choose_features(labelled: Labelled, wanted: str = "auto") -> FeatureExtractor:
+def choose_features(labeled: Labeled, wanted: str = "auto") -> FeatureExtractor:
     """The feature extractor with this name for these data.
 
     Args:
-        labelled: real images, with labels or without.
+        labeled: real images, with labels or without.
         wanted: "classifier", "inception", "pixels", or "auto": the classifier if the data have labels that it can
             learn, otherwise pixels, with a note that says so.
 
@@ -73,20 +74,20 @@ def choose_features(labelled: Labelled, wanted: str = "auto") -> FeatureExtracto
         OSError: if InceptionV3 cannot be downloaded.
 
     Example:
-        >>> choose_features(kgan.data.load_labelled("digits"), "pixels").name
+        >>> choose_features(kgan.data.load_labeled("digits"), "pixels").name
         'pixels at 8 × 8'
     """
     by_name = {
-        "classifier": lambda: classifier(labelled),
-        "inception": lambda: inception(labelled.images.shape[1:]),
+        "classifier": lambda: classifier(labeled),
+        "inception": lambda: inception(labeled.images.shape[1:]),
         "pixels": pixels,
     }
     if wanted in by_name:
         return by_name[wanted]()
     if wanted != "auto":
-        raise ValueError(f"unknown features {wanted!r}: choose auto, {', '.join(by_name)}")
+        raise Mistake(f"unknown features {wanted!r}: choose auto, {', '.join(by_name)}")
     try:
-        return classifier(labelled)
+        return classifier(labeled)
     except ValueError as error:
         instead = pixels()
         note = f"{error}, so images are compared by {instead.name}, and there are no metrics of classes"
@@ -114,7 +115,7 @@ def selection_split(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def evaluate(
     generate: Callable[[int, int], np.ndarray],
-    labelled: Labelled,
+    labeled: Labeled,
     *,
     features: FeatureExtractor | str = "auto",
     asked: Callable[[int, int], np.ndarray] | None = None,
@@ -134,7 +135,7 @@ def evaluate(
 
     Args:
         generate: a function (count, seed) → images, float32 in [-1, 1]; or uint8, in a quarter of the memory.
-        labelled: the real images that the model was trained on.
+        labeled: the real images that the model was trained on.
         features: see `choose_features`.
         asked: for a conditional model, a function (count, seed) → the classes that `generate` was asked for.
         held_out: real images that the model was not trained on, uint8. A sample counts as a copy if it is nearer to a
@@ -153,7 +154,7 @@ def evaluate(
         OSError: if InceptionV3 cannot be downloaded.
 
     Example:
-        >>> real = kgan.data.load_labelled("digits")
+        >>> real = kgan.data.load_labeled("digits")
         >>> draw = lambda count, seed: model.generate(count, seed=seed)
         >>> quality = evaluate(draw, real, features="pixels", count=100, seeds=[0])
         >>> sorted(quality.report["metrics"])[:3]
@@ -161,10 +162,10 @@ def evaluate(
     """
     notes = []
     if count < 2 or not seeds:
-        raise ValueError(f"count is {count} and seeds {list(seeds)}: it takes 2 samples or more, and a seed")
-    if len(labelled.images) < 4:
-        raise ValueError(f"there are only {len(labelled.images)} real images: it takes 4 to compare anything with")
-    reserved, rest = selection_split(len(labelled.images))
+        raise Mistake(f"count is {count} and seeds {list(seeds)}: it takes 2 samples or more, and a seed")
+    if len(labeled.images) < 4:
+        raise Mistake(f"there are only {len(labeled.images)} real images: it takes 4 to compare anything with")
+    reserved, rest = selection_split(len(labeled.images))
     if count > len(rest) // 2:
         notes.append(
             f"{count:,} samples were asked for, {len(rest) // 2:,} are taken: half of the {len(rest):,} real images "
@@ -173,19 +174,19 @@ def evaluate(
         count = len(rest) // 2
     progress("features of the real images")
     if isinstance(features, str):
-        features = choose_features(labelled, features)
+        features = choose_features(labeled, features)
     if features.note:
         notes.append(features.note)
     rows = [np.sort(rest[i * count :][:count]) for i in range(2)]
-    first, second = (labelled.images[each] for each in rows)
+    first, second = (labeled.images[each] for each in rows)
     real = features.extract(first)
     progress("real images against real images")
     baseline = dict(_compared(real, features.extract(second), notes))
     if asked and features.names:
-        baseline["class_accuracy"] = float((real.classes == labelled.labels[rows[0]]).mean())
+        baseline["class_accuracy"] = float((real.classes == labeled.labels[rows[0]]).mean())
     accuracy = {"baseline": _real_vs_fake_accuracy(first, second, notes)}
     del second  # large images take much memory
-    distances_of_real = _distances_of_real(labelled, held_out)
+    distances_of_real = _distances_of_real(labeled, held_out)
     copied = max(SAME, np.quantile(distances_of_real[::2], 0.01))  # the quantile is 0 if images occur twice
     baseline["nearest"] = float(np.median(distances_of_real))
     baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
@@ -196,10 +197,10 @@ def evaluate(
         progress(f"samples of seed {seed}")
         images = generate(count, seed)
         if images.shape[1:] != first.shape[1:]:
-            raise ValueError(f"samples have shape {images.shape[1:]}, the real images {first.shape[1:]}")
+            raise Mistake(f"samples have shape {images.shape[1:]}, the real images {first.shape[1:]}")
         fake = features.extract(images)
         values = dict(_compared(real, fake, notes))
-        positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), _training_images(labelled))
+        positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), _training_images(labeled))
         if asked and features.names:
             wanted = asked(count, seed)
             values["class_accuracy"] = float((fake.classes == wanted).mean())
@@ -209,7 +210,7 @@ def evaluate(
         if not by_seed:  # with the first seed alone: the costly metric, and what is shown
             accuracy["value"] = _real_vs_fake_accuracy(first, images, notes)
             samples = from_uint8(images[:SHOWN]) if images.dtype == np.uint8 else images[:SHOWN]
-            near = from_uint8(labelled.images[positions[:SHOWN]])
+            near = from_uint8(labeled.images[positions[:SHOWN]])
         if fake.class_frequencies is not None:
             frequencies.append(fake.class_frequencies)
         by_seed.append(values)
@@ -264,16 +265,16 @@ def _real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, notes: list[str])
         return None
 
 
-def _distances_of_real(labelled: Labelled, held_out: np.ndarray | None) -> np.ndarray:
+def _distances_of_real(labeled: Labeled, held_out: np.ndarray | None) -> np.ndarray:
     """How far real images are from the nearest training image."""
-    count = len(labelled.images if held_out is None else held_out)
+    count = len(labeled.images if held_out is None else held_out)
     chosen = np.random.default_rng(1).permutation(count)[:NEAREST_COUNT]
     if held_out is not None:
-        return metrics.nearest(averaged(held_out[np.sort(chosen)]), _training_images(labelled))[1]
-    return metrics.nearest(averaged(labelled.images[chosen]), _training_images(labelled), itself=chosen)[1]
+        return metrics.nearest(averaged(held_out[np.sort(chosen)]), _training_images(labeled))[1]
+    return metrics.nearest(averaged(labeled.images[chosen]), _training_images(labeled), itself=chosen)[1]
 
 
-def _training_images(labelled: Labelled) -> Iterator[np.ndarray]:
+def _training_images(labeled: Labeled) -> Iterator[np.ndarray]:
     """The training images, in pieces that take little memory."""
-    for begin in range(0, len(labelled.images), AT_A_TIME):
-        yield averaged(labelled.images[begin : begin + AT_A_TIME])
+    for begin in range(0, len(labeled.images), AT_A_TIME):
+        yield averaged(labeled.images[begin : begin + AT_A_TIME])

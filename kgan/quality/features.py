@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kgan._backend import keras, tf
-from kgan.data import Labelled, from_uint8
+from kgan.data import Labeled, from_uint8
 from kgan.data.folders import cache_directory
+from kgan.errors import Mistake
 from kgan.files import replacing
 from kgan.quality.metrics import class_frequencies
 
@@ -77,39 +78,39 @@ class FeatureExtractor:
         return Features(values, class_frequencies(classes, len(self.names)), probabilities.max(axis=1), classes)
 
 
-def classifier(labelled: Labelled) -> FeatureExtractor:
+def classifier(labeled: Labeled) -> FeatureExtractor:
     """A small convolutional network trained on the data's own labels, with a fixed seed.
 
     Its features are the 128 units before the last layer. The network is trained once, for 1,500 steps, on four of five
     images. It is kept in the cache directory under a fingerprint of the data.
 
     Args:
-        labelled: real images with their labels.
+        labeled: real images with their labels.
 
     Raises:
         ValueError: without labels, with one class only, or if the network is right on fewer than 60 % of the images
             that were held out.
 
     Example:
-        >>> extractor = classifier(kgan.data.load_labelled("digits"))
+        >>> extractor = classifier(kgan.data.load_labeled("digits"))
         >>> extractor.features(images[:3]).shape, extractor.probabilities(images[:3]).shape
         ((3, 128), (3, 10))
     """
-    if labelled.labels is None:
-        raise ValueError("the data have no labels: no classifier can be trained on them")
-    if len(labelled.names) < 2 or len(labelled.images) < 10 * len(labelled.names):
-        raise ValueError(
-            f"{len(labelled.images)} images of {len(labelled.names)} classes are too few to train a classifier on"
+    if labeled.labels is None:
+        raise Mistake("the data have no labels: no classifier can be trained on them")
+    if len(labeled.names) < 2 or len(labeled.images) < 10 * len(labeled.names):
+        raise Mistake(
+            f"{len(labeled.images)} images of {len(labeled.names)} classes are too few to train a classifier on"
         )
-    height, width, channels = averaged(labelled.images[:1]).shape[1:]
-    network = _network((height, width, channels), len(labelled.names))
-    file = cache_directory() / "classifiers" / f"{_fingerprint(labelled)}.npz"
+    height, width, channels = averaged(labeled.images[:1]).shape[1:]
+    network = _network((height, width, channels), len(labeled.names))
+    file = cache_directory() / "classifiers" / f"{_fingerprint(labeled)}.npz"
     accuracy = _load_cached(network, file)
     if accuracy is None:
-        accuracy = _train(network, labelled)
+        accuracy = _train(network, labeled)
         _cache(network, accuracy, file)
     if accuracy < POOR:
-        raise ValueError(
+        raise Mistake(
             f"a small classifier is right on only {accuracy:.1%} of held-out images: it cannot measure quality"
         )
     *_, last = network.layers
@@ -119,7 +120,7 @@ def classifier(labelled: Labelled) -> FeatureExtractor:
     return FeatureExtractor(
         f"classifier of these data at {height} × {width} pixels, right on {accuracy:.1%} of held-out images",
         lambda images: _in_batches(features, images),
-        labelled.names,
+        labeled.names,
         lambda values: _in_batches(head, values),
     )
 
@@ -149,7 +150,7 @@ def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -
         OSError: if the weights cannot be downloaded.
     """
     if (layout := keras.config.image_data_format()) != "channels_last":
-        raise ValueError(f"image_data_format is {layout}: InceptionV3 takes images that are channels_last")
+        raise Mistake(f"image_data_format is {layout}: InceptionV3 takes images that are channels_last")
     try:
         network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=weights)
     except Exception as error:  # of many classes: no network, a broken file
@@ -188,7 +189,7 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     """
     count = min(len(real), len(fake), MOST_OF_EACH)
     if count < 20:
-        raise ValueError(f"there are {count} images of each kind: to learn which are real takes 20")
+        raise Mistake(f"there are {count} images of each kind: to learn which are real takes 20")
     random = np.random.default_rng(seed)
     both = [averaged(each[random.permutation(len(each))[:count]]) for each in (real, fake)]
     halves = slice(count // 2), slice(count // 2, None)
@@ -234,10 +235,10 @@ def _network(image_shape: Sequence[int], classes: int) -> keras.Model:
     return keras.Model(images, outputs)
 
 
-def _train(network: keras.Model, labelled: Labelled) -> float:
+def _train(network: keras.Model, labeled: Labeled) -> float:
     """Train on four images of five; the accuracy on the rest."""
-    order = np.random.default_rng(0).permutation(len(labelled.images))  # folders come class by class
-    images, labels = labelled.images, labelled.labels
+    order = np.random.default_rng(0).permutation(len(labeled.images))  # folders come class by class
+    images, labels = labeled.images, labeled.labels
     held_out, train = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
     _fit(network, averaged(images[train]), labels[train], STEPS, seed=0)
     logits = _in_batches(lambda batch: network(batch, training=False), averaged(images[held_out]))
@@ -279,11 +280,11 @@ def _float_pieces(images: np.ndarray, size: int) -> Iterator[np.ndarray]:
         yield from_uint8(piece) if piece.dtype == np.uint8 else piece
 
 
-def _fingerprint(labelled: Labelled) -> str:
-    digest = hashlib.sha256(f"{FORMAT} {STEPS} {labelled.images.shape} {labelled.names}".encode())
-    for begin in range(0, len(labelled.images), 4096):  # not all at once: they may be on disk
-        digest.update(np.ascontiguousarray(labelled.images[begin : begin + 4096]))
-    digest.update(np.ascontiguousarray(labelled.labels))
+def _fingerprint(labeled: Labeled) -> str:
+    digest = hashlib.sha256(f"{FORMAT} {STEPS} {labeled.images.shape} {labeled.names}".encode())
+    for begin in range(0, len(labeled.images), 4096):  # not all at once: they may be on disk
+        digest.update(np.ascontiguousarray(labeled.images[begin : begin + 4096]))
+    digest.update(np.ascontiguousarray(labeled.labels))
     return digest.hexdigest()[:20]
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kgan.errors import Mistake
+
 NEIGHBORS = 5  # for precision, recall, density and coverage, as in the paper of the latter two
 CHUNK = 256  # rows of a table of distances at a time, so that memory stays bounded
 BLOCK = 1024  # columns that are computed at a time
@@ -187,7 +189,7 @@ def diversity(images: np.ndarray, *, most: int = 256) -> float:
     """
     flat = np.asarray(images[:most], np.float64).reshape(min(most, len(images)), -1)
     if len(flat) < 2:
-        raise ValueError(f"diversity needs 2 images or more, and was given {len(flat)}")
+        raise Mistake(f"diversity needs 2 images or more, and was given {len(flat)}")
     # The mean over pairs of |a - b|² is twice the variance (with count - 1).
     return float(np.sqrt(2 * flat.var(axis=0, ddof=1).mean()))
 
@@ -261,7 +263,7 @@ def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
 def _checked(real: np.ndarray, fake: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:
     real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
     if real.ndim != 2 or real.shape[1:] != fake.shape[1:]:
-        raise ValueError(f"features have shapes {real.shape} and {fake.shape}: they are (count, units), of equal units")
+        raise Mistake(f"features have shapes {real.shape} and {fake.shape}: they are (count, units), of equal units")
     if min(len(real), len(fake)) < at_least:
-        raise ValueError(f"there are {len(real)} real and {len(fake)} fake images: it takes {at_least} of each")
+        raise Mistake(f"there are {len(real)} real and {len(fake)} fake images: it takes {at_least} of each")
     return real, fake

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 
+from kgan.errors import Mistake
 from kgan.recipes.ding_shao_ren import DING, REPORT
 from kgan.recipes.generating_images_using_a_dcgan import ANONYMOUS
 from kgan.recipes.models import build, build_uncompiled, classes, image_shape
@@ -61,5 +62,5 @@ def get(name: str) -> Recipe:
         100
     """
     if name not in RECIPES:
-        raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
+        raise Mistake(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return RECIPES[name]

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kgan.errors import Mistake
 from kgan.recipes.schema import MODEL, Recipe, names
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _learning_rate(network: str, settings: Mapping[str, Any], steps: int) -> Any
     if schedule == "constant":
         return rate
     if not steps:
-        raise ValueError(f"learning_rate_schedule is {schedule}, which needs the number of training steps")
+        raise Mistake(f"learning_rate_schedule is {schedule}, which needs the number of training steps")
     updates = steps * settings["d_steps"] if network == "d" else steps
     if schedule == "linear":
         return keras.optimizers.schedules.PolynomialDecay(rate, updates, end_learning_rate=0.0)
@@ -98,7 +99,7 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
     arguments = {name: settings[name] for name in MODEL if name in settings}
     if arguments.pop("conditional"):
         if not classes:
-            raise ValueError(
+            raise Mistake(
                 f"conditional is true, but {settings['data']} has no classes: its images have no labels; "
                 "conditional=false needs none"
             )

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from kgan.errors import Mistake
+
 Value = int | float | str | bool
 
 
@@ -200,27 +202,27 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
         if name not in settings:
             nearest = difflib.get_close_matches(name, settings, n=1, cutoff=0.5)
             hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(settings)}"
-            raise ValueError(f"{recipe.name} has no setting {name!r}: {hint}")
+            raise Mistake(f"{recipe.name} has no setting {name!r}: {hint}")
         if name == "crop" and value == "centre":  # as earlier versions spelled it, also in run.json
             value = "center"
         settings[name] = _parsed(name, value, type(settings[name]))
         rule = RULES[name]
         if not rule.holds(settings[name]):
-            raise ValueError(f"{name} is {settings[name]}: it must be {rule.sentence}")
+            raise Mistake(f"{name} is {settings[name]}: it must be {rule.sentence}")
     has_penalty = "gradient_penalty" in names(settings["penalty"]) and settings["penalty_weight"] > 0
     d_norm = settings["norm"] if settings["d_norm"] == "same" else settings["d_norm"]
     if has_penalty and d_norm in ("batch", "synchronized", "reference", "virtual"):
-        raise ValueError(
+        raise Mistake(
             f"penalty is gradient_penalty, which needs single images, but with norm {d_norm} the discriminator mixes "
             "the images of a minibatch: take d_norm=none or d_norm=layer with it"
         )
     is_bounded = has_penalty or d_norm == "spectral"
     if settings["loss"] == "wasserstein" and not is_bounded:
-        raise ValueError(
+        raise Mistake(
             "loss is wasserstein, which falls without end: take penalty=gradient_penalty or d_norm=spectral with it"
         )
     if settings["top_k"] < 1 and settings["loss"] == "relativistic":
-        raise ValueError("loss is relativistic, which compares each fake with a real image: leave top_k at 1")
+        raise Mistake("loss is relativistic, which compares each fake with a real image: leave top_k at 1")
     return settings
 
 
@@ -229,10 +231,10 @@ def _parsed(name: str, value: Value | str, kind: type) -> Value:
     if kind is bool:
         spelled = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in spelled:
-            raise ValueError(f"{name} is {value!r}: it must be true or false")
+            raise Mistake(f"{name} is {value!r}: it must be true or false")
         return spelled[str(value).lower()]
     try:
         return kind(str(value))
     except ValueError:
         wanted = {int: "a whole number", float: "a number"}[kind]
-        raise ValueError(f"{name} is {value!r}: it must be {wanted}") from None
+        raise Mistake(f"{name} is {value!r}: it must be {wanted}") from None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kgan import plots, quality, recipes, runs
+from kgan.errors import Mistake
 
 ROOM = 3_500_000  # characters for the grids of all runs
 SIDE = 800  # pixels of a picture, at most
@@ -50,7 +51,7 @@ def report(directories: Sequence[str | Path]) -> str:
     import jinja2
 
     if not directories:
-        raise ValueError("no run is named: a report is of one or more")
+        raise Mistake("no run is named: a report is of one or more")
     paths = [Path(each) for each in directories]
     for path in paths:
         runs.check_is_run(path)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kgan.errors import Mistake
 from kgan.runs.files import read_file, read_json, replacing, write_json
 
 
@@ -83,7 +84,7 @@ def read_checkpoint(directory: str | Path) -> Saved | None:
     # The very first may lack its checksum: the process was killed between the two files, and the run starts over.
     if numbers or len(_numbers(directory, ".npz")) > 1:
         what = "; ".join(damaged) or "their checksums are missing"
-        raise ValueError(f"no checkpoint in {directory} can be used: {what}. Nothing was changed")
+        raise Mistake(f"no checkpoint in {directory} can be used: {what}. Nothing was changed")
     return None
 
 
@@ -114,9 +115,9 @@ def _read_checkpoint(directory: Path, number: int) -> Saved:
     digest = read_json(path.with_suffix(".json"))["sha256"]
     content = read_file(path.with_suffix(".npz"), at_most=2**40)
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError("its checksum is wrong")
+        raise Mistake("its checksum is wrong")
     with np.load(io.BytesIO(content), allow_pickle=False) as file:  # a pickle could run anything
         if any(each.compress_type != zipfile.ZIP_STORED for each in file.zip.infolist()):
-            raise ValueError("it is compressed, as kgan writes none")  # a few bytes might stand for terabytes
+            raise Mistake("it is compressed, as kgan writes none")  # a few bytes might stand for terabytes
         arrays = {name: file[name] for name in file.files}
     return Saved(number, arrays, json.loads(arrays.pop("state").tobytes()))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kgan.errors import Mistake
+
 if TYPE_CHECKING:
     from kgan.gan import GAN
 
@@ -67,9 +69,9 @@ def check_same(here: dict[str, Any], there: dict[str, Any]) -> None:
     for name in dict.fromkeys([*here, *there]):
         if here.get(name) != there.get(name):
             if name == "images.sha256":
-                raise ValueError("the images differ from those of the checkpoint: only epochs may change")
+                raise Mistake("the images differ from those of the checkpoint: only epochs may change")
             ours, theirs = (_short(each.get(name, "not there")) for each in (here, there))
-            raise ValueError(f"{name} is {ours}, but in the checkpoint {theirs}: only epochs may change")
+            raise Mistake(f"{name} is {ours}, but in the checkpoint {theirs}: only epochs may change")
 
 
 def _short(value: Any) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import filelock
 
+from kgan.errors import Mistake
 from kgan.files import PARTIAL
 from kgan.runs.files import read_json
 
@@ -36,7 +37,7 @@ def lock(directory: str | Path) -> Iterator[None]:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     if (directory / ".lock").is_symlink():
-        raise ValueError(f"{directory / '.lock'} is a link: remove it")
+        raise Mistake(f"{directory / '.lock'} is a link: remove it")
     system_lock = filelock.FileLock(directory / ".lock", timeout=0, is_singleton=True)
     try:
         system_lock.acquire()
@@ -117,7 +118,7 @@ def remove_partial_files(directory: str | Path) -> None:
     directory = Path(directory)
     for name in FILES:
         if (directory / name).is_symlink():
-            raise ValueError(f"{directory / name} is a link: a run is resumed only where all its files are its own")
+            raise Mistake(f"{directory / name} is a link: a run is resumed only where all its files are its own")
     for folder in (directory, directory / "samples", directory / "checkpoint"):
         for half in folder.glob(f"{PARTIAL}*"):
             half.unlink()

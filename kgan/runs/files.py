@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kgan.errors import Mistake
 from kgan.files import replacing
 
 
@@ -32,9 +33,9 @@ def read_json(path: str | Path) -> dict[str, Any]:
     try:
         content = json.loads(read_file(path, at_most=2**24))
     except (ValueError, RecursionError):
-        raise ValueError(f"{path} cannot be read: it is not the JSON that kgan wrote") from None
+        raise Mistake(f"{path} cannot be read: it is not the JSON that kgan wrote") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{path} cannot be read: it is not the JSON that kgan wrote")
+        raise Mistake(f"{path} cannot be read: it is not the JSON that kgan wrote")
     return content
 
 
@@ -57,7 +58,7 @@ def read_file(path: str | Path, at_most: int) -> bytes:
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}")
     if path.is_symlink() or not path.is_file():
-        raise ValueError(f"{path} is not a plain file")
+        raise Mistake(f"{path} is not a plain file")
     if path.stat().st_size > at_most:
-        raise ValueError(f"{path} is larger than any that kgan writes")
+        raise Mistake(f"{path} is larger than any that kgan writes")
     return path.read_bytes()

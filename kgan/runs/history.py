@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+from kgan.errors import Mistake
 from kgan.runs.files import read_file
 
 
@@ -28,5 +29,5 @@ def read_history(path: str | Path) -> dict[str, list[float]]:
     except (ValueError, TypeError, csv.Error):
         history = {}
     if not {"epoch", "seconds"} <= set(history):
-        raise ValueError(f"{path} cannot be read: it is not the table that kgan wrote")
+        raise Mistake(f"{path} cannot be read: it is not the table that kgan wrote")
     return history

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kgan.errors import Mistake
 from kgan.runs.directory import resume_command
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def load_model(run: str | Path) -> GAN:
     if not path.is_file():
         raise FileNotFoundError(f"there is no model at {path}: give the directory of a finished run, or a .keras file")
     if path.suffix != ".keras":  # other formats are older, and less safe
-        raise ValueError(f"{path} is not a model that can be loaded: it must be a .keras file")
+        raise Mistake(f"{path} is not a model that can be loaded: it must be a .keras file")
 
     import kgan.codegan  # its classes register themselves with Keras
     from kgan._backend import keras
@@ -48,9 +49,9 @@ def load_model(run: str | Path) -> GAN:
         model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises many kinds
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise ValueError(f"{path} is not a model that can be loaded: {reason}") from None
+        raise Mistake(f"{path} is not a model that can be loaded: {reason}") from None
     if not isinstance(model, kgan.gan.GAN):
-        raise ValueError(f"{path} holds a {type(model).__name__}: kgan loads a GAN, a DCGAN or a CodeGAN")
+        raise Mistake(f"{path} holds a {type(model).__name__}: kgan loads a GAN, a DCGAN or a CodeGAN")
     return model
 
 
@@ -60,10 +61,10 @@ def _check_size(path: Path) -> None:
 
     with zipfile.ZipFile(path) as archive:
         if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
-            raise ValueError("it is compressed, as Keras writes none")
+            raise Mistake("it is compressed, as Keras writes none")
         config = json.loads(archive.read("config.json"))
     config.pop("compile_config", None)  # optimizers are as large as the networks allow
     model = abstract_build(lambda: keras.saving.deserialize_keras_object(config, safe_mode=True))
     weights = sum(math.prod(variable.shape) for variable in model.variables)
     if weights > path.stat().st_size:  # of 2 or 4 bytes each
-        raise ValueError(f"it describes networks of {weights:,} weights, more than it holds")
+        raise Mistake(f"it describes networks of {weights:,} weights, more than it holds")

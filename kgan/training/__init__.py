@@ -5,12 +5,12 @@ You do not need to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`.
 - `model`: what Keras requires of a model with two networks and two optimizers; `sampling`: how such a model draws.
 - `engine`: `fit`, from its arguments to the last step; `steps`: how training steps are executed.
 - `inputs`: checks before the first step; `datasets`: real images as Keras' `fit` takes them.
-- `hooks`: how a callback talks to the engine.
+- `callback`: how a callback talks to the engine.
 - `updates`: how gradients become new weights; `averaging`: an average of the generator.
 - `replicas`: the part of a step that each replica does; `workers`: what several machines must do together.
 """
 
-from kgan.training.hooks import Callback, FitArguments, ResumePoint
+from kgan.training.callback import Callback, FitArguments, ResumePoint
 from kgan.training.inputs import check_images, images_of, labels_of, split
 from kgan.training.model import AdversarialModel
 from kgan.training.updates import Updater, in_some_steps, statistics_kept

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kgan._backend import keras, tf
+from kgan.errors import Mistake
 
 
 class Average(NamedTuple):
@@ -50,6 +51,6 @@ def copied(network: keras.Model) -> keras.Model:
         copy.set_weights(network.get_weights())
     except Exception as error:  # of any class: the network may have layers of the user's own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise ValueError(f"ema needs a copy of the generator, which Keras cannot build: {reason}") from None
+        raise Mistake(f"ema needs a copy of the generator, which Keras cannot build: {reason}") from None
     copy.name, copy.trainable = f"average_{network.name}", False
     return copy

@@ -10,6 +10,7 @@ import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.data.batching import Batches, held_weakly
+from kgan.errors import Mistake
 from kgan.training import inputs, workers
 
 
@@ -89,7 +90,7 @@ def feed(
             else _in_order(x, labels, batch_size, d_steps, steps_per_epoch)
         )
     if batch_size is not None:
-        raise ValueError(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
+        raise Mistake(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
 
     def check(batch: Any) -> None:
         inputs.check_first_batch(batch, shape, d_steps, classes)
@@ -160,11 +161,11 @@ def _dataset_feed(
 ) -> Feed:
     count = int(dataset.cardinality())
     if count == tf.data.INFINITE_CARDINALITY and not steps_per_epoch:
-        raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
+        raise Mistake("the dataset is endless: say with steps_per_epoch how long an epoch is")
     check(inputs.first_of(dataset.take(1)))
     spec = inputs.images_of(dataset.element_spec)
     if d_steps > 1 and spec.shape[0] is None:
-        raise ValueError(
+        raise Mistake(
             f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last one "
             "may not: batch with drop_remainder=True"
         )
@@ -174,7 +175,7 @@ def _dataset_feed(
     def opened(start: Start) -> tf.data.Dataset:
         behind = start.batches()
         if behind and count > 0 and count % steps_per_epoch:
-            raise ValueError(
+            raise Mistake(
                 f"a dataset of {count} batches cannot be resumed in epochs of {steps_per_epoch} steps: repeat() it"
             )
         # Keras counts whole executions, and would end a finite dataset too early if they do not divide the epoch.
@@ -209,7 +210,7 @@ def _py_dataset_feed(
 ) -> Feed:
     first = _first_batch_of(x)
     if x.num_batches is None and not steps_per_epoch:
-        raise ValueError("the dataset is endless: say with steps_per_epoch how long an epoch is")
+        raise Mistake("the dataset is endless: say with steps_per_epoch how long an epoch is")
     check(first)
     steps = steps_per_epoch or x.num_batches
     return Feed(lambda start: Ordered(x, start, steps, shuffle, seed), None, steps, ends=True)
@@ -217,7 +218,7 @@ def _py_dataset_feed(
 
 def _first_batch_of(x: keras.utils.PyDataset) -> Any:
     if x.num_batches == 0:
-        raise ValueError("the dataset gives no batch: its length is 0")
+        raise Mistake("the dataset gives no batch: its length is 0")
     return x[0]
 
 
@@ -311,7 +312,7 @@ def evaluation_data(
         return _slices(x, inputs.checked_labels(y, len(x), classes), batch_size or 32)
     if isinstance(x, tf.data.Dataset):
         if x.cardinality() == tf.data.INFINITE_CARDINALITY and not steps:
-            raise ValueError("the dataset is endless: say with steps, or validation_steps, how much of it to take")
+            raise Mistake("the dataset is endless: say with steps, or validation_steps, how much of it to take")
         check(inputs.first_of(x.take(1)))
         return x
     if isinstance(x, keras.utils.PyDataset):

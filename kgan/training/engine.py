@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgan._backend import keras, tf
-from kgan.normalization import ReferenceBatch
+from kgan.errors import Mistake
+from kgan.layers import ReferenceBatch
 from kgan.training import inputs, workers
+from kgan.training.callback import Callback, FitArguments, ResumePoint
 from kgan.training.datasets import Feed, Start, evaluation_data, feed
-from kgan.training.hooks import Callback, FitArguments, ResumePoint
 from kgan.training.steps import Steps, steps_of
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def fit(
     if validation_data is not None:
         workers.check_evaluation(model.distribute_strategy, model.steps_per_execution)
         if isinstance(validation_data, Iterator) and not validation_steps:
-            raise ValueError(
+            raise Mistake(
                 "validation_data is a generator, which is used up after the first epoch: pass an array "
                 "or a dataset, or say with validation_steps how many batches each epoch takes"
             )
@@ -122,7 +123,7 @@ def fit(
         except tf.errors.InvalidArgumentError as error:
             for sentence in (inputs.NOT_DIVISIBLE.format(model.d_steps), inputs.TOO_SMALL):
                 if sentence in str(error):
-                    raise ValueError(sentence) from None
+                    raise Mistake(sentence) from None
             raise
     model.optimizer.finalize()
     return history
@@ -134,16 +135,16 @@ def _check_callbacks(model: AdversarialModel, callbacks: Sequence[Any]) -> None:
     for callback in callbacks:
         kind = type(callback).__name__
         if isinstance(callback, keras.callbacks.TerminateOnNaN) and "loss" not in names:
-            raise ValueError(f"{kind} looks at loss, which a GAN does not have: use kgan.callbacks.StopOnNaN()")
+            raise Mistake(f"{kind} looks at loss, which a GAN does not have: use kgan.callbacks.StopOnNaN()")
         watches = not isinstance(callback, keras.callbacks.ModelCheckpoint) or callback.save_best_only
         monitor = getattr(callback, "monitor", None) if watches else None
         if monitor in ("loss", "val_loss") and "loss" not in names:
-            raise ValueError(
+            raise Mistake(
                 f"{kind} monitors {monitor}, which a GAN does not have: pass monitor= one of {', '.join(names)}, "
                 "or such a name after val_"
             )
         if isinstance(callback, keras.callbacks.EarlyStopping) and callback.mode == "auto":
-            raise ValueError(f"{kind} cannot tell whether {monitor} should fall or rise: pass mode='min' or mode='max'")
+            raise Mistake(f"{kind} cannot tell whether {monitor} should fall or rise: pass mode='min' or mode='max'")
 
 
 @contextlib.contextmanager
@@ -152,7 +153,7 @@ def _resumed(listeners: Sequence[Callback], arguments: FitArguments) -> Iterator
     with contextlib.ExitStack() as stack:
         resuming = [each for each in listeners if type(each).resume is not Callback.resume]
         if len(resuming) > 1:
-            raise ValueError("there are several checkpoints among the callbacks: a run has one")
+            raise Mistake("there are several checkpoints among the callbacks: a run has one")
         points = [stack.enter_context(each.resume(arguments)) for each in resuming]
         yield points[0] if points else None
 
@@ -176,16 +177,12 @@ def _start(
 def _split(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:
     """The first images to train on, the last to validate with, as Keras documents validation_split."""
     if not inputs.is_array(images):
-        raise ValueError(
-            "validation_split takes an array: of a dataset give the part to validate with as validation_data"
-        )
+        raise Mistake("validation_split takes an array: of a dataset give the part to validate with as validation_data")
     if not 0 < part < 1:
-        raise ValueError(f"validation_split is {part}: it lies between 0 and 1")
+        raise Mistake(f"validation_split is {part}: it lies between 0 and 1")
     count = int(len(images) * (1 - part))
     if not 0 < count < len(images):
-        raise ValueError(
-            f"validation_split is {part}: of {len(images)} images that leaves none to train or validate with"
-        )
+        raise Mistake(f"validation_split is {part}: of {len(images)} images that leaves none to train or validate with")
     if labels is None:
         return images[:count], None, images[count:]
     return images[:count], labels[:count], (images[count:], labels[count:])
@@ -223,6 +220,4 @@ def _some_images(x: Any, count: int, seed: int) -> np.ndarray:
             found.append(np.asarray(inputs.images_of(batch), np.float32))
             if sum(map(len, found)) >= count:
                 return np.concatenate(found)[:count]
-    raise ValueError(
-        f"reference and virtual batch normalization need {count} images to go by, in an array or a dataset"
-    )
+    raise Mistake(f"reference and virtual batch normalization need {count} images to go by, in an array or a dataset")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import keras, tf
+from kgan.errors import Mistake
 from kgan.training import replicas
 
 WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
@@ -37,14 +38,14 @@ def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
     if not classes:
         return None
     if y is None:
-        raise ValueError(f"this model is conditional, on {classes} classes: pass labels with the images")
+        raise Mistake(f"this model is conditional, on {classes} classes: pass labels with the images")
     labels = np.asarray(y)
     if labels.size != count or labels.dtype.kind not in "iu":
         found = f"labels are {labels.dtype} of shape {labels.shape}"
-        raise ValueError(f"{found}: they are whole numbers, one for each of {count} images")
+        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
     if labels.min() < 0 or labels.max() >= classes:
         found = f"labels range from {labels.min()} to {labels.max()}"
-        raise ValueError(f"{found}: those of {classes} classes range from 0 to {classes - 1}")
+        raise Mistake(f"{found}: those of {classes} classes range from 0 to {classes - 1}")
     return np.int64(labels.reshape(-1))
 
 
@@ -62,7 +63,7 @@ def as_array(x: Any, what: str = "images") -> Any:
         ValueError: if no images can be made of `x`.
     """
     if isinstance(x, (tf.RaggedTensor, tf.SparseTensor)):
-        raise ValueError(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
+        raise Mistake(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
     if isinstance(x, (tf.Variable, keras.Variable)):
         return x.numpy()
     if isinstance(x, memoryview):
@@ -71,7 +72,7 @@ def as_array(x: Any, what: str = "images") -> Any:
         try:
             return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
         except ValueError:
-            raise ValueError(f"{what} in the list have different sizes: bring them to one") from None
+            raise Mistake(f"{what} in the list have different sizes: bring them to one") from None
     if type(x).__module__.startswith(("torch", "jax")) and is_array(x):
         return np.asarray(x)
     return x
@@ -85,34 +86,34 @@ def check_source(x: Any, to: str = "fit") -> None:
         to: the method that they were given to.
     """
     if x is None:
-        raise ValueError(f"{to} was given no images: pass {WHAT_FIT_TAKES}")
+        raise Mistake(f"{to} was given no images: pass {WHAT_FIT_TAKES}")
     if isinstance(x, (str, bytes)) or hasattr(x, "__fspath__"):
-        raise ValueError(f"{to} was given {str(x)!r}, not images: load them with kgan.data.load({str(x)!r})")
+        raise Mistake(f"{to} was given {str(x)!r}, not images: load them with kgan.data.load({str(x)!r})")
     if isinstance(x, Mapping):
-        raise ValueError(
+        raise Mistake(
             f"{to} was given a dict with {_keys(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]"
         )
     if isinstance(x, tuple):
-        raise ValueError(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
+        raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-        raise ValueError("images are a masked array, and a GAN would learn what the mask hides: fill it first")
+        raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
     iterable = is_array(x) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
     if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
-        raise ValueError(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
+        raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
 
 
 def check_sizes(**sizes: int | None) -> None:
     """Raise ValueError if a number is below 1."""
     for name, size in sizes.items():
         if size is not None and size < 1:
-            raise ValueError(f"{name} is {size}: it is 1 or more")
+            raise Mistake(f"{name} is {size}: it is 1 or more")
 
 
 def check_no_weights(**weights: Any) -> None:
     """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
     for name, given in weights.items():
         if given is not None:
-            raise ValueError(
+            raise Mistake(
                 f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
                 "put images that should count more into the data more often"
             )
@@ -123,10 +124,10 @@ def check_labels(y: Any, count: int | None) -> None:
     if y is None:
         return
     if count is None:
-        raise ValueError("y goes with an array: a dataset brings its labels, if it has any, itself")
+        raise Mistake("y goes with an array: a dataset brings its labels, if it has any, itself")
     for labels in y.values() if isinstance(y, Mapping) else (y,):
         if hasattr(labels, "__len__") and len(labels) != count:
-            raise ValueError(f"there are {len(labels)} labels for {count} images")
+            raise Mistake(f"there are {len(labels)} labels for {count} images")
 
 
 def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
@@ -148,15 +149,15 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
     """
     expected, found = tuple(shape), tuple(images.shape)
     if found == expected:
-        raise ValueError(
+        raise Mistake(
             f"this is one image, of shape {found}: pass several, (count, {', '.join(map(str, expected))}); for one "
             "image write images[np.newaxis]"
         )
     if not found or not found[0]:
-        raise ValueError("there are no images: the array is empty")
+        raise Mistake("there are no images: the array is empty")
     dtype = tf.as_dtype(images.dtype) if isinstance(images, tf.Tensor) else np.dtype(images.dtype)
     if not (dtype.is_floating or dtype.is_integer if isinstance(dtype, tf.DType) else dtype.kind in "fiub"):
-        raise ValueError(f"images are of type {getattr(dtype, 'name', dtype)}: they are numbers in [-1, 1]")
+        raise Mistake(f"images are of type {getattr(dtype, 'name', dtype)}: they are numbers in [-1, 1]")
     if found[1:] != expected:
         hint = ""
         if found[2:] == expected:
@@ -165,14 +166,14 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
             hint = "; add the axis of the channel: images[..., np.newaxis]"
         elif len(expected) == 3 and found[1:] == (expected[2], *expected[:2]):
             hint = "; put the channels last: np.moveaxis(images, 1, -1)"
-        raise ValueError(f"images have shape {found[1:]}: this discriminator takes {expected}{hint}")
+        raise Mistake(f"images have shape {found[1:]}: this discriminator takes {expected}{hint}")
     low, high = _range(images)
     if not np.isfinite(low) or not np.isfinite(high):
-        raise ValueError(f"images hold NaN or infinity (they range from {low:g} to {high:g}): clean them first")
+        raise Mistake(f"images hold NaN or infinity (they range from {low:g} to {high:g}): clean them first")
     if len(expected) != 3:  # vectors, not images
         return -1.0, 1.0
     if low < -1 or high > 1:
-        raise ValueError(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
+        raise Mistake(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
     return low, high
 
 
@@ -195,7 +196,7 @@ def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1, classe
         classes: number of classes of a conditional model, which takes labels with the images.
     """
     if isinstance(batch, Mapping):
-        raise ValueError(
+        raise Mistake(
             f"the dataset gives a dict with {_keys(batch)}: it must give images, or (images, labels), such as by "
             f".map(lambda batch: batch[{next(iter(batch), 'image')!r}])"
         )
@@ -204,21 +205,21 @@ def check_first_batch(batch: Any, shape: Sequence[int], d_steps: int = 1, classe
     labels = batch[1] if isinstance(batch, tuple) and len(batch) > 1 else None
     if isinstance(batch, tuple):
         if not 1 <= len(batch) <= 3:
-            raise ValueError(f"the dataset gives {len(batch)} values a batch: it must give images, or (images, labels)")
+            raise Mistake(f"the dataset gives {len(batch)} values a batch: it must give images, or (images, labels)")
         if len(batch) == 3 and batch[2] is not None:
             check_no_weights(**{"a sample weight, the third value of the dataset's batches,": batch[2]})
         batch = batch[0]
     if isinstance(batch, (tf.RaggedTensor, tf.SparseTensor)):
-        raise ValueError(f"the dataset gives a {type(batch).__name__}: bring images to one size before you batch them")
+        raise Mistake(f"the dataset gives a {type(batch).__name__}: bring images to one size before you batch them")
     if type(batch).__module__.startswith(("torch", "jax")):
         batch = np.asarray(batch)
     if not hasattr(batch, "shape"):
         found = f"dict with {_keys(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
-        raise ValueError(f"the dataset gives a {found}: it must give images, or (images, labels)")
+        raise Mistake(f"the dataset gives a {found}: it must give images, or (images, labels)")
     if tuple(batch.shape) == tuple(shape):
-        raise ValueError("the dataset is not batched: it gives one image at a time; add .batch(32)")
+        raise Mistake("the dataset is not batched: it gives one image at a time; add .batch(32)")
     if not len(batch.shape) or not batch.shape[0]:
-        raise ValueError("the dataset's first batch is empty: it must hold images")
+        raise Mistake("the dataset's first batch is empty: it must hold images")
     check_range_is_meant(*check_images(batch, shape))
     check_divisible(batch.shape[0], d_steps)
     checked_labels(labels, batch.shape[0], classes)
@@ -238,7 +239,7 @@ def in_batches(function: Callable[[np.ndarray], tf.Tensor], x: np.ndarray, batch
 def check_divisible(batch_size: int, d_steps: int) -> None:
     """Raise ValueError if a batch cannot be split into minibatches."""
     if batch_size % d_steps:
-        raise ValueError(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
+        raise Mistake(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
 
 
 def split(real_images: tf.Tensor, d_steps: int) -> list[tf.Tensor]:
@@ -290,7 +291,7 @@ def first_of(iterable: Any) -> Any:
     """
     for batch in iterable:
         return batch
-    raise ValueError(
+    raise Mistake(
         "the dataset gives no batch: has it fewer images than a batch holds (drop_remainder), or does a filter "
         "let none through?"
     )

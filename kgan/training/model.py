@@ -12,15 +12,15 @@ import numpy as np
 from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import keras, tf
-from kgan.packing import Packing
+from kgan.errors import Mistake
+from kgan.latent import Stream
+from kgan.layers import Packing
 from kgan.training import datasets, engine, inputs, workers
 from kgan.training.averaging import Average, copied
 from kgan.training.replicas import position
 from kgan.training.sampling import SamplingModel
 from kgan.training.steps import Steps, executor
 from kgan.training.updates import OptimizerPair, Updater, built_optimizer
-
-EVALUATION = 2**20  # marks the random stream of `evaluate`: streams of training have more numbers
 
 
 class AdversarialModel(SamplingModel):
@@ -48,19 +48,17 @@ class AdversarialModel(SamplingModel):
     ) -> None:
         super().__init__(**keywords)
         if not 0 <= ema < 1:
-            raise ValueError(f"ema is {ema}: it is 0 or more, and less than 1")
+            raise Mistake(f"ema is {ema}: it is 0 or more, and less than 1")
         if classes < 0 or classes == 1:
-            raise ValueError(f"classes is {classes}: a conditional model has 2 or more, any other 0")
+            raise Mistake(f"classes is {classes}: a conditional model has 2 or more, any other 0")
         codes, images = _input_shape(generator, "generator"), _input_shape(discriminator, "discriminator", classes)
         if len(codes) != 2:
-            raise ValueError(f"the generator takes inputs of shape {codes}: codes are (batch, latent_dim)")
+            raise Mistake(f"the generator takes inputs of shape {codes}: codes are (batch, latent_dim)")
         if codes[1] <= classes:
-            raise ValueError(f"the generator takes codes of {codes[1]} units: {classes} classes leave none for z")
+            raise Mistake(f"the generator takes codes of {codes[1]} units: {classes} classes leave none for z")
         made = _output_shape(generator, codes)
         if made[1:] != images[1:]:
-            raise ValueError(
-                f"the generator makes images of shape {made[1:]}, but the discriminator takes {images[1:]}"
-            )
+            raise Mistake(f"the generator makes images of shape {made[1:]}, but the discriminator takes {images[1:]}")
         self.check_heads(_output_shape(discriminator, [images, (None, classes)] if classes else images), codes[1])
         self.generator = generator
         self.discriminator = discriminator
@@ -85,7 +83,7 @@ class AdversarialModel(SamplingModel):
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:
         """Raise ValueError if the discriminator's output does not fit this model."""
         if isinstance(output_shape, list) or output_shape[1:] != (1,):
-            raise ValueError(f"the discriminator's output has shape {output_shape}: it is logits, (batch, 1)")
+            raise Mistake(f"the discriminator's output has shape {output_shape}: it is logits, (batch, 1)")
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -140,18 +138,18 @@ class AdversarialModel(SamplingModel):
         if "optimizer" in keywords:
             raise TypeError("a GAN has two optimizers: pass d_optimizer and g_optimizer instead of optimizer")
         if keywords.get("loss_weights"):
-            raise ValueError("compile does not take loss_weights: the losses of the two networks are never added up")
+            raise Mistake("compile does not take loss_weights: the losses of the two networks are never added up")
         for name in ("metrics", "weighted_metrics"):
             if keywords.get(name):
-                raise ValueError(f"compile does not take {name}: measure in a callback, as kgan.callbacks.Quality does")
+                raise Mistake(f"compile does not take {name}: measure in a callback, as kgan.callbacks.Quality does")
         if d_optimizer is g_optimizer and isinstance(d_optimizer, keras.optimizers.Optimizer):
-            raise ValueError("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
+            raise Mistake("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
         pair, terms = losses.get(loss, label_smoothing, top_k), penalty_terms.get(penalties)
         penalty_every = operator.index(penalty_every)
         if penalty_every < 1:
-            raise ValueError(f"penalty_every is {penalty_every}: it is 1 or more")
+            raise Mistake(f"penalty_every is {penalty_every}: it is 1 or more")
         if terms and any(isinstance(layer, Packing) for layer in self.discriminator.layers):
-            raise ValueError(
+            raise Mistake(
                 "penalties need single images, but with packing the discriminator sees packs of them: leave one out"
             )
         # None: otherwise Keras installs an RMSprop that trains nothing.
@@ -193,7 +191,7 @@ class AdversarialModel(SamplingModel):
             weights = updater.network.trainable_weights
             known = {id(weight) for weight in updater.optimizer._trainable_variables}
             if {id(weight) for weight in weights} != known:
-                raise ValueError(f"trainable was changed in the {name} since compile: compile the model again")
+                raise Mistake(f"trainable was changed in the {name} since compile: compile the model again")
             if not weights:
                 warnings.warn(f"the {name} has no trainable weights, so it does not learn", stacklevel=4)
 
@@ -273,7 +271,7 @@ class AdversarialModel(SamplingModel):
         """The metrics of a training step for held-out images, in inference mode: for `evaluate` and validation."""
         real_images, labels = inputs.images_of(data), inputs.labels_of(data, self.classes)
         count, before = tf.shape(real_images)[0], tf.cast(self.d_loss_metric.count, tf.int64)
-        codes = latent.sample_codes(count, self.latent_dim, self.prior, (self.seed, EVALUATION, before))
+        codes = latent.sample_codes(count, self.latent_dim, self.prior, (self.seed, Stream.EVALUATION, before))
         codes = latent.with_labels(codes, labels)
         real, fake = (self.discriminate(each, False, labels) for each in (real_images, self(codes, training=False)))
         self.d_loss_metric.update_state(self.discriminator_objective(real, fake, codes), sample_weight=count)
@@ -364,7 +362,7 @@ class AdversarialModel(SamplingModel):
         With several workers all of them must call it, and the chief writes the file.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
-            raise ValueError(
+            raise Mistake(
                 f"{filepath} is of Keras' old format, which knows models of one optimizer: end the name in .keras"
             )
         if workers.is_chief(self.distribute_strategy):
@@ -407,17 +405,17 @@ def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int
     shape = getattr(network, "input_shape", None) if network.built else None
     if classes:
         if not isinstance(shape, list) or [each[1:] for each in shape[1:]] != [(classes,)]:
-            raise ValueError(
+            raise Mistake(
                 f"the {name} takes {shape}: that of {classes} classes takes [images, labels (batch, {classes})]"
             )
         shape = shape[0]
     if isinstance(shape, list):
-        raise ValueError(f"the {name} takes {len(shape)} inputs, {shape}: for a conditional model pass classes")
+        raise Mistake(f"the {name} takes {len(shape)} inputs, {shape}: for a conditional model pass classes")
     if shape is None and network.built:  # a subclass of keras.Model, which has been called
         shape = (network.get_build_config() or {}).get("input_shape")
     if not isinstance(shape, (tuple, list)) or not all(isinstance(size, int) for size in shape[1:]):
         example = "codes, (1, latent_dim)" if name == "generator" else "images"
-        raise ValueError(
+        raise Mistake(
             f"the {name}'s input shape is not known: begin it with keras.Input, or call it once on a batch of {example}"
         )
     return (None, *shape[1:])

@@ -11,9 +11,8 @@ import numpy as np
 
 from kgan import latent
 from kgan._backend import keras, tf
+from kgan.errors import Mistake
 from kgan.training.inputs import as_array, check_images, checked_labels, images_of, in_batches
-
-LABELS = 5  # the random stream of classes; `kgan.gan` has the other streams
 
 
 class SamplingModel(keras.Model):
@@ -60,7 +59,7 @@ class SamplingModel(keras.Model):
             return codes
         if labels is None:
             seeds = seed if isinstance(seed, (tuple, list)) else (seed,)
-            drawn = latent.sample_codes(count, 1, "uniform", (*seeds, LABELS))
+            drawn = latent.sample_codes(count, 1, "uniform", (*seeds, latent.Stream.LABELS))
             labels = tf.cast((drawn[:, 0] + 1) / 2 * self.classes, tf.int32)
         else:
             labels = checked_labels(labels, int(count), self.classes)
@@ -97,17 +96,17 @@ class SamplingModel(keras.Model):
         self._refuse_labels(labels)
         if codes is None:
             if labels is None:
-                raise ValueError("generate was given neither codes nor labels: say how many images to draw")
+                raise Mistake("generate was given neither codes nor labels: say how many images to draw")
             codes = len(labels)
         if np.ndim(codes) == 0:
             if codes < 1:
-                raise ValueError(f"cannot generate {codes} images: ask for 1 or more")
+                raise Mistake(f"cannot generate {codes} images: ask for 1 or more")
             codes = self.sample_codes(operator.index(codes), seed, labels)
         elif labels is not None:
-            raise ValueError("generate was given codes and labels: the codes have their classes already")
+            raise Mistake("generate was given codes and labels: the codes have their classes already")
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.code_dim or not len(codes):
-            raise ValueError(f"codes have shape {codes.shape}: this generator takes (count, {self.code_dim})")
+            raise Mistake(f"codes have shape {codes.shape}: this generator takes (count, {self.code_dim})")
         return in_batches(self.draws, codes, batch_size)
 
     def score(
@@ -147,7 +146,7 @@ class SamplingModel(keras.Model):
 
     def _refuse_labels(self, labels: Sequence[int] | None) -> None:
         if labels is not None and not self.classes:
-            raise ValueError("this model is not conditional, so it knows no classes: leave labels out")
+            raise Mistake("this model is not conditional, so it knows no classes: leave labels out")
 
     @functools.cached_property
     def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
@@ -176,7 +175,7 @@ class SamplingModel(keras.Model):
             first = images_of(x.element_spec)
         shape = tuple(getattr(first, "shape", (None, self.code_dim)))
         if len(shape) != 2 or shape[1] not in (None, self.code_dim):
-            raise ValueError(
+            raise Mistake(
                 f"predict takes codes, (count, {self.code_dim}), and was given shape {shape}: for the logits of "
                 "images call score(images)"
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgan._backend import keras, tf
 from kgan.training import inputs
-from kgan.training.hooks import Callback
+from kgan.training.callback import Callback
 
 if TYPE_CHECKING:
     from kgan.training.model import AdversarialModel

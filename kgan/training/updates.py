@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from kgan._backend import keras, tf
+from kgan.errors import Mistake
 from kgan.training import replicas
 from kgan.training.averaging import Average
 
@@ -74,11 +75,11 @@ def built_optimizer(
     if inner.built and {id(each) for each in inner._trainable_variables} != {
         id(each) for each in network.trainable_weights
     }:
-        raise ValueError(f"the optimizer of the {name} was built for other weights: make a new one")
+        raise Mistake(f"the optimizer of the {name} was built for other weights: make a new one")
     inner.name = name  # otherwise both are called "adam"
     if network.dtype_policy.name == "mixed_float16" and inner_optimizer(optimizer) is optimizer:
         if replicas.count() > 1:
-            raise ValueError(
+            raise Mistake(
                 "mixed_float16 does not work under a tf.distribute strategy, as Keras' loss scaling does not: "
                 "use mixed_bfloat16"
             )

@@ -19,6 +19,7 @@ import numpy as np
 from kgan import files
 from kgan._backend import keras, tf
 from kgan.data.batching import Batches
+from kgan.errors import Mistake
 
 PIECE = 2**24  # numbers of four bytes that are sent at a time
 
@@ -119,7 +120,7 @@ def replacing(strategy: tf.distribute.Strategy, path: str | Path) -> Iterator[Pa
 def check_evaluation(strategy: tf.distribute.Strategy, steps_per_execution: int) -> None:
     """Raise ValueError if several workers should evaluate several batches at a time: Keras fails then."""
     if count(strategy) > 1 and steps_per_execution > 1:
-        raise ValueError(
+        raise Mistake(
             f"steps_per_execution is {steps_per_execution}: several workers validate and evaluate only with 1"
         )
 
@@ -143,7 +144,7 @@ def shared(strategy: tf.distribute.Strategy, data: Any) -> Any:
     if count(strategy) == 1 or isinstance(data, tf.distribute.DistributedDataset):
         return data
     if not isinstance(data, tf.data.Dataset):
-        raise ValueError(
+        raise Mistake(
             f"several workers cannot share a {type(data).__name__}: give an array, kgan.data.Batches or a tf.data "
             "dataset"
         )

@@ -29,7 +29,7 @@ GAN_EPOCHS, DCGAN_EPOCHS = (2, 1) if SMALL else (100, 50)  # as Ding, Shao and R
 BATCH = 32
 FILTERS = 8 if SMALL else 32
 
-real = data.load_labelled(DATA)
+real = data.load_labeled(DATA)
 images = data.from_uint8(real.images)
 plots.image_grid(images[:24], columns=12)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 SMALL = os.environ.get("KGAN_NOTEBOOKS") == "small"  # for a quick run of the whole notebook
 SECONDS = 1 if SMALL else 20  # of training for each
-real = data.load_labelled("digits")  # or "mnist": 60,000 images, downloaded once
+real = data.load_labeled("digits")  # or "mnist": 60,000 images, downloaded once
 features = quality.choose_features(real)
 print(features.name)
 
