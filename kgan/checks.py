@@ -1,0 +1,80 @@
+"""The ranges of arguments and settings, each known here alone: constructors, callbacks and recipes check with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from kgan.errors import Mistake
+
+
+class Range(NamedTuple):
+    """A condition for a number, and the words for it in a message."""
+
+    sentence: str
+    holds: Callable[[Any], bool]
+
+
+COUNT = Range("1 or more", lambda value: value >= 1)
+COUNT_OR_0 = Range("0 or more", lambda value: value >= 0)
+SIZE = Range("from 1 to 4096", lambda value: 1 <= value <= 4096)
+RATE = Range("above 0 and finite", lambda value: 0 < value < math.inf)
+RATE_OR_0 = Range("0 or more, and finite", lambda value: 0 <= value < math.inf)
+DECAY = Range("0 or more, and less than 1", lambda value: 0 <= value < 1)
+
+# By the name of the argument or setting; a name that is not listed is a COUNT.
+RANGES = {
+    "image_size": SIZE,
+    "latent_dim": SIZE,
+    "hidden_units": SIZE,
+    "filters": SIZE,
+    "kernel_size": Range("from 1 to 32", lambda value: 1 <= value <= 32),
+    "depth": Range("from 0 to 10", lambda value: 0 <= value <= 10),
+    "packing": Range("from 1 to 16", lambda value: 1 <= value <= 16),
+    "ema": DECAY,
+    "stddev": RATE,
+    "noise": RATE_OR_0,
+    "code_weight": Range("from 0 to 1", lambda value: 0 <= value <= 1),
+    "stages": Range("from 1 to 10", lambda value: 1 <= value <= 10),
+    "seed": Range("from 0 to 2147483647", lambda value: 0 <= value < 2**31),
+    "steps_per_epoch": COUNT_OR_0,  # of a recipe; 0: as many as the data have
+    "label_smoothing": Range("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
+    "top_k": Range("above 0 and at most 1", lambda value: 0 < value <= 1),
+    "penalty_weight": RATE_OR_0,
+    "d_learning_rate": RATE,
+    "g_learning_rate": RATE,
+    "d_beta_1": DECAY,
+    "g_beta_1": DECAY,
+    "epsilon": RATE,
+    "weight_decay": RATE_OR_0,
+    "quality_every": COUNT_OR_0,
+    "checkpoint_minutes": RATE,
+    "minutes": RATE,
+}
+
+
+def check(**values: Any) -> None:
+    """Raise Mistake, with the name, the value and the range, for a number out of range; None passes.
+
+    Args:
+        **values: numbers, or collections of numbers, by the names of arguments or settings.
+
+    Example:
+        >>> check(ema=0.99, epochs=(1, 10))
+    """
+    for name, value in values.items():
+        allowed = RANGES.get(name, COUNT)
+        for each in value if isinstance(value, Collection) else (value,):
+            if each is not None and not allowed.holds(each):
+                raise Mistake(f"{name} is {value}: it must be {allowed.sentence}")
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Raise Mistake, with the choices, for a value that is none of them.
+
+    Example:
+        >>> check_choice("prior", "normal", ("normal", "uniform"))
+    """
+    if value not in choices:
+        raise Mistake(f"{name} is {value!r}: choose one of {', '.join(choices)}")
