@@ -10,6 +10,7 @@ from kgan.callbacks.checkpoint import FORMAT, Checkpoint
 from kgan.callbacks.doctor import Doctor
 from kgan.callbacks.live import LivePlot
 from kgan.callbacks.pictures import ChosenEpochs, CodeColumns, CodeCurves, EpochGIF, LossCurves, SampleGrid, Samples
+from kgan.callbacks.progress import ProgressLine, Stopwatch
 from kgan.callbacks.quality import Quality
 from kgan.callbacks.records import HistoryCSV, StopOnNaN
 from kgan.callbacks.tracking import TensorBoard, Tracker
@@ -27,10 +28,12 @@ __all__ = [
     "HistoryCSV",
     "LivePlot",
     "LossCurves",
+    "ProgressLine",
     "Quality",
     "SampleGrid",
     "Samples",
     "StopOnNaN",
+    "Stopwatch",
     "TensorBoard",
     "Tracker",
 ]

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from kgan import __version__
-from kgan.cli import compare, draw, evaluate, play, predict, report, show, train
+from kgan.cli import compare, draw, evaluate, play, report, show, train
 from kgan.cli.console import standard_streams, warn
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train.train)
-app.command()(predict.plan)
+app.command()(train.plan)
 app.command()(draw.sample)
 app.command()(draw.interpolate)
 app.command()(draw.traverse)

@@ -1,50 +1,49 @@
-"""`kgan train`: train a recipe from the first step to the last, or from where a run stopped."""
+"""`kgan train` and `kgan plan`."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import signal
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kgan import recipes
-from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence
-from kgan.cli.meeting import declines
-from kgan.cli.options import (
-    BatchSize,
-    Changes,
-    Data,
-    Devices,
-    Epochs,
-    ImageSize,
-    Log,
-    Out,
-    Precision,
-    RecipeName,
-    Seed,
-    WithDoctor,
-    Worker,
-    WorkerAddresses,
-    assignments,
-    given_settings,
-)
-from kgan.cli.plan import Plan, plan_new, plan_resumed, plan_together
-from kgan.cli.report import report_of
+from kgan.cli.console import debug, exit_with, one_sentence, say
 from kgan.cli.seeds import train_each
-from kgan.cli.tracking import check_tracker
-from kgan.cli.workers import chosen, ending_together, tells_of_loss
 from kgan.errors import Mistake
+from kgan.units import clock, duration, size
 
-if TYPE_CHECKING:
-    from kgan.cli.prepare import Prepared
-    from kgan.cli.run import Run
-    from kgan.data import Batches
-
-WORTH_A_TRIAL = 20.0  # a run of more seconds than this is worth the seconds of a trial
+# The options that both commands have.
+RecipeName = Annotated[
+    str | None, typer.Argument(metavar="[RECIPE]", help=f"See `kgan recipes`; default: {recipes.DEFAULT}.")
+]
+Data = Annotated[
+    str | None,
+    typer.Option(help="digits, a TensorFlow data set such as mnist, a folder of images, or a .npy, .npz or .h5 file."),
+]
+ImageSize = Annotated[int | None, typer.Option(help="Height and width in pixels.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the data, counted from the beginning of the run.")]
+BatchSize = Annotated[int | None, typer.Option(help="Images in a minibatch.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same run.")]
+Precision = Annotated[
+    str | None, typer.Option(help="float32, bfloat16, or auto, which measures both and takes the faster one.")
+]
+Devices = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="How many GPUs share each minibatch; without GPUs, how many parts of the CPU."),
+]
+Out = Annotated[Path | None, typer.Option(help="Run directory; default: runs/RECIPE.")]
+WithDoctor = Annotated[
+    bool, typer.Option("--doctor/--no-doctor", help="Whether to check after each epoch if something goes wrong.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the recipe: see `kgan recipes RECIPE`."),
+]
 
 
 def train(
@@ -56,8 +55,13 @@ def train(
     seed: Seed = None,
     precision: Precision = None,
     devices: Devices = None,
-    workers: WorkerAddresses = None,
-    worker: Worker = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT,…", help="Machines that train together; default: TF_CONFIG."),
+    ] = None,
+    worker: Annotated[
+        int | None, typer.Option(min=0, help="Which of --workers this machine is, counted from 0.")
+    ] = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Resume the run in DIR, to its end or to the given --epochs.")
@@ -66,7 +70,12 @@ def train(
         bool, typer.Option("--stop-when-sick", help="End the run when the doctor finds something wrong.")
     ] = False,
     with_doctor: WithDoctor = True,
-    log: Log = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tensorboard|wandb|trackio", help="Send metrics and samples to an experiment tracker too."
+        ),
+    ] = None,
     changes: Changes = None,
     seeds: Annotated[
         int | None,
@@ -74,172 +83,94 @@ def train(
     ] = None,
 ) -> None:
     """Train a recipe; its GIF, pictures, curves and model go into a run directory."""
+    options = locals()
+    from kgan import placement
+
+    with one_sentence():
+        if stop_when_sick and not with_doctor:
+            raise Mistake("--stop-when-sick needs the doctor: leave out --no-doctor")
+        if worker is not None and workers is None:
+            raise Mistake(f"--worker is {worker}: name all of them with --workers HOST:PORT,HOST:PORT")
+        if workers is not None:
+            os.environ["TF_CONFIG"] = placement.tf_config(workers, worker)
+        if seeds and placement.workers().addresses:
+            raise Mistake("--seeds trains in one process: with several workers train each seed by itself")
+        settings = given_settings(options)
     if seeds:
-        with one_sentence():
-            if chosen(workers, worker).are_several:
-                raise Mistake("--seeds trains in one process: with several workers train each seed by itself")
-        train_each(train, seeds, **{name: value for name, value in locals().items() if name != "seeds"})
+        train_each(train, seeds, **{**options, "seeds": None})
         return
-    from kgan import runs
-
-    given = given_settings(data, image_size, epochs, batch_size, seed, precision)
-    with contextlib.ExitStack() as held:
-        with one_sentence():
-            if stop_when_sick and not with_doctor:
-                raise Mistake("--stop-when-sick needs the doctor: leave out --no-doctor")
-            check_tracker(log)
-            given |= assignments(changes or [])
-            team = chosen(workers, worker)
-            if team.are_several and devices:
-                raise Mistake(f"--devices is {devices}, but workers take all their devices: leave it out")
-            plan = None
-            if team.is_chief:
-                with declines(team):
-                    plan = _planned(held, recipe, given, resume, out)
-            if team.are_several:
-                asked = {"recipe": recipe, **given, "resume": bool(resume)}
-                plan = plan_together(team, {**asked, "doctor": with_doctor, "stop_when_sick": stop_when_sick}, plan)
-            else:
-                plan = plan._replace(devices=devices or plan.recorded("devices", int) or 1)
-            if plan.is_done:
-                say(f"{plan.directory} has all its {plan.settings['epochs']} epochs: --epochs trains it further")
-                return
-
-            from kgan.cli.prepare import introduce, prepare
-
-            with ending_together(team):
-                prepared = prepare(plan)
-            if not resume and team.is_chief:
-                held.enter_context(runs.lock(plan.directory))
-                runs.check_free(plan.directory)  # another run may have come first
-
-        introduce(prepared, _predicted(prepared, with_doctor))
-
-        from kgan.cli.run import Run
-
-        with one_sentence():
-            run = Run(prepared.plan, prepared.model, prepared.real, prepared.facts, with_doctor, stop_when_sick, log)
-        _train(run, prepared.dataset, prepared.steps_per_epoch)
+    how = {"out": out, "resume": resume, "devices": devices, "doctor": with_doctor, "log": log}
+    _train(recipe, stop_when_sick=stop_when_sick, **how, **settings)
 
 
-def _planned(
-    held: contextlib.ExitStack, recipe: str | None, given: Mapping[str, Any], resume: Path | None, out: Path | None
-) -> Plan:
-    """The plan of what to train; the directory of a resumed run stays locked."""
-    from kgan import runs
+def _train(recipe: str | None, **arguments: Any) -> None:
+    """Train; exit with 1 where training failed, 2 for a mistake, 128 + the number of a signal."""
+    from kgan import session
+    from kgan.diagnosis import Sick
 
-    if resume:
-        runs.check_is_run(resume)
-        held.enter_context(runs.lock(resume))
-        return plan_resumed(resume, recipe, given, out)
-    plan = plan_new(recipe or recipes.DEFAULT, given, out)
-    runs.check_free(plan.directory)
-    return plan
-
-
-def _predicted(prepared: Prepared, with_doctor: bool) -> str:
-    """When the run will end, as text, and in `run.json`; no text for a run that ends within seconds."""
-    from kgan.cli import trial
-
-    if prepared.plan.workers.are_several:  # each would measure the time with another number of steps
-        return ""
-    left = prepared.plan.settings["epochs"] - prepared.plan.recorded("epochs", int)
-    try:
-        seconds = trial.seconds_of_steps(prepared, left * prepared.steps_per_epoch)
-        if seconds > WORTH_A_TRIAL:
-            seconds = trial.forecast(prepared, with_doctor).seconds(left)
-    except Exception:  # training itself will say what is wrong
-        if debug():
-            raise
-        return ""
-    end = datetime.datetime.now().astimezone() + datetime.timedelta(seconds=seconds)
-    prepared.facts["predicted"] = {"seconds": round(seconds, 1), "end": end.isoformat(timespec="seconds")}
-    return f": {duration(seconds)}, until {clock(end)}" if seconds > WORTH_A_TRIAL else ""
-
-
-def _train(run: Run, dataset: Batches, steps_per_epoch: int) -> None:
-    """Train, and exit with what happened: 0, 1 where training failed, 2 for a mistake, 128 + a signal."""
-    from kgan import runs
-    from kgan.cli.signals import stop_between_steps
-
-    directory, team = run.plan.directory, run.plan.workers
-    resume = f"resume with: {runs.resume_command(directory, *team.options)}"
-    if team.are_several:
-        resume += ", and likewise the others"
-    with stop_between_steps() as stopper:
+    with one_sentence():
         try:
-            status, is_saved = run.train(dataset, steps_per_epoch, stopper)
-        except KeyboardInterrupt:  # a second signal: leave at once; the last checkpoint is whole
-            _write_down(run, "interrupted")
-            say(f"interrupted at once; {resume}")
-            raise typer.Exit(128 + (stopper.signal or signal.SIGINT)) from None
-        except (ValueError, OSError) as error:
-            if not run.record.has_begun and is_mistake(error) and not debug():
-                raise exit_with(error, 2) from None
-            if isinstance(error, ValueError):  # not a mistake of the user
-                _write_down(run, _ended_by(error))
+            session.train(recipe, **arguments)
+        except session.Interrupted as interrupted:
+            say(str(interrupted))
+            raise typer.Exit(128 + interrupted.signal) from None
+        except (FloatingPointError, Sick) as error:
+            kept, advice = error.__notes__
+            say(advice)
+            raise exit_with(f"{error}; {kept}", 1) from None
+        except OSError as error:
+            if debug() or error.__cause__ is None:  # a mistake, before training
                 raise
-            reason = getattr(error, "strerror", None) or error
-            _write_down(run, f"could not be written: {reason}")
-            raise exit_with(f"{directory} cannot be written to: {reason}; once it can, {resume}", 1) from None
-        except Exception as error:  # such as too little memory
-            is_loss = team.are_several and tells_of_loss(error)
-            _write_down(run, f"ended: a worker was lost ({_ended_by(error)})" if is_loss else _ended_by(error))
-            with ending_together(team, resume):
-                raise
-
-    epochs = run.checkpoint.epoch
-    if status not in ("finished", "interrupted"):
-        kept = f"model and checkpoint are of epoch {epochs}, before that" if is_saved else "no model is saved"
-        say(_after_failure(run, resume))
-        where = f"{directory}" if team.is_chief else f"{directory} of worker 0"
-        raise exit_with(f"{status}; what was drawn before is in {where}, {kept}", 1)
-    where = f"everything is in {directory}" + ("" if team.is_chief else " of worker 0")
-    say(f"{status} after {epochs} epochs and {_clock(run.record.seconds)}; {where}")
-    if team.is_chief:
-        _show(run)
-    if status == "interrupted":
-        say(resume)
-        raise typer.Exit(128 + stopper.signal)
-    if team.is_chief:
-        say(f"see how good it is: {runs.command('evaluate', directory)}")
+            end = exit_with(error, 1)
+            if isinstance(error, ConnectionError):
+                sys.stdout.flush()
+                os._exit(1)  # TensorFlow's threads wait for the worker that was lost
+            raise end from None
 
 
-def _show(run: Run) -> None:
-    """Say where the pictures are; write the page that shows them all."""
-    if run.gif.exists():
-        say(f"GIF: {run.gif}")
-    if page := report_of(run.plan.directory):
-        say(f"report: {page}")
-    if (run.plan.directory / "tensorboard").exists():
-        say(f"TensorBoard: tensorboard --logdir {run.plan.directory}")
+def plan(
+    recipe: RecipeName = None,
+    data: Data = None,
+    image_size: ImageSize = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    devices: Devices = None,
+    out: Out = None,
+    with_doctor: WithDoctor = True,
+    changes: Changes = None,
+) -> None:
+    """Say how long a run would take: train a few steps of it, and save nothing."""
+    options = locals()
+    with one_sentence():
+        settings = given_settings(options)
+
+        from kgan import networks
+        from kgan.forecast import forecast
+
+        found = forecast(recipe, out=out, devices=devices or 1, doctor=with_doctor, **settings)
+    end = datetime.datetime.now().astimezone() + datetime.timedelta(seconds=found.seconds)
+    for network in (found.model.generator, found.model.discriminator):
+        work = f"{networks.multiply_adds(network):,} multiply-adds an image"
+        say(f"{network.name:14} {network.count_params():,} weights, {work}")
+    images = found.settings["batch_size"] * found.settings["d_steps"]
+    steps = f"{found.steps_per_epoch:,} steps, and {duration(found.between)} for pictures, checkpoint and checks"
+    say(f"{'a step':14} {found.step * 1000:.3g} ms for {images} images in {found.settings['precision']}")
+    say(f"{'an epoch':14} {duration(found.epoch)}: {steps}")
+    say(f"{'the run':14} {duration(found.seconds)} for {found.epochs} epochs, until {clock(end)} if it began now")
+    say(f"{'disk':14} {size(found.disk)} in {found.directory}")
+    if found.memory:
+        say(f"{'memory':14} {size(found.memory)} so far, the images among them")
 
 
-def _write_down(run: Run, status: str) -> None:
-    """Write to run.json how the run ended, if the disk has room for it."""
-    with contextlib.suppress(OSError):
-        run.record.write(status)
-
-
-def _ended_by(error: Exception) -> str:
-    return f"ended by {type(error).__name__}: {sentence(error)[:200]}"
-
-
-def _after_failure(run: Run, resume: str) -> str:
-    """What to try next: a sick run can be resumed, but a run with NaN would reach the same NaN again."""
-    from kgan import runs
-
-    if any(doctor.stop_when_sick and doctor.findings for doctor in run.doctors):
-        return f"to train it further all the same, {resume}"
-    directory, settings, recipe = run.plan.directory, run.plan.settings, run.plan.recipe
-    usual = recipes.resolve(recipe, {})
-    wanted = {name: value for name, value in settings.items() if value != usual[name]}
-    wanted |= {name: f"{settings[name] / 2:g}" for name in ("d_learning_rate", "g_learning_rate") if name in settings}
-    changes = [part for name, value in wanted.items() for part in ("--set", f"{name}={value}")]
-    out = directory.with_name(f"{directory.name}-half-the-learning-rates")
-    return f"try smaller learning rates: {runs.command('train', recipe.name, *changes, '--out', out)}"
-
-
-def _clock(seconds: float) -> str:
-    """75 → "1:15"."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+def given_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the options of a command; --set filters=32 becomes {"filters": "32"}."""
+    names = ("data", "image_size", "epochs", "batch_size", "seed", "precision")
+    given = {name: options[name] for name in names if options[name] is not None}
+    for change in options["changes"] or []:
+        if "=" not in change:
+            raise Mistake(f"--set {change}: write it as name=value")
+        name, value = change.split("=", 1)
+        given[name.strip()] = value.strip()
+    return given

@@ -1,0 +1,241 @@
+"""Where a run trains: on one device, on several of this machine, or with the workers that `TF_CONFIG` names."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kgan.errors import Mistake
+
+if TYPE_CHECKING:
+    from kgan._backend import tf
+
+WAIT = 300.0  # seconds in which all workers must come
+
+
+class Workers(NamedTuple):
+    """The machines that train together.
+
+    Attributes:
+        addresses: HOST:PORT of each; empty: this process trains alone.
+        number: which of them this is, counted from 0. Number 0 is the chief, which writes the files.
+    """
+
+    addresses: tuple[str, ...] = ()
+    number: int = 0
+
+    @property
+    def count(self) -> int:
+        return max(1, len(self.addresses))
+
+    @property
+    def is_chief(self) -> bool:
+        return self.number == 0
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of `kgan train` that name them."""
+        return ("--workers", ",".join(self.addresses), "--worker", str(self.number)) if self.addresses else ()
+
+    def __str__(self) -> str:
+        return f"worker {self.number} of {len(self.addresses)}"
+
+
+def workers() -> Workers:
+    """The workers that `TF_CONFIG` names.
+
+    Raises:
+        Mistake: if it cannot be read, or names other jobs than chief and worker.
+    """
+    text = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        content = json.loads(text)
+        cluster, task = content.get("cluster") or {}, content.get("task") or {}
+        addresses = {job: [str(address) for address in listed] for job, listed in cluster.items()}
+        kind, number = task.get("type"), int(task.get("index", 0))
+    except (ValueError, TypeError, AttributeError):
+        raise Mistake(f"TF_CONFIG cannot be read: {text[:100]}") from None
+    if sum(map(len, addresses.values())) < 2:
+        return Workers()
+    for job in (*addresses, kind):
+        if job not in ("chief", "worker"):
+            raise Mistake(f"TF_CONFIG names a job {job}: kgan trains with chief and worker alone")
+    chiefs = addresses.get("chief", [])
+    number += len(chiefs) if kind == "worker" else 0
+    return _checked([*chiefs, *addresses.get("worker", [])], number, "TF_CONFIG")
+
+
+def tf_config(addresses: str, number: int | None) -> str:
+    """The `TF_CONFIG` for "HOST:PORT,HOST:PORT" and the number of this worker.
+
+    Raises:
+        Mistake: if they are not valid.
+
+    Example:
+        >>> tf_config("a:1,b:1", 0)
+        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}'
+    """
+    if number is None:
+        raise Mistake("--workers needs --worker as well: the number of this one, from 0")
+    found = _checked([address.strip() for address in addresses.split(",")], number, "--workers")
+    task = {"type": "worker", "index": found.number}
+    return json.dumps({"cluster": {"worker": found.addresses}, "task": task})
+
+
+def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+            raise Mistake(f"the address of a worker is {address}: write it as HOST:PORT, such as 192.168.0.1:12345")
+    if len(addresses) < 2:
+        raise Mistake(f"{source} names one worker, {addresses[0]}: for a single machine leave it out")
+    if twice := [address for address in addresses if addresses.count(address) > 1]:
+        raise Mistake(f"{source} names {twice[0]} twice")
+    if not 0 <= number < len(addresses):
+        raise Mistake(f"this is worker {number}, but {source} names {len(addresses)}: they are counted from 0")
+    return Workers(tuple(addresses), number)
+
+
+def strategy(devices: int, settings: Mapping[str, Any]) -> tf.distribute.Strategy:
+    """The strategy to build a model under, so that all workers, or all devices of this machine, share each minibatch.
+
+    Call it before any other use of TensorFlow, which then fixes the number of its devices.
+
+    Args:
+        devices: GPUs of this machine, or parts of the CPU without GPUs. With workers, 1: they take all their devices.
+        settings: of the run.
+
+    Raises:
+        Mistake: if a minibatch cannot be shared equally, or there are fewer GPUs than devices.
+    """
+    from kgan._backend import tf
+
+    team, batch_size = workers(), settings["batch_size"]
+    if team.addresses and settings["precision"] == "auto":
+        raise Mistake("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
+    if team.addresses and devices > 1:
+        raise Mistake(f"devices is {devices}, but workers take all their devices: leave it out")
+    if team.addresses:
+        made = _connected()
+    elif devices == 1:
+        return tf.distribute.get_strategy()
+    else:
+        made = tf.distribute.MirroredStrategy(_devices(devices))
+    if batch_size % made.num_replicas_in_sync:
+        raise Mistake(f"batch_size is {batch_size}, which {made.num_replicas_in_sync} devices cannot share equally")
+    return made
+
+
+def _devices(count: int) -> list[str]:
+    from kgan._backend import tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus and count > len(gpus):
+        raise Mistake(f"devices is {count}, but TensorFlow sees {len(gpus)} GPU{'s' * (len(gpus) > 1)}")
+    if not gpus:
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        try:
+            tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+        except RuntimeError:
+            raise Mistake(f"devices is {count}, but TensorFlow has begun with the CPU as one") from None
+    return [f"{'GPU' if gpus else 'CPU'}:{number}" for number in range(count)]
+
+
+@functools.cache
+def _connected() -> tf.distribute.Strategy:
+    """The strategy of all workers, as soon as they have come; TensorFlow can connect them once in a process."""
+    from kgan._backend import tf
+
+    def end() -> None:
+        print(f"kgan: not all workers came within {WAIT / 60:.0f} minutes: start all of them again", flush=True)
+        os._exit(1)  # TensorFlow's threads wait on
+
+    timer = threading.Timer(WAIT, end)
+    timer.daemon = True
+    timer.start()
+    made = tf.distribute.MultiWorkerMirroredStrategy()
+    timer.cancel()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # TensorFlow has replaced Python's handler
+    return made
+
+
+@contextlib.contextmanager
+def telling_refusals() -> Iterator[None]:
+    """If the block raises at one of several workers, the others hear of it, and do not wait for this one."""
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(Mistake):
+            if workers().addresses:
+                _compare(_connected(), is_ready=False)
+        raise
+
+
+def agree(strategy: tf.distribute.Strategy, **parts: Any) -> None:
+    """Compare what several workers are about to train. All must call it, or leave `telling_refusals` by an error.
+
+    Args:
+        strategy: the strategy of all workers.
+        **parts: `kgan.data.Batches`, or anything that JSON can hold, by names for messages.
+
+    Raises:
+        Mistake: at all workers, if a part or a version differs, or one of them has refused.
+    """
+    import kgan
+    from kgan._backend import keras, tf
+
+    if workers().addresses:
+        versions = {"kgan": kgan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
+        _compare(strategy, is_ready=True, versions=versions, **parts)
+
+
+def _compare(strategy: tf.distribute.Strategy, is_ready: bool, **parts: Any) -> None:
+    from kgan.training import workers as exchange
+
+    own = np.zeros((1 + PARTS, 8), np.int32)
+    own[0] = is_ready
+    for place, part in enumerate(parts.values(), 1):
+        own[place] = np.frombuffer(_digest(part), np.int32)
+    of_all = exchange.gathered(strategy, own.ravel()).reshape(-1, 1 + PARTS, 8)
+    for number, row in enumerate(of_all):
+        if not row[0].all():
+            raise Mistake(f"worker {number} cannot train, as it says itself")
+    for place, name in enumerate(parts, 1):
+        for number, row in enumerate(of_all):
+            if (row[place] != of_all[0, place]).any():
+                raise Mistake(f"worker {number} has another {name} than worker 0: start all of them alike")
+
+
+PARTS = 5  # that workers compare, at most
+
+
+def _digest(part: Any) -> bytes:
+    """32 bytes that stand for a part."""
+    digest = hashlib.sha256()
+    if hasattr(part, "images"):
+        for begin in range(0, len(part.images), 4096):  # not all at once: they may be on disk
+            digest.update(np.ascontiguousarray(part.images[begin : begin + 4096]))
+        part = [part.batch_size, part.seed, None if part.labels is None else np.asarray(part.labels).tolist()]
+    digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+    return digest.digest()
+
+
+def is_loss(error: Exception) -> bool:
+    """Whether this error of TensorFlow means that another worker was lost."""
+    from kgan._backend import tf
+
+    errors = tf.errors
+    if isinstance(error, (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError)):
+        return True
+    words = ("collective", "heartbeat", "coordination", "connect", "/task:")
+    is_other = isinstance(error, (errors.CancelledError, errors.InternalError, errors.FailedPreconditionError))
+    return is_other and any(word in str(error).lower() for word in words)

@@ -1,0 +1,646 @@
+"""Train a recipe, from Python or by `kgan train`: settings, data, model, callbacks, fit, save, in this order."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import html
+import importlib
+import importlib.util
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kgan import recipes
+from kgan.errors import Mistake
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from kgan._backend import keras, tf
+    from kgan.callbacks import Checkpoint
+    from kgan.callbacks.run import RunRecord
+    from kgan.data import Batches, Labeled
+    from kgan.gan import GAN
+
+TRACKERS = ("tensorboard", "wandb", "trackio")
+MAY_CHANGE = ("epochs", "checkpoint_every", "checkpoint_minutes")  # settings of a run that is resumed
+
+
+class Run:
+    """A run: its directory, and what training left there. In a notebook it shows its GIF.
+
+    Attributes:
+        directory: the run directory.
+        record: the content of `run.json`: recipe, versions, hardware, how the run ended.
+        settings: the settings that it was trained with, by name.
+        history: the metrics of each epoch, {"epoch": […], "d_loss": […], …}; empty before the first.
+        model: the model, compiled, ready to generate images or to be trained further.
+
+    Example:
+        >>> run = Run.load("runs/dcgan-digits")
+        >>> run.sample(16).save("sixteen.png")
+    """
+
+    def __init__(self, directory: str | Path, model: GAN | None = None) -> None:
+        self.directory = Path(directory)
+        self._model = model
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Run:
+        """Open the run in a directory.
+
+        Raises:
+            FileNotFoundError: if there is none.
+        """
+        from kgan import runs
+
+        runs.check_is_run(directory)
+        return cls(directory)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        from kgan import runs
+
+        return runs.read_json(self.directory / "run.json")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.record["settings"]
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        from kgan import runs
+
+        table = self.directory / "history.csv"
+        return runs.read_history(table) if table.exists() else {}
+
+    @property
+    def model(self) -> GAN:
+        from kgan import runs
+
+        if self._model is None:
+            self._model = runs.load_model(self.directory)
+        return self._model
+
+    def sample(self, count: int = 64, *, labels: Sequence[int] | None = None, seed: int = 0) -> Image:
+        """A picture of samples in a grid; `model.generate` gives the same samples as an array.
+
+        Args:
+            count: how many. With labels there is one sample for each of them.
+            labels: the classes to draw, for a conditional model: whole numbers from 0.
+            seed: seed of the codes.
+        """
+        from kgan import plots
+
+        return plots.image_grid(self.model.generate(count if labels is None else None, labels=labels, seed=seed))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.directory)!r})"
+
+    def _repr_html_(self) -> str:
+        name, gif = html.escape(str(self.directory)), self.directory / "progress.gif"
+        if not gif.exists():
+            return f"<p>{name} has no GIF yet</p>"
+        content = base64.b64encode(gif.read_bytes()).decode()
+        return f'<img src="data:image/gif;base64,{content}" alt="samples, epoch by epoch"><p>{name}</p>'
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal, such as Ctrl-C, ended training; the run directory holds what was trained.
+
+    Attributes:
+        run: the run.
+        signal: the number of the signal.
+    """
+
+    def __init__(self, message: str, run: Run, number: int) -> None:
+        super().__init__(message)
+        self.run, self.signal = run, number
+
+
+def train(
+    recipe: str | None = None,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    resume: str | Path | None = None,
+    devices: int | None = None,
+    precision: str | None = None,
+    seed: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = "auto",
+    doctor: bool = True,
+    stop_when_sick: bool = False,
+    log: str | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a recipe. Its GIF, pictures, curves and model go into a run directory.
+
+    Args:
+        recipe: a name in `kgan.recipes.RECIPES`; default: "modern-digits".
+        data: the name of a data set, a folder of images or a file: see `kgan.data.load`.
+        out: the run directory; default: runs/RECIPE.
+        epochs: passes over the data, counted from the beginning of the run.
+        resume: the directory of a run to resume, to its end or to the given `epochs`. The result is that of a run that
+            was never stopped, bit for bit on a CPU.
+        devices: how many GPUs share each minibatch; without GPUs, how many parts of the CPU.
+        precision: "float32", "bfloat16", or "auto", which measures both and takes the faster one.
+        seed: the same seed gives the same run.
+        callbacks: more callbacks, Keras' or kgan's. They are called after those of the run.
+        verbose: "auto" shows a live picture in a notebook and a progress line elsewhere; 1: the line; 0: nothing.
+        doctor: whether to check after each epoch if something goes wrong: see `kgan.callbacks.Doctor`.
+        stop_when_sick: whether the doctor's first finding ends the run.
+        log: an experiment tracker that gets metrics and samples too: "tensorboard", "wandb" or "trackio".
+        **settings: any setting of the recipe, such as image_size, batch_size or filters: `kgan recipes RECIPE` lists
+            them with their reasons.
+
+    Returns:
+        The run. One that has all its epochs already is returned as it is.
+
+    Raises:
+        Mistake: before training, for a setting, data or a directory that cannot be right.
+        OSError: for data that cannot be read, a directory that is taken, or a full disk.
+        FloatingPointError: if a loss or a weight is NaN or infinite; the last good model is saved.
+        Sick: the doctor's finding, with `stop_when_sick`; the last healthy model is saved.
+        Interrupted: after Ctrl-C, SIGTERM or SIGHUP and the end of the current step; everything is saved.
+        ConnectionError: if one of several workers was lost.
+
+    Example:
+        >>> run = train("gan-digits", epochs=2, hidden_units=16, out="runs/two", verbose=0)
+        >>> len(run.history["d_loss"])
+        2
+    """
+    if stop_when_sick and not doctor:
+        raise Mistake("stop_when_sick needs the doctor: leave out doctor=False")
+    _check_tracker(log)
+    changes = as_settings(data=data, epochs=epochs, precision=precision, seed=seed, **settings)
+    say = print_line if verbose else lambda line, **where: None
+
+    from kgan import placement, runs
+    from kgan.callbacks.run import RunRecord
+
+    with contextlib.ExitStack() as held:
+        with placement.telling_refusals():
+            # Settings
+            if resume is None:
+                recipe, settings, directory = new_run(recipe, changes, out)
+                before: dict[str, Any] = {}  # the content of run.json
+            else:
+                directory = Path(resume)
+                runs.check_is_run(directory)
+                held.enter_context(_locked(directory))
+                recipe, settings, before = resumed_run(directory, recipe, changes, out)
+                if before.get("status") == "finished" and before.get("epochs") == settings["epochs"]:
+                    say(f"{directory} has all its {settings['epochs']} epochs: --epochs trains it further")
+                    return Run(directory)
+            devices = devices or before.get("devices") or 1
+            strategy = placement.strategy(devices, settings)
+
+            # Data
+            real, facts = load_images(settings)
+            batches = make_batches(settings, real)
+        placement.agree(strategy, recipe=recipe.name, settings=settings, epochs=before.get("epochs"), images=batches)
+
+        # Model
+        model, settings = build(recipe, settings, real, batches, strategy)
+        if resume is None:
+            held.enter_context(_locked(directory))
+            if placement.workers().is_chief:
+                runs.check_free(directory)  # another run may have come first
+        facts |= {"devices": devices, "workers": placement.workers().count, "environment": runs.environment()}
+        facts |= {"classes": list(real.names)} if model.classes else {}
+        _introduce(recipe, settings, real, facts, say)
+
+        # Callbacks
+        parts = run_callbacks(directory, recipe, settings, real, doctor, stop_when_sick, say)
+        trackers = [_tracker(log, directory, settings)] if log else []
+        *shown, watch = _progress(verbose, settings, steps_of_epoch(settings, batches))
+        content = {"recipe": recipe.name, "paper": recipe.paper, "model": recipe.model}
+        content |= {"settings": _with_absolute_data(settings), **facts}
+        record = RunRecord(directory, content, before, functools.partial(_changing_facts, parts, watch))
+
+        # Fit and save
+        run = Run(directory, model)
+        every = [*parts.values(), *trackers, *shown, *callbacks, record, watch]
+        _fit_and_save(run, settings, batches, every, record, parts["checkpoint"], say)
+    return run
+
+
+# Settings
+
+
+def as_settings(**given: Any) -> dict[str, Any]:
+    """Settings as recipes have them: without those that are None, lists as "a,b", paths as text.
+
+    Example:
+        >>> as_settings(epochs=None, penalty=["r1", "r2"], data=Path("pictures"))
+        {'penalty': 'r1,r2', 'data': 'pictures'}
+    """
+
+    def text(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return ",".join(map(str, value)) or "none"
+        return str(value) if isinstance(value, Path) else value
+
+    return {name: text(value) for name, value in given.items() if value is not None}
+
+
+def new_run(
+    name: str | None, changes: Mapping[str, Any], out: str | Path | None
+) -> tuple[recipes.Recipe, dict[str, Any], Path]:
+    """The recipe, the settings and the directory of a new run.
+
+    Raises:
+        Mistake: for an unknown recipe or a setting that cannot be right.
+        FileExistsError: if the directory holds a run.
+    """
+    from kgan import runs
+
+    name = name or recipes.DEFAULT
+    if name not in recipes.RECIPES and Path(name).is_dir():
+        command = runs.command("train", "modern-folder", "--data", name)
+        raise Mistake(f"{name} is a folder, not a recipe: {command}")
+    recipe = recipes.get(name)
+    settings = recipes.resolve(recipe, changes)
+    directory = Path(out) if out else Path("runs") / name
+    runs.check_free(directory)
+    return recipe, settings, directory
+
+
+def resumed_run(
+    directory: Path, name: str | None, changes: Mapping[str, Any], out: str | Path | None
+) -> tuple[recipes.Recipe, dict[str, Any], dict[str, Any]]:
+    """The recipe and the settings of a run that is resumed, and the content of its run.json.
+
+    Raises:
+        Mistake: if the run cannot be resumed, or a setting differs from the run's: only the epochs, and how often
+            checkpoints are written, may change.
+    """
+    from kgan import runs
+
+    path = directory / "run.json"
+    before = runs.read_json(path)
+    if not isinstance(before.get("recipe"), str) or not isinstance(before.get("settings"), dict):
+        raise Mistake(f"{path} names no recipe, or no settings: the run cannot be resumed")
+    try:
+        recipe = recipes.get(before["recipe"])
+        planned = recipes.resolve(recipe, before["settings"])
+    except Mistake as mistake:
+        raise Mistake(f"{path} cannot be resumed: {mistake}") from None
+    if out and Path(out).resolve() != directory.resolve():
+        raise Mistake(f"--out is {out}: a run that is resumed stays in {directory}")
+    if name not in (None, recipe.name):
+        raise Mistake(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
+    settings = _with_absolute_data(recipes.resolve(recipe, {**planned, **changes}))
+    for setting, value in planned.items():
+        if settings[setting] != value and setting not in MAY_CHANGE:
+            raise Mistake(
+                f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
+            )
+    if settings["epochs"] != planned["epochs"] and settings["learning_rate_schedule"] != "constant":
+        raise Mistake(
+            f"epochs is {settings['epochs']}, but the learning rates of the run in {directory} fall over its "
+            f"{planned['epochs']} epochs ({settings['learning_rate_schedule']}): it cannot be made longer or shorter"
+        )
+    trained = any((directory / name).exists() for name in ("history.csv", "model.keras"))
+    if trained and runs.next_number(directory / "checkpoint") == 1:
+        raise Mistake(f"{directory} cannot be resumed: there is no checkpoint in it. Nothing was changed")
+    if before.get("epochs", 0) > settings["epochs"]:
+        raise Mistake(f"epochs is {settings['epochs']}, but the run in {directory} has {before['epochs']} already")
+    return recipe, settings, before
+
+
+def _with_absolute_data(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the absolute path of a data file or folder, to resume a run from any working directory."""
+    from kgan.data import is_array_file, is_folder
+
+    is_path = is_array_file(settings["data"]) or is_folder(settings["data"])
+    return {**settings, "data": str(Path(settings["data"]).expanduser().absolute())} if is_path else settings
+
+
+def _check_tracker(name: str | None) -> None:
+    if name and name not in TRACKERS:
+        raise Mistake(f"log is {name}: choose one of {', '.join(TRACKERS)}")
+    if name and importlib.util.find_spec(name) is None:
+        raise ImportError(f"{name} is not installed: pip install {name}")
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Reserve the directory for this run. Of several workers only the chief writes to it."""
+    from kgan import placement, runs
+
+    with runs.lock(directory) if placement.workers().is_chief else contextlib.nullcontext():
+        yield
+
+
+# Data
+
+
+def load_images(settings: Mapping[str, Any]) -> tuple[Labeled, dict[str, Any]]:
+    """The real images, and what `run.json` says of them.
+
+    Raises:
+        Mistake, OSError, ImportError: see `kgan.data.load`.
+    """
+    from kgan import data
+
+    source, size = settings["data"], settings["image_size"]
+    if path := data.folder(source):
+        if not path.exists():
+            raise FileNotFoundError(f"there is no folder {path}: name a folder of images with --data path/to/folder")
+        folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
+        facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
+        return data.by_folders(folder), facts
+    real = data.load_labeled(source, split=settings["split"], image_size=size)
+    return real, {"images": real.images.shape}
+
+
+def make_batches(settings: Mapping[str, Any], real: Labeled) -> Batches:
+    """The batches of a run: `batch_size` images for each of the k discriminator steps of Algorithm 1."""
+    from kgan.data import Batches
+
+    labels = real.labels if settings["conditional"] else None
+    return Batches(real.images, settings["batch_size"] * settings["d_steps"], settings["seed"], labels)
+
+
+def steps_of_epoch(settings: Mapping[str, Any], batches: Batches) -> int:
+    return settings.get("steps_per_epoch") or len(batches)
+
+
+# Model
+
+
+def build(
+    recipe: recipes.Recipe,
+    settings: dict[str, Any],
+    real: Labeled,
+    batches: Batches,
+    strategy: tf.distribute.Strategy,
+) -> tuple[GAN, dict[str, Any]]:
+    """The recipe's model for these images, compiled, and the settings with the precision that it has.
+
+    Raises:
+        Mistake: if the networks cannot have the images' size, or a conditional model finds no classes.
+    """
+    shape, classes = real.images.shape[1:], len(real.names)
+    steps = settings["epochs"] * steps_of_epoch(settings, batches)
+    with strategy.scope():
+        if settings["precision"] == "auto":
+            measured = _milliseconds_by_precision(recipe, settings, shape, classes)
+            settings = {**settings, "precision": min(measured, key=measured.get)}
+        return recipes.build(recipe, settings, shape, classes, steps), settings
+
+
+def _milliseconds_by_precision(
+    recipe: recipes.Recipe, settings: Mapping[str, Any], shape: Sequence[int], classes: int
+) -> dict[str, float]:
+    """Milliseconds of a step in float32 and in bfloat16, measured in turns."""
+    from kgan import speed
+
+    precisions = ("float32", "bfloat16")
+    tried = [{**settings, "learning_rate_schedule": "constant", "precision": name} for name in precisions]
+    models = [recipes.build(recipe, each, shape, classes) for each in tried]
+    measured = speed.milliseconds_a_step(models, [settings["batch_size"]] * len(models), rounds=3)
+    return dict(zip(precisions, measured, strict=True))
+
+
+def _introduce(
+    recipe: recipes.Recipe,
+    settings: Mapping[str, Any],
+    real: Labeled,
+    facts: Mapping[str, Any],
+    say: Callable[..., None],
+) -> None:
+    """Say what is trained, on which data and device, and warn of what may not be meant."""
+    from kgan import placement, runs
+
+    count, *shape = real.images.shape
+    on = facts["environment"]["device"] + (f" as {facts['devices']} devices" if facts["devices"] > 1 else "")
+    on += f", {placement.workers()}" if placement.workers().addresses else ""
+    say(f"{recipe.name}: {count:,} images of {' × '.join(map(str, shape))} from {settings['data']}, on {on}")
+    skipped, ignored = facts.get("skipped"), facts.get("ignored")
+    if ignored is not None:
+        kinds = sorted(ignored.items(), key=lambda item: -item[1])
+        named = [f"{number} {kind}" for kind, number in kinds[:5]]
+        named += [f"{sum(number for _, number in kinds[5:])} others"] if len(kinds) > 5 else []
+        total = count + len(skipped) + sum(ignored.values())
+        rest = f" ({', '.join(named)})" if named else ""
+        say(f"{total:,} files: {count:,} images, {len(skipped)} skipped, {sum(ignored.values())} ignored{rest}")
+    if skipped:
+        name, reason = next(iter(skipped.items()))
+        files = "1 image file was" if len(skipped) == 1 else f"{len(skipped)} image files were"
+        warnings.warn(f"{files} skipped, such as {name} ({reason}); run.json lists them", stacklevel=3)
+    if gpu := runs.unused_gpu():
+        warnings.warn(f"TensorFlow does not use this machine's {gpu}: pip install 'tensorflow[and-cuda]'", stacklevel=3)
+
+
+def print_line(line: str, error: bool = False) -> None:
+    """Print a line to stdout or stderr; characters that would move a terminal's cursor are printed as escapes."""
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    print(shown, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+# Callbacks
+
+
+def run_callbacks(
+    directory: Path,
+    recipe: recipes.Recipe,
+    settings: Mapping[str, Any],
+    real: Labeled,
+    doctor: bool = True,
+    stop_when_sick: bool = False,
+    say: Callable[..., None] | None = None,
+) -> dict[str, keras.callbacks.Callback]:
+    """The callbacks of a run by name, in the order in which they are called: quality adds metrics that later ones draw.
+
+    Args:
+        say: called with each finding of the doctor, as a line.
+    """
+    from kgan import callbacks
+
+    every, quality_every = settings["sample_every"], settings["quality_every"]
+    iterations = _numbers(settings.get("chosen_iterations"))
+    parts: dict[str, keras.callbacks.Callback] = {"guard": callbacks.StopOnNaN()}
+    if quality_every:
+        parts["quality"] = callbacks.Quality(real, every=quality_every, keep_best=directory / "best.keras")
+    parts["table"] = callbacks.HistoryCSV(directory / "history.csv")
+    parts["samples"] = callbacks.SampleGrid(directory / "samples", every=every, iterations=iterations)
+    parts["gif"] = callbacks.EpochGIF(directory / "progress.gif", every=every)
+    parts["epochs"] = callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"]))
+    parts["losses"] = callbacks.LossCurves(directory / "losses.png")
+    if recipe.model == "CodeGAN":
+        parts["codes"] = callbacks.CodeCurves(directory / "codes.png")
+        parts["reconstructions"] = callbacks.CodeColumns(directory / "reconstructions.png")
+    if doctor:
+        # The classifier is chosen when training begins.
+        classify = (lambda images: parts["quality"].features.probabilities(images)) if quality_every else None
+        tell = say and (lambda finding: say(f"doctor: {finding}", error=True))
+        parts["doctor"] = callbacks.Doctor(real.images, classify=classify, say=tell, stop_when_sick=stop_when_sick)
+    parts["checkpoint"] = callbacks.Checkpoint(
+        directory / "checkpoint",
+        every=settings["checkpoint_every"],
+        minutes=settings["checkpoint_minutes"],
+        resume=True,
+    )
+    return parts
+
+
+def _numbers(text: str | None) -> list[int]:
+    """ "1,10" → [1, 10]"""
+    return [int(number) for number in text.split(",")] if text else []
+
+
+def _progress(verbose: int | str, settings: Mapping[str, Any], steps_per_epoch: int) -> list[keras.callbacks.Callback]:
+    """What shows progress: a live picture in a notebook, a line elsewhere; and, last, the watch that times it."""
+    from kgan import callbacks
+
+    interval = max(settings[name] for name in ("sample_every", "checkpoint_every", "quality_every"))
+    arguments = settings["epochs"], steps_per_epoch, interval
+    if verbose == "auto" and _is_notebook():
+        return [callbacks.LivePlot(), callbacks.Stopwatch(*arguments)]
+    return [callbacks.ProgressLine(*arguments, say=print_line) if verbose else callbacks.Stopwatch(*arguments)]
+
+
+def _is_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")  # only the shell of a notebook has one
+
+
+def _tracker(name: str, directory: Path, settings: Mapping[str, Any]) -> keras.callbacks.Callback:
+    """TensorBoard writes into the run directory, others get the project kgan and the run's settings."""
+    from kgan import callbacks
+
+    every = settings["sample_every"]
+    if name == "tensorboard":
+        return callbacks.Tracker(callbacks.TensorBoard(directory / "tensorboard"), every=every)
+    of_run = {"project": "kgan", "name": directory.name, "config": settings}
+    return callbacks.Tracker(importlib.import_module(name), every=every, **of_run)
+
+
+def _changing_facts(parts: Mapping[str, Any], watch: Any) -> dict[str, Any]:
+    """What `run.json` says besides, as far as it is known: features, findings, the predicted end."""
+    facts: dict[str, Any] = {"findings": [found._asdict() for found in getattr(parts.get("doctor"), "findings", ())]}
+    if "quality" in parts:
+        facts["features"] = getattr(parts["quality"].features, "name", None)
+    if watch.predicted:
+        facts["predicted"] = watch.predicted
+    return facts
+
+
+# Fit and save
+
+
+def _fit_and_save(
+    run: Run,
+    settings: Mapping[str, Any],
+    batches: Batches,
+    every: Sequence[keras.callbacks.Callback],
+    record: RunRecord,
+    checkpoint: Checkpoint,
+    say: Callable[..., None],
+) -> None:
+    """Train to the last epoch and save the model. However training ends, `run.json` says so."""
+    from kgan import placement, runs
+    from kgan.callbacks.run import Stopped, stop_between_steps
+    from kgan.diagnosis import Sick
+
+    directory, team = run.directory, placement.workers()
+    resume = f"resume with: {runs.resume_command(directory, *team.options)}"
+    resume += ", and likewise the others" if team.addresses else ""
+    if not (directory / "run.json").exists():
+        record.write("running")  # first, so that the run can be resumed whatever happens
+    with stop_between_steps() as stopper:
+        try:
+            try:
+                _fit(run.model, settings, batches, [*every, stopper])
+            except Stopped:
+                checkpoint.save()
+            _save(run)
+            record.write("interrupted" if stopper.signal else "finished")
+        except (FloatingPointError, Sick) as error:
+            is_good = False
+            with contextlib.suppress(Mistake):  # all checkpoints are damaged
+                is_good = checkpoint.restore() and int(run.model.step.numpy()) > 0
+            if is_good:
+                _save(run)
+            record.write(str(error))
+            where = f"{directory}" + (" of worker 0" if not team.is_chief else "")
+            kept = f"model and checkpoint are of epoch {checkpoint.epoch}, before that"
+            error.add_note(f"what was drawn before is in {where}, {kept if is_good else 'no model is saved'}")
+            error.add_note(
+                f"to train it further, {resume}" if isinstance(error, Sick) else _smaller_learning_rates(run, settings)
+            )
+            raise
+        except KeyboardInterrupt:  # a second signal: leave at once; the last checkpoint is whole
+            record.try_to_write("interrupted")
+            raise Interrupted(f"interrupted at once; {resume}", run, stopper.signal or signal.SIGINT) from None
+        except Exception as error:
+            if not record.has_begun:
+                raise
+            what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                record.try_to_write(f"could not be written: {reason}")
+                raise OSError(f"{directory} cannot be written to: {reason}; once it can, {resume}") from error
+            if team.addresses and placement.is_loss(error):
+                record.try_to_write(f"ended: a worker was lost ({what})")
+                raise ConnectionError(f"a worker was lost, so {team} ends; {resume}") from error
+            record.try_to_write(f"ended by {what}")
+            raise
+    status = "interrupted" if stopper.signal else "finished"
+    clock = f"{int(record.seconds) // 60}:{int(record.seconds) % 60:02}"
+    where = f"{directory}" + (" of worker 0" if not team.is_chief else "")
+    say(f"{status} after {record.epoch} epochs and {clock}; everything is in {where}")
+    if team.is_chief:
+        _write_report(directory)
+        for what, name in (("GIF", "progress.gif"), ("report", "report.html")):
+            if (directory / name).exists():
+                say(f"{what}: {directory / name}")
+    if stopper.signal:
+        raise Interrupted(resume, run, stopper.signal)
+    if team.is_chief:
+        say(f"see how good it is: {runs.command('evaluate', directory)}")
+
+
+def _fit(model: GAN, settings: Mapping[str, Any], batches: Batches, every: Sequence[keras.callbacks.Callback]) -> None:
+    steps = steps_of_epoch(settings, batches)
+    model.fit(batches, epochs=settings["epochs"], steps_per_epoch=steps, verbose=0, callbacks=every)
+
+
+def _save(run: Run) -> None:
+    """Save the model; all workers must call it."""
+    from kgan.training import workers
+
+    with workers.replacing(run.model.distribute_strategy, run.directory / "model.keras") as temporary:
+        run.model.save(temporary)
+
+
+def _smaller_learning_rates(run: Run, settings: Mapping[str, Any]) -> str:
+    """What to try after NaN: resumed, the run would reach the same NaN again."""
+    from kgan import runs
+
+    recipe = recipes.get(run.record["recipe"])
+    usual = recipes.resolve(recipe, {})
+    wanted = {name: value for name, value in settings.items() if value != usual[name]}
+    wanted |= {name: f"{settings[name] / 2:g}" for name in ("d_learning_rate", "g_learning_rate")}
+    changes = [part for name, value in wanted.items() for part in ("--set", f"{name}={value}")]
+    out = run.directory.with_name(f"{run.directory.name}-half-the-learning-rates")
+    return f"try smaller learning rates: {runs.command('train', recipe.name, *changes, '--out', out)}"
+
+
+def _write_report(directory: Path) -> None:
+    """Write the page of the run. An error here does not end the program."""
+    from kgan.report import write_report
+
+    try:
+        write_report([directory], directory / "report.html")
+    except Exception as error:  # for example because kgan did not write a file of the run
+        warnings.warn(f"{directory / 'report.html'} is not written: {error}", stacklevel=4)
