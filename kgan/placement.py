@@ -212,7 +212,7 @@ def _compare(strategy: tf.distribute.Strategy, is_ready: bool, **parts: Any) -> 
     for place, name in enumerate(parts, 1):
         for number, row in enumerate(of_all):
             if (row[place] != of_all[0, place]).any():
-                raise Mistake(f"worker {number} has another {name} than worker 0: start all of them alike")
+                raise Mistake(f"worker {number} differs from worker 0 in its {name}: start all of them alike")
 
 
 PARTS = 5  # that workers compare, at most

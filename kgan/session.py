@@ -179,6 +179,11 @@ def train(
     if stop_when_sick and not doctor:
         raise Mistake("stop_when_sick needs the doctor: leave out doctor=False")
     _check_tracker(log)
+    if data is not None and not isinstance(data, (str, Path)):
+        raise Mistake(
+            f"data is a {type(data).__name__}: name a data set, a folder or a file, which the run can be resumed from; "
+            "an array goes to fit"
+        )
     changes = as_settings(data=data, epochs=epochs, precision=precision, seed=seed, **settings)
     say = print_line if verbose else lambda line, **where: None
 

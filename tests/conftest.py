@@ -19,6 +19,7 @@ from kgan.cli import app
 # 7 steps an epoch on 16 × 16 digits
 SMALL_SETTINGS = ["--batch-size", "256", "--set", "image_size=16", "--set", "filters=4", "--set", "latent_dim=8"]
 SMALL = ["dcgan-digits", *SMALL_SETTINGS]  # of `kgan train`
+small_settings = {"batch_size": 256, "image_size": 16, "filters": 4, "latent_dim": 8}  # the same for `kgan.train`
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,7 +25,7 @@ SUICIDAL = """
 import os, signal, sys, threading, time
 import numpy as np
 from kgan import callbacks, plots, runs
-from kgan.cli import main, trial
+from kgan.cli import main
 
 where, left = sys.argv.pop(1), int(sys.argv.pop(1))
 
@@ -58,24 +58,12 @@ owner, name, deadly = {  # a function that several modules have imported is repl
 owners = owner if isinstance(owner, tuple) else (owner,)
 alive = getattr(owners[0], name)
 
-# The trial before training writes to a directory of its own, and how often depends on the machine: it is not counted.
-trying, forecast = False, trial.forecast
-
-def forecast_alive(*arguments, **keywords):
-    global trying
-    trying = True
-    found = forecast(*arguments, **keywords)
-    trying = False
-    return found
-
 def counting(*arguments, **keywords):
     global left
-    left -= not trying
-    if left == 0 and not trying:
+    left -= 1
+    if left == 0:
         deadly(*arguments, **keywords)
     return alive(*arguments, **keywords)
-
-trial.forecast = forecast_alive
 
 for each in owners:
     setattr(each, name, counting)

@@ -1,4 +1,4 @@
-"""Several machines: how their processes meet, train as one would, and end when one of them is lost.
+"""Several machines: who they are, how they train as one, and end when one of them is lost.
 
 Each worker is a real process, here on one machine.
 """
@@ -11,26 +11,21 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import kgan
-from kgan.cli import app, meeting, workers
-from kgan.cli.workers import Workers, chosen
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
+from kgan import placement
+from kgan.placement import Workers, tf_config, workers
 
 
 def addresses(count=2):
-    return tuple(f"127.0.0.1:{port}" for port in free_ports(count))
+    """Addresses with free ports."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [f"127.0.0.1:{held_port.getsockname()[1]}" for held_port in sockets]
 
 
 # Who they are
@@ -38,25 +33,22 @@ def addresses(count=2):
 
 def test_workers_are_those_of_the_options_or_of_tf_config(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert chosen(None, None) == Workers()
-    assert chosen("a:1, b:2", 1) == Workers(("a:1", "b:2"), 1)
-    cluster = {"worker": ["a:1", "b:2"]}
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
-    assert chosen(None, None) == Workers(("a:1", "b:2"), 1)
-    assert chosen("c:1,d:2", 0) == Workers(("c:1", "d:2"), 0)
+    assert workers() == Workers()
+    monkeypatch.setenv("TF_CONFIG", tf_config("a:1, b:2", 1))
+    assert workers() == Workers(("a:1", "b:2"), 1)
+    assert workers().options == ("--workers", "a:1,b:2", "--worker", "1")
     cluster = {"chief": ["a:1"], "worker": ["b:2", "c:3"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
-    assert chosen(None, None) == Workers(("a:1", "b:2", "c:3"), 2)
+    assert workers() == Workers(("a:1", "b:2", "c:3"), 2)
     for alone in ({"worker": ["a:1"]}, {"master": ["a:1"]}):
         monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": alone, "task": {"type": "worker"}}))
-        assert chosen(None, None) == Workers()
+        assert workers() == Workers()
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (("a:1,b:2", None), "--workers needs --worker as well"),
-        ((None, 1), "--worker is 1: name all of them with --workers"),
         (("a:1", 0), "--workers names one worker, a:1"),
         (("a:1,a:1", 0), "--workers names a:1 twice"),
         (("a:1,b:2", 2), "this is worker 2, but --workers names 2: they are counted from 0"),
@@ -64,10 +56,9 @@ def test_workers_are_those_of_the_options_or_of_tf_config(monkeypatch):
         (("a:1,b:99999", 0), "the address of a worker is b:99999"),
     ],
 )
-def test_workers_that_cannot_be(options, sentence, monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
+def test_workers_that_cannot_be(options, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        chosen(*options)
+        tf_config(*options)
 
 
 TWO = '"worker": ["b:1", "c:1"]'
@@ -86,157 +77,30 @@ TWO = '"worker": ["b:1", "c:1"]'
 def test_a_tf_config_that_cannot_be(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG"):
-        chosen(None, None)
-
-
-# How they meet
-
-
-def met(each, requests, numbers=None, wait=5.0, delays=()):
-    """What a meeting gives each worker, which is a thread here: an answer or an error."""
-    found = {}
-
-    def come(place, number, request):
-        time.sleep(delays[place] if delays else 0)
-        try:
-            found[place] = meeting.meet(Workers(each, number), request, {"settings": 1} if number == 0 else None)
-        except (ValueError, TimeoutError) as error:
-            found[place] = error
-
-    numbers = numbers or range(len(requests))
-    threads = [threading.Thread(target=come, args=args) for args in zip(range(9), numbers, requests, strict=False)]
-    before, meeting.WAIT = meeting.WAIT, wait
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        meeting.WAIT = before
-    return [found[place] for place in sorted(found)]
-
-
-def test_workers_that_ask_for_the_same_get_the_chiefs_answer():
-    assert met(addresses(3), [{"recipe": "gan-digits"}] * 3) == [{"settings": 1}] * 3
-
-
-def test_workers_that_ask_for_different_things_all_hear_of_it():
-    chief, other = met(addresses(), [{"recipe": "gan-digits"}, {"recipe": "dcgan-digits"}])
-    sentence = "recipe is dcgan-digits for worker 1, but gan-digits for worker 0"
-    assert str(chief).startswith(sentence)
-    assert str(other).startswith(f"worker 0 says: {sentence}")
-
-
-def test_a_worker_that_does_not_come_is_named():
-    chief, other = met(addresses(3), [{}, {}], numbers=[0, 2], wait=2.0)
-    assert str(chief) == "worker 1 did not come within 2 seconds: start all of them"
-    assert str(other) == f"worker 0 says: {chief}"
-
-
-def test_a_chief_that_does_not_come_is_named():
-    each = addresses()
-    (error,) = met(each, [{}], numbers=[1], wait=1.0)
-    assert str(error).startswith(f"worker 0 cannot be reached at {each[0]}: ")
-
-
-def test_workers_that_wait_are_told_why_the_chief_cannot_train():
-    each, told = addresses(), []
-
-    def come():
-        try:
-            meeting.meet(Workers(each, 1), {})
-        except ValueError as error:
-            told.append(str(error))
-
-    thread = threading.Thread(target=come)
-    thread.start()
-    with pytest.raises(FileExistsError), meeting.declines(Workers(each, 0)):
-        raise FileExistsError("runs/x already holds a run")
-    thread.join()
-    assert told == ["worker 0 says: runs/x already holds a run"]
-
-
-def test_a_port_in_use_is_named():
-    each = addresses()
-    port = each[1].split(":")[1]
-    with socket.create_server(("", int(port))):
-        (error,) = met(each, [{}], numbers=[1], wait=1.0)
-    assert str(error).startswith(f"port {port} of this worker cannot be used: ")
-
-
-def test_a_worker_that_cannot_be_reached_is_named():
-    """It comes to the chief, but its address leads elsewhere."""
-    chief_address, elsewhere = addresses()
-    line = {"worker": 1}
-
-    def come():
-        with socket.create_connection(("127.0.0.1", int(chief_address.split(":")[1]))) as connection:
-            connection.sendall(json.dumps({**line, **asked}).encode() + b"\n")
-            connection.recv(2**16)
-
-    asked = {}
-    original, meeting._compare = meeting._compare, lambda *all_the_same: None
-    try:
-        thread = threading.Timer(0.5, come)
-        thread.start()
-        (error,) = met((chief_address, elsewhere), [{}])
-        thread.join()
-    finally:
-        meeting._compare = original
-    assert str(error).startswith(f"worker 1 came, but cannot be reached at {elsewhere}: ")
-
-
-@pytest.mark.parametrize("line", [b"GET / HTTP/1.1", b"[1]", b"{}", b'{"worker": [1]}', b'{"worker": 7}', b"[" * 9999])
-def test_a_stranger_does_not_disturb_a_meeting(line):
-    each = addresses()
-
-    def call():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(each[0].split(":")[1]))) as other:
-            other.sendall(line + b"\n")
-
-    threads = [threading.Timer(0.3, call)]
-    threads[0].start()
-    assert met(each, [{}, {}], delays=[0, 1.0]) == [{"settings": 1}] * 2
-    threads[0].join()
-
-
-def test_a_worker_that_comes_late_is_told_so():
-    """At the chief's address TensorFlow's own server answers by then."""
-    each = addresses()
-    with socket.create_server(("127.0.0.1", int(each[0].split(":")[1]))) as server:
-
-        def hang_up():
-            server.accept()[0].close()
-
-        thread = threading.Thread(target=hang_up)
-        thread.start()
-        (error,) = met(each, [{}], numbers=[1], wait=1.0)
-        thread.join()
-    assert "if it is training already, end it, and start all of them together" in str(error)
+        workers()
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--workers", "a:1,b:2", "--worker", "0", "--devices", "2"], "--devices is 2, but workers take all"),
-        (["--workers", "a:1,b:2", "--worker", "0", "--seeds", "2"], "with several workers train each seed by itself"),
-        (["--workers", "a:1,b:2", "--worker", "0", "--precision", "auto"], "precision is auto, which each worker"),
+        (["--devices", "2"], "devices is 2, but workers take all their devices"),
+        (["--seeds", "2"], "with several workers train each seed by itself"),
+        (["--precision", "auto"], "precision is auto, which each worker"),
     ],
 )
-def test_options_that_do_not_go_with_workers(arguments, sentence, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["train", "gan-digits", *arguments])
+def test_options_that_do_not_go_with_workers(arguments, sentence, kgan_command, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", tf_config("a:1,b:2", 0))  # and is set back
+    monkeypatch.setattr(placement, "_connected", lambda: pytest.fail("it connects"))
+    monkeypatch.setattr(placement, "_compare", lambda *_, **__: None)
+    monkeypatch.setattr(placement, "telling_refusals", contextlib.nullcontext)
+    result = kgan_command("train", "gan-digits", *arguments)
     assert result.exit_code == 2
     assert sentence in " ".join(result.output.split())
-    assert not (tmp_path / "runs").exists()
-
-
-def test_a_batch_that_workers_cannot_share_is_refused():
-    with pytest.raises(ValueError, match="batch_size is 3, which 2 workers cannot share equally"):
-        workers.strategy(Workers(("a:1", "b:2")), 3)
+    assert not list(tmp_path.iterdir())
 
 
 # How they train
+
 
 SMALL = ["--set", "image_size=16", "--set", "latent_dim=8", "--batch-size", "128", "--set", "quality_every=0"]
 DENSE = ["gan-digits", *SMALL, "--set", "hidden_units=16", "--set", "checkpoint_every=1"]
@@ -244,15 +108,15 @@ CONVOLUTIONAL = [*SMALL, "--set", "filters=4"]
 
 
 @contextlib.contextmanager
-def started(tmp_path, *arguments):
-    """Two `kgan train`, and the files that their output goes to."""
+def started(tmp_path, *arguments, second=()):
+    """Two `kgan train`, and the files that their output goes to; `second`: more arguments of the second."""
     names, logs = ",".join(addresses()), [tmp_path / "worker-0.txt", tmp_path / "worker-1.txt"]
     with contextlib.ExitStack() as held:
         processes = []
         for number, log in enumerate(logs):
             out = held.enter_context(log.open("w"))
             command = [sys.executable, "-m", "kgan", "train", *arguments]
-            command += ["--workers", names, "--worker", str(number)]
+            command += ["--workers", names, "--worker", str(number), *(second if number else ())]
             processes.append(subprocess.Popen(command, stdout=out, stderr=out))
         try:
             yield processes, logs
@@ -262,9 +126,9 @@ def started(tmp_path, *arguments):
                 process.wait()
 
 
-def trained(tmp_path, *arguments):
+def trained(tmp_path, *arguments, second=()):
     """What two workers say in the end, and their exit codes."""
-    with started(tmp_path, *arguments) as (processes, logs):
+    with started(tmp_path, *arguments, second=second) as (processes, logs):
         codes = [process.wait(timeout=240) for process in processes]
         return codes, [log.read_text() for log in logs]
 
@@ -300,7 +164,32 @@ def test_two_workers_train_as_one_process_and_resume_each_others_runs(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["dcgan-digits", "codegan-digits", "modern-digits"])
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        (["--set", "hidden_units=8"], "worker 1 differs from worker 0 in its settings: start all of them alike"),
+        (["--data", "nowhere.npy"], "worker 1 cannot train, as it says itself"),
+    ],
+)
+def test_workers_that_differ_say_so_and_write_nothing(second, sentence, tmp_path):
+    codes, texts = trained(tmp_path, *DENSE, "--out", tmp_path / "run", second=second)
+    assert codes == [2, 2], texts
+    assert texts[0].splitlines()[-1] == f"kgan: {sentence}"
+    assert texts[1].startswith("kgan: ")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_run_directory_that_is_not_shared_is_not_resumed(tmp_path):
+    alone(tmp_path / "run", *DENSE, "--epochs", "1")
+    codes, texts = trained(tmp_path, "--resume", tmp_path / "run", second=["--resume", tmp_path / "elsewhere"])
+    assert codes == [2, 2], texts
+    assert f"there is no run in {tmp_path / 'elsewhere'}" in texts[1]
+    assert "worker 1 cannot train, as it says itself" in texts[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["codegan-digits", "modern-digits"])
 def test_recipes_train_as_in_one_process(recipe, tmp_path):
     arguments = [recipe, *CONVOLUTIONAL, "--set", "norm=synchronized", "--epochs", "3"]
     codes, texts = trained(tmp_path, *arguments, "--out", tmp_path / "shared")
@@ -379,7 +268,7 @@ def wait_for(log, text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "number"), [("SIGKILL", 0), ("SIGKILL", 1), ("SIGTERM", 1), ("SIGSTOP", 1)])
+@pytest.mark.parametrize(("how", "number"), [("SIGKILL", 0), ("SIGKILL", 1), ("SIGTERM", 1)])
 def test_when_a_worker_is_lost_the_others_end_and_the_run_is_resumed(how, number, tmp_path):
     run = tmp_path / "run"
     with started(tmp_path, *DENSE, "--epochs", "1000", "--out", run) as (processes, logs):
@@ -395,9 +284,6 @@ def test_when_a_worker_is_lost_the_others_end_and_the_run_is_resumed(how, number
             assert code == 1
             assert f"kgan: a worker was lost, so worker {1 - number} of 2 ends; " in text
             assert "Traceback" not in text
-        if how == "SIGSTOP":
-            os.kill(lost.pid, signal.SIGCONT)
-            assert lost.wait(timeout=60) == 1
     record = json.loads((run / "run.json").read_text())
     epochs = record["epochs"]
     assert epochs >= 2
