@@ -290,7 +290,8 @@ def resumed_run(
     from kgan import runs
 
     path = directory / "run.json"
-    before = runs.read_json(path)
+    kinds = {"epochs": int, "devices": int, "seconds": (int, float), "resumed": list}
+    before = {name: value for name, value in runs.read_json(path).items() if isinstance(value, kinds.get(name, object))}
     if not isinstance(before.get("recipe"), str) or not isinstance(before.get("settings"), dict):
         raise Mistake(f"{path} names no recipe, or no settings: the run cannot be resumed")
     try:
