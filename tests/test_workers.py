@@ -268,7 +268,7 @@ def wait_for(log, text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "number"), [("SIGKILL", 0), ("SIGKILL", 1), ("SIGTERM", 1)])
+@pytest.mark.parametrize(("how", "number"), [("SIGKILL", 0), ("SIGKILL", 1), ("SIGTERM", 1), ("SIGSTOP", 1)])
 def test_when_a_worker_is_lost_the_others_end_and_the_run_is_resumed(how, number, tmp_path):
     run = tmp_path / "run"
     with started(tmp_path, *DENSE, "--epochs", "1000", "--out", run) as (processes, logs):
@@ -284,6 +284,9 @@ def test_when_a_worker_is_lost_the_others_end_and_the_run_is_resumed(how, number
             assert code == 1
             assert f"kgan: a worker was lost, so worker {1 - number} of 2 ends; " in text
             assert "Traceback" not in text
+        if how == "SIGSTOP":
+            os.kill(lost.pid, signal.SIGCONT)
+            assert lost.wait(timeout=60) == 1
     record = json.loads((run / "run.json").read_text())
     epochs = record["epochs"]
     assert epochs >= 2
