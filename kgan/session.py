@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import functools
 import html
 import importlib
 import importlib.util
@@ -228,7 +227,7 @@ def train(
         *shown, watch = _progress(verbose, settings, steps_of_epoch(settings, batches))
         content = {"recipe": recipe.name, "paper": recipe.paper, "model": recipe.model}
         content |= {"settings": _with_absolute_data(settings), **facts}
-        record = RunRecord(directory, content, before, functools.partial(_changing_facts, parts, watch))
+        record = RunRecord(directory, content, before, parts, watch)
 
         # Fit and save
         run = Run(directory, model)
@@ -241,19 +240,13 @@ def train(
 
 
 def as_settings(**given: Any) -> dict[str, Any]:
-    """Settings as recipes have them: without those that are None, lists as "a,b", paths as text.
-
-    Example:
-        >>> as_settings(epochs=None, penalty=["r1", "r2"], data=Path("pictures"))
-        {'penalty': 'r1,r2', 'data': 'pictures'}
-    """
-
-    def text(value: Any) -> Any:
+    """Settings as recipes have them: those that are given, lists as "a,b", paths as text."""
+    for name, value in given.items():
         if isinstance(value, (list, tuple)):
-            return ",".join(map(str, value)) or "none"
-        return str(value) if isinstance(value, Path) else value
-
-    return {name: text(value) for name, value in given.items() if value is not None}
+            given[name] = ",".join(map(str, value)) or "none"
+        elif isinstance(value, Path):
+            given[name] = str(value)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def new_run(
@@ -395,26 +388,17 @@ def build(
     Raises:
         Mistake: if the networks cannot have the images' size, or a conditional model finds no classes.
     """
+    from kgan import speed
+
     shape, classes = real.images.shape[1:], len(real.names)
     steps = settings["epochs"] * steps_of_epoch(settings, batches)
     with strategy.scope():
         if settings["precision"] == "auto":
-            measured = _milliseconds_by_precision(recipe, settings, shape, classes)
-            settings = {**settings, "precision": min(measured, key=measured.get)}
+            tried = [{**settings, "precision": name} for name in ("float32", "bfloat16")]
+            models = [recipes.build(recipe, each, shape, classes, steps) for each in tried]
+            measured = speed.milliseconds_a_step(models, [settings["batch_size"]] * 2, rounds=3)
+            settings = tried[measured.index(min(measured))]
         return recipes.build(recipe, settings, shape, classes, steps), settings
-
-
-def _milliseconds_by_precision(
-    recipe: recipes.Recipe, settings: Mapping[str, Any], shape: Sequence[int], classes: int
-) -> dict[str, float]:
-    """Milliseconds of a step in float32 and in bfloat16, measured in turns."""
-    from kgan import speed
-
-    precisions = ("float32", "bfloat16")
-    tried = [{**settings, "learning_rate_schedule": "constant", "precision": name} for name in precisions]
-    models = [recipes.build(recipe, each, shape, classes) for each in tried]
-    measured = speed.milliseconds_a_step(models, [settings["batch_size"]] * len(models), rounds=3)
-    return dict(zip(precisions, measured, strict=True))
 
 
 def _introduce(
@@ -529,16 +513,6 @@ def _tracker(name: str, directory: Path, settings: Mapping[str, Any]) -> keras.c
         return callbacks.Tracker(callbacks.TensorBoard(directory / "tensorboard"), every=every)
     of_run = {"project": "kgan", "name": directory.name, "config": settings}
     return callbacks.Tracker(importlib.import_module(name), every=every, **of_run)
-
-
-def _changing_facts(parts: Mapping[str, Any], watch: Any) -> dict[str, Any]:
-    """What `run.json` says besides, as far as it is known: features, findings, the predicted end."""
-    facts: dict[str, Any] = {"findings": [found._asdict() for found in getattr(parts.get("doctor"), "findings", ())]}
-    if "quality" in parts:
-        facts["features"] = getattr(parts["quality"].features, "name", None)
-    if watch.predicted:
-        facts["predicted"] = watch.predicted
-    return facts
 
 
 # Fit and save

@@ -6,12 +6,13 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kgan import runs
 from kgan._backend import keras
+from kgan.callbacks.progress import Stopwatch
 from kgan.training import Callback, workers
 
 
@@ -22,7 +23,8 @@ class RunRecord(Callback):
         directory: the run directory.
         content: what stays while it trains: recipe, settings, data, hardware.
         before: what `run.json` says of a run that is resumed.
-        more: a function that returns what changes, by name, such as the doctor's findings.
+        parts: the callbacks of the run by name; the file has the findings of the "doctor" and the features of "quality".
+        watch: predicts the end.
     """
 
     def __init__(
@@ -30,12 +32,14 @@ class RunRecord(Callback):
         directory: Path,
         content: Mapping[str, Any],
         before: Mapping[str, Any],
-        more: Callable[[], Mapping[str, Any]],
+        parts: Mapping[str, Callback],
+        watch: Stopwatch,
     ) -> None:
         super().__init__()
         self.path = directory / "run.json"
         self.content = content
-        self.more = more
+        self.parts = parts
+        self.watch = watch
         self.has_begun = False  # whether training has begun
         self._resumed = list(before.get("resumed", ()))
         self._seconds_before = float(before.get("seconds", 0))
@@ -59,8 +63,14 @@ class RunRecord(Callback):
         """Write the file, unless this worker is not the chief."""
         epochs = self.epoch if self.model else 0
         progress = {"status": status, "epochs": epochs, "seconds": self.seconds, "resumed": self._resumed}
+        if doctor := self.parts.get("doctor"):
+            progress["findings"] = [finding._asdict() for finding in doctor.findings]
+        if quality := self.parts.get("quality"):
+            progress["features"] = getattr(quality.features, "name", None)  # chosen when training begins
+        if self.watch.predicted:
+            progress["predicted"] = self.watch.predicted
         if self.model is None or workers.is_chief(self.model.distribute_strategy):
-            runs.write_json(self.path, {**self.content, **progress, **self.more()})
+            runs.write_json(self.path, {**self.content, **progress})
 
     def try_to_write(self, status: str) -> None:
         """Write the file if the disk has room for it."""
