@@ -23,7 +23,7 @@ class RunRecord(Callback):
         directory: the run directory.
         content: what stays while it trains: recipe, settings, data, hardware.
         before: what `run.json` says of a run that is resumed.
-        parts: the callbacks of the run by name; the file has the findings of the "doctor" and the features of "quality".
+        parts: the callbacks of the run by name; "doctor" has the findings, "quality" the features.
         watch: predicts the end.
     """
 
