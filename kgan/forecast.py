@@ -17,24 +17,16 @@ EPOCHS = 12  # at most
 
 
 class Forecast(NamedTuple):
-    """What a run takes.
+    """What a run takes."""
 
-    Attributes:
-        step, between, start: seconds of a step, of what is done between epochs, and of what is done once.
-        epochs, steps_per_epoch: of the run.
-        disk: bytes that the run leaves.
-        memory: bytes of memory that this process had at most; None where the system does not say.
-        model: a copy of the model, trained a little.
-    """
-
-    step: float
-    between: float
-    start: float
+    step: float  # seconds
+    between: float  # seconds from one epoch to the next, for pictures, checkpoint and checks
+    start: float  # seconds for what is done once
     epochs: int
     steps_per_epoch: int
-    disk: int
-    memory: int | None
-    model: GAN
+    disk: int  # bytes that the run leaves
+    memory: int | None  # most bytes of memory of this process; None where the system does not say
+    model: GAN  # trained a little
     settings: dict[str, Any]
     directory: Path
 

@@ -23,19 +23,10 @@ WAIT = 300.0  # seconds in which all workers must come
 
 
 class Workers(NamedTuple):
-    """The machines that train together.
+    """The machines that train together; number 0 is the chief, which writes the files."""
 
-    Attributes:
-        addresses: HOST:PORT of each; empty: this process trains alone.
-        number: which of them this is, counted from 0. Number 0 is the chief, which writes the files.
-    """
-
-    addresses: tuple[str, ...] = ()
-    number: int = 0
-
-    @property
-    def count(self) -> int:
-        return max(1, len(self.addresses))
+    addresses: tuple[str, ...] = ()  # HOST:PORT of each; empty: this process trains alone
+    number: int = 0  # which of them this is
 
     @property
     def is_chief(self) -> bool:
@@ -51,11 +42,7 @@ class Workers(NamedTuple):
 
 
 def workers() -> Workers:
-    """The workers that `TF_CONFIG` names.
-
-    Raises:
-        Mistake: if it cannot be read, or names other jobs than chief and worker.
-    """
+    """The workers that `TF_CONFIG` names; only chief and worker are jobs that kgan has."""
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
         content = json.loads(text)
@@ -75,15 +62,7 @@ def workers() -> Workers:
 
 
 def tf_config(addresses: str, number: int | None) -> str:
-    """The `TF_CONFIG` for "HOST:PORT,HOST:PORT" and the number of this worker.
-
-    Raises:
-        Mistake: if they are not valid.
-
-    Example:
-        >>> tf_config("a:1,b:1", 0)
-        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}'
-    """
+    """The `TF_CONFIG` for "HOST:PORT,HOST:PORT" and the number of this worker."""
     if number is None:
         raise Mistake("--workers needs --worker as well: the number of this one, from 0")
     found = _checked([address.strip() for address in addresses.split(",")], number, "--workers")
@@ -113,9 +92,6 @@ def strategy(devices: int, settings: Mapping[str, Any]) -> tf.distribute.Strateg
     Args:
         devices: GPUs of this machine, or parts of the CPU without GPUs. With workers, 1: they take all their devices.
         settings: of the run.
-
-    Raises:
-        Mistake: if a minibatch cannot be shared equally, or there are fewer GPUs than devices.
     """
     from kgan._backend import tf
 
@@ -186,9 +162,6 @@ def agree(strategy: tf.distribute.Strategy, **parts: Any) -> None:
     Args:
         strategy: the strategy of all workers.
         **parts: `kgan.data.Batches`, or anything that JSON can hold, by names for messages.
-
-    Raises:
-        Mistake: at all workers, if a part or a version differs, or one of them has refused.
     """
     import kgan
     from kgan._backend import keras, tf

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgan import recipes
+from kgan import placement, recipes, runs
 from kgan.errors import Mistake
 
 if TYPE_CHECKING:
@@ -56,15 +56,11 @@ class Run:
         Raises:
             FileNotFoundError: if there is none.
         """
-        from kgan import runs
-
         runs.check_is_run(directory)
         return cls(directory)
 
     @property
     def record(self) -> dict[str, Any]:
-        from kgan import runs
-
         return runs.read_json(self.directory / "run.json")
 
     @property
@@ -73,15 +69,11 @@ class Run:
 
     @property
     def history(self) -> dict[str, list[float]]:
-        from kgan import runs
-
         table = self.directory / "history.csv"
         return runs.read_history(table) if table.exists() else {}
 
     @property
     def model(self) -> GAN:
-        from kgan import runs
-
         if self._model is None:
             self._model = runs.load_model(self.directory)
         return self._model
@@ -186,7 +178,6 @@ def train(
     changes = as_settings(data=data, epochs=epochs, precision=precision, seed=seed, **settings)
     say = print_line if verbose else lambda line, **where: None
 
-    from kgan import placement, runs
     from kgan.callbacks.run import RunRecord
 
     with contextlib.ExitStack() as held:
@@ -217,7 +208,11 @@ def train(
             held.enter_context(_locked(directory))
             if placement.workers().is_chief:
                 runs.check_free(directory)  # another run may have come first
-        facts |= {"devices": devices, "workers": placement.workers().count, "environment": runs.environment()}
+        facts |= {
+            "devices": devices,
+            "workers": max(1, len(placement.workers().addresses)),
+            "environment": runs.environment(),
+        }
         facts |= {"classes": list(real.names)} if model.classes else {}
         _introduce(recipe, settings, real, facts, say)
 
@@ -258,8 +253,6 @@ def new_run(
         Mistake: for an unknown recipe or a setting that cannot be right.
         FileExistsError: if the directory holds a run.
     """
-    from kgan import runs
-
     name = name or recipes.DEFAULT
     if name not in recipes.RECIPES and Path(name).is_dir():
         command = runs.command("train", "modern-folder", "--data", name)
@@ -280,8 +273,6 @@ def resumed_run(
         Mistake: if the run cannot be resumed, or a setting differs from the run's: only the epochs, and how often
             checkpoints are written, may change.
     """
-    from kgan import runs
-
     path = directory / "run.json"
     kinds = {"epochs": int, "devices": int, "seconds": (int, float), "resumed": list}
     before = {name: value for name, value in runs.read_json(path).items() if isinstance(value, kinds.get(name, object))}
@@ -333,8 +324,6 @@ def _check_tracker(name: str | None) -> None:
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Reserve the directory for this run. Of several workers only the chief writes to it."""
-    from kgan import placement, runs
-
     with runs.lock(directory) if placement.workers().is_chief else contextlib.nullcontext():
         yield
 
@@ -409,8 +398,6 @@ def _introduce(
     say: Callable[..., None],
 ) -> None:
     """Say what is trained, on which data and device, and warn of what may not be meant."""
-    from kgan import placement, runs
-
     count, *shape = real.images.shape
     on = facts["environment"]["device"] + (f" as {facts['devices']} devices" if facts["devices"] > 1 else "")
     on += f", {placement.workers()}" if placement.workers().addresses else ""
@@ -528,7 +515,6 @@ def _fit_and_save(
     say: Callable[..., None],
 ) -> None:
     """Train to the last epoch and save the model. However training ends, `run.json` says so."""
-    from kgan import placement, runs
     from kgan.callbacks.run import Stopped, stop_between_steps
     from kgan.diagnosis import Sick
 
@@ -605,8 +591,6 @@ def _save(run: Run) -> None:
 
 def _smaller_learning_rates(run: Run, settings: Mapping[str, Any]) -> str:
     """What to try after NaN: resumed, the run would reach the same NaN again."""
-    from kgan import runs
-
     recipe = recipes.get(run.record["recipe"])
     usual = recipes.resolve(recipe, {})
     wanted = {name: value for name, value in settings.items() if value != usual[name]}
