@@ -534,7 +534,8 @@ def _fit_and_save(
         except (FloatingPointError, Sick) as error:
             is_good = False
             with contextlib.suppress(Mistake):  # all checkpoints are damaged
-                is_good = checkpoint.restore() and int(run.model.step.numpy()) > 0
+                # Of several workers only the chief is sure to see the checkpoint.
+                is_good = not team.addresses and checkpoint.restore() and int(run.model.step.numpy()) > 0
             if is_good:
                 _save(run)
             record.write(str(error))
