@@ -3,29 +3,32 @@
     python benchmarks/ablation.py dcgan-digits --seconds 60 --seeds 3 --out digits.json
     python benchmarks/ablation.py dcgan-mnist --seconds 300 --seeds 3 --out mnist.json --only plain --only conditional
 
-Every knob is trained for the same seconds, which begin after its first step, in which TensorFlow compiles; learning
-rates that fall do so over as many steps as a trial says that there will be. `kgan.quality.evaluate` then measures it
-as `kgan evaluate` does. Knobs take turns, all of them with one seed before any has the next, so that whatever else the
-machine does hits all alike: nothing else should run. What is in the file already is not trained again, so a stopped
-benchmark goes on where it stopped.
+Every knob is trained for the same seconds. Only the time of training steps counts, without the first step, in which
+TensorFlow compiles. Learning rates that fall do so over the epochs that fit into this time. `kgan.quality.evaluate`
+then measures the model as `kgan evaluate` does. Knobs take turns, all of them with one seed before any has the next, so
+that other work of the machine affects all of them equally; still, nothing else should run. Results that are in the file
+already are not computed again, so the same command resumes a benchmark that was stopped.
 
     python benchmarks/ablation.py dcgan-digits --out digits.json --only plain --also "all: modern-digits" --gif race.gif
 
-makes an animation of the first seed's samples, side by side in step, and a picture of its end beside it (race.png).
-Samples are of the same codes throughout; where a model is conditional, each column is a class.
+makes an animation of the first seed's samples, side by side, and a picture of its last frame (race.png). All frames
+show the same codes; for a conditional model, each column is a class.
 """
 
 import argparse
 import json
 import math
 import statistics
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from kgan import data, plots, quality, recipes, runs, speed
+import kgan
+from kgan import data, plots, quality, recipes, runs
 from kgan._backend import keras
+from kgan.forecast import forecast
 from kgan.recipes import shared
 
 KNOBS = {
@@ -60,27 +63,32 @@ KNOBS = {
     "a quarter as wide": {"filters": 16},
 }
 KNOWN = (*shared.DCGAN, "batch_size")  # settings that are taken from another recipe
+NEVER = 10**6  # epochs, or minutes
+BARE = {"sample_every": NEVER, "chosen_epochs": str(NEVER), "checkpoint_every": NEVER, "checkpoint_minutes": NEVER}
 FRAMES, ROWS, COLUMNS = 24, 5, 10  # of the animation
 SHOWN = ("frechet", "precision", "recall", "coverage", "low_confidence", "class_accuracy")
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Ends training after so many seconds, counted from the end of the first step, or so many steps; draws frames."""
+    """Ends training after so many seconds of training steps, or so many steps; draws `count` frames on the way."""
 
     def __init__(self, seconds, count, steps):
         super().__init__()
-        self.seconds, self.count, self.steps, self.began, self.frames = seconds, count, steps, None, []
+        self.seconds, self.count, self.steps = seconds, count, steps
+        self.trained, self.began, self.frames = 0.0, None, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch:  # pictures and files between epochs do not count
+            self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        float(logs["d_loss"])  # a GPU goes on by itself: wait for it
-        if self.began is None:
-            if self.count:
-                self.draw()  # compiles
-            self.began = time.perf_counter()
-        elapsed = time.perf_counter() - self.began
-        if self.count and elapsed >= len(self.frames) * self.seconds / self.count:
+        float(logs["d_loss"])  # a GPU runs asynchronously: wait for it
+        if self.began is not None:  # the first step compiles
+            self.trained += time.perf_counter() - self.began
+        if self.count and self.trained >= len(self.frames) * self.seconds / self.count:
             self.draw()
-        self.model.stop_training = elapsed > self.seconds or int(self.model.step.numpy()) >= self.steps
+        self.model.stop_training = self.trained > self.seconds or int(self.model.step.numpy()) >= self.steps
+        self.began = time.perf_counter()
 
     def draw(self):
         labels = np.arange(ROWS * COLUMNS) % self.model.classes if self.model.classes else None
@@ -88,19 +96,22 @@ class StopAfter(keras.callbacks.Callback):
         self.frames.append(plots.image_grid(images, COLUMNS, zoom=1))
 
 
-def trained(recipe, real, changes, seconds, seed, frames=0, most_steps=math.inf):
-    """A model of the recipe with some settings changed, trained for so many seconds, and frames of its samples."""
-    settings = recipes.resolve(recipe, {**changes, "seed": seed, "epochs": 10**6})
-    shape, classes, steps = real.images.shape[1:], len(real.names), 1
-    if settings["learning_rate_schedule"] != "constant":
-        trial = [recipes.build(recipe, settings, shape, classes, steps)]
-        steps = round(1000 * seconds / speed.milliseconds_a_step(trial, [settings["batch_size"]])[0])
-    model = recipes.build(recipe, settings, shape, classes, steps)
-    labels = real.labels if model.classes else None
-    batches = data.Batches(real.images, settings["batch_size"] * settings["d_steps"], seed, labels)
+def trained(recipe, source, changes, seconds, seed, frames=0, most_steps=math.inf):
+    """A model of the recipe with some settings changed, trained for so many seconds, and frames of its samples.
+
+    Args:
+        source: other data than the recipe's, as `kgan.train` takes them; None: the recipe's.
+    """
+    settings, epochs = {**changes, "data": source, "seed": seed}, NEVER
     stop = StopAfter(seconds, frames, most_steps)
-    model.fit(batches, epochs=settings["epochs"], verbose=0, callbacks=[stop])
-    return model, stop.frames
+    with tempfile.TemporaryDirectory() as directory:
+        how = {"out": Path(directory) / "run", "doctor": False}
+        if settings.get("learning_rate_schedule", "constant") != "constant":
+            found = forecast(recipe.name, **how, **settings)
+            epochs = max(1, round(min(seconds / found.step, most_steps) / found.steps_per_epoch))
+        settings = {**BARE, **settings, "epochs": epochs}
+        run = kgan.train(recipe.name, callbacks=[stop], verbose=0, **how, **settings)
+    return run.model, stop.frames
 
 
 def real_images(recipe, instead=None):
@@ -213,7 +224,7 @@ if __name__ == "__main__":
             if any((each["knob"], each["seed"]) == (knob, seed) for each in content["results"]):
                 continue
             count = FRAMES if arguments.gif and knob not in frames else 0
-            model, pictures = trained(recipe, real, changes, arguments.seconds, seed, count)
+            model, pictures = trained(recipe, arguments.data, changes, arguments.seconds, seed, count)
             frames.setdefault(knob, pictures)
             metrics = measured(model, real, features, arguments.count)
             steps = int(model.step.numpy())

@@ -1,9 +1,9 @@
-"""What pictures, curves, checkpoints and the doctor cost: an epoch of `kgan train` beside its bare training.
+"""What pictures, curves, checkpoints and the doctor cost: an epoch of `kgan.train` beside an epoch of training alone.
 
     python benchmarks/epoch.py [recipe] [epochs] [rounds] [name=value ...]
 
-Fits with all callbacks of the command and fits without take turns, in one process; of each the epochs are timed from
-one's beginning to the next one's, but for the first two, in which TensorFlow compiles.
+Runs of `kgan.train` and calls of `fit` without callbacks take turns, in one process. An epoch is timed from its
+beginning to that of the next one; the first two epochs, in which TensorFlow compiles, do not count.
 """
 
 import os
@@ -15,10 +15,8 @@ import time
 from pathlib import Path
 
 import kgan
-from kgan._backend import keras
-from kgan.cli.plan import plan_new
-from kgan.cli.prepare import prepare
-from kgan.cli.run import Run
+from kgan import session
+from kgan._backend import keras, tf
 
 
 class Stopwatch(keras.callbacks.Callback):
@@ -37,28 +35,21 @@ class Stopwatch(keras.callbacks.Callback):
 if __name__ == "__main__":
     name, epochs, rounds = (*sys.argv[1:4], *("gan-digits", "20", "3")[len(sys.argv[1:4]) :])
     epochs, rounds = int(epochs), int(rounds)
-    changes = dict(each.split("=") for each in sys.argv[4:])
-    seconds = {"bare": [], "with everything": []}
+    changes = dict(change.split("=") for change in sys.argv[4:])
+    watch, bare, everything = Stopwatch(), [], []
     with tempfile.TemporaryDirectory() as directory:
-        plan = plan_new(name, {**changes, "epochs": epochs * rounds}, Path(directory, "run"))
-        prepared = prepare(plan)
-        bare = kgan.recipes.build(plan.recipe, plan.settings, prepared.model.data_shape)
-        models = {"bare": bare, "with everything": prepared.model}
-        run = Run(plan, prepared.model, prepared.real, prepared.facts, True, False)
-        callbacks = {"bare": [], "with everything": run.callbacks()}
-        for number in range(1, rounds + 1):
-            for each, model in models.items():
-                watch = Stopwatch()
-                until = epochs * number if callbacks[each] else epochs  # a run that is resumed counts on
-                model.fit(
-                    prepared.dataset,
-                    epochs=until,
-                    steps_per_epoch=prepared.steps_per_epoch,
-                    verbose=0,
-                    callbacks=[watch, *callbacks[each]],
-                )
-                seconds[each] += watch.seconds()
-    bare, everything = (statistics.median(seconds[each]) for each in seconds)
+        recipe, settings, _ = session.new_run(name, {**changes, "epochs": epochs * rounds}, directory)
+        real, _ = session.load_images(settings)
+        batches = session.make_batches(settings, real)
+        model, settings = session.build(recipe, settings, real, batches, tf.distribute.get_strategy())
+        steps = session.steps_of_epoch(settings, batches)
+        for number in range(rounds):
+            model.fit(batches, epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=[watch])
+            bare += watch.seconds()
+            out = Path(directory, f"run-{number}")
+            kgan.train(name, out=out, epochs=epochs, callbacks=[watch], verbose=0, **changes)
+            everything += watch.seconds()
+    bare, everything = statistics.median(bare), statistics.median(everything)
     print(f"{name}, {platform.machine()} with {os.cpu_count()} cores, {rounds} rounds of {epochs} epochs, interleaved")
     print(f"an epoch of training alone  {bare:8.3f} s")
-    print(f"as `kgan train` runs it     {everything:8.3f} s   {everything / bare:.2f} times as long")
+    print(f"an epoch of kgan.train      {everything:8.3f} s   {everything / bare:.2f} times as long")

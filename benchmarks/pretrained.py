@@ -4,8 +4,8 @@
     python benchmarks/pretrained.py runs/dcgan-mnist runs/modern-mnist --out pretrained.json
 
 Each run becomes `kgan/pretrained/RECIPE.npz`. The Fréchet distance, precision and recall of 10,000 samples are measured
-before and after weights were rounded to 8 bits, for the same codes and by the same classifier. They go into --out, with
-the command that makes the run again. Prints the table that stands in the manual.
+before and after the weights are rounded to 8 bits, with the same codes and the same classifier. They go into --out,
+with the command that trains the model again. Prints the table of the manual.
 """
 
 import argparse
@@ -13,24 +13,27 @@ from pathlib import Path
 
 from ablation import measured
 
-from kgan import pretrained, quality, recipes, runs
-from kgan.cli import trained
-from kgan.cli.console import number
+from kgan import pretrained, quality, recipes, runs, session
+from kgan.units import number
 
 COUNT = 10_000
 SHOWN = ("frechet", "precision", "recall")
 
 
-def make(run, classifiers):
-    """The result of one run, which is written into the package."""
-    record, settings, real = runs.read_json(run / "run.json"), trained.settings(run), trained.labeled(run)
-    name, model = record["recipe"], runs.load_model(run)
+def make(directory, classifiers):
+    """Write the model of one run into the package, and return its result."""
+    run = session.Run.load(directory)
+    record = run.record
+    name = record["recipe"]
+    settings = recipes.resolve(recipes.get(name), run.settings)
     path = pretrained.FOLDER / f"{name}.npz"
-    kept = {"recipe": name, "settings": settings, "epochs": record["epochs"], "classes": trained.class_names(run)}
-    pretrained.write(path, model, kept)
+    kept = {"recipe": name, "settings": settings, "epochs": record["epochs"], "classes": record.get("classes", [])}
+    pretrained.write(path, run.model, kept)
+    real, _ = session.load_images(settings)
     data = settings["data"]
     classifiers[data] = classifiers.get(data) or quality.choose_features(real)
-    before, after = (measured(each, real, classifiers[data], COUNT) for each in (model, pretrained.read(path)))
+    models = run.model, pretrained.read(path)
+    before, after = (measured(model, real, classifiers[data], COUNT) for model in models)
     return {
         "name": name,
         "command": command(name, settings),
@@ -41,18 +44,18 @@ def make(run, classifiers):
 
 
 def command(name, settings):
-    """What trains the run again."""
+    """The command that trains the model again."""
     usual = recipes.resolve(recipes.get(name), {})
-    changes = [f"{each}={value}" for each, value in settings.items() if value != usual[each]]
+    changes = [f"{setting}={value}" for setting, value in settings.items() if value != usual[setting]]
     return runs.command("train", name, *(word for change in changes for word in ("--set", change)))
 
 
 def table(results):
-    """In Markdown; of each metric the value before and after the weights were rounded."""
+    """In Markdown: the value of each metric before and after the weights were rounded."""
     lines = [f"| name | size | made by | {' | '.join(SHOWN)} |", f"| --- | --- | --- {'| --- ' * len(SHOWN)}|"]
-    for each in results:
-        cells = [f"{number(each['before'][metric])} → {number(each['after'][metric])}" for metric in SHOWN]
-        lines.append(f"| `{each['name']}` | {each['kilobytes']} kB | `{each['command']}` | {' | '.join(cells)} |")
+    for result in results:
+        cells = [f"{number(result['before'][metric])} → {number(result['after'][metric])}" for metric in SHOWN]
+        lines.append(f"| `{result['name']}` | {result['kilobytes']} kB | `{result['command']}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

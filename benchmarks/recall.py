@@ -3,10 +3,10 @@
     python benchmarks/recall.py --like docs/papers/results/toolbox/digits.json --out recall.json
 
 A real image counts for recall if it is within reach of a sample, and the reach of a sample is the distance to its fifth
-neighbor: samples that are scattered far apart reach far. Here each result of `benchmarks/ablation.py` is trained again,
-for as many steps, and measured on as many samples of three kinds: whatever is drawn; those that the classifier is sure
-of, as for `low_confidence`; and those within reach of a real image, as for precision. What is in the file already is
-not trained again.
+neighbor: samples that are scattered far apart reach far. Here each model of `benchmarks/ablation.py` is trained again,
+for as many steps, and measured on equal numbers of samples of three kinds: all samples; those that the classifier
+assigns with high confidence, as for `low_confidence`; and those within reach of a real image, as for precision. Models
+whose results are in the file already are not trained again.
 """
 
 import argparse
@@ -70,7 +70,7 @@ if __name__ == "__main__":
         named = {key: each[key] for key in ("knob", "changes", "seed", "steps")}
         if any(named.items() <= result.items() for result in content["results"]):
             continue
-        model, _ = ablation.trained(recipe, real, each["changes"], math.inf, each["seed"], most_steps=each["steps"])
+        model, _ = ablation.trained(recipe, None, each["changes"], math.inf, each["seed"], most_steps=each["steps"])
         content["results"].append({**named, "recall": measured(model, real, features)})
         runs.write_json(arguments.out, content)
         print(json.dumps(content["results"][-1]), flush=True)

@@ -2,8 +2,8 @@
 
     python benchmarks/recipes.py [RECIPE …]
 
-Data sets that are not here (all but the digits, and MNIST where `TFDS_DATA_DIR` has it) are random images of the same
-shape and number: the time of a step does not depend on what is in them. Nothing else should run.
+Data sets that are not on this machine (all but the digits, and MNIST where `TFDS_DATA_DIR` has it) are replaced by as
+many random images of the same shape: the time of a step does not depend on their content. Nothing else should run.
 """
 
 import sys
@@ -13,25 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from kgan import recipes, runs
-from kgan.cli import trial
-from kgan.cli.console import number
-from kgan.cli.plan import plan_new
-from kgan.cli.prepare import prepare
+from kgan.forecast import forecast
+from kgan.units import number
 
 IMAGES = {"cifar10": 50_000, "stl10": 5_000, "oxford_flowers102": 8_189, "cat-dataset": 9_997, "./pictures": 1_000}
-BATCHES = 16  # of random images: more than a trial takes
+AT_ONCE = 1000
 
 
-def forecast(recipe, directory):
-    count, changes = IMAGES.get(recipe["data"]), {}
-    if count:
-        shape = (BATCHES * recipe["batch_size"], *recipes.image_shape(recipe))
-        changes["data"] = str(directory / "images.npy")
-        np.save(changes["data"], np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
-    prepared = prepare(plan_new(recipe.name, changes, directory / "run"))
-    if count:
-        prepared = prepared._replace(steps_per_epoch=count // recipe["batch_size"])
-    return trial.forecast(prepared), prepared.plan.settings["precision"]
+def write_random_images(path, shape):
+    """Write a file of so many random images, little by little."""
+    random = np.random.default_rng(0)
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    for begin in range(0, len(images), AT_ONCE):
+        part = images[begin : begin + AT_ONCE]
+        part[:] = random.integers(0, 256, part.shape, dtype=np.uint8)
+    images.flush()
 
 
 def main(names):
@@ -39,11 +35,14 @@ def main(names):
     for name in names or recipes.RECIPES:
         recipe = recipes.get(name)
         with tempfile.TemporaryDirectory() as directory:
-            found, precision = forecast(recipe, Path(directory))
-        seconds = found.seconds(recipe["epochs"])
+            source = None
+            if count := IMAGES.get(recipe["data"]):
+                source = Path(directory) / "images.npy"
+                write_random_images(source, (count, *recipes.image_shape(recipe)))
+            found = forecast(name, data=source, out=Path(directory) / "run")
         print(
-            f'    "{name}": {seconds:_.0f},  # {found.steps_per_epoch:,} steps an epoch of '
-            f"{number(found.step * 1000)} ms in {precision}",
+            f'    "{name}": {found.seconds:_.0f},  # {found.steps_per_epoch:,} steps an epoch of '
+            f"{number(found.step * 1000)} ms in {found.settings['precision']}",
             flush=True,
         )
 

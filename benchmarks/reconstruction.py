@@ -3,10 +3,10 @@
     python benchmarks/reconstruction.py runs/codegan-mnist
     python benchmarks/reconstruction.py runs/one-stage runs/two-stages --out both.json
 
-By the classifier of the run's own data (`kgan.quality.classifier`), on 1,000 images that the run was not trained on
-where there are any, as they are and degraded, and on 1,000 generated ones. Writes `reconstruction.json` into each run
-directory, and prints a table; that of a folder of seeds (`kgan train --seeds 3`) has the mean and standard deviation
-over them. --out keeps them.
+A classifier that is trained on the data of the run (`kgan.quality.classifier`) reads 1,000 images that the run was not
+trained on (if there are any), as they are and degraded, and 1,000 generated ones. Writes `reconstruction.json` into
+each run directory, and prints a table. For a folder of seeds (`kgan train --seeds 3`) it shows the mean and the
+standard deviation over the seeds. --out keeps them.
 """
 
 import argparse
@@ -15,16 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan import data, losses, quality, runs
-from kgan.cli import trained
-from kgan.cli.console import with_spread
+from kgan import data, losses, quality, recipes, runs, session
+from kgan.units import with_spread
 
 COUNT = 1000
 
 
-def measured(run, refine):
+def measured(directory, refine):
     """The report of one run, which is also written into its directory."""
-    model, settings, real = runs.load_model(run), trained.settings(run), trained.labeled(run)
+    run = session.Run.load(directory)
+    model, settings = run.model, recipes.resolve(recipes.get(run.record["recipe"]), run.settings)
+    real, _ = session.load_images(settings)
     features = quality.classifier(real)
     unseen = data.held_out(settings["data"], settings["split"], settings["image_size"]) or real
     images, labels = data.from_uint8(unseen.images[:COUNT]), unseen.labels[:COUNT]
@@ -64,17 +65,17 @@ def measured(run, refine):
         if refine:
             refined = model.reconstruct(shown, refine=refine, known=known)
             report["same_digit"][f"{how}, refined"] = right(refined)
-    runs.write_json(run / "reconstruction.json", report)
+    runs.write_json(directory / "reconstruction.json", report)
     return report
 
 
 def over_seeds(reports):
-    """Mean and standard deviation of what the runs' reports have in common."""
+    """Mean and standard deviation of each number that all reports have."""
     if not isinstance(reports[0], dict):
         return {"value": statistics.mean(reports), "spread": statistics.stdev(reports) if len(reports) > 1 else None}
     kinds = (dict, float)
     return {
-        name: over_seeds([each[name] for each in reports])
+        name: over_seeds([report[name] for report in reports])
         for name, value in reports[0].items()
         if isinstance(value, kinds)
     }

@@ -3,9 +3,9 @@
     python benchmarks/scaling.py dcgan-mnist gan-mnist --out scaling.json
 
 The whole minibatch stays the same, so with N workers each has an N-th of it. Each process computes on one core, with
-one thread; where there are more processes than cores, several share one, so that nothing can be gained and the cost of
-the exchange alone is seen. Steps are executed one by one, and after each the workers agree on whether to go on. Bytes
-are those that the machine's loopback device counts. Nothing else should run.
+one thread. If there are more processes than cores, several share a core: nothing can be gained then, and only the cost
+of the exchange shows. Steps are executed one by one, and after each step the workers tell each other whether a signal
+came. Bytes are those that the machine's loopback device counts. Nothing else should run.
 """
 
 import argparse
@@ -16,34 +16,28 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 WARM_UP, STEPS = 5, 25
 
 
-def worker(recipe_name, count, number, addresses):
+def worker(recipe, addresses, number, directory):
     """One process: prints its seconds a step, and the bytes of the gradients and of the loopback device."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[number % len(cores)]})
-    if count > 1:
+    if len(addresses) > 1:
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
         os.environ["TF_CONFIG"] = json.dumps(task)
 
-    from kgan import callbacks, data, recipes
+    import kgan
     from kgan._backend import keras, tf
-    from kgan.cli.signals import Stopper
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    recipe = recipes.get(recipe_name)
-    settings = recipes.resolve(recipe, {"steps_per_execution": "1"})
-    strategy = tf.distribute.MultiWorkerMirroredStrategy() if count > 1 else tf.distribute.get_strategy()
-    real = data.load_labeled("digits", image_size=settings["image_size"])
-    with strategy.scope():
-        model = recipes.build(recipe, settings, real.images.shape[1:], len(real.names), WARM_UP + STEPS)
 
     class Clock(keras.callbacks.Callback):
-        """Notes when each step has ended."""
+        """Notes when each step has ended, and how many bytes were sent until then."""
 
         def __init__(self):
             super().__init__()
@@ -53,15 +47,20 @@ def worker(recipe_name, count, number, addresses):
             float(logs["d_loss"])
             self.times.append(time.perf_counter())
             self.bytes.append(loopback_bytes())
+            self.model.stop_training = len(self.times) == WARM_UP + STEPS
 
     clock = Clock()
-    batches = data.Batches(real.images, settings["batch_size"] * settings["d_steps"], 0)
-    each = [callbacks.StopOnNaN(), Stopper(), clock]
-    model.fit(batches, epochs=1, steps_per_epoch=WARM_UP + STEPS, callbacks=each, verbose=0)
-    steps = [after - before for before, after in zip(clock.times[WARM_UP:-1], clock.times[WARM_UP + 1 :], strict=True)]
-    sent = (clock.bytes[-1] - clock.bytes[WARM_UP]) / (len(clock.bytes) - WARM_UP - 1)
-    gradients = 4 * sum(int(tf.size(weight)) for weight in model.trainable_weights)
-    print(json.dumps({"seconds": statistics.median(steps), "loopback": sent, "gradients": gradients}))
+    how = {"steps_per_execution": 1, "verbose": 0, "doctor": False, "out": directory / "run"}
+    run = kgan.train(recipe, data="digits", callbacks=[clock], **how)
+    gradients = 4 * sum(int(tf.size(weight)) for weight in run.model.trainable_weights)
+    measured = {"seconds": median_step(clock.times), "loopback": median_step(clock.bytes), "gradients": gradients}
+    print(json.dumps(measured))
+
+
+def median_step(values):
+    """The median difference from one step to the next; few steps are the first of an epoch."""
+    pairs = zip(values[WARM_UP:-1], values[WARM_UP + 1 :], strict=True)
+    return statistics.median(after - before for before, after in pairs)
 
 
 def loopback_bytes():
@@ -76,17 +75,19 @@ def measured(recipe, count):
     """The slowest process' seconds a step, and the bytes."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    command = [sys.executable, __file__, recipe, "--addresses", ",".join(addresses), "--number"]
-    processes = [
-        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True) for number in range(count)
-    ]
-    found = [json.loads(process.communicate(timeout=600)[0].splitlines()[-1]) for process in processes]
-    return max(found, key=lambda each: each["seconds"])
+        addresses = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, __file__, recipe, "--addresses", ",".join(addresses), "--directory", directory]
+        processes = [
+            subprocess.Popen([*command, "--number", str(number)], stdout=subprocess.PIPE, text=True)
+            for number in range(count)
+        ]
+        found = [json.loads(process.communicate(timeout=600)[0].splitlines()[-1]) for process in processes]
+    return max(found, key=lambda result: result["seconds"])
 
 
 def table(results):
-    """In Markdown; efficiency is against one process on one core, by the cores that are used."""
+    """In Markdown; efficiency is the gain over one process on one core, divided by the cores that are used."""
     lines = ["| recipe | workers | cores | ms a step | gain | efficiency | gradients | exchanged |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for recipe in dict.fromkeys(each["recipe"] for each in results):
@@ -108,10 +109,10 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, help="a JSON file that keeps the results")
     parser.add_argument("--addresses", help=argparse.SUPPRESS)
     parser.add_argument("--number", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.addresses:
-        names = arguments.addresses.split(",")
-        worker(arguments.recipes[0], len(names), arguments.number, names)
+        worker(arguments.recipes[0], arguments.addresses.split(","), arguments.number, arguments.directory)
         sys.exit()
     cores, rounds = len(os.sched_getaffinity(0)), {}
     for _ in range(arguments.rounds):

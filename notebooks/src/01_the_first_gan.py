@@ -3,7 +3,7 @@
 #
 # **What you will see:** two small networks that compete with each other until one of them draws digits. First you see
 # the algorithm written by hand, in a dozen lines. Then `kgan.GAN` and `model.fit` do the same and give the same
-# numbers. At the end, digits appear out of noise while you watch.
+# numbers. At the end, `kgan.train` does all of it in one line, and digits appear out of noise while you watch.
 #
 # **How long it takes:** 10 to 15 minutes to read, about two minutes to run on two CPU cores, offline.
 #
@@ -12,13 +12,13 @@
 
 # %%
 import os
+import shutil
 
 import kgan
-from kgan import callbacks, data, latent, networks, plots  # first, since they start TensorFlow quietly
+from kgan import data, latent, networks, plots  # first, since they start TensorFlow quietly
 import keras
 import numpy as np
 import tensorflow as tf
-from IPython.display import Image
 
 SMALL = os.environ.get("KGAN_NOTEBOOKS") == "small"  # for a quick run of the whole notebook
 DATA = "digits"  # or "mnist": 60,000 images, downloaded once; then 5 epochs will do
@@ -153,15 +153,14 @@ assert np.allclose(by_hand, with_fit, atol=1e-3)
 #
 # ## Watch it learn
 #
-# Callbacks draw while `fit` trains. `LivePlot` redraws one figure in place. It shows the curves, and samples of the
-# same 64 codes each time. `EpochGIF` writes a GIF, with one frame for every few epochs. (`steps_per_execution` runs
-# several of these very short steps in one call. This is faster and changes no number.)
+# A *recipe* is all of this under one name: data, networks, loss, optimizers, and how long to train. The recipe
+# `gan-digits` has the settings that you see above. `kgan.train` builds its model, calls `fit`, and writes samples,
+# curves and the model into a directory. Meanwhile it redraws one figure in place. The figure shows the curves, and
+# samples of the same 64 codes each time.
 
 # %%
-model = kgan.GAN(*two_networks())
-model.compile(loss="minimax", steps_per_execution=8)
-gif = callbacks.EpochGIF("runs/first-gan.gif", every=max(1, EPOCHS // 25), rows=3, columns=8)
-history = model.fit(images, batch_size=BATCH, epochs=EPOCHS, callbacks=[callbacks.LivePlot(), gif]).history
+shutil.rmtree("runs/first-gan", ignore_errors=True)  # kgan never overwrites a run; now this cell can run twice
+run = kgan.train("gan-digits", data=DATA, epochs=EPOCHS, sample_every=max(1, EPOCHS // 25), out="runs/first-gan")
 
 # %% [markdown]
 # The upper panel shows the losses. Do not expect a loss that goes down as in a classifier: each network's loss depends
@@ -171,16 +170,16 @@ history = model.fit(images, batch_size=BATCH, epochs=EPOCHS, callbacks=[callback
 # gives real images more than 0.5 and fakes less.
 
 # %%
-last = {name: values[-1] for name, values in history.items()}
+last = {name: values[-1] for name, values in run.history.items()}
 print(f"in the last epoch D gives real images {last['d_real']:.2f} and fakes {last['d_fake']:.2f}")
 print(f"d_loss is {last['d_loss']:.2f}: it would be {2 * np.log(2):.2f} if D could not tell them apart")
 print(f"g_loss is {last['g_loss']:.2f}: it would be {-np.log(2):.2f}")
 
 # %% [markdown]
-# Here is the GIF, from the first epoch to the last:
+# A run shows its GIF, from the first epoch to the last:
 
 # %%
-Image("runs/first-gan.gif")
+run
 
 # %% [markdown]
 # First there is noise, then blobs in the middle, where digits are, then strokes. A dense network does not know which
@@ -190,10 +189,11 @@ Image("runs/first-gan.gif")
 # ## Has the generator memorized the digits?
 #
 # The generator never sees a real digit. It learns about digits only through the gradient of the discriminator. Can its
-# digits still be copies of real images? Here are eight fakes, and below each fake the real image that is nearest to it:
+# digits still be copies of real images? Here are eight fakes of the trained model, `run.model`, and below each fake the
+# real image that is nearest to it:
 
 # %%
-fakes = model.generate(8, seed=1)
+fakes = run.model.generate(8, seed=1)
 distances = np.linalg.norm((fakes[:, None] - images[None, :2000]).reshape(8, -1, 28 * 28), axis=2)
 plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), columns=8)
 
@@ -225,10 +225,10 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 #
 # <details><summary>Solution</summary>
 #
+# Every setting of a recipe is an argument of `kgan.train`:
+#
 # ```python
-# model = kgan.GAN(*two_networks())
-# model.compile(loss="non_saturating", steps_per_execution=8)
-# model.fit(images, batch_size=BATCH, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
+# kgan.train("gan-digits", epochs=EPOCHS, loss="non_saturating", out="runs/non-saturating")
 # ```
 #
 # `g_loss` is now $-\log D(G(z))$, which is positive. The digits are much the same, because in this run the
@@ -237,15 +237,15 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 #
 # </details>
 #
-# 2. Let the discriminator take three steps for each step of the generator: `kgan.GAN(..., d_steps=3)`. Each batch that
-#    `fit` gets then holds three minibatches.
+# 2. Let the discriminator take three steps for each step of the generator, this time with `fit`: `kgan.GAN(...,
+#    d_steps=3)`. Each batch that `fit` gets then holds three minibatches.
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # model = kgan.GAN(*two_networks(), d_steps=3)
-# model.compile()
-# model.fit(images, batch_size=3 * BATCH, epochs=EPOCHS, callbacks=[callbacks.LivePlot()])
+# model.compile(loss="minimax")
+# model.fit(images, batch_size=3 * BATCH, epochs=EPOCHS, callbacks=[kgan.callbacks.LivePlot()])
 # ```
 #
 # An epoch now has a third of the generator's steps. Compare after equal numbers of steps, not of epochs.
@@ -275,5 +275,5 @@ plots.image_grid(np.concatenate([fakes, images[distances.argmin(axis=1)]]), colu
 #
 # - The next notebook, [DCGAN](02_dcgan.ipynb): networks that know which pixels are neighbors.
 # - Read `kgan/gan.py`: Algorithm 1 in the package.
-# - Set `DATA = "mnist"` above, or run `kgan train gan-mnist`, which trains this GAN on MNIST for 100 epochs, as in the
-#   paper.
+# - Set `DATA = "mnist"` above, or call `kgan.train("gan-mnist")`, which trains this GAN on MNIST for 100 epochs, as in
+#   the paper. On the command line it is `kgan train gan-mnist`.

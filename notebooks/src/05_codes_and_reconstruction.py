@@ -252,5 +252,6 @@ plots.image_grid(with_ends.reshape(-1, 28, 28, 1), columns=12)
 # ## What to try next
 #
 # - [Your own images](06_your_own_images.ipynb).
-# - `kgan train codegan-digits`, then `kgan reconstruct runs/codegan-digits --degrade mask`.
+# - `kgan.train("codegan-digits")` (or `kgan train codegan-digits`), then, on the command line, `kgan reconstruct
+#   runs/codegan-digits --degrade mask`.
 # - Read `kgan/codegan.py`: a second head, one term in the loss, and how images are encoded.

@@ -233,6 +233,7 @@ plots.image_grid(again.generate(12, seed=3), columns=12, zoom=2)
 #
 # ## What to try next
 #
-# - `kgan train dcgan-folder --data path/to/folder` does all this in a run directory, and can be stopped and resumed.
+# - `kgan.train("dcgan-folder", data="path/to/folder")` does all this in a run directory, and can be stopped and
+#   resumed. On the command line it is `kgan train dcgan-folder --data path/to/folder`.
 # - Photographs at 128 × 128 (`dcgan-flowers`, `dcgan-cats`) need a GPU, or a night.
 # - [The latent space](04_the_latent_space.ipynb) of your own model: `model = kgan.load_model("runs/fish.keras")`.

@@ -260,7 +260,7 @@ for name, row in results.items():
 #
 # ## What to try next
 #
-# - Run `kgan train`, which trains `modern-digits`, then `kgan sample runs/modern-digits --classes 7,3`.
+# - `run = kgan.train()` trains `modern-digits`; `run.sample(labels=[7, 3])` draws the digits that you ask for.
 # - [Your own images](06_your_own_images.ipynb), with `augment=["translation", "color"]`: a folder of your own usually
 #   has few images.
 # - Read `kgan/losses.py`, `kgan/penalties.py` and `kgan/augment.py`: each piece is one function below its formula.
