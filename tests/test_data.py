@@ -124,7 +124,7 @@ def test_names_of_tensorflow_datasets(name, split, image_size, shape, monkeypatc
     """Their real builders, on random pictures in place of downloads."""
     import tensorflow_datasets as tfds
 
-    monkeypatch.setattr(data.tfds, "_check_reachable", lambda builder: None)
+    monkeypatch.setattr(data.sources, "_check_reachable", lambda builder: None)
     with tfds.testing.mock_data(num_examples=7):
         images = data.load(name, split=split, image_size=image_size, dtype="uint8")
     assert images.shape == (7, *shape)  # however many splits are joined; real ones are joined with MNIST, above

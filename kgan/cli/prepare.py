@@ -86,15 +86,12 @@ def _load_images(settings: Mapping[str, Any]) -> tuple[Labeled, dict[str, Any]]:
     """The real images, and the facts about them for run.json."""
     from kgan import data
 
-    source, size = settings["data"], settings["image_size"]
-    if path := data.folder(source):
-        if not path.exists():
-            raise FileNotFoundError(f"there is no folder {path}: name a folder of images with --data path/to/folder")
-        folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
-        facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
-        return data.by_folders(folder), facts
-    real = data.load_labeled(source, split=settings["split"], image_size=size)
-    return real, {"images": real.images.shape}
+    wanted = {name: settings[name] for name in ("split", "image_size", "crop", "background") if name in settings}
+    real = data.load_labeled(settings["data"], **wanted)
+    facts = {"images": real.images.shape}
+    if data.is_folder(settings["data"]) or settings["data"] == "cat-dataset":
+        facts |= {"skipped": real.skipped, "ignored": real.ignored}
+    return real, facts
 
 
 def _file_counts(images: int, skipped: Mapping[str, str], ignored: Mapping[str, int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,15 @@ class Labeled(NamedTuple):
         images: uint8, (count, height, width, channels).
         labels: int64, (count,), from 0; None if the data have no labels.
         names: names of the classes; empty if the data have no labels.
+        skipped: of a folder, the reason by path for each image file that could not be used.
+        ignored: of a folder, the number of all other files, by kind: ".txt", "hidden", "landmarks", …
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     names: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = {}
+    ignored: Mapping[str, int] = {}
 
 
 def from_uint8(pixels: np.ndarray) -> np.ndarray:
