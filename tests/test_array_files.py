@@ -52,7 +52,7 @@ def test_what_is_loaded(save, name, images, tmp_path):
 
 
 def test_it_is_read_piece_by_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(data.array_files, "PIECE", 1000)  # 5 images
+    monkeypatch.setattr(data.arrays, "PIECE", 1000)  # 5 images
     np.save(tmp_path / "fortran.npy", np.asfortranarray(FLOATS))
     for save, name in ((npz, "a.npz"), (gzipped, "a.h5")):
         save(tmp_path / name, images=FLOATS)
@@ -169,7 +169,7 @@ def test_a_file_that_is_not_there(tmp_path):
 FUZZ = """
 import pathlib, random, resource, sys, tempfile
 import h5py, numpy as np
-from kgan.data import array_files
+from kgan.data import arrays
 
 sys.path.insert(0, sys.argv[1])
 import test_array_files as good
@@ -194,7 +194,7 @@ for number in range(900):
         del content[draw.randrange(len(content)):]
     file.write_bytes(content)
     try:
-        array_files.load(file)
+        arrays.load_array(file)
         loaded += 1
     except (ValueError, OSError) as error:
         assert "\\n" not in str(error)

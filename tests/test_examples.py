@@ -25,7 +25,6 @@ MODULES = (
     "callbacks.quality",
     "callbacks.records",
     "codegan",
-    "data.array_files",
     "data.arrays",
     "data.batching",
     "data.degradations",

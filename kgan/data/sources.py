@@ -14,9 +14,8 @@ import numpy as np
 
 from kgan._backend import tf
 from kgan.checks import check, check_choice
-from kgan.data import array_files, folders
-from kgan.data.array_files import is_array_file
-from kgan.data.arrays import Labeled, from_uint8, resize
+from kgan.data import folders
+from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, resize
 from kgan.data.batching import untuned
 from kgan.errors import Mistake
 
@@ -85,7 +84,7 @@ def load_labeled(
     if name == "digits":
         labeled = _digits()
     elif is_array_file(source):
-        labeled = Labeled(array_files.load(Path(source)))
+        labeled = Labeled(load_array(Path(source)))
     elif name == "cat-dataset" or is_folder(source):
         if image_size is None:
             raise Mistake(f"the images in {source} may have many sizes: choose one with image_size")
@@ -94,11 +93,10 @@ def load_labeled(
     else:
         labeled = _data_set(name, split, image_size)
     images = labeled.images
-    if image_size is not None and images.shape[1:3] != (image_size, image_size):
-        chunks = np.array_split(images, len(images) // 1024 + 1)
-        resized = np.concatenate([resize(chunk, image_size).numpy() for chunk in chunks])
-        labeled = labeled._replace(images=resized)
-    return labeled
+    if image_size is None or images.shape[1:3] == (image_size, image_size):
+        return labeled
+    chunks = np.array_split(images, len(images) // 1024 + 1)
+    return labeled._replace(images=np.concatenate([resize(chunk, image_size).numpy() for chunk in chunks]))
 
 
 def held_out(source: str | Path, split: str = "train", image_size: int | None = None) -> Labeled | None:
@@ -111,11 +109,10 @@ def held_out(source: str | Path, split: str = "train", image_size: int | None = 
         >>> held_out("digits") is None
         True
     """
-    name = str(source)
-    parts = [part.split("[")[0].strip() for part in split.split("+")]
-    if name == "digits" or is_array_file(name) or is_folder(source) or not _is_known(name):
-        return None
+    name, parts = str(source), [part.split("[")[0].strip() for part in split.split("+")]
     if any(part == "all" or "test" in part for part in parts):  # "all" is every split, the test split among them
+        return None
+    if name == "digits" or is_array_file(name) or is_folder(source) or not _is_known(name):
         return None
     import tensorflow_datasets as tfds
 
@@ -153,20 +150,18 @@ def _digits() -> Labeled:
 
 def _download_cats() -> Path:
     """Crawford's copy of the CAT data set (Zhang, Sun, Tang 2008): photographs, each with a `.cat` file."""
-    page = "https://www.kaggle.com/datasets/crawford/cat-dataset"
+    by_hand = "get it from https://www.kaggle.com/datasets/crawford/cat-dataset, and give its folder as data"
     try:
         import kagglehub
     except ImportError:
         raise ImportError(
-            "the CAT data set is on Kaggle: pip install 'kgan[cats]' to have it fetched, or get it from "
-            f"{page}, unpack it, and give its folder as data"
+            f"the CAT data set is on Kaggle: pip install 'kgan[cats]' to fetch it, or {by_hand}"
         ) from None
     try:
         path = Path(kagglehub.dataset_download("crawford/cat-dataset"))
     except Exception as error:  # of many classes: no network, no such page, a full disk
         reason = "Kaggle does not answer" if "ConnectionError" in type(error).__name__ else _first_line(error)
-        message = f"cannot download the CAT data set ({reason}): get it from {page}, and give its folder as data"
-        raise OSError(message) from None
+        raise OSError(f"cannot download the CAT data set ({reason}): {by_hand}") from None
     return path / "cats" if (path / "cats").is_dir() else path  # it holds its folders twice
 
 
@@ -180,7 +175,7 @@ def _data_set(name: str, split: str, image_size: int | None) -> Labeled:
 
     absl.logging.set_verbosity(absl.logging.ERROR)  # TFDS warns of incomplete folders that it made itself
     if not _is_known(name):
-        raise Mistake(_about_unknown(name))
+        raise Mistake(_about_unknown(name, tfds.list_builders(with_community_datasets=False)))
     if Path(name).is_dir() and any(path.suffix.lower() in folders.SUFFIXES for path in Path(name).rglob("*")):
         warnings.warn(f"{name} is taken for the data set of that name: write ./{name} for the folder", stacklevel=3)
     try:
@@ -207,15 +202,13 @@ def _is_known(name: str) -> bool:
     return re.split("[/:]", name)[0] in tfds.list_builders(with_community_datasets=False)
 
 
-def _about_unknown(name: str) -> str:
+def _about_unknown(name: str, known: list[str]) -> str:
     """What to say about a name that is none of a data set."""
-    import tensorflow_datasets as tfds
-
     if not name:
         return "the data have no name: give a folder, or the name of a data set such as digits or mnist"
     if Path(name).exists():
         return f"{name!r} is {folders.about_file(Path(name))}"
-    similar = difflib.get_close_matches(name, ["digits", *tfds.list_builders(with_community_datasets=False)], n=3)
+    similar = difflib.get_close_matches(name, ["digits", *known], n=3)
     hint = f"did you mean {' or '.join(similar)}?" if similar else "try digits, mnist or cifar10, or name a folder"
     return f"unknown data set {name!r}: {hint}"
 
