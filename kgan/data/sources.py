@@ -247,7 +247,7 @@ def _read_split(builder: Any, split: str, image_size: int | None) -> Labeled:
         pixels = examples[image] if image_size is None else resize(examples[image], image_size)
         return (pixels, examples[label]) if label else (pixels,)
 
-    # Small images cost less time than TensorFlow's choice of more threads would.
+    # With small images, more threads, as TensorFlow would choose, cost more time than they save.
     threads = tfds.ReadConfig(num_parallel_calls_for_interleave_files=1, num_parallel_calls_for_decode=2)
     try:
         examples = builder.as_dataset(split=split, shuffle_files=False, read_config=threads)
