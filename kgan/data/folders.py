@@ -280,9 +280,10 @@ def _decode(
     suffix, image = path.suffix.lower(), None
     try:
         image = Image.open(path, formats=[*FORMATS, *(["TGA"] if suffix == ".tga" else [])])
-        if image.width * image.height > most_pixels:
-            raise Image.DecompressionBombError
-        with image, _one_large if image.width * image.height > LARGE else contextlib.nullcontext():
+        pixels = image.width * image.height
+        with image, _one_large if pixels > LARGE else contextlib.nullcontext():
+            if pixels > most_pixels:
+                raise Image.DecompressionBombError
             return _pixels(image, image_size, crop, color, Path(f"{path}.cat"))
     except Image.DecompressionBombError:
         return f"it has more than {most_pixels:,} pixels", None
