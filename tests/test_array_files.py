@@ -1,20 +1,23 @@
 """Files of images: what they hold is loaded, and what they only claim takes no memory."""
 
 import io
-import subprocess
+import random
 import sys
 import zipfile
-import zlib
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 from kgan import data
+from kgan.errors import Mistake
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3)).astype("uint8")
 FLOATS = np.float32(PIXELS / 127.5 - 1)
+
+
+def npy(path, **arrays):
+    np.save(path, [*arrays.values()][-1])
 
 
 def npz(path, **arrays):
@@ -38,7 +41,8 @@ def gzipped(path, **arrays):
 
 
 @pytest.mark.parametrize(
-    ("save", "name"), [(npz, "a.npz"), (compressed, "a.NPZ"), (hdf5, "a.h5"), (gzipped, "a.hdf5"), (hdf5, "a.H5")]
+    ("save", "name"),
+    [(npy, "a.npy"), (npz, "a.npz"), (compressed, "a.NPZ"), (hdf5, "a.h5"), (gzipped, "a.hdf5"), (hdf5, "a.H5")],
 )
 @pytest.mark.parametrize("images", [PIXELS, FLOATS, np.float16(FLOATS)], ids=lambda images: str(images.dtype))
 def test_what_is_loaded(save, name, images, tmp_path):
@@ -52,7 +56,7 @@ def test_what_is_loaded(save, name, images, tmp_path):
 
 
 def test_it_is_read_piece_by_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(data.array_files, "PIECE", 1000)  # 5 images
+    monkeypatch.setattr(data.arrays, "PIECE", 1000)  # 5 images
     np.save(tmp_path / "fortran.npy", np.asfortranarray(FLOATS))
     for save, name in ((npz, "a.npz"), (gzipped, "a.h5")):
         save(tmp_path / name, images=FLOATS)
@@ -89,26 +93,11 @@ def large_chunks(path):
         file.create_dataset("images", (1, 30000, 30000, 3), "u1", chunks=(1, 30000, 30000, 3), compression="gzip")
 
 
-def bzipped(path):
-    file = io.BytesIO()
-    np.save(file, PIXELS)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
-        archive.writestr("images.npy", file.getvalue())
-
-
 def padded(path):
     """Claims 10 MB, of which nothing was written, and is large enough for that."""
     with h5py.File(path, "w") as file:
         file.create_dataset("images", (10**5, 10, 10, 1), "u1", chunks=(100, 10, 10, 1))
         file["other"] = np.zeros(10**6, np.uint8)
-
-
-def bomb(path):
-    """Of 640 bytes that the chunk should hold gzip makes 300 MB."""
-    with h5py.File(path, "w") as file:
-        chunked = {"chunks": (10, 8, 8, 1), "compression": "gzip", "shuffle": True, "fletcher32": True}
-        images = file.create_dataset("images", (10, 8, 8, 1), "u1", **chunked)
-        images.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(3 * 10**8)) + b"sum.")
 
 
 def linked(path):
@@ -137,9 +126,7 @@ def outside(path):
         ("a.npz", lambda path: npz(path), "holds no array"),
         ("a.h5", lambda path: hdf5(path), "holds no array"),
         ("a.h5", lambda path: hdf5(path, images=np.bytes_("x")), r"holds \|S1"),
-        ("a.npz", bzipped, "is compressed in a way that numpy.savez_compressed does not use"),
         ("a.h5", padded, "says that it holds 10,000,000 bytes of images, which it does not"),
-        ("a.h5", bomb, "has chunks that hold more than the 640 bytes that they should"),
         ("a.h5", linked, "holds no array"),
         ("a.h5", outside, "keeps its images in other files"),
         ("a.npz", lambda path: npz(path, images=PIXELS[..., 0]), r"holds an array of shape \(50, 8, 8\)"),
@@ -148,14 +135,29 @@ def outside(path):
         ("a.npz", lambda path: npz(path, images=FLOATS * np.nan), "holds float32 from nan"),
         ("a.npz", lambda path: path.write_bytes(b"PK"), "is not an array of images, or it is damaged"),
         ("a.h5", lambda path: path.write_bytes(b"\x89HDF"), "is not an array of images, or it is damaged"),
-        ("a.npz", lambda path: npz(path, images=np.asfortranarray(PIXELS)), "Fortran's order"),
+        (
+            "a.npy",
+            lambda path: np.save(path, np.zeros((5, 8, 8, 4), "u1")),
+            r"images are \(count, height, width, 1 or 3\)",
+        ),
+        ("a.npy", lambda path: np.save(path, np.zeros((5, 8, 8, 1), "i8")), "holds int64 from 0 to 0"),
+        ("a.npy", lambda path: np.save(path, np.full((5, 8, 8, 1), "text")), "is not an array of images: it holds <U4"),
+        ("a.npy", lambda path: np.save(path, np.array([{}]), allow_pickle=True), "holds Python objects"),
+        ("a.npy", lambda path: path.touch(), "a.npy is not an array of images, or it is damaged"),
+        ("a.npy", lambda path: path.write_text("images"), "a.npy is not an array of images, or it is damaged"),
     ],
 )
 def test_what_is_refused(name, write, sentence, tmp_path):
     write(tmp_path / name)
-    with pytest.raises(ValueError, match=sentence) as refused:
+    with pytest.raises(Mistake, match=sentence) as refused:
         data.load(tmp_path / name)
     assert "\n" not in str(refused.value)
+
+
+def test_the_content_says_what_a_file_is(tmp_path):
+    npz(tmp_path / "a.npz", images=np.asfortranarray(PIXELS))
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    np.testing.assert_array_equal(data.load(tmp_path / "a.npy", dtype="uint8"), PIXELS)
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -164,52 +166,40 @@ def test_a_file_that_is_not_there(tmp_path):
             data.load(tmp_path / name)
 
 
-# Bytes of good files are changed at random, within an address space of 100 MB more than there is. Loaded or refused:
-# both are right; a MemoryError, a crash or another error is not.
-FUZZ = """
-import pathlib, random, resource, sys, tempfile
-import h5py, numpy as np
-from kgan.data import array_files
-
-sys.path.insert(0, sys.argv[1])
-import test_array_files as good
-
-size = [int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")][0]
-resource.setrlimit(resource.RLIMIT_AS, (size * 1024 + 100_000_000,) * 2)
-directory = pathlib.Path(tempfile.mkdtemp())
-draw, refused, loaded = random.Random(0), 0, 0
-for number in range(900):
-    name, save = draw.choice([("a.npy", None), ("a.npz", good.npz), ("b.npz", good.compressed), ("a.h5", good.hdf5),
-                              ("b.h5", good.gzipped)])
-    file = directory / name
-    if save:
-        save(file, images=good.PIXELS)
-    else:
-        np.save(file, good.PIXELS)
-    content = bytearray(file.read_bytes())
-    for _ in range(draw.choice([1, 2, 8])):
-        where = draw.randrange(min(len(content), draw.choice([128, 1024, 10**9])))
-        content[where] = draw.choice([0, 255, 127, draw.randrange(256), ord("9")])
-    if draw.random() < 0.2:
-        del content[draw.randrange(len(content)):]
-    file.write_bytes(content)
-    try:
-        array_files.load(file)
-        loaded += 1
-    except (ValueError, OSError) as error:
-        assert "\\n" not in str(error)
-        refused += 1
-print(loaded, refused)
-"""
-
-
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of the address space is read from /proc")
 def test_damaged_files_take_no_memory(tmp_path):
-    pytest.importorskip("resource")
-    if not sys.platform.startswith("linux"):
-        pytest.skip("the size of the address space is read from /proc")
-    here = str(Path(__file__).parent)
-    result = subprocess.run([sys.executable, "-c", FUZZ, here], capture_output=True, text=True, cwd=tmp_path)
-    assert result.returncode == 0, result.stderr[-2000:]
-    loaded, refused = map(int, result.stdout.split())
-    assert loaded > 50
-    assert refused > 200
+    """Bytes of good files are changed at random, within an address space of 200 MB more than there is.
+
+    Loaded or refused: both are right; a MemoryError, a crash or another error is not.
+    """
+    import resource
+
+    draw, refused, loaded = random.Random(0), [], 0
+    kinds = {"a.npy": npy, "a.npz": npz, "b.npz": compressed, "a.h5": hdf5, "b.h5": gzipped}
+    for name, save in kinds.items():
+        save(tmp_path / name, images=PIXELS)
+    good = {name: (tmp_path / name).read_bytes() for name in kinds}
+    with open("/proc/self/status") as status:
+        size = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize"))
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (size + 200_000_000, limits[1]))
+    try:
+        for _ in range(600):
+            name = draw.choice(list(kinds))
+            content = bytearray(good[name])
+            for _ in range(draw.choice([1, 2, 8])):
+                place = draw.randrange(min(len(content), draw.choice([128, 1024, 10**9])))
+                content[place] = draw.choice([0, 255, 127, draw.randrange(256), ord("9")])
+            if draw.random() < 0.2:
+                del content[draw.randrange(len(content)) :]
+            (tmp_path / name).write_bytes(content)
+            try:
+                data.arrays.load_array(tmp_path / name)
+                loaded += 1
+            except Mistake as mistake:
+                refused.append(str(mistake))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+    assert loaded > 40
+    assert len(refused) > 150
+    assert not any("\n" in sentence for sentence in refused)

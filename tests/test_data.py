@@ -36,7 +36,7 @@ def test_digits_are_made_like_mnist():
         assert np.corrcoef(digit.ravel(), original.ravel())[0, 1] > 0.97
 
 
-@pytest.mark.parametrize("image_size", [8, 16, 64])
+@pytest.mark.parametrize("image_size", [16, 64])
 def test_image_size(image_size):
     images = data.load("digits", image_size=image_size)
     assert images.shape == (1797, image_size, image_size, 1)
@@ -49,48 +49,10 @@ def test_uint8_is_the_same_images():
     np.testing.assert_allclose(pixels / 127.5 - 1, data.load("digits"), atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_array_files(dtype, tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype("uint8")
-    np.save(tmp_path / "images.npy", pixels if dtype == "uint8" else np.float32(pixels / 127.5 - 1))
-    np.testing.assert_array_equal(data.load(tmp_path / "images.npy", dtype="uint8"), pixels)
-    np.testing.assert_allclose(data.load(tmp_path / "images.npy"), pixels / 127.5 - 1, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (np.zeros((5, 8, 8)), r"array of shape \(5, 8, 8\)"),
-        (np.full((5, 8, 8, 1), 3.0), "holds float64 from 3 to 3"),
-        (np.zeros((5, 8, 8, 1), "int64"), "holds int64"),
-        (np.zeros((0, 8, 8, 1), "uint8"), "holds no images"),
-        (np.zeros((5, 8, 8, 4), "uint8"), r"\(5, 8, 8, 4\): images are \(count, height, width, 1 or 3\)"),
-        (np.full((5, 8, 8, 1), "text"), "is not an array of images"),
-        (np.array([{"an": "object"}]), "is not an array of images"),
-    ],
-)
-def test_bad_array_files(content, message, tmp_path):
-    np.save(tmp_path / "images.npy", content, allow_pickle=True)
-    with pytest.raises(ValueError, match=message):
-        data.load(tmp_path / "images.npy")
-
-
-def test_files_that_are_no_arrays(tmp_path):
-    np.savez(tmp_path / "archive.npz", np.zeros((5, 8, 8, 1)))
-    (tmp_path / "archive.npz").rename(tmp_path / "archive.npy")
-    (tmp_path / "empty.npy").touch()
-    (tmp_path / "text.npy").write_text("images")
-    with pytest.raises(ValueError, match=r"archive.npy is a .npz by its content: rename it"):
-        data.load(tmp_path / "archive.npy")
-    for name in ("empty.npy", "text.npy"):
-        with pytest.raises(ValueError, match=f"{name} is not an array of images, or it is damaged"):
-            data.load(tmp_path / name)
-
-
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="dtype is 'int8': choose float32 or uint8"):
+    with pytest.raises(ValueError, match="dtype is 'int8': choose one of float32, uint8"):
         data.load("digits", dtype="int8")
-    with pytest.raises(ValueError, match="image_size is 0"):
+    with pytest.raises(ValueError, match="image_size is 0: it must be from 1 to 4096"):
         data.load("digits", image_size=0)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.npy"):
         data.load("nowhere.npy")
@@ -124,7 +86,7 @@ def test_names_of_tensorflow_datasets(name, split, image_size, shape, monkeypatc
     """Their real builders, on random pictures in place of downloads."""
     import tensorflow_datasets as tfds
 
-    monkeypatch.setattr(data.tfds, "_check_reachable", lambda builder: None)
+    monkeypatch.setattr(data.sources, "_check_reachable", lambda builder: None)
     with tfds.testing.mock_data(num_examples=7):
         images = data.load(name, split=split, image_size=image_size, dtype="uint8")
     assert images.shape == (7, *shape)  # however many splits are joined; real ones are joined with MNIST, above
@@ -210,7 +172,7 @@ def test_without_a_network(monkeypatch, tmp_path):
 # Batches
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(1, 40), st.data(), st.integers(0, 2**31 - 1))
 def test_an_epoch_shows_no_image_twice(count, draw, seed):
     batch_size = draw.draw(st.integers(1, count))
@@ -254,7 +216,7 @@ def test_an_epoch_mixes_as_chance_does():
 def test_can_start_at_any_step():
     numbers = np.arange(50, dtype="float32")[:, None]
     from_the_start = take(data.batches(numbers, 8, seed=3), 20)
-    for step in (1, 5, 6, 7, 13):
+    for step in (1, 6, 13):
         batches = take(data.batches(numbers, 8, seed=3, step=step), 5)
         np.testing.assert_array_equal(batches, from_the_start[step : step + 5])
 
@@ -284,8 +246,9 @@ def test_uint8_becomes_minus_one_to_one():
     np.testing.assert_allclose(np.sort(batch.ravel()), [-1, -0.6, 1], atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
-@pytest.mark.parametrize("kind", ["tensor", "memmap", "hdf5"])
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("tensor", "uint8"), ("memmap", "float64"), ("memmap", "uint8"), ("hdf5", "float32")]
+)
 def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_path):
     images = np.random.default_rng(0).integers(0, 2, (30, 4, 4, 1)).astype(dtype)
     with contextlib.ExitStack() as stack:
@@ -303,7 +266,7 @@ def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_pat
 
 
 def test_a_seed_below_0():
-    with pytest.raises(ValueError, match="seed is -1: it must be 0 or more"):
+    with pytest.raises(ValueError, match="seed is -1: it must be from 0"):
         data.Batches(np.zeros((10, 1)), 2, -1)
 
 

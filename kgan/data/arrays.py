@@ -1,12 +1,24 @@
-"""Arrays of images: with labels, mapped from 0…255 to [-1, 1], resized."""
+"""Arrays of images: with labels, mapped from 0…255 to [-1, 1], resized, and read from `.npy`, `.npz` and `.h5` files.
+
+No pickle is opened, and a file that claims more than it holds is refused before memory is allocated for it.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from kgan._backend import tf
+from kgan.errors import Mistake
+
+SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
+NAME = "images"  # the name of the array, if a file holds several
+PIECE = 2**23  # bytes converted at a time
 
 
 class Labeled(NamedTuple):
@@ -16,11 +28,15 @@ class Labeled(NamedTuple):
         images: uint8, (count, height, width, channels).
         labels: int64, (count,), from 0; None if the data have no labels.
         names: names of the classes; empty if the data have no labels.
+        skipped: of a folder, the reason by path for each image file that could not be used.
+        ignored: of a folder, the number of all other files, by kind: ".txt", "hidden", "landmarks", …
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     names: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = {}
+    ignored: Mapping[str, int] = {}
 
 
 def from_uint8(pixels: np.ndarray) -> np.ndarray:
@@ -41,3 +57,107 @@ def resize(images: tf.Tensor, image_size: int) -> tf.Tensor:
     square = images[..., top : top + side, left : left + side, :]
     resized = tf.image.resize(square, (image_size, image_size), method="bicubic", antialias=True)
     return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
+
+
+def is_array_file(source: str | Path) -> bool:
+    """Whether `source` is the name of a file that holds an array.
+
+    Example:
+        >>> is_array_file("images.npz"), is_array_file("pictures")
+        (True, False)
+    """
+    return str(source).lower().endswith(SUFFIXES)
+
+
+def load_array(path: Path) -> np.ndarray:
+    """The images of a file, uint8: those of its array `images`, or of its only array.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if the file holds no images, or not what its header says.
+
+    Example:
+        >>> np.savez("digits.npz", images=np.zeros((3, 28, 28, 1), np.uint8))
+        >>> load_array(Path("digits.npz")).shape
+        (3, 28, 28, 1)
+    """
+    path = path.expanduser()
+    with path.open("rb") as file, contextlib.ExitStack() as stack:  # h5py's own errors give no reason
+        opened = _hdf5 if path.suffix.lower() in (".h5", ".hdf5") else _numpy
+        try:
+            return _pixels(opened(path, file, stack))
+        except Mistake as mistake:
+            raise Mistake(f"{path} {mistake}") from None
+        except MemoryError:
+            raise Mistake(f"{path} says that it holds more than fits into memory") from None
+        except Exception:  # of many classes: a damaged file can break its reader anywhere
+            raise Mistake(f"{path} is not an array of images, or it is damaged") from None
+
+
+def _numpy(path: Path, file: IO[bytes], stack: contextlib.ExitStack) -> np.ndarray:
+    """The array of a `.npy`, which stays on the disk, or of a `.npz`: the content decides which of them it is."""
+    if file.read(2) != b"PK":
+        file.seek(0)
+        _check_header(file, path.stat().st_size)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    archive = stack.enter_context(np.load(path, allow_pickle=False))
+    entry = archive.zip.getinfo(f"{_chosen(archive.files)}.npy")
+    with archive.zip.open(entry) as member:
+        _check_header(member, entry.file_size)
+    return archive[entry.filename]
+
+
+def _check_header(file: IO[bytes], size: int) -> None:
+    """Refuse a `.npy` of this size whose header claims more."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise Mistake("is not an array of images: it holds Python objects, which could run anything")
+    claimed = math.prod(shape) * dtype.itemsize
+    if file.tell() + claimed > size:
+        raise Mistake(f"says that it holds {claimed:,} bytes of images, which it does not")
+
+
+def _hdf5(path: Path, file: IO[bytes], stack: contextlib.ExitStack) -> Any:
+    import h5py
+
+    opened = stack.enter_context(h5py.File(path, "r"))
+    names = [name for name in opened if isinstance(opened.get(name, getlink=True), h5py.HardLink)]  # in this file
+    images = opened[_chosen([name for name in names if isinstance(opened[name], h5py.Dataset)])]
+    if images.is_virtual or images.external:
+        raise Mistake("keeps its images in other files: save them in one")
+    if images.size and images.id.get_space_status() != h5py.h5d.SPACE_STATUS_ALLOCATED:  # zeros would be read
+        raise Mistake(f"says that it holds {images.nbytes:,} bytes of images, which it does not")
+    return images
+
+
+def _chosen(names: Sequence[str]) -> str:
+    """The name of the array with the images."""
+    if not names:
+        raise Mistake("holds no array")
+    if NAME not in names and len(names) > 1:
+        raise Mistake(f"holds the arrays {', '.join(sorted(names)[:5])}: name the one with the images {NAME!r}")
+    return NAME if NAME in names else names[0]
+
+
+def _pixels(images: Any) -> np.ndarray:
+    """An array, in memory or in a file, as uint8."""
+    shape, dtype = images.shape, images.dtype
+    if dtype.kind not in "uif":
+        raise Mistake(f"is not an array of images: it holds {dtype}")
+    if len(shape) != 4 or shape[3] not in (1, 3) or not all(shape[1:]):
+        raise Mistake(f"holds an array of shape {shape}: images are (count, height, width, 1 or 3)")
+    if not len(images):
+        raise Mistake("holds no images")
+    pixels = np.empty(shape, np.uint8)
+    together = max(1, PIECE // (math.prod(shape[1:]) * dtype.itemsize))
+    for begin in range(0, len(images), together):
+        piece = images[begin : begin + together]
+        if dtype != np.uint8:
+            low, high = piece.min(), piece.max()
+            if dtype.kind != "f" or not -1 <= low <= high <= 1:
+                raise Mistake(f"holds {dtype} from {low:g} to {high:g}: images are uint8, or floats in [-1, 1]")
+            piece = np.round((piece + 1) * 127.5)
+        pixels[begin : begin + together] = piece
+    return pixels

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import tf
+from kgan.checks import check
 from kgan.errors import Mistake
 
 
@@ -16,8 +17,7 @@ class Batches:
     """Endless shuffled batches of real images; the batch of each step is a pure function of (seed, step).
 
     An epoch is `len(images) // batch_size` batches, counted from step 0. Each epoch has its own order, a random
-    permutation drawn from (seed, epoch). It shows no image twice; the images that are left over differ from epoch to
-    epoch.
+    permutation drawn from (seed, epoch), and leaves out other images than the one before.
 
     Args:
         images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. Arrays
@@ -27,8 +27,7 @@ class Batches:
         labels: whole numbers, (count,), for a conditional model: batches are then (images, labels).
 
     Raises:
-        ValueError: for a batch larger than the data, or below 1; a seed below 0; labels of another number than the
-            images.
+        ValueError: for a batch larger than the data, or below 1; a seed below 0; more or fewer labels than images.
 
     Example:
         >>> history = model.fit(Batches(images, 64), epochs=2, verbose=0)
@@ -39,8 +38,7 @@ class Batches:
             raise Mistake(
                 f"a batch of {batch_size} cannot be drawn from {len(images)} images: choose a smaller batch_size"
             )
-        if seed < 0:
-            raise Mistake(f"seed is {seed}: it must be 0 or more")
+        check(seed=seed)
         if labels is not None and len(labels) != len(images):
             raise Mistake(f"there are {len(labels)} labels for {len(images)} images")
         self.images = images
@@ -63,24 +61,23 @@ class Batches:
         Args:
             step: number of the first batch, or a function that returns it, called when the first batch is asked for.
             replicas: (first, count, total). `total` replicas share each batch, and this dataset is for `count` of them,
-                from number `first` on. It gives the part of each, one after the other; images of other replicas are not
-                read.
+                from number `first` on. It gives the part of each, one after the other, and reads no others.
 
         Returns:
             An endless dataset of float32 batches, (batch_size, …), or of such batches and their labels.
 
         Example:
-            >>> for batch in Batches(images, 64).dataset().take(1):
-            ...     print(batch.shape)
-            (64, 28, 28, 1)
+            >>> Batches(images, 64).dataset().element_spec.shape
+            TensorShape([64, 28, 28, 1])
         """
-        images, shape, dtype = self.images, tuple(self.images.shape[1:]), tf.as_dtype(self.images.dtype)
+        images, dtype = self.images, tf.as_dtype(self.images.dtype)
         own, count, all_replicas = replicas
         part = self.batch_size // all_replicas
         in_memory = isinstance(images, (np.ndarray, tf.Tensor)) and not isinstance(images, np.memmap)
         if in_memory:
             with tf.device("CPU:0"):  # or a GPU would hold all of them
                 images = tf.convert_to_tensor(images)
+        labels = None if self.labels is None else tf.constant(self.labels, tf.int64)
 
         def first_number() -> np.int64:
             return np.int64(step() if callable(step) else step)
@@ -89,8 +86,9 @@ class Batches:
             rows = self.order(int(epoch)).reshape(len(self), all_replicas, part)
             return np.int64(rows[:, own : own + count].reshape(len(self) * count, part))
 
-        labels = None if self.labels is None else tf.constant(self.labels, tf.int64)
-        read = _read(images)
+        def read(rows: np.ndarray) -> np.ndarray:
+            in_file = np.sort(rows)  # HDF5 reads rows only in ascending order
+            return np.ascontiguousarray(np.asarray(images[in_file])[np.argsort(np.argsort(rows))])
 
         def first(_: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(tf.numpy_function(held_weakly(first_number), [], tf.int64), ())
@@ -104,38 +102,25 @@ class Batches:
             return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(rows, (len(self) * count, part)))
 
         def batch(rows: tf.Tensor) -> tf.Tensor:
-            if in_memory:
-                chosen = tf.gather(images, rows)
-            else:
-                chosen = tf.numpy_function(held_weakly(read), [rows], dtype)
-                chosen = tf.ensure_shape(chosen, (part, *shape))
-            scaled = tf.cast(chosen, tf.float32)
-            scaled = scaled / 127.5 - 1 if dtype == tf.uint8 else scaled
-            return scaled if self.labels is None else (scaled, tf.gather(labels, rows))
+            chosen = tf.gather(images, rows) if in_memory else tf.numpy_function(held_weakly(read), [rows], dtype)
+            chosen = tf.cast(tf.ensure_shape(chosen, (part, *images.shape[1:])), tf.float32)
+            scaled = chosen / 127.5 - 1 if dtype == tf.uint8 else chosen
+            return scaled if labels is None else (scaled, tf.gather(labels, rows))
 
         # AutoGraph does not need to convert these functions, and would write temporary files.
         first, rows_from, rows_of, batch = map(
             tf.autograph.experimental.do_not_convert, (first, rows_from, rows_of, batch)
         )
         rows = tf.data.Dataset.from_tensors(0).map(first).flat_map(rows_from)
-        endless = rows.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-        return endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))  # it cannot tell
+        endless = rows.map(batch, num_parallel_calls=2).prefetch(2)
+        # That there is no end, it cannot tell by itself.
+        return untuned(endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)))
 
 
 def batches(images: Any, batch_size: int, *, seed: int = 0, step: int = 0) -> tf.data.Dataset:
-    """The batches of `Batches` as a `tf.data.Dataset`, to map them or look at them.
+    """The batches of `Batches` from a step on, as an endless `tf.data.Dataset`, to map them or look at them.
 
     For `fit`, use `Batches` itself: it knows how long an epoch is, and is resumed without drawing earlier batches.
-
-    Args:
-        images, batch_size, seed: see `Batches`.
-        step: number of the first batch.
-
-    Returns:
-        An endless dataset of float32 batches, (batch_size, …).
-
-    Raises:
-        ValueError: for a batch larger than the data, or below 1.
 
     Example:
         >>> flipped = batches(images, 64).map(lambda batch: batch[:, :, ::-1])
@@ -154,9 +139,8 @@ def held_weakly(function: Callable) -> Callable:
     return lambda *values: reference()(*values)
 
 
-def _read(images: Any) -> Callable[[np.ndarray], np.ndarray]:
-    def read(rows: np.ndarray) -> np.ndarray:
-        in_file = np.sort(rows)  # HDF5 reads rows only in ascending order
-        return np.ascontiguousarray(np.asarray(images[in_file])[np.argsort(np.argsort(rows))])
-
-    return read
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset without tf.data's tuning thread, which sleeps up to a minute: the end of a run would wait for it."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from kgan.errors import Mistake
+from kgan.checks import check_choice
 
 DEGRADATIONS = ("noise", "blur", "mask")
 
 
 def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Images with noise, blurred, or with the middle masked; and which pixels are still known.
+    """Images with noise, blurred, or with the middle masked; and 1 for each pixel that is still known, 0 for others.
 
     Args:
         images: (count, height, width, channels), in [-1, 1].
@@ -19,27 +19,22 @@ def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray,
         seed: seed of the noise.
 
     Returns:
-        Images of the same shape, in [-1, 1], and (count, height, width, 1), 1 where a pixel is known and 0 under the
-        mask.
-
-    Raises:
-        ValueError: for another value of `how`.
+        Images of the same shape, in [-1, 1], and (count, height, width, 1).
 
     Example:
         >>> masked, known = degrade(images, "mask")
         >>> float(known.mean())
         0.75
     """
-    from scipy import ndimage  # of scikit-learn
-
+    check_choice("how", how, DEGRADATIONS)
     count, height, width, _ = images.shape
     known = np.ones((count, height, width, 1), np.float32)
     if how == "noise":
         noise = np.random.default_rng(seed).normal(0, 0.5, images.shape)
         return np.float32(np.clip(images + noise, -1, 1)), known
     if how == "blur":
+        from scipy import ndimage  # of scikit-learn
+
         return np.float32(ndimage.gaussian_filter(images, (0, height / 14, width / 14, 0))), known
-    if how == "mask":
-        known[:, height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2] = 0
-        return np.float32(images * known), known
-    raise Mistake(f"cannot degrade images by {how!r}: choose one of {', '.join(DEGRADATIONS)}")
+    known[:, height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2] = 0
+    return np.float32(images * known), known

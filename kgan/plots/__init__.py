@@ -1,23 +1,12 @@
 """Pictures from arrays: grids, GIFs and charts. No function here needs a model, so students can plot without one."""
 
-from kgan.plots.charts import (
-    DASHBOARD_HEIGHT,
-    code_curves,
-    dashboard,
-    distance_curves,
-    loss_curves,
-    quality,
-)
+from kgan.plots.charts import code_curves, dashboard, distance_curves, loss_curves, quality
 from kgan.plots.gif import GIF
-from kgan.plots.grids import MARGIN, PAPER, code_images, image_grid, to_uint8
-from kgan.plots.layout import CAPTION_HEIGHT, captioned, epochs_in_step, side_by_side, stacked, with_row_labels
+from kgan.plots.grids import code_images, image_grid, to_uint8
+from kgan.plots.layout import captioned, epochs_in_step, side_by_side, stacked, with_row_labels
 
 __all__ = [
-    "CAPTION_HEIGHT",
-    "DASHBOARD_HEIGHT",
     "GIF",
-    "MARGIN",
-    "PAPER",
     "captioned",
     "code_curves",
     "code_images",

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from kgan.plots.grids import MARGIN, image_grid
-from kgan.plots.layout import CAPTION_HEIGHT, font
+from kgan.plots.grids import image_grid
+from kgan.plots.layout import CAPTION_HEIGHT, GAP, write_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 DASHBOARD_HEIGHT = 466  # pixels: the height of a grid of 8 × 8 digits
 
 
-def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None) -> Figure:
+def loss_curves(
+    history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None, *, has_probabilities: bool = True
+) -> Figure:
     """Both losses by epoch, and under them the probabilities that the discriminator gives, with the line of 0.5.
 
     Args:
         history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`. If it has `frechet`, measured in
             some of the epochs and NaN in the others, this has a panel of its own.
         epochs: the numbers of the epochs; by default they count from 1. There may be no epochs yet.
+        has_probabilities: whether the loss makes the sigmoid of a logit a probability, as `model.has_probabilities`
+            says. Hinge and Wasserstein losses, for example, do not; then the second panel shows the sigmoid alone.
 
     Returns:
         A matplotlib figure; a notebook shows it as it is, `savefig` writes it.
@@ -38,34 +42,33 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     from matplotlib.ticker import MaxNLocator
 
     epochs = range(1, len(history["d_loss"]) + 1) if epochs is None else epochs
-    figure = _figure()
     distances = np.asarray(history.get("frechet", []), float)
-    has_distances = bool(np.isfinite(distances).any())
-    losses, probabilities, *others = figure.subplots(2 + has_distances, 1, sharex=True)
+    known = np.isfinite(distances)
+    figure = _figure()
+    losses, outputs, *others = axes = figure.subplots(2 + bool(known.any()), 1, sharex=True)
     marker = "o" if len(epochs) == 1 else None  # one epoch makes no line
     for axis, curves in (
         (losses, {"d_loss": "discriminator", "g_loss": "generator"}),
-        (probabilities, {"d_real": "of real images", "d_fake": "of fake images"}),
+        (outputs, {"d_real": "of real images", "d_fake": "of fake images"}),
     ):
         for (key, label), color in zip(curves.items(), ("tab:blue", "tab:orange"), strict=True):
             axis.plot(epochs, history[key], color=color, label=label, marker=marker)
-        axis.grid(alpha=0.3)
     if not len(epochs):
         losses.set(xlim=(0, 1), ylim=(0, 2))
     losses.set_ylabel("loss")
-    probabilities.axhline(0.5, color="black", linewidth=1, linestyle="--", label="cannot tell (0.5)")
-    probabilities.set_ylabel("probability of being real")
-    probabilities.set_ylim(-0.02, 1.02)
-    for axis in (losses, probabilities):  # above the panel: inside, a legend hides some of the epochs
+    if has_probabilities:
+        _dashed(outputs, 0.5, "cannot tell (0.5)")
+    outputs.set_ylabel("probability of being real" if has_probabilities else "sigmoid of the logits")
+    outputs.set_ylim(-0.02, 1.02)
+    for axis in (losses, outputs):  # above the panel: inside, a legend hides some of the epochs
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.1)
     for axis in others:
-        known = np.isfinite(distances)
         axis.plot(np.asarray(epochs)[known], distances[known], color="tab:green", marker="o", markersize=3)
-        axis.set_ylabel("Fréchet distance")
-        axis.set_ylim(bottom=0)
+        axis.set(ylabel="Fréchet distance", ylim=(0, None))
+    for axis in axes:
         axis.grid(alpha=0.3)
-    figure.axes[-1].set_xlabel("epoch")
-    figure.axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[-1].set_xlabel("epoch")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -76,9 +79,6 @@ def code_curves(history: Mapping[str, Sequence[float]], iterations: Sequence[int
         history: real_loss and code_loss.
         iterations: the iterations at which they were measured.
         guessing: the code loss of always guessing the mean of the prior, drawn as a dashed line.
-
-    Returns:
-        A matplotlib figure.
 
     Example:
         >>> figure = code_curves({"real_loss": [0.6, 0.5], "code_loss": [90, 70]}, [100, 200], guessing=100)
@@ -91,10 +91,8 @@ def code_curves(history: Mapping[str, Sequence[float]], iterations: Sequence[int
     real_axis.plot(iterations, history["real_loss"], color="tab:blue", marker=marker)
     real_axis.set_ylabel("loss of real images")
     code_axis.plot(iterations, history["code_loss"], color="tab:orange", marker=marker, label="read from fake images")
-    code_axis.axhline(guessing, color="black", linewidth=1, linestyle="--", label=f"guessing the mean ({guessing:.3g})")
-    code_axis.set_ylabel("difference of codes")
-    code_axis.set_xlabel("iteration")
-    code_axis.set_ylim(bottom=0)
+    _dashed(code_axis, guessing, f"guessing the mean ({guessing:.3g})")
+    code_axis.set(ylabel="difference of codes", xlabel="iteration", ylim=(0, None))
     code_axis.legend()
     for axis in (real_axis, code_axis):
         axis.grid(alpha=0.3)
@@ -107,9 +105,6 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
     Args:
         report: see `kgan.quality.Quality`.
         samples, nearest: (count, height, width, channels), in [-1, 1].
-
-    Returns:
-        A matplotlib figure.
 
     Example:
         >>> figure = quality({"count": 3}, np.zeros((3, 8, 8, 1)), np.zeros((3, 8, 8, 1)))
@@ -125,7 +120,8 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
         for frequency, label, side in ((classes["real"], "real images", -0.2), (classes["fake"], "samples", 0.2)):
             histogram.bar(places + side, frequency, width=0.4, label=label)
         shown = places[:: -(-len(places) // 20)]  # the names of a hundred classes would overlap
-        histogram.set_xticks(shown, [classes["names"][each] for each in shown], rotation=90 if len(shown) > 10 else 0)
+        rotation = 90 if len(shown) > 10 else 0
+        histogram.set_xticks(shown, [classes["names"][place] for place in shown], rotation=rotation)
         absent = f", missing: {', '.join(classes['missing'])}" if classes["missing"] else ", none is missing"
         histogram.set_title(f"classes of {report['count']:,} samples{absent[:80]}", fontsize=10)
         histogram.set_ylabel("frequency")
@@ -146,9 +142,6 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
         runs: for each run, by its name, one history for each seed that was trained: `epoch`, `seconds` of each epoch,
             and `frechet`, which is NaN where it was not measured. All seeds of a run have the same color.
 
-    Returns:
-        A matplotlib figure.
-
     Example:
         >>> history = {"epoch": [1, 2, 3], "seconds": [9, 8, 8], "frechet": [90, float("nan"), 20]}
         >>> by_epoch, by_time = distance_curves({"dcgan": [history]}).axes
@@ -158,29 +151,26 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     figure = _figure()
-    by_epoch, by_time = figure.subplots(2, 1)
-    longest = max(sum(each["seconds"]) for histories in runs.values() for each in histories)
+    by_epoch, by_time = axes = figure.subplots(2, 1)
+    longest = max(sum(history["seconds"]) for histories in runs.values() for history in histories)
     unit, length = ("minutes", 60) if longest > 600 else ("seconds", 1)
     for number, (name, histories) in enumerate(runs.items()):
         for seed, history in enumerate(histories):
             distances = np.asarray(history["frechet"], float)
-            measured = np.isfinite(distances)
-            times = np.cumsum(history["seconds"]) / length
-            for axis, places in ((by_epoch, np.asarray(history["epoch"])), (by_time, times)):
-                axis.plot(
-                    places[measured],
-                    distances[measured],
-                    color=f"C{number}",
-                    alpha=1 if len(histories) == 1 else 0.6,
-                    marker="o" if measured.sum() == 1 else ".",
-                    label=None if seed else name,
-                )
+            known = np.isfinite(distances)
+            style = {
+                "color": f"C{number}",
+                "alpha": 1 if len(histories) == 1 else 0.6,
+                "marker": "o" if known.sum() == 1 else ".",
+                "label": None if seed else name,
+            }
+            by_epoch.plot(np.asarray(history["epoch"])[known], distances[known], **style)
+            by_time.plot(np.cumsum(history["seconds"])[known] / length, distances[known], **style)
     by_epoch.set_xlabel("epoch")
     by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True))
     by_time.set_xlabel(f"training time in {unit}")
-    for axis in (by_epoch, by_time):
-        axis.set_ylabel("Fréchet distance")
-        axis.set_yscale("log")  # it falls from several hundred to a few
+    for axis in axes:
+        axis.set(ylabel="Fréchet distance", yscale="log")  # it falls from several hundred to a few
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
@@ -196,39 +186,40 @@ def dashboard(
     *,
     caption: str = "",
     note: str | None = None,
+    has_probabilities: bool = True,
 ) -> Image.Image:
-    """A grid of samples next to the curves of `loss_curves`, in one picture of one size.
+    """A grid of samples next to the curves of `loss_curves`, in one picture of one size, "RGB".
 
     Args:
         grid: see `image_grid`; it is scaled to the height of the curves.
-        history, epochs: see `loss_curves`.
+        history, epochs, has_probabilities: see `loss_curves`.
         caption: a line above.
         note: text below, on two lines at most; None: there is no space for a note.
-
-    Returns:
-        A picture, "RGB".
 
     Example:
         >>> history = {"d_loss": [1.3], "g_loss": [0.7], "d_real": [0.6], "d_fake": [0.4]}
         >>> dashboard(Image.new("L", (466, 466)), history, caption="epoch 1").size
         (1017, 488)
     """
-    figure = loss_curves(history, epochs)
+    figure = loss_curves(history, epochs, has_probabilities=has_probabilities)
     figure.set_dpi(DASHBOARD_HEIGHT / figure.get_figheight())
     figure.canvas.draw()
     curves = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
-    side, lines = DASHBOARD_HEIGHT, textwrap.wrap(note or "", (DASHBOARD_HEIGHT + curves.width) // 7, max_lines=2)
-    if (scale := side / max(grid.size)) != 1:
+    if (scale := DASHBOARD_HEIGHT / max(grid.size)) != 1:
         grid = grid.resize((round(grid.width * scale), round(grid.height * scale)), Image.Resampling.LANCZOS)
-    below = CAPTION_HEIGHT + side
-    size = side + 4 * MARGIN + curves.width, below + (0 if note is None else 2 * CAPTION_HEIGHT)
-    board = Image.new("RGB", size, "white")
+    left, below = DASHBOARD_HEIGHT + GAP, CAPTION_HEIGHT + DASHBOARD_HEIGHT
+    board = Image.new("RGB", (left + curves.width, below + (0 if note is None else 2 * CAPTION_HEIGHT)), "white")
     board.paste(grid.convert("RGB"), (0, CAPTION_HEIGHT))
-    board.paste(curves, (side + 4 * MARGIN, CAPTION_HEIGHT))
-    for top, line in ((0, caption), *((below + number * CAPTION_HEIGHT, line) for number, line in enumerate(lines))):
-        place = MARGIN + 1, top + CAPTION_HEIGHT // 2
-        ImageDraw.Draw(board).text(place, line, fill="black", font=font(), anchor="lm")
+    board.paste(curves, (left, CAPTION_HEIGHT))
+    write_line(board, 0, caption)
+    for number, line in enumerate(textwrap.wrap(note or "", board.width // 7, max_lines=2)):
+        write_line(board, below + number * CAPTION_HEIGHT, line)
     return board
+
+
+def _dashed(axis: Any, height: float, label: str) -> None:
+    """A line of reference."""
+    axis.axhline(height, color="black", linewidth=1, linestyle="--", label=label)
 
 
 def _figure() -> Figure:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import operator
 import warnings
 import zlib
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
-from PIL import GifImagePlugin, Image
+from PIL import Image, ImageOps
 
-from kgan.errors import Mistake
 from kgan.files import replacing
+
+LOOP = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"  # for ever
 
 
 class GIF:
     """An animation that grows a frame at a time.
 
-    Frames are appended to the file as they come: they are not kept in memory, and the file is not rewritten. The last
-    frame is shown longer, until another one follows it. If the process stops while it writes a frame, the earlier
-    frames are intact, and `set_state` continues after them.
+    Each frame is encoded once, when it comes, so that a long animation costs no more per frame than a short one. The
+    file is whole after every frame; the last one is shown longer, until another follows it.
 
     Args:
         path: path of the file.
@@ -38,100 +37,70 @@ class GIF:
         self.path = Path(path)
         self.milliseconds = milliseconds
         self.hold = hold
-        self._size: tuple[int, int] | None = None  # of the frames
-        self._begin()
-
-    def _begin(self) -> None:
-        self._header = self._last = b""  # the bytes of the file's header, and of its last frame
-        self._end = 0  # bytes of the file that no further frame will change: all before the last frame
-        self._checksum = 0  # of these bytes
+        self._earlier = bytearray()  # all frames but the last, as they stand in the file
+        self._last = b""
 
     def append(self, frame: Image.Image, *, instead: bool = False) -> None:
-        """Add a frame; with `instead`, it replaces the last one."""
-        if frame.size != self._size or not self._is_there():  # a file has frames of one size only
-            self._size = frame.size
-            self._begin()
-        frame = _quantized(frame)
-        new = _gif_frame(frame, self.hold)
-        if not self._end:
-            self._create(_gif_header(frame), new)
-            return
-        stays = b"" if instead else _shown_for(self._last, self.milliseconds)
-        self._write(stays + new + b";")
-        self._end, self._checksum = self._end + len(stays), zlib.crc32(stays, self._checksum)
-        self._last = new
+        """Add a frame, which is fitted to the size of the first; with `instead`, it replaces the last one."""
+        if self._last:
+            width, height = (int.from_bytes(self._last[at : at + 2], "little") for at in (13, 15))
+            frame = frame if frame.size == (width, height) else ImageOps.pad(frame, (width, height), color="white")
+        if not instead:
+            self._earlier += _shown_for(self._last, self.milliseconds)
+        self._last = _encoded(frame)
+        self._write()
 
     def get_state(self) -> dict[str, Any]:
         """What another process needs to continue: how much of the file stays, and its last frame."""
-        arrays = {"header": np.frombuffer(self._header, np.uint8), "last": np.frombuffer(self._last, np.uint8)}
-        return {"end": self._end, "size": self._size, "checksum": self._checksum, **arrays}
+        last = np.frombuffer(self._last, np.uint8)
+        return {"length": len(self._earlier), "checksum": zlib.crc32(self._earlier), "last": last}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from the result of `get_state`; the file is restored to what it was then.
 
         If the file is gone or damaged, there is a warning, and a new file begins with the last frame.
         """
-        header, last = (np.asarray(state[name], np.uint8).tobytes() for name in ("header", "last"))
-        end, size = operator.index(state["end"]), state["size"] and tuple(state["size"])
-        if end < len(header):
-            raise Mistake(f"the state of {self.path.name} is damaged")
-        self._size, self._end, self._checksum, self._header, self._last = size, end, state["checksum"], header, last
-        if not self._last:
-            return
-        if self._is_there() and self._is_whole():
-            self._write(self._last + b";")
-        else:
-            warnings.warn(f"{self.path} is no longer the file of this run: a new GIF begins", stacklevel=2)
-            self._create(self._header, self._last)
-
-    def _is_there(self) -> bool:
+        self._last = np.asarray(state["last"], np.uint8).tobytes()
         # A link might lead out of the directory.
-        return self.path.is_file() and not self.path.is_symlink() and self.path.stat().st_size >= self._end
+        content = self.path.read_bytes() if self.path.is_file() and not self.path.is_symlink() else b""
+        self._earlier = bytearray(content[len(_header(self._last)) :][: state["length"]])
+        if zlib.crc32(self._earlier) != state["checksum"]:
+            warnings.warn(f"{self.path} is no longer the file of this run: a new GIF begins", stacklevel=2)
+            self._earlier.clear()
+        if self._last:
+            self._write()
 
-    def _is_whole(self) -> bool:
-        """Whether all bytes before the last frame are as they were written."""
-        with self.path.open("rb") as file:
-            return zlib.crc32(file.read(self._end)) == self._checksum
-
-    def _create(self, header: bytes, frame: bytes) -> None:
+    def _write(self) -> None:
         with replacing(self.path, durable=False) as temporary:
-            temporary.write_bytes(header + frame + b";")
-        self._header, self._last, self._end, self._checksum = header, frame, len(header), zlib.crc32(header)
-
-    def _write(self, content: bytes) -> None:
-        """Write this after the bytes that stay; if the disk is full, restore the last frame."""
-        with self.path.open("r+b", buffering=0) as file:
-            try:
-                self._put(file, content)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    self._put(file, self._last + b";")
-                raise
-
-    def _put(self, file: Any, content: bytes) -> None:
-        file.seek(self._end)
-        file.truncate()
-        while content:  # a disk that becomes full takes only a part
-            content = content[file.write(content) :]
+            parts = _header(self._last), self._earlier, _shown_for(self._last, self.hold), b";"
+            with temporary.open("wb") as file:
+                file.writelines(parts)
 
 
-def _quantized(frame: Image.Image) -> Image.Image:
-    if frame.mode == "L":  # 16 shades look like 256, and make the file less than half as large
-        return frame.point([round(gray / 17) * 17 for gray in range(256)])
-    return frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+def _header(frame: bytes) -> bytes:
+    """The beginning of a file: the size is that of its frames, and there is no common color table."""
+    return b"GIF89a" + frame[13:17] + bytes(3) + LOOP
 
 
-def _gif_header(frame: Image.Image) -> bytes:
-    return b"".join(GifImagePlugin.getheader(frame.copy(), info={"loop": 0})[0])
+def _encoded(frame: Image.Image) -> bytes:
+    """A frame as it stands in a file of many: duration, place and size, a color table of its own, pixels.
 
-
-def _gif_frame(frame: Image.Image, milliseconds: int) -> bytes:
-    # Frames in color have palettes of their own; gray ones share the header's.
-    own_palette = frame.mode == "P"
-    milliseconds = max(10, int(milliseconds))  # at 0 the bytes that _shown_for changes would be left out
-    return b"".join(GifImagePlugin.getdata(frame, duration=milliseconds, include_color_table=own_palette))
+    imageio writes whole files. This one has a header of 13 bytes and the color table, 8 bytes with the duration, 10
+    with the frame's place and size, of which the last says whether it has a color table of its own; and a semicolon.
+    """
+    if frame.has_transparency_data:
+        frame = Image.alpha_composite(Image.new("RGBA", frame.size, "white"), frame.convert("RGBA"))
+    if frame.mode in ("1", "L", "LA"):  # 16 shades look like 256, and make the file less than half as large
+        frame = frame.convert("L").point([round(gray / 17) * 17 for gray in range(256)])
+    else:
+        frame = frame.convert("RGB")
+    alone = iio.imwrite("<bytes>", np.asarray(frame), extension=".gif", is_batch=False, duration=10)
+    table_size = alone[10] & 7
+    begin = 13 + 3 * 2 ** (table_size + 1)
+    flags = alone[begin + 17] | 0x80 | table_size
+    return alone[begin : begin + 17] + bytes([flags]) + alone[13:begin] + alone[begin + 18 : -1]
 
 
 def _shown_for(frame: bytes, milliseconds: int) -> bytes:
-    """A frame's bytes with another duration: its hundredths of a second are bytes 4 and 5."""
-    return frame[:4] + (max(10, int(milliseconds)) // 10).to_bytes(2, "little") + frame[6:]
+    """A frame with another duration: its hundredths of a second are bytes 4 and 5."""
+    return frame[:4] + (max(10, int(milliseconds)) // 10).to_bytes(2, "little") + frame[6:] if frame else b""

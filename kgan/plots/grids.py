@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from kgan.checks import check
 from kgan.errors import Mistake
 
 MARGIN = 2  # pixels between the images of a grid, and around them
-PAPER = 255  # margins are white: fakes of digits are black at the edges
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -49,12 +49,11 @@ def image_grid(
     count, height, width, channels = images.shape
     columns = int(np.ceil(np.sqrt(count))) if columns is None else columns
     zoom = max(1, 56 // max(height, width)) if zoom is None else zoom
-    if columns < 1 or zoom < 1:
-        raise Mistake(f"columns is {columns} and zoom {zoom}: each is 1 or more")
+    check(columns=columns, zoom=zoom)
     pixels = to_uint8(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
     height, width = height * zoom + margin, width * zoom + margin
     rows = -(-count // columns)
-    grid = np.full((rows * height + margin, columns * width + margin, channels), PAPER, np.uint8)
+    grid = np.full((rows * height + margin, columns * width + margin, channels), 255, np.uint8)  # white
     for i, image in enumerate(pixels):
         top, left = margin + i // columns * height, margin + i % columns * width
         grid[top : top + height - margin, left : left + width - margin] = image
@@ -66,10 +65,7 @@ def code_images(codes: np.ndarray, height: int, width: int, channels: int = 1) -
 
     Args:
         codes: (count, latent_dim).
-        height, width, channels: size of the result.
-
-    Returns:
-        Images of shape (count, height, width, channels), in [-1, 1].
+        height, width, channels: size of the images, which are in [-1, 1].
 
     Example:
         >>> code_images(np.zeros((3, 100)), 28, 28).shape

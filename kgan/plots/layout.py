@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 from kgan.plots.grids import MARGIN
 
 CAPTION_HEIGHT = 22  # pixels
+GAP = 4 * MARGIN  # between pictures side by side
 
 
 def captioned(picture: Image.Image, caption: str) -> Image.Image:
-    """The picture under a white strip with a line of text.
+    """The picture under a white strip with a line of text, as wide for epoch 10,000 as for epoch 1.
 
     Example:
         >>> captioned(Image.new("L", (100, 100)), "epoch 12").size
@@ -24,7 +26,7 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
     width = max(picture.width, _caption_width(caption))  # the caption is never cut off
     strip = Image.new(picture.mode, (width, picture.height + CAPTION_HEIGHT), "white")
     strip.paste(picture, (0, CAPTION_HEIGHT))
-    ImageDraw.Draw(strip).text((MARGIN + 1, CAPTION_HEIGHT // 2), caption, fill="black", font=font(), anchor="lm")
+    write_line(strip, 0, caption)
     return strip
 
 
@@ -36,13 +38,12 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
         (424, 122)
     """
     panels = [captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
-    gap = 4 * MARGIN  # a white line
-    size = sum(panel.width for panel in panels) + gap * (len(panels) - 1), max(panel.height for panel in panels)
+    size = sum(panel.width + GAP for panel in panels) - GAP, max(panel.height for panel in panels)
     mode = panels[0].mode if len({panel.mode for panel in panels}) == 1 else "RGB"  # gray next to colored ones
     row, left = Image.new(mode, size, "white"), 0
     for panel in panels:
         row.paste(panel, (left, 0))
-        left += panel.width + gap
+        left += panel.width + GAP
     return row
 
 
@@ -68,13 +69,12 @@ def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
         >>> with_row_labels(Image.new("L", (100, 100)), ["3", "7"]).size
         (140, 100)
     """
-    face, row = font(), grid.height / len(labels)
-    width = max(24, *(int(face.getlength(label)) for label in labels)) + 16
+    width = max(24, *(int(_font().getlength(label)) for label in labels)) + 16
     labeled = Image.new(grid.mode, (grid.width + width, grid.height), "white")
     labeled.paste(grid, (width, 0))
     for number, label in enumerate(labels):
-        place = (width - 8, (number + 0.5) * row)
-        ImageDraw.Draw(labeled).text(place, label, fill="black", font=face, anchor="rm")
+        place = (width - 8, (number + 0.5) * grid.height / len(labels))
+        ImageDraw.Draw(labeled).text(place, label, fill="black", font=_font(), anchor="rm")
     return labeled
 
 
@@ -85,8 +85,7 @@ def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int 
 
     Args:
         series: for each run, by its name, the picture files by epoch.
-        at_most: the largest number of frames. If there are more epochs, some are left out, but never the first and the
-            last.
+        at_most: the largest number of frames, the first and the last epoch among them.
 
     Example:
         >>> for epoch in (1, 2):
@@ -103,15 +102,20 @@ def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int 
     for epoch in epochs:
         panels, captions = [], []
         for name, pictures in series.items():
-            newest = max((each for each in pictures if each <= epoch), default=None)
+            newest = max((number for number in pictures if number <= epoch), default=None)
             captions.append(f"{name}, epoch {newest}" if newest else name)
-            # As wide as the longest caption from the beginning: the frames of a GIF cannot grow.
-            widest = max(_caption_width(f"{name}, epoch {each}") for each in pictures)
-            panel = Image.new(mode, (max(firsts[name].width, widest), firsts[name].height), "white")
+            width = max(firsts[name].width, _caption_width(f"{name}, epoch 1"))  # from the first frame on
+            panel = Image.new(mode, (width, firsts[name].height), "white")
             if newest:
                 panel.paste(_opened(pictures[newest]), (0, 0))
             panels.append(panel)
         yield side_by_side(panels, captions)
+
+
+def write_line(picture: Image.Image, top: int, text: str) -> None:
+    """Write a line of text on a picture, in a strip of CAPTION_HEIGHT that begins at `top`."""
+    place = MARGIN + 1, top + CAPTION_HEIGHT // 2
+    ImageDraw.Draw(picture).text(place, text, fill="black", font=_font(), anchor="lm")
 
 
 def _opened(path: str | Path) -> Image.Image:
@@ -121,9 +125,10 @@ def _opened(path: str | Path) -> Image.Image:
 
 
 def _caption_width(caption: str) -> int:
-    return math.ceil(font().getlength(caption)) + 2 * MARGIN + 2
+    """With room for an epoch of five digits: frames of a GIF are of one size."""
+    widest = re.sub(r"\bepoch \d{1,5}\b", "epoch 00000", caption)
+    return math.ceil(_font().getlength(widest)) + 2 * MARGIN + 2
 
 
-def font() -> ImageFont.FreeTypeFont:
-    """The font of captions and labels."""
+def _font() -> ImageFont.FreeTypeFont:
     return ImageFont.load_default(size=15)

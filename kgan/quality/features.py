@@ -14,9 +14,8 @@ import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.data import Labeled, from_uint8
-from kgan.data.folders import cache_directory
 from kgan.errors import Mistake
-from kgan.files import replacing
+from kgan.files import cache_directory, replacing
 from kgan.quality.metrics import class_frequencies
 
 LARGEST = 32  # pixels: larger images are averaged to this size first
