@@ -1,6 +1,11 @@
 """GANs you can read in an evening, trust overnight and teach from.
 
-    import kgan
+A recipe, with its data, settings and pictures:
+
+    run = kgan.train("modern-digits")
+    run.sample(64)
+
+A model of your own, on arrays of your own:
 
     images = kgan.data.load("digits")                # 1,797 real digits, 28 × 28 × 1, in [-1, 1]
     model = kgan.DCGAN(image_shape=(28, 28, 1))
@@ -37,12 +42,14 @@ if TYPE_CHECKING:
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
     from kgan.runs import load_model
+    from kgan.session import Run, train
 
 __version__ = "0.2.0.dev0"
 __all__ = [
     "DCGAN",
     "GAN",
     "CodeGAN",
+    "Run",
     "augment",
     "callbacks",
     "data",
@@ -59,17 +66,26 @@ __all__ = [
     "recipes",
     "runs",
     "speed",
+    "train",
 ]
 
-_HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}
-_LAYERS = {
-    "FusedBatchNormalization": "kgan.layers",
-    "ReferenceBatch": "kgan.layers",
-    "ReferenceNormalization": "kgan.layers",
-    "WithoutReference": "kgan.layers",
-    "UpsampledConv2D": "kgan.layers",
-    "Packing": "kgan.layers",
+_HOMES = {
+    "GAN": "kgan.gan",
+    "DCGAN": "kgan.dcgan",
+    "CodeGAN": "kgan.codegan",
+    "Run": "kgan.session",
+    "load_model": "kgan.runs",
+    "train": "kgan.session",
 }
+_MODELS = ("GAN", "DCGAN", "CodeGAN")
+_LAYERS = (
+    "FusedBatchNormalization",
+    "Packing",
+    "ReferenceBatch",
+    "ReferenceNormalization",
+    "UpsampledConv2D",
+    "WithoutReference",
+)
 
 
 def __getattr__(name: str) -> object:
@@ -81,6 +97,14 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'kgan' has no attribute {name!r}")
 
 
+@wrapt.when_imported("keras")
+def _register(keras: ModuleType) -> None:
+    """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
+    for name in (*_MODELS, *_LAYERS):
+        placeholder = _Registered(_HOMES.get(name, "kgan.layers"), name)
+        keras.saving.get_custom_objects().setdefault(f"kgan>{name}", placeholder)
+
+
 class _Registered:
     """A placeholder that Keras finds under the name of a kgan class until that class is imported and replaces it."""
 
@@ -89,14 +113,6 @@ class _Registered:
 
     def from_config(self, config: dict[str, Any]) -> Any:
         return getattr(importlib.import_module(self.module), self.name).from_config(config)
-
-
-@wrapt.when_imported("keras")
-def _register(keras: ModuleType) -> None:
-    """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
-    models = {name: _HOMES[name] for name in ("GAN", "DCGAN", "CodeGAN")}
-    for name, module in {**models, **_LAYERS}.items():
-        keras.saving.get_custom_objects().setdefault(f"kgan>{name}", _Registered(module, name))
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kgan._backend import tf
+from kgan.checks import check_choice
 from kgan.errors import Mistake
 
 PRIORS = ("normal", "uniform")
@@ -43,14 +44,13 @@ def sample_codes(
         Codes of shape (count, latent_dim), float32.
 
     Raises:
-        ValueError: for an unknown prior.
+        Mistake: for an unknown prior.
 
     Example:
         >>> sample_codes(16, 100, "uniform", seed=7).shape
         TensorShape([16, 100])
     """
-    if prior not in PRIORS:
-        raise Mistake(f"unknown prior {prior!r}: choose one of {', '.join(PRIORS)}")
+    check_choice("prior", prior, PRIORS)
     first, *rest = seed if isinstance(seed, (tuple, list)) else (seed,)
     key = tf.stack([tf.cast(first, tf.int64), tf.constant(0, tf.int64)])
     for number in rest:
@@ -82,7 +82,9 @@ def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
     return codes if labels is None else tf.concat([codes, labels], axis=1)
 
 
-def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical") -> np.ndarray:
+def interpolate(
+    start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical", classes: int = 0
+) -> np.ndarray:
     """Codes on a path from one code to another; the first and the last are exactly these two.
 
     On the straight line between two codes of N(0, 1) the norm falls: in the middle it is 0.7 of the norm at the ends.
@@ -91,15 +93,17 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
     U(-1, 1) it is the other way round: on the spherical path a unit may go beyond ±1, which the generator never saw.
 
     Args:
-        start, end: codes, (…, latent_dim), of the same shape.
+        start, end: codes, (…, units), of the same shape.
         steps: how many codes, 2 or more.
         path: "linear" or "spherical".
+        classes: how many units at the end of a code hold its class (see `with_labels`): they are mixed linearly on
+            either path, so that a walk between two classes goes through mixtures of the two.
 
     Returns:
-        Codes of shape (…, steps, latent_dim), float32.
+        Codes of shape (…, steps, units), float32.
 
     Raises:
-        ValueError: for an unknown path, fewer than 2 steps, codes of different shapes.
+        Mistake: for an unknown path, fewer than 2 steps, codes of different shapes.
 
     Example:
         >>> start, end = sample_codes(2, 100, seed=1)
@@ -107,8 +111,7 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
         (9, 100)
     """
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
-    if path not in PATHS:
-        raise Mistake(f"unknown path {path!r}: choose one of {', '.join(PATHS)}")
+    check_choice("path", path, PATHS)
     if steps < 2:
         raise Mistake(f"steps is {steps}: a path has 2 or more")
     if start.shape != end.shape or not start.ndim:
@@ -117,18 +120,23 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
     start, end = start[..., np.newaxis, :], end[..., np.newaxis, :]
     codes = (1 - share) * start + share * end
     if path == "spherical":
-        length, of_end = (np.linalg.norm(code, axis=-1, keepdims=True) for code in (start, end))
-        direction = start / np.where(length, length, 1)
-        along = (direction * end).sum(-1, keepdims=True)
-        across = end - along * direction
-        aside = np.linalg.norm(across, axis=-1, keepdims=True)
-        angle = share * np.arctan2(aside, along)  # not arccos, which is inexact where directions almost agree
-        turned = np.cos(angle) * direction + np.sin(angle) * across / np.where(aside, aside, 1)
-        # Between opposite directions, and at the origin, no spherical path is defined: there it is a straight line.
-        turns = (aside > 1e-9 * of_end) & (length > 0)
-        codes = np.where(turns, ((1 - share) * length + share * of_end) * turned, codes)
+        units = start.shape[-1] - classes
+        codes[..., :units] = _turned(start[..., :units], end[..., :units], share, codes[..., :units])
     codes[..., :1, :], codes[..., -1:, :] = start, end
     return np.float32(codes)
+
+
+def _turned(start: np.ndarray, end: np.ndarray, share: np.ndarray, straight: np.ndarray) -> np.ndarray:
+    """The spherical path; where there is none, at the origin and between opposite directions, the straight one."""
+    start_norm, end_norm = (np.linalg.norm(code, axis=-1, keepdims=True) for code in (start, end))
+    direction = start / np.where(start_norm, start_norm, 1)
+    along = (direction * end).sum(-1, keepdims=True)
+    across = end - along * direction
+    across_norm = np.linalg.norm(across, axis=-1, keepdims=True)
+    angle = share * np.arctan2(across_norm, along)  # not arccos, which is inexact where directions almost agree
+    turned = np.cos(angle) * direction + np.sin(angle) * across / np.where(across_norm, across_norm, 1)
+    can_turn = (across_norm > 1e-9 * end_norm) & (start_norm > 0)
+    return np.where(can_turn, ((1 - share) * start_norm + share * end_norm) * turned, straight)
 
 
 def natural_path(prior: str) -> str:
@@ -153,7 +161,7 @@ def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) ->
         Codes of shape (units, values, latent_dim), float32.
 
     Raises:
-        ValueError: for a unit that the code does not have.
+        Mistake: for a unit that the code does not have.
 
     Example:
         >>> traverse(np.zeros(100), units=[3, 7], values=[-1, 0, 1]).shape
@@ -187,7 +195,7 @@ def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) ->
         (count,).
 
     Raises:
-        ValueError: where codes and features differ in number, or are fewer than the directions wanted.
+        Mistake: where codes and features differ in number, or are fewer than the directions wanted.
 
     Example:
         >>> codes = sample_codes(1000, 5).numpy()
