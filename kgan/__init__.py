@@ -1,14 +1,11 @@
 """GANs you can read in an evening, trust overnight and teach from.
 
-A recipe, with its data, settings and pictures:
+    import kgan
 
-    run = kgan.train("modern-digits")
-    run.sample(64)
+    run = kgan.train("modern-digits")                # a recipe: its data, its model, its pictures
 
-A model of your own, on arrays of your own:
-
-    images = kgan.data.load("digits")                # 1,797 real digits, 28 × 28 × 1, in [-1, 1]
-    model = kgan.DCGAN(image_shape=(28, 28, 1))
+    images = kgan.data.load("digits")                # or 1,797 real digits, 28 × 28 × 1, in [-1, 1],
+    model = kgan.DCGAN(image_shape=(28, 28, 1))      # and a model of your own
     model.compile()
     model.fit(images, batch_size=32, epochs=40, callbacks=[kgan.callbacks.EpochGIF("progress.gif")])
 
@@ -69,15 +66,8 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
-    "GAN": "kgan.gan",
-    "DCGAN": "kgan.dcgan",
-    "CodeGAN": "kgan.codegan",
-    "Run": "kgan.session",
-    "load_model": "kgan.runs",
-    "train": "kgan.session",
-}
-_MODELS = ("GAN", "DCGAN", "CodeGAN")
+_MODELS = {"GAN": "gan", "DCGAN": "dcgan", "CodeGAN": "codegan"}
+_HOMES = {**_MODELS, "Run": "session", "load_model": "runs", "train": "session"}
 _LAYERS = (
     "FusedBatchNormalization",
     "Packing",
@@ -91,18 +81,10 @@ _LAYERS = (
 def __getattr__(name: str) -> object:
     """Import on first use: TensorFlow takes seconds to start, and `kgan --help` does not need it."""
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        return getattr(importlib.import_module(f"kgan.{_HOMES[name]}"), name)
     if name in __all__:
         return importlib.import_module(f"kgan.{name}")
     raise AttributeError(f"module 'kgan' has no attribute {name!r}")
-
-
-@wrapt.when_imported("keras")
-def _register(keras: ModuleType) -> None:
-    """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
-    for name in (*_MODELS, *_LAYERS):
-        placeholder = _Registered(_HOMES.get(name, "kgan.layers"), name)
-        keras.saving.get_custom_objects().setdefault(f"kgan>{name}", placeholder)
 
 
 class _Registered:
@@ -113,6 +95,14 @@ class _Registered:
 
     def from_config(self, config: dict[str, Any]) -> Any:
         return getattr(importlib.import_module(self.module), self.name).from_config(config)
+
+
+@wrapt.when_imported("keras")
+def _register(keras: ModuleType) -> None:
+    """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
+    for name in (*_MODELS, *_LAYERS):
+        registered = _Registered(f"kgan.{_MODELS.get(name, 'layers')}", name)
+        keras.saving.get_custom_objects().setdefault(f"kgan>{name}", registered)
 
 
 def __dir__() -> list[str]:
