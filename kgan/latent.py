@@ -31,20 +31,13 @@ class Stream(enum.IntEnum):
 def sample_codes(
     count: int | tf.Tensor, latent_dim: int, prior: str = "normal", seed: int | Sequence[int | tf.Tensor] = 0
 ) -> tf.Tensor:
-    """Draw codes from the prior p(z); the same seed always draws the same codes.
+    """Draw codes (count, latent_dim) from the prior p(z); the same seed always draws the same codes.
 
     Args:
-        count: how many.
-        latent_dim: units of a code.
+        count, latent_dim: how many, and of how many units.
         prior: "normal" is N(0, 1) in each unit; "uniform" is U(-1, 1).
         seed: one whole number, or several, such as (seed, step, purpose, draw) in training. Each combination is a
             stream of random numbers of its own, and no stream depends on what was drawn before.
-
-    Returns:
-        Codes of shape (count, latent_dim), float32.
-
-    Raises:
-        Mistake: for an unknown prior.
 
     Example:
         >>> sample_codes(16, 100, "uniform", seed=7).shape
@@ -63,17 +56,10 @@ def sample_codes(
 
 
 def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-    """Codes of a conditional generator: each code is followed by the one-hot vector of its class.
+    """Codes of a conditional generator, (count, latent_dim + classes): each is followed by its one-hot label.
 
-    The generator's first layer is dense. There, the one-hot vector chooses a vector of weights, which is added to the
-    output for the code: an embedding of the class.
-
-    Args:
-        codes: (count, latent_dim).
-        labels: one-hot, (count, classes); None: the codes are returned as they are.
-
-    Returns:
-        Codes of shape (count, latent_dim + classes).
+    In the generator's first, dense layer, the label chooses a vector of weights: an embedding of the class. Without
+    labels the codes are returned as they are.
 
     Example:
         >>> with_labels(tf.constant([[0.5, 0.2]]), tf.one_hot([1], 3)).numpy().tolist()
@@ -140,28 +126,15 @@ def _turned(start: np.ndarray, end: np.ndarray, share: np.ndarray, straight: np.
 
 
 def natural_path(prior: str) -> str:
-    """The path that stays where codes of a prior lie: "linear" for U(-1, 1), "spherical" for N(0, 1).
-
-    Example:
-        >>> natural_path("normal")
-        'spherical'
-    """
+    """The path that stays where codes of a prior lie: "linear" for U(-1, 1), "spherical" for N(0, 1)."""
     return "linear" if prior == "uniform" else "spherical"
 
 
 def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) -> np.ndarray:
-    """One code with one unit changed at a time (Stiff, von Keyserlingk, Stuart, figures 6 and 9).
-
-    Args:
-        code: (latent_dim,).
-        units: which units change, counted from 0.
-        values: the values that each of these units takes in turn.
+    """One code (latent_dim,) with one unit changed at a time: Stiff, von Keyserlingk, Stuart, figures 6 and 9.
 
     Returns:
-        Codes of shape (units, values, latent_dim), float32.
-
-    Raises:
-        Mistake: for a unit that the code does not have.
+        Codes of shape (units, values, latent_dim), float32: each of these units, counted from 0, takes each value.
 
     Example:
         >>> traverse(np.zeros(100), units=[3, 7], values=[-1, 0, 1]).shape
@@ -187,15 +160,11 @@ def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) ->
     Args:
         codes: (many, latent_dim), drawn from the prior.
         features: (many, …), of a layer of the generator, one row for each code.
-        count: directions wanted.
+        count: directions wanted, at most as many as codes, and as units of either.
 
     Returns:
         Directions of shape (count, latent_dim), float32, the strongest first: adding one of them to a code moves its
-        component by one standard deviation. And the fraction of the features' variance that each component explains,
-        (count,).
-
-    Raises:
-        Mistake: where codes and features differ in number, or are fewer than the directions wanted.
+        component by one standard deviation. And the fraction of the features' variance that each component explains.
 
     Example:
         >>> codes = sample_codes(1000, 5).numpy()
