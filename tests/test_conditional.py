@@ -165,11 +165,12 @@ def test_evaluation_is_by_classes(conditional, labeled):
     assert len(model.test_on_batch(images[:16], labels[:16])) == 4
 
 
-@pytest.mark.parametrize("arguments", [{}, {"d_norm": "spectral", "ema": 0.9}], ids=["plain", "spectral, ema"])
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_a_saved_model_goes_on_exactly(arguments, precision, labeled, tmp_path):
+@pytest.mark.parametrize(
+    ("precision", "arguments"), [("float32", {"d_norm": "spectral", "ema": 0.9}), ("mixed_bfloat16", {})]
+)
+def test_a_saved_model_goes_on_exactly(precision, arguments, labeled, tmp_path):
     keras.config.set_dtype_policy(precision)
-    images, labels = labeled
+    images, labels = (part[:32] for part in labeled)
     straight, halved = (made(run_eagerly=True, **arguments) for _ in range(2))  # quicker than to trace the few steps
     straight.fit(images, labels, batch_size=16, epochs=2, verbose=0)
     halved.fit(images, labels, batch_size=16, epochs=1, verbose=0)
