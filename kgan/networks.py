@@ -120,7 +120,7 @@ def dense_discriminator(
     _check_discriminator(norm, packing, classes)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
     hidden = [
-        *_packed(packing),
+        *([Packing(packing)] if packing > 1 else []),
         layers.Flatten(**CHANNELS_LAST),  # 784
         _bounded(layers.Dense(hidden_units, use_bias=use_bias, kernel_initializer=_glorot(seeds)), norm),  # 128
         *_normalized(norm),
@@ -240,7 +240,7 @@ def dcgan_discriminator(
     halved = functools.partial(layers.Conv2D, kernel_size=kernel_size, strides=2, **_SAME)
     # Shapes at line ends are those of (28, 28, 1) images with 64 filters.
     hidden = [
-        *_packed(packing),
+        *([Packing(packing)] if packing > 1 else []),
         _bounded(halved(widths[0], kernel_initializer=_normal(seeds, stddev)), norm),  # 14 × 14 × 64
         layers.LeakyReLU(0.2),
     ]
@@ -255,7 +255,7 @@ def dcgan_discriminator(
     if code_units is None:
         return model
     code = layers.Dense(code_units, kernel_initializer=_normal(seeds, stddev), dtype="float32", name="code")
-    return keras.Model(model.inputs[0], [*model.outputs, code(_features(model))], name="discriminator")
+    return keras.Model(model.inputs[0], [*model.outputs, code(model.layers[-1].input)], name="discriminator")
 
 
 _SAME = {"padding": "same", **CHANNELS_LAST}
@@ -284,11 +284,6 @@ def _with_power_iterations(model: keras.Model, seeds: Iterator[int | None]) -> k
     return model
 
 
-def _features(discriminator: keras.Model) -> Any:
-    """What the last layer of a discriminator gets."""
-    return discriminator.layers[-1].input
-
-
 def _projecting(
     network: keras.Model,
     classes: int,
@@ -297,7 +292,7 @@ def _projecting(
     seeds: Iterator[int | None],
 ) -> keras.Model:
     """The discriminator with labels: Miyato and Koyama (2018), equation 4, the vector of a class · φ(x) + ψ(φ(x))."""
-    features, labels = _features(network), keras.Input((classes,), name="labels")
+    features, labels = network.layers[-1].input, keras.Input((classes,), name="labels")
     vectors = layers.Dense(features.shape[1], use_bias=False, kernel_initializer=initializer, dtype="float32")
     product = layers.Dot(axes=1, dtype="float32")([_bounded(vectors, norm)(labels), features])
     logits = layers.Add(dtype="float32")([network.outputs[0], product])
@@ -308,10 +303,6 @@ def _bounded(layer: keras.layers.Layer, norm: str) -> keras.layers.Layer:
     """The layer with its weights divided by their largest singular value, where `norm` is "spectral"."""
     # float32: the layer writes the divided weights back, and bfloat16 would lose the small steps of the optimizer.
     return layers.SpectralNormalization(layer, dtype="float32") if norm == "spectral" else layer
-
-
-def _packed(packing: int) -> list[keras.layers.Layer]:
-    return [Packing(packing)] if packing > 1 else []
 
 
 def _normalized(norm: str) -> list[keras.layers.Layer]:
@@ -367,9 +358,7 @@ def _check_discriminator(norm: str, packing: int, classes: int) -> None:
     if classes and norm in REFERENCE_NORMS:
         raise Mistake(f"classes is {classes}: with norm {norm!r} the reference batch would need labels")
     if classes and packing > 1:
-        raise Mistake(
-            f"packing is {packing}: it does not work with classes, here {classes}, since a pack has one label"
-        )
+        raise Mistake(f"packing is {packing}: it does not work with classes, here {classes}: a pack has one label")
 
 
 def _seeds(seed: int | None, network: str) -> Iterator[int | None]:
@@ -389,13 +378,7 @@ def _glorot(seeds: Iterator[int | None]) -> keras.initializers.Initializer:
 
 @contextlib.contextmanager
 def dtype_policy(dtype: Any) -> Iterator[None]:
-    """Within the block, networks are built with this dtype policy of Keras; None: with the global one.
-
-    Example:
-        >>> with dtype_policy("mixed_bfloat16"):
-        ...     print(dense_generator((2,)).layers[0].compute_dtype)
-        bfloat16
-    """
+    """Within the block, networks are built with this dtype policy of Keras; None: with the global one."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(before if dtype is None else keras.dtype_policies.get(dtype))
     try:

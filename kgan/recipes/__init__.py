@@ -44,14 +44,7 @@ __all__ = [
     "resolve",
 ]
 
-FILES = (
-    modern,
-    offline,
-    ding_shao_ren,
-    stiff_keyserlingk_stuart,
-    generating_images_using_a_dcgan,
-    shao_li_jiang,
-)
+FILES = (modern, offline, ding_shao_ren, stiff_keyserlingk_stuart, generating_images_using_a_dcgan, shao_li_jiang)
 DEFAULT = "modern-digits"  # of `kgan.train` and `kgan train`
 RECIPES = {recipe.name: recipe for file in FILES for recipe in file.RECIPES}
 

@@ -20,22 +20,12 @@ _CODEGAN = ("code_weight", "code_loss", "stages")
 
 
 def image_shape(recipe: Recipe) -> tuple[int, int, int]:
-    """(height, width, channels) of the images that the recipe is meant for.
-
-    Example:
-        >>> kgan.recipes.image_shape(kgan.recipes.get("dcgan-cats"))
-        (128, 128, 3)
-    """
+    """(height, width, channels) of the images that the recipe is meant for."""
     return recipe["image_size"], recipe["image_size"], 1 if recipe["data"] in ("digits", "mnist") else 3
 
 
 def classes(recipe: Recipe) -> int:
-    """The number of classes of the recipe's model, for the data that it is meant for; 0 if it is not conditional.
-
-    Example:
-        >>> kgan.recipes.classes(kgan.recipes.get("dcgan-digits"))
-        0
-    """
+    """The number of classes of the recipe's model, for the data that it is meant for; 0 if it is not conditional."""
     return 10 if recipe["conditional"] else 0  # all data sets of conditional recipes have ten
 
 
@@ -91,13 +81,7 @@ def _learning_rate(network: str, settings: Mapping[str, Any], steps: int) -> Any
 
 
 def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0) -> GAN:
-    """The model of `build` before `compile`: it has its two networks, but no optimizers.
-
-    Example:
-        >>> recipe = kgan.recipes.get("dcgan-digits")
-        >>> kgan.recipes.build_uncompiled(recipe, kgan.recipes.resolve(recipe, {}), (28, 28, 1)).compiled
-        False
-    """
+    """The model of `build` before `compile`: it has its two networks, but no optimizers."""
     from kgan import networks
     from kgan.codegan import CodeGAN
     from kgan.dcgan import DCGAN
