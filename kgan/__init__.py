@@ -2,8 +2,10 @@
 
     import kgan
 
-    images = kgan.data.load("digits")                # 1,797 real digits, 28 × 28 × 1, in [-1, 1]
-    model = kgan.DCGAN(image_shape=(28, 28, 1))
+    run = kgan.train("modern-digits")                # a recipe: its data, its model, its pictures
+
+    images = kgan.data.load("digits")                # or 1,797 real digits, 28 × 28 × 1, in [-1, 1],
+    model = kgan.DCGAN(image_shape=(28, 28, 1))      # and a model of your own
     model.compile()
     model.fit(images, batch_size=32, epochs=40, callbacks=[kgan.callbacks.EpochGIF("progress.gif")])
 
@@ -37,12 +39,14 @@ if TYPE_CHECKING:
     from kgan.dcgan import DCGAN
     from kgan.gan import GAN
     from kgan.runs import load_model
+    from kgan.session import Run, train
 
 __version__ = "0.2.0.dev0"
 __all__ = [
     "DCGAN",
     "GAN",
     "CodeGAN",
+    "Run",
     "augment",
     "callbacks",
     "data",
@@ -59,23 +63,25 @@ __all__ = [
     "recipes",
     "runs",
     "speed",
+    "train",
 ]
 
-_HOMES = {"GAN": "kgan.gan", "DCGAN": "kgan.dcgan", "CodeGAN": "kgan.codegan", "load_model": "kgan.runs"}
-_LAYERS = {
-    "FusedBatchNormalization": "kgan.layers",
-    "ReferenceBatch": "kgan.layers",
-    "ReferenceNormalization": "kgan.layers",
-    "WithoutReference": "kgan.layers",
-    "UpsampledConv2D": "kgan.layers",
-    "Packing": "kgan.layers",
-}
+_MODELS = {"GAN": "gan", "DCGAN": "dcgan", "CodeGAN": "codegan"}
+_HOMES = {**_MODELS, "Run": "session", "load_model": "runs", "train": "session"}
+_LAYERS = (
+    "FusedBatchNormalization",
+    "Packing",
+    "ReferenceBatch",
+    "ReferenceNormalization",
+    "UpsampledConv2D",
+    "WithoutReference",
+)
 
 
 def __getattr__(name: str) -> object:
     """Import on first use: TensorFlow takes seconds to start, and `kgan --help` does not need it."""
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        return getattr(importlib.import_module(f"kgan.{_HOMES[name]}"), name)
     if name in __all__:
         return importlib.import_module(f"kgan.{name}")
     raise AttributeError(f"module 'kgan' has no attribute {name!r}")
@@ -94,9 +100,9 @@ class _Registered:
 @wrapt.when_imported("keras")
 def _register(keras: ModuleType) -> None:
     """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
-    models = {name: _HOMES[name] for name in ("GAN", "DCGAN", "CodeGAN")}
-    for name, module in {**models, **_LAYERS}.items():
-        keras.saving.get_custom_objects().setdefault(f"kgan>{name}", _Registered(module, name))
+    for name in (*_MODELS, *_LAYERS):
+        registered = _Registered(f"kgan.{_MODELS.get(name, 'layers')}", name)
+        keras.saving.get_custom_objects().setdefault(f"kgan>{name}", registered)
 
 
 def __dir__() -> list[str]:

@@ -2,8 +2,7 @@
 
     from kgan._backend import keras, tf
 
-When TensorFlow starts, its C++ code prints a dozen lines about oneDNN and CUDA before it reads `TF_CPP_MIN_LOG_LEVEL`.
-This module hides these lines, and shows them only if TensorFlow fails to start.
+When TensorFlow starts, its C++ code logs a few lines about oneDNN and CUDA before it reads `TF_CPP_MIN_LOG_LEVEL`.
 """
 
 from __future__ import annotations
@@ -11,21 +10,17 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-_requested = os.environ.get("KERAS_BACKEND") or "tensorflow"
-os.environ["KERAS_BACKEND"] = _requested
-if _requested != "tensorflow":
-    raise ImportError(
-        f"kgan trains on TensorFlow, but KERAS_BACKEND is {_requested!r}: unset it, or set it to 'tensorflow'"
-    )
+_CHATTER = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} .*\.cc:\d+\] ")
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
-    """Send file descriptor 2, stderr, to a temporary file; print the text of that file only if the block raises."""
+def _without_chatter() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, stderr, and then pass on all lines but TensorFlow's."""
     try:
         stderr = os.dup(2)
     except OSError:  # closed: nothing to hold back
@@ -35,26 +30,27 @@ def _stderr_held_back() -> Iterator[None]:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
-        except Exception:
-            held_back.seek(0)
-            os.write(stderr, held_back.read())
-            raise
         finally:
             os.dup2(stderr, 2)
+            held_back.seek(0)
+            os.write(stderr, b"".join(line for line in held_back if not _CHATTER.match(line)))
             os.close(stderr)
 
 
+if "keras" in sys.modules:
+    _backend = sys.modules["keras"].backend.backend()
+else:
+    _backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+if _backend != "tensorflow":
+    raise ImportError(
+        f"kgan trains on TensorFlow, but KERAS_BACKEND is {_backend!r}: unset it, or set it to 'tensorflow'"
+    )
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # only fatal messages: errors are raised as exceptions anyway
-with _stderr_held_back() if "tensorflow" not in sys.modules else contextlib.nullcontext():
+with _without_chatter() if "tensorflow" not in sys.modules else contextlib.nullcontext():
     import keras
     import tensorflow as tf
 
     tf.config.list_physical_devices()  # the search for a GPU writes a few lines as well
-
-if keras.backend.backend() != "tensorflow":  # keras was imported before kgan, with another backend
-    raise ImportError(
-        f"kgan trains on TensorFlow, but Keras runs on {keras.backend.backend()!r}: set KERAS_BACKEND to 'tensorflow'"
-    )
 
 __all__ = ["abstract_build", "keras", "tf"]
 

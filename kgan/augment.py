@@ -1,10 +1,21 @@
 """Augmentations: what happens to every image that the discriminator is trained on, real and fake alike.
 
-An augmentation is a function (images, random, strength) → images. To add one, write a function:
-`kgan.DCGAN(augment=[("instance_noise", 0.1), my_augmentation])`. The function draws its random numbers with
-`random(units, prior)`, of shape (batch, units). They depend only on the seed, the step and the position of an image in
-its batch, so a resumed run augments exactly as a run that was never stopped. Gradients flow through an augmentation to
-the generator.
+An augmentation is a function; to add one, write it: `kgan.DCGAN(augment=[("instance_noise", 0.1), my_augmentation])`.
+Gradients flow through it to the generator.
+
+Args:
+    images: (batch, height, width, channels).
+    random: (units, prior) → numbers (batch, units). They depend only on the seed, the step and the position of an image
+        in its batch, so a resumed run augments exactly as a run that was never stopped.
+    strength: 0 or more; 0 changes nothing.
+
+Returns:
+    Images of the same shape. They can leave [-1, 1].
+
+Example:
+    >>> random = lambda units, prior: kgan.latent.sample_codes(4, units, prior)
+    >>> instance_noise(tf.zeros((4, 8, 8, 1)), random, strength=0.1).shape
+    TensorShape([4, 8, 8, 1])
 """
 
 from __future__ import annotations
@@ -14,32 +25,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kgan._backend import tf
-from kgan._named import named
+from kgan.checks import named
 from kgan.errors import Mistake
 
 Random = Callable[[int, str], tf.Tensor]
 
 
 def instance_noise(images: tf.Tensor, random: Random, strength: float = 0.1) -> tf.Tensor:
-    """Gaussian noise on every pixel: Sønderby et al. (2017), *Amortised MAP Inference for Image Super-Resolution*, 2.3.
-
-        x + strength · ε, ε ~ N(0, 1)
+    """x + strength · ε, ε ~ N(0, 1): Sønderby et al. (2017), *Amortised MAP Inference for Image Super-Resolution*, 2.3.
 
     Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*, add it to the real images.
-    Here the fakes get it too: otherwise the noise would tell real from fake.
-
-    Args:
-        images: (batch, …).
-        random: (units, prior) → numbers (batch, units).
-        strength: standard deviation of the noise, 0 or more.
-
-    Returns:
-        Images of the same shape. With noise they can leave [-1, 1].
-
-    Example:
-        >>> random = lambda units, prior: kgan.latent.sample_codes(4, units, prior)
-        >>> instance_noise(tf.zeros((4, 8, 8, 1)), random, 0.1).shape
-        TensorShape([4, 8, 8, 1])
+    Here the fakes get it too: otherwise the noise would tell real from fake. Works on vectors as well.
     """
     shape = images.shape[1:]
     noise = tf.reshape(random(math.prod(shape), "normal"), (-1, *shape))
@@ -47,19 +43,9 @@ def instance_noise(images: tf.Tensor, random: Random, strength: float = 0.1) -> 
 
 
 def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> tf.Tensor:
-    """Each image is shifted by whole pixels, up to a fraction of its height and width; the gap is filled with 0.
-
-        x′[i, j] = x[i - u₁, j - u₂], u₁ ~ strength · height · U(-1, 1), u₂ ~ strength · width · U(-1, 1), both rounded
+    """x′[i, j] = x[i - u₁, j - u₂]: each image is shifted by up to strength · size pixels, and the gap filled with 0.
 
     Zhao et al. (2020), *Differentiable Augmentation for Data-Efficient GAN Training*, section 3.3, with their 1/8.
-
-    Args:
-        images: (batch, height, width, channels).
-        random: (units, prior) → numbers (batch, units).
-        strength: the largest shift, as a fraction of the size, from 0 to 1.
-
-    Returns:
-        Images of the same shape.
 
     Example:
         >>> random = lambda units, prior: tf.ones((1, units))  # the largest shift down and to the right
@@ -77,24 +63,10 @@ def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> t
 
 
 def cutout(images: tf.Tensor, random: Random, strength: float = 0.5) -> tf.Tensor:
-    """A rectangle at a random place in each image becomes 0: Zhao et al. (2020), section 3.3, with half of the size.
+    """x′[i, j] = 0 where |i - p₁| < strength · height / 2 and |j - p₂| < strength · width / 2, at a random place p.
 
-        x′[i, j] = 0 where |i - p₁| < strength · height / 2 and |j - p₂| < strength · width / 2, otherwise x[i, j]
-
-    DeVries and Taylor (2017), *Improved Regularization of Convolutional Neural Networks with Cutout*.
-
-    Args:
-        images: (batch, height, width, channels).
-        random: (units, prior) → numbers (batch, units).
-        strength: height and width of the rectangle, as a fraction of those of the image, from 0 to 1.
-
-    Returns:
-        Images of the same shape.
-
-    Example:
-        >>> random = lambda units, prior: tf.zeros((1, units))  # in the middle
-        >>> cutout(tf.ones((1, 4, 4, 1)), random)[0, :, :, 0].numpy().tolist()
-        [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
+    DeVries and Taylor (2017), *Improved Regularization of Convolutional Neural Networks with Cutout*. Zhao et al.
+    (2020), section 3.3, take half of the size.
     """
     inside = []
     for n, place in zip(images.shape[1:3], tf.unstack(random(2, "uniform"), axis=1), strict=True):
@@ -105,24 +77,11 @@ def cutout(images: tf.Tensor, random: Random, strength: float = 0.5) -> tf.Tenso
 
 
 def color(images: tf.Tensor, random: Random, strength: float = 1.0) -> tf.Tensor:
-    """Brightness, saturation and contrast of each image change: Zhao et al. (2020), section 3.3.
+    """Random brightness, saturation and contrast of each image: Zhao et al. (2020), section 3.3.
 
         x + u₁ / 2, then distances from a pixel's mean × (1 + u₂), then distances from the image's mean × (1 + u₃ / 2)
 
     with uᵢ ~ strength · U(-1, 1). Gray images have no saturation.
-
-    Args:
-        images: (batch, height, width, channels).
-        random: (units, prior) → numbers (batch, units).
-        strength: 0 or more.
-
-    Returns:
-        Images of the same shape. They can leave [-1, 1].
-
-    Example:
-        >>> random = lambda units, prior: tf.ones((1, units))
-        >>> color(tf.reshape([0.0, 1.0, 2.0, 3.0], (1, 2, 2, 1)), random)[0, :, :, 0].numpy().tolist()
-        [[-0.25, 1.25], [2.75, 4.25]]
     """
     numbers = tf.cast(strength * random(3, "uniform"), images.dtype)[:, tf.newaxis, tf.newaxis, :]
     brightness, saturation, contrast = tf.split(numbers, 3, axis=3)  # (batch, 1, 1, 1) each
@@ -139,6 +98,7 @@ AUGMENTATIONS = {
     "cutout": cutout,
     "color": color,
 }
+OF_IMAGES = (translation, cutout, color)  # of (height, width, channels) alone
 
 
 class Augmentation(NamedTuple):
@@ -156,22 +116,18 @@ def get(
 ) -> list[Augmentation]:
     """The augmentations of these names or functions, each with its strength.
 
-    Args:
-        augment: names in `AUGMENTATIONS` or functions; or pairs (name or function, strength).
-        data_shape: shape of one image or one vector. For vectors, the only augmentation with a name is instance_noise.
-
     Raises:
-        ValueError: for an unknown name, an entry of another kind, a strength that is negative or not finite, or an
-            augmentation of images where the data are vectors.
+        Mistake: for an unknown name, an entry of another kind, a strength that is negative or not finite, or one of
+            `OF_IMAGES` where `data_shape`, the shape of one example, is that of vectors.
 
     Example:
         >>> get([("instance_noise", 0.2)], (28, 28, 1))[0].strength
         0.2
     """
     signature = "(images, random), or (images, random, strength) where it is given with a strength"
-    found = [Augmentation(*each) for each in named(augment, AUGMENTATIONS, "augmentation", signature, "strength")]
-    of_images = {translation, cutout, color} & {each.function for each in found}
-    if of_images and len(data_shape) != 3:
-        name = of_images.pop().__name__
-        raise Mistake(f"{name} is for images, (height, width, channels): the data have shape {tuple(data_shape)}")
+    found = [Augmentation(*entry) for entry in named(augment, AUGMENTATIONS, "augmentation", signature, "strength")]
+    for function, _ in found:
+        if function in OF_IMAGES and len(data_shape) != 3:
+            shape = f"the data have shape {tuple(data_shape)}"
+            raise Mistake(f"{function.__name__} is for images, (height, width, channels): {shape}")
     return found

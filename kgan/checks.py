@@ -1,9 +1,9 @@
-"""The ranges of arguments and settings, each known here alone: constructors, callbacks and recipes check with them."""
+"""Checks of arguments and settings, for constructors, callbacks and recipes: each range is known here alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kgan.errors import Mistake
@@ -65,8 +65,8 @@ def check(**values: Any) -> None:
     """
     for name, value in values.items():
         allowed = RANGES.get(name, COUNT)
-        for each in value if isinstance(value, Collection) else (value,):
-            if each is not None and not allowed.holds(each):
+        for number in value if isinstance(value, Collection) else (value,):
+            if number is not None and not allowed.holds(number):
                 raise Mistake(f"{name} is {value}: it must be {allowed.sentence}")
 
 
@@ -78,3 +78,35 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     """
     if value not in choices:
         raise Mistake(f"{name} is {value!r}: choose one of {', '.join(choices)}")
+
+
+def named(
+    entries: Any, table: Mapping[str, Callable], kind: str, signature: str, number: str
+) -> list[tuple[Callable, float | None]]:
+    """Penalties or augmentations, each given by name or as a function, alone or with a number.
+
+    Args:
+        entries: see `listed`; an entry is a name in the table, a function, or a pair (name or function, number).
+        table: the functions by name.
+        kind, signature, number: the words for a function, its arguments and its number in messages.
+
+    Returns:
+        (function, number or None) of each entry.
+    """
+    found = []
+    for entry in listed(entries):
+        function, value = entry if isinstance(entry, (tuple, list)) and len(entry) == 2 else (entry, None)
+        if isinstance(function, str) and function in table:
+            function = table[function]
+        elif not callable(function):
+            raise Mistake(f"unknown {kind} {function!r}: choose {', '.join(table)} or a function {signature}")
+        if value is not None and not RATE_OR_0.holds(value):
+            name = getattr(function, "__name__", kind)
+            raise Mistake(f"the {number} of {name} is {value}: it must be {RATE_OR_0.sentence}")
+        found.append((function, value))
+    return found
+
+
+def listed(entries: Any) -> Sequence[Any]:
+    """The entries as a list; a single name or function becomes a list of one."""
+    return [entries] if isinstance(entries, str) or callable(entries) else list(entries)

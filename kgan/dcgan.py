@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kgan import networks
@@ -64,7 +63,7 @@ class DCGAN(GAN):
         image_shape = tuple(int(size) for size in image_shape)
         shared = {"filters": filters, "kernel_size": kernel_size, "seed": seed}
         shared |= {name: keywords.pop(name, default) for name, default in NETWORK_ARGUMENTS.items()}
-        with _policy(keywords.get("dtype")):
+        with networks.dtype_policy(keywords.get("dtype")):
             generator = networks.dcgan_generator(image_shape, latent_dim, classes=classes, **shared)
             code_units = latent_dim if self.has_code_head else None
             of_both = {name: value for name, value in shared.items() if name not in GENERATOR_ONLY}
@@ -96,14 +95,3 @@ def _keyword_arguments(build: Callable[..., keras.Model]) -> dict[str, Any]:
 # Depth, upsampling, activation, norm, stddev: only `kgan.networks` lists and explains them.
 NETWORK_ARGUMENTS = _keyword_arguments(networks.dcgan_generator)
 GENERATOR_ONLY = NETWORK_ARGUMENTS.keys() - _keyword_arguments(networks.dcgan_discriminator).keys()
-
-
-@contextlib.contextmanager
-def _policy(dtype: Any) -> Iterator[None]:
-    """Within the block, networks are built with this dtype policy; None: with Keras' global policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(before if dtype is None else keras.dtype_policies.get(dtype))
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from kgan import augment as augmentations
 from kgan import latent
 from kgan._backend import keras, tf
-from kgan._named import listed
+from kgan.checks import listed
 from kgan.errors import Mistake
 from kgan.latent import Stream
 from kgan.training import AdversarialModel, images_of, in_some_steps, labels_of, split, statistics_kept

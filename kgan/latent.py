@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kgan._backend import tf
+from kgan.checks import check_choice
 from kgan.errors import Mistake
 
 PRIORS = ("normal", "uniform")
@@ -30,27 +31,19 @@ class Stream(enum.IntEnum):
 def sample_codes(
     count: int | tf.Tensor, latent_dim: int, prior: str = "normal", seed: int | Sequence[int | tf.Tensor] = 0
 ) -> tf.Tensor:
-    """Draw codes from the prior p(z); the same seed always draws the same codes.
+    """Draw codes (count, latent_dim) from the prior p(z); the same seed always draws the same codes.
 
     Args:
-        count: how many.
-        latent_dim: units of a code.
+        count, latent_dim: how many, and of how many units.
         prior: "normal" is N(0, 1) in each unit; "uniform" is U(-1, 1).
         seed: one whole number, or several, such as (seed, step, purpose, draw) in training. Each combination is a
             stream of random numbers of its own, and no stream depends on what was drawn before.
-
-    Returns:
-        Codes of shape (count, latent_dim), float32.
-
-    Raises:
-        ValueError: for an unknown prior.
 
     Example:
         >>> sample_codes(16, 100, "uniform", seed=7).shape
         TensorShape([16, 100])
     """
-    if prior not in PRIORS:
-        raise Mistake(f"unknown prior {prior!r}: choose one of {', '.join(PRIORS)}")
+    check_choice("prior", prior, PRIORS)
     first, *rest = seed if isinstance(seed, (tuple, list)) else (seed,)
     key = tf.stack([tf.cast(first, tf.int64), tf.constant(0, tf.int64)])
     for number in rest:
@@ -63,17 +56,10 @@ def sample_codes(
 
 
 def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-    """Codes of a conditional generator: each code is followed by the one-hot vector of its class.
+    """Codes of a conditional generator, (count, latent_dim + classes): each is followed by its one-hot label.
 
-    The generator's first layer is dense. There, the one-hot vector chooses a vector of weights, which is added to the
-    output for the code: an embedding of the class.
-
-    Args:
-        codes: (count, latent_dim).
-        labels: one-hot, (count, classes); None: the codes are returned as they are.
-
-    Returns:
-        Codes of shape (count, latent_dim + classes).
+    In the generator's first, dense layer, the label chooses a vector of weights: an embedding of the class. Without
+    labels the codes are returned as they are.
 
     Example:
         >>> with_labels(tf.constant([[0.5, 0.2]]), tf.one_hot([1], 3)).numpy().tolist()
@@ -82,7 +68,9 @@ def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
     return codes if labels is None else tf.concat([codes, labels], axis=1)
 
 
-def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical") -> np.ndarray:
+def interpolate(
+    start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical", classes: int = 0
+) -> np.ndarray:
     """Codes on a path from one code to another; the first and the last are exactly these two.
 
     On the straight line between two codes of N(0, 1) the norm falls: in the middle it is 0.7 of the norm at the ends.
@@ -91,15 +79,17 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
     U(-1, 1) it is the other way round: on the spherical path a unit may go beyond ±1, which the generator never saw.
 
     Args:
-        start, end: codes, (…, latent_dim), of the same shape.
+        start, end: codes, (…, units), of the same shape.
         steps: how many codes, 2 or more.
         path: "linear" or "spherical".
+        classes: how many units at the end of a code hold its class (see `with_labels`): they are mixed linearly on
+            either path, so that a walk between two classes goes through mixtures of the two.
 
     Returns:
-        Codes of shape (…, steps, latent_dim), float32.
+        Codes of shape (…, steps, units), float32.
 
     Raises:
-        ValueError: for an unknown path, fewer than 2 steps, codes of different shapes.
+        Mistake: for an unknown path, fewer than 2 steps, codes of different shapes.
 
     Example:
         >>> start, end = sample_codes(2, 100, seed=1)
@@ -107,8 +97,7 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
         (9, 100)
     """
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
-    if path not in PATHS:
-        raise Mistake(f"unknown path {path!r}: choose one of {', '.join(PATHS)}")
+    check_choice("path", path, PATHS)
     if steps < 2:
         raise Mistake(f"steps is {steps}: a path has 2 or more")
     if start.shape != end.shape or not start.ndim:
@@ -117,43 +106,35 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
     start, end = start[..., np.newaxis, :], end[..., np.newaxis, :]
     codes = (1 - share) * start + share * end
     if path == "spherical":
-        length, of_end = (np.linalg.norm(code, axis=-1, keepdims=True) for code in (start, end))
-        direction = start / np.where(length, length, 1)
-        along = (direction * end).sum(-1, keepdims=True)
-        across = end - along * direction
-        aside = np.linalg.norm(across, axis=-1, keepdims=True)
-        angle = share * np.arctan2(aside, along)  # not arccos, which is inexact where directions almost agree
-        turned = np.cos(angle) * direction + np.sin(angle) * across / np.where(aside, aside, 1)
-        # Between opposite directions, and at the origin, no spherical path is defined: there it is a straight line.
-        turns = (aside > 1e-9 * of_end) & (length > 0)
-        codes = np.where(turns, ((1 - share) * length + share * of_end) * turned, codes)
+        units = start.shape[-1] - classes
+        codes[..., :units] = _turned(start[..., :units], end[..., :units], share, codes[..., :units])
     codes[..., :1, :], codes[..., -1:, :] = start, end
     return np.float32(codes)
 
 
-def natural_path(prior: str) -> str:
-    """The path that stays where codes of a prior lie: "linear" for U(-1, 1), "spherical" for N(0, 1).
+def _turned(start: np.ndarray, end: np.ndarray, share: np.ndarray, straight: np.ndarray) -> np.ndarray:
+    """The spherical path; where there is none, at the origin and between opposite directions, the straight one."""
+    start_norm, end_norm = (np.linalg.norm(code, axis=-1, keepdims=True) for code in (start, end))
+    direction = start / np.where(start_norm, start_norm, 1)
+    along = (direction * end).sum(-1, keepdims=True)
+    across = end - along * direction
+    across_norm = np.linalg.norm(across, axis=-1, keepdims=True)
+    angle = share * np.arctan2(across_norm, along)  # not arccos, which is inexact where directions almost agree
+    turned = np.cos(angle) * direction + np.sin(angle) * across / np.where(across_norm, across_norm, 1)
+    can_turn = (across_norm > 1e-9 * end_norm) & (start_norm > 0)
+    return np.where(can_turn, ((1 - share) * start_norm + share * end_norm) * turned, straight)
 
-    Example:
-        >>> natural_path("normal")
-        'spherical'
-    """
+
+def natural_path(prior: str) -> str:
+    """The path that stays where codes of a prior lie: "linear" for U(-1, 1), "spherical" for N(0, 1)."""
     return "linear" if prior == "uniform" else "spherical"
 
 
 def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) -> np.ndarray:
-    """One code with one unit changed at a time (Stiff, von Keyserlingk, Stuart, figures 6 and 9).
-
-    Args:
-        code: (latent_dim,).
-        units: which units change, counted from 0.
-        values: the values that each of these units takes in turn.
+    """One code (latent_dim,) with one unit changed at a time: Stiff, von Keyserlingk, Stuart, figures 6 and 9.
 
     Returns:
-        Codes of shape (units, values, latent_dim), float32.
-
-    Raises:
-        ValueError: for a unit that the code does not have.
+        Codes of shape (units, values, latent_dim), float32: each of these units, counted from 0, takes each value.
 
     Example:
         >>> traverse(np.zeros(100), units=[3, 7], values=[-1, 0, 1]).shape
@@ -179,15 +160,11 @@ def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) ->
     Args:
         codes: (many, latent_dim), drawn from the prior.
         features: (many, …), of a layer of the generator, one row for each code.
-        count: directions wanted.
+        count: directions wanted, at most as many as codes, and as units of either.
 
     Returns:
         Directions of shape (count, latent_dim), float32, the strongest first: adding one of them to a code moves its
-        component by one standard deviation. And the fraction of the features' variance that each component explains,
-        (count,).
-
-    Raises:
-        ValueError: where codes and features differ in number, or are fewer than the directions wanted.
+        component by one standard deviation. And the fraction of the features' variance that each component explains.
 
     Example:
         >>> codes = sample_codes(1000, 5).numpy()

@@ -1,4 +1,14 @@
-"""Layers of kgan's own: batch normalization as one operation, reference batches, packing, folded upsampling."""
+"""Layers of kgan's own.
+
+- `FusedBatchNormalization` and `UpsampledConv2D` compute what Keras' layers do, faster.
+- `Packing` shows the discriminator several images at a time, so that it sees when all are alike: Lin et al. (2018),
+  *PacGAN: The power of two samples in generative adversarial networks*.
+- `ReferenceBatch`, `ReferenceNormalization` and `WithoutReference` are reference and virtual batch normalization:
+  Salimans et al. (2016), *Improved Techniques for Training GANs*, section 3.5. With batch normalization the output for
+  an example depends on the other examples of its minibatch. Here all are normalized by the statistics of one reference
+  batch, which is chosen once and passes through the network with every minibatch. Virtual batch normalization adds the
+  example itself to the reference batch. The paper uses it in the generator only, because of the cost.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +20,15 @@ import numpy as np
 from kgan._backend import keras, tf
 from kgan.errors import Mistake
 
-SIZE = 32  # examples of the reference batch; each costs as much as one more example in every minibatch
+REFERENCE_SIZE = 32  # examples of the reference batch; each costs as much as one more example in every minibatch
 
 
 @keras.saving.register_keras_serializable(package="kgan")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' BatchNormalization, but with one TensorFlow operation instead of a dozen when it trains on images.
 
-    It computes the same function with the same weights. It works on bfloat16 directly; Keras' layer makes float32
-    copies.
-
-    Args:
-        **keywords: those of `keras.layers.BatchNormalization`, except those that are refused below.
-
-    Raises:
-        ValueError: for an axis that is not the last, without center or scale, with renorm or synchronized.
+    It computes the same function with the same weights, and works on bfloat16 directly; Keras' layer makes float32
+    copies. An axis that is not the last, renorm, synchronized, or no center or scale, is a Mistake.
 
     Example:
         >>> FusedBatchNormalization(momentum=0.9)(np.zeros((10, 7, 7, 8), "float32"), training=True).shape
@@ -43,7 +47,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         is_images = len(inputs.shape) == 4 and inputs.dtype.size <= 4
         if not (training and self.trainable and is_images) or mask is not None:
             return super().call(inputs, training=training, mask=mask)
-        scale, offset = (tf.convert_to_tensor(each) for each in (self.gamma, self.beta))
+        scale, offset = (tf.convert_to_tensor(weight) for weight in (self.gamma, self.beta))
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon, is_training=True
         )
@@ -55,16 +59,105 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="kgan")
+class UpsampledConv2D(keras.layers.Conv2D):
+    """`UpSampling2D(2)` and then `Conv2D(…, padding="same")` in one layer: the same weights and less work.
+
+    A window on the upsampled image holds each pixel of the small image several times, so the weights that meet the same
+    small pixel can be added up beforehand. Which weights these are depends only on whether the row and the column of
+    the output pixel are even or odd. One convolution of the small image computes these four cases as channels, and
+    `depth_to_space` puts them in their places. A window of 5 × 5 then takes 9 multiply-adds per pixel instead of 25.
+
+    Any other padding, strides, dilation, groups or data format than below is a Mistake.
+
+    Example:
+        >>> layer = UpsampledConv2D(3, kernel_size=5, padding="same", data_format="channels_last")
+        >>> layer(np.zeros((10, 7, 7, 64), "float32")).shape
+        TensorShape([10, 14, 14, 3])
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        has = {"padding": "same", "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}
+        for name, value in {**has, "data_format": "channels_last"}.items():
+            if getattr(self, name) != value:
+                raise Mistake(f"{name} is {getattr(self, name)!r}: that of {type(self).__name__} is {value!r}")
+        super().build(input_shape)
+
+    @property
+    def small_size(self) -> tuple[int, ...]:
+        """Height and width of the window on the small image."""
+        return tuple(_phases(size).shape[1] for size in self.kernel_size)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        *size, channels, filters = self.kernel.shape
+        # p, q: place in the small window; a, b: even or odd; t, u: place in the large window
+        phases = np.einsum("apt,bqu->pqabtu", *map(_phases, size)).reshape(-1, math.prod(size))
+        kernel = tf.matmul(tf.cast(phases, self.compute_dtype), tf.reshape(self.kernel, (math.prod(size), -1)))
+        kernel = tf.transpose(tf.reshape(kernel, (-1, 4, channels, filters)), (0, 2, 1, 3))
+        kernel = tf.reshape(kernel, (*self.small_size, channels, 4 * filters))
+        outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME")  # explicit padding would not use oneDNN
+        if self.use_bias:  # here TensorFlow fuses it with the convolution
+            outputs = tf.nn.bias_add(outputs, tf.tile(self.bias, [4]))
+        return self.activation(tf.nn.depth_to_space(outputs, 2))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, *sizes, _ = input_shape
+        return batch, *(size and 2 * size for size in sizes), self.filters
+
+
+def _phases(size: int) -> np.ndarray:
+    """Which of the `size` weights of a window, along one axis, fall on the same small pixel.
+
+    An array (2, small, size): for even and for odd pixels, and for each place in the small window, 1 where a weight
+    belongs to that place. For every size, TensorFlow's padding "same" puts the small window in the right position. Of 3
+    weights and an even pixel, [[1, 0, 0], [0, 1, 1], [0, 0, 0]].
+    """
+    before = (size - 1) // 2  # TensorFlow's padding "same"
+    places = (np.arange(2)[:, None] + np.arange(size) - before) // 2
+    first, last = int(places.min()), int(places.max())
+    belongs = places[:, None, :] == np.arange(first, last + 1)[:, None]
+    return belongs.astype(np.float32)
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class Packing(keras.layers.Layer):
+    """Puts each image of a minibatch together with the `size` - 1 images after it, along the channels.
+
+        D(x₁, …, xₘ) instead of D(x)
+
+    In training the n-th pack holds the images n, n + 1, … of the minibatch. After the last image comes the first one
+    again, so there are as many packs as images; in the paper, packs have no image in common. Under a `tf.distribute`
+    strategy each replica packs its own images.
+
+    In inference mode a pack holds copies of one image, so that the logit of an image does not depend on other images.
+    The discriminator learns to recognize copies as fake, so compare such logits only with each other.
+
+    Example:
+        >>> packs = Packing(2)(tf.reshape(tf.range(3.0), (3, 1, 1, 1)), training=True)
+        >>> packs[:, 0, 0].numpy().tolist()
+        [[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]]
+    """
+
+    def __init__(self, size: int, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.size = size
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return tf.concat([tf.roll(inputs, -n if training else 0, axis=0) for n in range(self.size)], axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], input_shape[-1] * self.size)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable(package="kgan")
 class ReferenceBatch(keras.layers.Layer):
     """Puts the reference batch before a minibatch: (batch, …) → (size + batch, …).
 
-    A network begins with it, has `ReferenceNormalization` where it would have BatchNormalization, and ends with
-    `WithoutReference`. `GAN.fit` chooses the examples, once: real images for a discriminator, codes for a generator.
-    The examples are weights, so they are saved with the model. Before `fit` they are noise.
-
-    Args:
-        size: number of examples of the reference batch, the same in all layers of a network.
-        seed: seed of the noise.
+    A network begins with it, has `ReferenceNormalization` where it would have BatchNormalization, and then
+    `WithoutReference`, all of the same `size`. `GAN.fit` chooses the examples, once: real images for a discriminator,
+    codes for a generator. They are weights, so they are saved with the model. Before `fit` they are noise.
 
     Example:
         >>> layer = ReferenceBatch(size=4)
@@ -72,8 +165,8 @@ class ReferenceBatch(keras.layers.Layer):
         TensorShape([14, 28, 28, 1])
     """
 
-    def __init__(self, size: int = SIZE, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, size: int = REFERENCE_SIZE, seed: int | None = None, **keywords: Any) -> None:
+        super().__init__(**keywords)
         self.size = size
         self.seed = seed
 
@@ -84,16 +177,7 @@ class ReferenceBatch(keras.layers.Layer):
         self.chosen = self.add_weight(name="chosen", shape=(), dtype="int32", initializer="zeros", trainable=False)
 
     def adapt(self, examples: np.ndarray | tf.Tensor) -> None:
-        """Choose the reference batch: `size` examples.
-
-        Raises:
-            ValueError: for another number of examples, or examples of another shape.
-
-        Example:
-            >>> layer = ReferenceBatch(size=4)
-            >>> layer.build((None, 28, 28, 1))
-            >>> layer.adapt(images[:4])
-        """
+        """Choose the reference batch: `size` examples; a Mistake for another number, or another shape."""
         if tuple(examples.shape) != tuple(self.examples.shape):
             raise Mistake(f"a reference batch has shape {tuple(self.examples.shape)}, not {tuple(examples.shape)}")
         self.examples.assign(examples)
@@ -125,8 +209,10 @@ class ReferenceNormalization(keras.layers.Layer):
         TensorShape([14, 7, 7, 8])
     """
 
-    def __init__(self, size: int = SIZE, virtual: bool = False, epsilon: float = 1e-3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, size: int = REFERENCE_SIZE, virtual: bool = False, epsilon: float = 1e-3, **keywords: Any
+    ) -> None:
+        super().__init__(**keywords)
         self.size = size
         self.virtual = virtual
         self.epsilon = epsilon
@@ -170,8 +256,8 @@ class WithoutReference(keras.layers.Layer):
         TensorShape([10, 1])
     """
 
-    def __init__(self, size: int = SIZE, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, size: int = REFERENCE_SIZE, **keywords: Any) -> None:
+        super().__init__(**keywords)
         self.size = size
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -182,113 +268,3 @@ class WithoutReference(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}
-
-
-@keras.saving.register_keras_serializable(package="kgan")
-class Packing(keras.layers.Layer):
-    """Puts each image of a minibatch together with the images after it, along the channels.
-
-        D(x₁, …, xₘ) instead of D(x)
-
-    In training the n-th pack holds the images n, n + 1, … of the minibatch. After the last image comes the first one
-    again, so there are as many packs as images; in the paper, packs have no image in common. Under a `tf.distribute`
-    strategy each replica packs its own images.
-
-    In inference mode a pack holds copies of one image, so that the logit of an image does not depend on other images.
-    The discriminator learns to recognize copies as fake, so compare such logits only with each other.
-
-    Args:
-        size: number of images in a pack.
-
-    Example:
-        >>> packs = Packing(2)(tf.reshape(tf.range(3.0), (3, 1, 1, 1)), training=True)
-        >>> packs[:, 0, 0].numpy().tolist()
-        [[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]]
-    """
-
-    def __init__(self, size: int, **keywords: Any) -> None:
-        super().__init__(**keywords)
-        self.size = size
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return tf.concat([tf.roll(inputs, -n if training else 0, axis=0) for n in range(self.size)], axis=-1)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (*input_shape[:-1], input_shape[-1] * self.size)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "size": self.size}
-
-
-@keras.saving.register_keras_serializable(package="kgan")
-class UpsampledConv2D(keras.layers.Conv2D):
-    """`UpSampling2D(2)` and then `Conv2D(…, padding="same")` in one layer: the same weights and less work.
-
-    A window on the upsampled image holds each pixel of the small image several times, so the weights that meet the same
-    small pixel can be added up beforehand. Which weights these are depends only on whether the row and the column of
-    the output pixel are even or odd. One convolution of the small image computes these four cases as channels, and
-    `depth_to_space` puts them in their places. A window of 5 × 5 then takes 9 multiply-adds per pixel instead of 25.
-
-    Args:
-        filters, kernel_size, **keywords: those of `keras.layers.Conv2D`; padding is "same" and strides are 1.
-
-    Raises:
-        ValueError: for padding, strides, dilation, groups or a data format that the layer does not support.
-
-    Example:
-        >>> layer = UpsampledConv2D(3, kernel_size=5, padding="same", data_format="channels_last")
-        >>> layer(np.zeros((10, 7, 7, 64), "float32")).shape
-        TensorShape([10, 14, 14, 3])
-    """
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        has = {"padding": "same", "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}
-        for name, value in {**has, "data_format": "channels_last"}.items():
-            if getattr(self, name) != value:
-                raise Mistake(f"{name} is {getattr(self, name)!r}: that of {type(self).__name__} is {value!r}")
-        super().build(input_shape)
-
-    @property
-    def small_size(self) -> tuple[int, ...]:
-        """Height and width of the window on the small image."""
-        return tuple(_phases(size).shape[1] for size in self.kernel_size)
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        *size, channels, filters = self.kernel.shape
-        # p, q: place in the small window; a, b: even or odd; t, u: place in the large window
-        phases = np.einsum("apt,bqu->pqabtu", *map(_phases, size)).reshape(-1, math.prod(size))
-        kernel = tf.matmul(tf.cast(phases, self.compute_dtype), tf.reshape(self.kernel, (math.prod(size), -1)))
-        kernel = tf.transpose(tf.reshape(kernel, (-1, 4, channels, filters)), (0, 2, 1, 3))
-        kernel = tf.reshape(kernel, (*self.small_size, channels, 4 * filters))
-        outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME")  # explicit padding would not use oneDNN
-        if self.use_bias:  # here TensorFlow fuses it with the convolution
-            outputs = tf.nn.bias_add(outputs, tf.tile(self.bias, [4]))
-        return self.activation(tf.nn.depth_to_space(outputs, 2))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        batch, *sizes, _ = input_shape
-        return batch, *(size and 2 * size for size in sizes), self.filters
-
-
-def _phases(size: int) -> np.ndarray:
-    """Which weights of a window fall on the same small pixel, along one axis.
-
-    Args:
-        size: number of weights of the window along this axis.
-
-    Returns:
-        An array (2, small, size): for even and for odd pixels, and for each place in the small window, 1 where a weight
-        belongs to that place. For every size, TensorFlow's padding "same" puts the small window in the right position.
-
-    Example:
-        >>> even, odd = _phases(3)
-        >>> even
-        array([[1., 0., 0.],
-               [0., 1., 1.],
-               [0., 0., 0.]], dtype=float32)
-    """
-    before = (size - 1) // 2  # TensorFlow's padding "same"
-    places = (np.arange(2)[:, None] + np.arange(size) - before) // 2
-    first, last = int(places.min()), int(places.max())
-    belongs = places[:, None, :] == np.arange(first, last + 1)[:, None]
-    return belongs.astype(np.float32)

@@ -4,16 +4,38 @@ Generators take codes (batch, latent_dim) and end in tanh, so their images are i
 and end in logits (batch, 1). Both outputs are float32 under every precision policy, and images are channels-last
 whatever Keras' `image_data_format` is. With a `seed` the initial weights depend only on it; without one, Keras' global
 random generator draws them. A generator and a discriminator have independent weights, even with the same seed.
+
+Args:
+    norm: normalization of the hidden layers: "batch", "synchronized" (batch normalization over the minibatches of all
+        devices), "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch normalization
+        by one fixed batch (`kgan.layers`). Of a discriminator also "spectral": the weights of all layers are normalized
+        instead of the activations (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*),
+        by Keras' own layer. As in the paper, a convolution's kernel is divided by the largest singular value of its
+        matrix. Unlike in the paper, the quotient becomes the weight that is trained, and the gradient is taken with
+        respect to the quotient.
+    packing: how many images the discriminator sees together (`kgan.layers`).
+    classes: number of classes of a conditional model. Codes then have `classes` more units, which hold the class: their
+        weights in the generator's first layer are an embedding of the classes. The discriminator takes [images, labels]
+        with one-hot labels, and adds to its logits the product of its last features with a vector of the class (Miyato
+        and Koyama 2018, *cGANs with Projection Discriminator*, figure 1d).
+    seed: seed of the initial weights.
+
+Raises:
+    Mistake: for a number out of range, an unknown choice, an image size or a depth that cannot be (the message names
+        the nearest), and for settings of a discriminator that exclude each other.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import random
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any
 
 from kgan._backend import keras
+from kgan.checks import check, check_choice
 from kgan.errors import Mistake
 from kgan.layers import (
     FusedBatchNormalization,
@@ -23,13 +45,15 @@ from kgan.layers import (
     UpsampledConv2D,
     WithoutReference,
 )
+from kgan.summary import layer_table, multiply_adds  # noqa: F401, for the users of networks
 
 layers = keras.layers
 CHANNELS_LAST = {"data_format": "channels_last"}  # whatever keras.json says
 
 REFERENCE_NORMS = ("reference", "virtual")
-NORMS = ("batch", "synchronized", *REFERENCE_NORMS, "layer", "none")
-D_NORMS = (*NORMS, "spectral")  # of a discriminator
+MIXING_NORMS = ("batch", "synchronized", *REFERENCE_NORMS)  # the logit of an image depends on others as well
+NORMS = (*MIXING_NORMS, "layer", "none")
+D_NORMS = (*NORMS, "spectral")
 UPSAMPLINGS = ("transposed", "nearest")
 ACTIVATIONS = ("relu", "leaky_relu")
 
@@ -53,29 +77,27 @@ def dense_generator(
         latent_dim: units of a code.
         hidden_units: units of the hidden layer.
         activation: activation of the output: "tanh" for images in [-1, 1], "linear" for vectors of any range.
-        norm: normalization of the hidden layer: see `dcgan_generator`.
-        classes: number of classes of a conditional model: see `dcgan_generator`.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: for a size below 1, or an unknown norm.
+        norm, classes, seed: see above.
 
     Example:
         >>> dense_generator((28, 28, 1)).output_shape
         (None, 28, 28, 1)
     """
-    _check_positive(latent_dim=latent_dim, hidden_units=hidden_units)
-    _check_choice("norm", norm, NORMS)
+    check(latent_dim=latent_dim, hidden_units=hidden_units)
+    check_choice("norm", norm, NORMS)
     units, seeds = _units(data_shape), _seeds(seed, "generator")
-    network = [
-        layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),
+    # Shapes at line ends are those of (28, 28, 1) images.
+    hidden = [
+        layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),  # 128
         *_normalized(norm),
         layers.ReLU(),
-        layers.Dense(units, kernel_initializer=_glorot(seeds)),
-        layers.Reshape(tuple(data_shape)),
+    ]
+    output = [
+        layers.Dense(units, kernel_initializer=_glorot(seeds)),  # 784
+        layers.Reshape(tuple(data_shape)),  # 28 × 28 × 1
         layers.Activation(activation, dtype="float32"),
     ]
-    return _model("generator", (latent_dim + classes,), network, norm, seeds)
+    return _network("generator", (latent_dim + classes,), hidden, output, norm, seeds)
 
 
 def dense_discriminator(
@@ -89,35 +111,23 @@ def dense_discriminator(
 ) -> keras.Model:
     """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`.
 
-    Args:
-        data_shape: shape of one image or vector.
-        hidden_units: units of the hidden layer.
-        norm: normalization of the hidden layer: see `dcgan_discriminator`.
-        packing: how many images the network sees together: see `kgan.layers`.
-        classes: number of classes of a conditional model: see `dcgan_discriminator`.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: for a size below 1, an unknown norm, packing or classes with reference or virtual batch
-            normalization, or packing with classes.
-
     Example:
         >>> dense_discriminator((28, 28, 1)).output_shape
         (None, 1)
     """
-    _check_positive(hidden_units=hidden_units)
+    check(hidden_units=hidden_units)
     _units(data_shape)
     _check_discriminator(norm, packing, classes)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
-    network = [
-        *_packed(packing),
-        layers.Flatten(**CHANNELS_LAST),
-        _bounded(layers.Dense(hidden_units, use_bias=use_bias, kernel_initializer=_glorot(seeds)), norm),
+    hidden = [
+        *([Packing(packing)] if packing > 1 else []),
+        layers.Flatten(**CHANNELS_LAST),  # 784
+        _bounded(layers.Dense(hidden_units, use_bias=use_bias, kernel_initializer=_glorot(seeds)), norm),  # 128
         *_normalized(norm),
         layers.LeakyReLU(0.2),
-        _bounded(layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"), norm),
     ]
-    model = _model("discriminator", data_shape, network, norm, seeds)
+    logit = _bounded(layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32"), norm)  # 1
+    model = _network("discriminator", data_shape, hidden, [logit], norm, seeds)
     return _projecting(model, classes, norm, _glorot(seeds), seeds) if classes else model
 
 
@@ -137,9 +147,9 @@ def dcgan_generator(
 ) -> keras.Model:
     """Radford et al. (2016), figure 1: a dense layer, then transposed convolutions of stride 2.
 
-    Normalization and activation follow every layer except the last, which ends in tanh. Initial weights are
-    drawn from N(0, 0.02). With upsampling="nearest" and activation="leaky_relu" it is the generator of Stiff, von
-    Keyserlingk and Stuart, *Image Generation Using Deep Convolutional Generative Adversarial Networks*, figure 4.
+    Normalization and activation follow every layer except the last, which ends in tanh. With upsampling="nearest" and
+    activation="leaky_relu" it is the generator of Stiff, von Keyserlingk and Stuart, *Image Generation Using Deep
+    Convolutional Generative Adversarial Networks*, figure 4.
 
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
@@ -151,46 +161,44 @@ def dcgan_generator(
         upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, and a convolution follows
             (`kgan.layers`).
         activation: "relu" or "leaky_relu" (0.2).
-        norm: "batch", "synchronized" (batch normalization over the minibatches of all devices), "layer" (over height,
-            width and channels), "none"; or "reference" and "virtual", batch normalization by one fixed batch
-            (`kgan.layers`).
-        stddev: standard deviation of the initial weights.
-        classes: number of classes of a conditional model. Codes then have `classes` more units, which hold the class.
-            The weights of these units in the first layer are an embedding of the classes. The normalizations do not
-            depend on the class, since ten classes of digits do not need that.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: for an image size that the layers cannot make (the message names the nearest sizes); a depth that
-            the size does not allow; an unknown upsampling, activation or norm.
+        stddev: standard deviation of the initial weights, which are drawn from N(0, 0.02) in section 4.
+        norm, classes, seed: see above.
 
     Example:
         >>> dcgan_generator((28, 28, 1)).output_shape
         (None, 28, 28, 1)
     """
-    _check_positive(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size)
-    _check_choice("activation", activation, ACTIVATIONS)
-    _check_choice("norm", norm, NORMS)
+    check(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size, stddev=stddev)
+    check_choice("upsampling", upsampling, UPSAMPLINGS)
+    check_choice("activation", activation, ACTIVATIONS)
+    check_choice("norm", norm, NORMS)
     (height, width), widths = _pyramid(image_shape, filters, depth)
     seeds, use_bias = _seeds(seed, "generator"), norm == "none"  # a normalization has a shift of its own
-    # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
-    network = [
-        layers.Dense(height * width * widths[-1], use_bias=use_bias, kernel_initializer=_normal(seeds, stddev)),
+    activated = layers.ReLU if activation == "relu" else functools.partial(layers.LeakyReLU, 0.2)
+    if upsampling == "transposed":
+        doubled = functools.partial(layers.Conv2DTranspose, kernel_size=kernel_size, strides=2, **_SAME)
+    else:
+        doubled = functools.partial(UpsampledConv2D, kernel_size=kernel_size, **_SAME)
+    # Shapes at line ends are those of (28, 28, 1) images with 64 filters.
+    hidden = [
+        layers.Dense(
+            height * width * widths[-1], use_bias=use_bias, kernel_initializer=_normal(seeds, stddev)
+        ),  # 6,272
         layers.Reshape((height, width, widths[-1])),  # 7 × 7 × 128
         *_normalized(norm),
-        _activated(activation),
+        activated(),
     ]
     for width in reversed(widths[:-1]):
-        network += [
-            _doubled(width, kernel_size, upsampling, use_bias, seeds, stddev),  # 14 × 14 × 64
+        hidden += [
+            doubled(width, use_bias=use_bias, kernel_initializer=_normal(seeds, stddev)),  # 14 × 14 × 64
             *_normalized(norm),
-            _activated(activation),
+            activated(),
         ]
-    network += [
-        _doubled(image_shape[2], kernel_size, upsampling, True, seeds, stddev),  # 28 × 28 × 1
+    output = [
+        doubled(image_shape[2], kernel_initializer=_normal(seeds, stddev)),  # 28 × 28 × 1
         layers.Activation("tanh", dtype="float32"),
     ]
-    return _model("generator", (latent_dim + classes,), network, norm, seeds)
+    return _network("generator", (latent_dim + classes,), hidden, output, norm, seeds)
 
 
 def dcgan_discriminator(
@@ -208,39 +216,20 @@ def dcgan_discriminator(
 ) -> keras.Model:
     """Radford et al. (2016), section 3: convolutions of stride 2 with LeakyReLU, the generator in reverse.
 
-    Normalization follows every convolution except the first, which sees the image. Initial weights are drawn from
-    N(0, 0.02).
+    Normalization follows every convolution except the first, which sees the image.
 
     Args:
-        image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
-        filters: number of filters of the first layer. Each layer after it has twice as many, up to 8 × filters.
-        kernel_size: kernel size of the convolutions.
-        depth: how many layers halve the size; by default as many as possible, down to 4 pixels or a few more.
-        norm: as in `dcgan_generator`; or "spectral": the weights of all layers are normalized instead of the
-            activations (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*), by Keras'
-            own layer. As in the paper, a convolution's kernel is divided by the largest singular value of its matrix.
-            Unlike in the paper, the quotient becomes the weight that is trained, and the gradient is taken with respect
-            to the quotient.
-        stddev: see `dcgan_generator`.
-        packing: how many images the network sees together: see `kgan.layers`.
-        classes: number of classes of a conditional model. The network then takes [images, labels] with one-hot labels,
-            and adds to its logits the product of its last features with a vector of the class (Miyato and Koyama 2018,
-            *cGANs with Projection Discriminator*, figure 1d).
+        image_shape, filters, kernel_size, depth, stddev: see `dcgan_generator`; `filters` is that of the first layer.
+        norm, packing, classes, seed: see above.
         code_units: number of units of a second head, which reads a code from the image. The network then has two
             outputs, [logits, codes] (Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image
             Generation*).
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: for an image size that the layers cannot take (the message names the nearest sizes); a depth that
-            the size does not allow; an unknown norm; packing or classes with reference or virtual batch normalization;
-            packing with classes, or either with a code.
 
     Example:
         >>> dcgan_discriminator((28, 28, 1)).output_shape
         (None, 1)
     """
-    _check_positive(filters=filters, kernel_size=kernel_size)
+    check(filters=filters, kernel_size=kernel_size, stddev=stddev, code_units=code_units)
     _check_discriminator(norm, packing, classes)
     if classes and code_units:
         raise Mistake(f"classes is {classes}: a discriminator that reads codes knows no classes")
@@ -248,142 +237,43 @@ def dcgan_discriminator(
         raise Mistake(f"packing is {packing}: a CodeGAN reads a code from a single image, so leave it at 1")
     _, widths = _pyramid(image_shape, filters, depth)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
-    # Shapes at line ends are those of 28 × 28 × 1 images with 64 filters.
-    network = [
-        *_packed(packing),
-        _bounded(_halved(widths[0], kernel_size, True, seeds, stddev), norm),
-        layers.LeakyReLU(0.2),  # 14 × 14 × 64
+    halved = functools.partial(layers.Conv2D, kernel_size=kernel_size, strides=2, **_SAME)
+    # Shapes at line ends are those of (28, 28, 1) images with 64 filters.
+    hidden = [
+        *([Packing(packing)] if packing > 1 else []),
+        _bounded(halved(widths[0], kernel_initializer=_normal(seeds, stddev)), norm),  # 14 × 14 × 64
+        layers.LeakyReLU(0.2),
     ]
     for width in widths[1:]:
-        network += [
-            _bounded(_halved(width, kernel_size, use_bias, seeds, stddev), norm),  # 7 × 7 × 128
-            *_normalized(norm),
-            layers.LeakyReLU(0.2),
-        ]
-    flatten = layers.Flatten(**CHANNELS_LAST)
-    network += [flatten, _bounded(layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32"), norm)]
-    model = _model("discriminator", image_shape, network, norm, seeds)
+        convolution = halved(width, use_bias=use_bias, kernel_initializer=_normal(seeds, stddev))
+        hidden += [_bounded(convolution, norm), *_normalized(norm), layers.LeakyReLU(0.2)]  # 7 × 7 × 128
+    hidden.append(layers.Flatten(**CHANNELS_LAST))  # 6,272
+    logit = _bounded(layers.Dense(1, kernel_initializer=_normal(seeds, stddev), dtype="float32"), norm)  # 1
+    model = _network("discriminator", image_shape, hidden, [logit], norm, seeds)
     if classes:
         return _projecting(model, classes, norm, _normal(seeds, stddev), seeds)
     if code_units is None:
         return model
-    _check_positive(code_units=code_units)
-    read = layers.Dense(code_units, kernel_initializer=_normal(seeds, stddev), dtype="float32", name="code")
-    codes = read(flatten.output)
-    if norm in REFERENCE_NORMS:
-        codes = WithoutReference(dtype="float32")(codes)
-    return keras.Model(model.inputs[0], [*model.outputs, codes], name="discriminator")
+    code = layers.Dense(code_units, kernel_initializer=_normal(seeds, stddev), dtype="float32", name="code")
+    return keras.Model(model.inputs[0], [*model.outputs, code(model.layers[-1].input)], name="discriminator")
 
 
-class LayerRow(NamedTuple):
-    """A layer with the normalization and activation after it, as a paper's diagram shows them."""
-
-    layer: str
-    shape: tuple[int, ...]
-    parameters: int
+_SAME = {"padding": "same", **CHANNELS_LAST}
 
 
-def layer_table(network: keras.Model) -> list[LayerRow]:
-    """A network layer by layer: what each layer does, its output shape (without the batch), its parameters.
-
-    Example:
-        >>> for row in layer_table(dense_discriminator((28, 28, 1))):
-        ...     print(*row, sep=" | ")
-        flatten | (784,) | 0
-        dense · leaky ReLU 0.2 | (128,) | 100480
-        dense | (1,) | 129
-    """
-    found: list[LayerRow] = []
-    for layer in network.layers:
-        if isinstance(layer, layers.InputLayer):
-            continue
-        shape, parameters = tuple(layer.output.shape[1:]), layer.count_params()
-        is_one_tensor = found and (found[-1].shape == shape or isinstance(layer, layers.Reshape))
-        if is_one_tensor and not isinstance(_unwrapped(layer), (layers.Dense, layers.Conv2D, layers.Conv2DTranspose)):
-            before = found.pop()
-            found.append(LayerRow(f"{before.layer} · {_described(layer)}", shape, before.parameters + parameters))
-        else:
-            found.append(LayerRow(_described(layer), shape, parameters))
-    return found
-
-
-def multiply_adds(network: keras.Model) -> int:
-    """How many multiply-adds (a multiplication and an addition) a network needs for one example.
-
-    Dense layers, convolutions and transposed convolutions are counted: they do nearly all of the work. Biases,
-    normalizations and activations are not counted. At borders the zeros of padding are counted too.
-
-    Args:
-        network: a built model. The reference batch of reference or virtual batch normalization, which passes through
-            the network once with every minibatch, is not counted.
-
-    Example:
-        >>> multiply_adds(dense_discriminator((28, 28, 1)))  # 784 · 128 + 128 · 1
-        100480
-    """
-    total = 0
-    for outer in network.layers:
-        match layer := _unwrapped(outer):
-            case keras.Model():
-                total += multiply_adds(layer)
-            case layers.Dense():  # along the last axis
-                total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:-1])
-            case UpsampledConv2D():  # the small window once for each output pixel
-                weights = math.prod((*layer.small_size, *layer.kernel.shape[2:]))
-                total += weights * math.prod(outer.output.shape[1:3])
-            case layers.Conv2D():  # the window once for each output pixel
-                total += math.prod(layer.kernel.shape) * math.prod(outer.output.shape[1:3])
-            case layers.Conv2DTranspose():  # the window once for each input pixel
-                total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:3])
-    return total
-
-
-def _unwrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer without the spectral normalization around it."""
-    return layer.layer if isinstance(layer, layers.SpectralNormalization) else layer
-
-
-def _described(layer: keras.layers.Layer) -> str:
-    match layer:
-        case layers.SpectralNormalization():
-            return f"{_described(layer.layer)}, spectral norm"
-        case Packing():
-            return f"packs of {layer.size}"
-        case layers.Conv2DTranspose():
-            return f"{_window(layer)} transposed convolution, stride {layer.strides[0]}"
-        case UpsampledConv2D():
-            return f"upsampling × 2 and {_window(layer)} convolution, stride 1"
-        case layers.Conv2D():
-            return f"{_window(layer)} convolution, stride {layer.strides[0]}"
-        case layers.UpSampling2D():
-            return f"upsampling × {layer.size[0]}"
-        case layers.BatchNormalization():
-            return "synchronized batch norm" if layer.synchronized else "batch norm"
-        case layers.GroupNormalization():
-            return "layer norm"
-        case ReferenceNormalization():
-            return "virtual batch norm" if layer.virtual else "reference batch norm"
-        case layers.ReLU():
-            return "ReLU"
-        case layers.LeakyReLU():
-            return f"leaky ReLU {layer.negative_slope:.2g}"
-        case layers.Activation():
-            return layer.activation.__name__
-        case layers.Dense() | layers.Reshape() | layers.Flatten():
-            return type(layer).__name__.lower()
-    return layer.name.replace("_", " ")
-
-
-def _window(layer: keras.layers.Layer) -> str:
-    return " × ".join(str(size) for size in layer.kernel_size)
-
-
-def _model(
-    name: str, input_shape: Sequence[int], network: list[keras.layers.Layer], norm: str, seeds: Iterator[int | None]
+def _network(
+    name: str,
+    input_shape: Sequence[int],
+    hidden: list[keras.layers.Layer],
+    output: list[keras.layers.Layer],
+    norm: str,
+    seeds: Iterator[int | None],
 ) -> keras.Model:
+    """The layers as a model. The reference batch passes through the hidden ones, where the normalizations are."""
     if norm in REFERENCE_NORMS:
-        network = [ReferenceBatch(seed=next(seeds)), *network, WithoutReference(dtype="float32")]
-    return _with_power_iterations(keras.Sequential([keras.Input(tuple(input_shape)), *network], name=name), seeds)
+        hidden = [ReferenceBatch(seed=next(seeds)), *hidden, WithoutReference()]
+    model = keras.Sequential([keras.Input(tuple(input_shape)), *hidden, *output], name=name)
+    return _with_power_iterations(model, seeds)
 
 
 def _with_power_iterations(model: keras.Model, seeds: Iterator[int | None]) -> keras.Model:
@@ -409,37 +299,10 @@ def _projecting(
     return _with_power_iterations(keras.Model([network.inputs[0], labels], logits, name="discriminator"), seeds)
 
 
-def _halved(
-    filters: int, kernel_size: int, use_bias: bool, seeds: Iterator[int | None], stddev: float
-) -> keras.layers.Layer:
-    """A layer that halves height and width."""
-    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds, stddev)}
-    return layers.Conv2D(filters, kernel_size, strides=2, **common, **CHANNELS_LAST)
-
-
-def _doubled(
-    filters: int, kernel_size: int, upsampling: str, use_bias: bool, seeds: Iterator[int | None], stddev: float
-) -> keras.layers.Layer:
-    """A layer that doubles height and width."""
-    _check_choice("upsampling", upsampling, UPSAMPLINGS)
-    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _normal(seeds, stddev), **CHANNELS_LAST}
-    if upsampling == "transposed":
-        return layers.Conv2DTranspose(filters, kernel_size, strides=2, **common)
-    return UpsampledConv2D(filters, kernel_size, **common)
-
-
-def _activated(activation: str) -> keras.layers.Layer:
-    return layers.ReLU() if activation == "relu" else layers.LeakyReLU(0.2)
-
-
 def _bounded(layer: keras.layers.Layer, norm: str) -> keras.layers.Layer:
     """The layer with its weights divided by their largest singular value, where `norm` is "spectral"."""
     # float32: the layer writes the divided weights back, and bfloat16 would lose the small steps of the optimizer.
     return layers.SpectralNormalization(layer, dtype="float32") if norm == "spectral" else layer
-
-
-def _packed(packing: int) -> list[keras.layers.Layer]:
-    return [Packing(packing)] if packing > 1 else []
 
 
 def _normalized(norm: str) -> list[keras.layers.Layer]:
@@ -463,24 +326,22 @@ def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None)
     """
     if len(image_shape) != 3 or image_shape[2] < 1:
         raise Mistake(f"image_shape is {tuple(image_shape)}: it is (height, width, channels)")
-    for size in image_shape[:2]:
+    height, width, _ = image_shape
+    for size in (height, width):
         if size != 8 and (size < 16 or size % 4):
             nearest = sorted({8, 16, max(16, size // 4 * 4), max(16, size // 4 * 4 + 4)}, key=lambda s: abs(s - size))
             raise Mistake(
-                f"images of {image_shape[0]} × {image_shape[1]} cannot be made by doubling: "
+                f"images of {height} × {width} cannot be made by doubling: "
                 f"take 8 or a multiple of 4 from 16 up, such as {nearest[0]} or {nearest[1]}"
             )
-    if depth is not None:
-        _check_positive(depth=depth)
-    height, width, _ = image_shape
-    widths = []
-    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 8 and len(widths) != depth:
-        height, width = height // 2, width // 2
-        widths.append(filters * min(2 ** len(widths), 8))
-    if depth not in (None, len(widths)):
-        size = f"{image_shape[0]} × {image_shape[1]}"
-        raise Mistake(f"depth is {depth}: images of {size} can be halved from 1 to {len(widths)} times")
-    return (height, width), widths
+    most = 0
+    while height % 2 ** (most + 1) == width % 2 ** (most + 1) == 0 and min(height, width) // 2 ** (most + 1) >= 4:
+        most += 1
+    if depth is None:
+        depth = most
+    elif not 1 <= depth <= most:
+        raise Mistake(f"depth is {depth}: images of {height} × {width} can be halved from 1 to {most} times")
+    return (height // 2**depth, width // 2**depth), [filters * min(2**layer, 8) for layer in range(depth)]
 
 
 def _units(data_shape: Sequence[int]) -> int:
@@ -489,23 +350,15 @@ def _units(data_shape: Sequence[int]) -> int:
     return math.prod(data_shape)
 
 
-def _check_positive(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise Mistake(f"{name} is {size}: it is 1 or more")
-
-
 def _check_discriminator(norm: str, packing: int, classes: int) -> None:
-    _check_choice("norm", norm, D_NORMS)
-    _check_positive(packing=packing)
+    check_choice("norm", norm, D_NORMS)
+    check(packing=packing)
     if packing > 1 and norm in REFERENCE_NORMS:
         raise Mistake(f"packing is {packing}: with norm {norm!r} the reference batch would be packed as well")
     if classes and norm in REFERENCE_NORMS:
         raise Mistake(f"classes is {classes}: with norm {norm!r} the reference batch would need labels")
     if classes and packing > 1:
-        raise Mistake(
-            f"packing is {packing}: it does not work with classes, here {classes}, since a pack has one label"
-        )
+        raise Mistake(f"packing is {packing}: it does not work with classes, here {classes}: a pack has one label")
 
 
 def _seeds(seed: int | None, network: str) -> Iterator[int | None]:
@@ -515,15 +368,20 @@ def _seeds(seed: int | None, network: str) -> Iterator[int | None]:
         yield None if seed is None else numbers.randrange(2**31)
 
 
-def _check_choice(name: str, choice: str, choices: Sequence[str]) -> None:
-    if choice not in choices:
-        raise Mistake(f"unknown {name} {choice!r}: choose one of {', '.join(choices)}")
-
-
 def _normal(seeds: Iterator[int | None], stddev: float) -> keras.initializers.Initializer:
-    """N(0, 0.02) in Radford et al. (2016), section 4."""
     return keras.initializers.RandomNormal(stddev=stddev, seed=next(seeds))
 
 
 def _glorot(seeds: Iterator[int | None]) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=next(seeds))
+
+
+@contextlib.contextmanager
+def dtype_policy(dtype: Any) -> Iterator[None]:
+    """Within the block, networks are built with this dtype policy of Keras; None: with the global one."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(before if dtype is None else keras.dtype_policies.get(dtype))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,8 +1,18 @@
 """Penalties: terms that can be added to the discriminator's loss, each with the formula of its paper.
 
-A penalty is a function (discriminator, real_images, fake_images) → scalar. To add one, write a function:
-`model.compile(penalties=[("r1", 10.0), my_penalty])`. A penalty that needs random numbers takes `random` as a fourth
-argument: see `kgan.augment`.
+A penalty is a function; to add one, write it: `model.compile(penalties=[("r1", 10.0), my_penalty])`.
+
+Args:
+    discriminator: a function, images → logits (batch, 1).
+    real_images, fake_images: (batch, …), equally many.
+    random: for a penalty that has this fourth argument: (units, prior) → numbers (batch, units), see `kgan.augment`.
+
+Returns:
+    A scalar.
+
+Example:
+    >>> float(r1(lambda images: 3 * images, tf.zeros((4, 1)), tf.zeros((4, 1))))
+    4.5
 """
 
 from __future__ import annotations
@@ -12,80 +22,32 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kgan._backend import tf
-from kgan._named import named
+from kgan.checks import named
 
 Discriminator = Callable[[tf.Tensor], tf.Tensor]
 Random = Callable[[int, str], tf.Tensor]
 
 
 def r1(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor:
-    """Half of the squared gradient of the logits with respect to the pixels of real images.
+    """E[‖∇D(x)‖²] / 2: Mescheder et al. (2018), *Which Training Methods for GANs do actually Converge?*, equation 9.
 
-        E[‖∇D(x)‖²] / 2
-
-    Mescheder, Geiger, Nowozin (2018), *Which Training Methods for GANs do actually Converge?*, equation 9; its γ is the
-    weight of the penalty.
-
-    Args:
-        discriminator: images → logits (batch, 1).
-        real_images: (batch, …).
-        fake_images: (batch, …); not used.
-
-    Returns:
-        A scalar, 0 or more.
-
-    Example:
-        >>> float(r1(lambda images: 3 * images, tf.zeros((4, 1)), tf.zeros((4, 1))))
-        4.5
+    Half of the squared gradient of the logits with respect to the pixels of real images. The weight is the paper's γ.
     """
     return tf.reduce_mean(_squared_slopes(discriminator, real_images)) / 2
 
 
 def r2(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor:
-    """Half of the squared gradient of the logits with respect to the pixels of fakes: `r1` for the generator's images.
-
-        E[‖∇D(G(z))‖²] / 2
-
-    Mescheder, Geiger, Nowozin (2018), equation 10.
-
-    Args:
-        discriminator: images → logits (batch, 1).
-        real_images: (batch, …); not used.
-        fake_images: (batch, …).
-
-    Returns:
-        A scalar, 0 or more.
-
-    Example:
-        >>> float(r2(lambda images: 3 * images, tf.zeros((4, 1)), tf.zeros((4, 1))))
-        4.5
-    """
+    """E[‖∇D(G(z))‖²] / 2: `r1` for fakes, equation 10 of the same paper."""
     return tf.reduce_mean(_squared_slopes(discriminator, fake_images)) / 2
 
 
 def gradient_penalty(
     discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor, random: Random
 ) -> tf.Tensor:
-    """The slope of the logits should be 1 on the lines from real images to fakes.
+    """E[(‖∇D(x̂)‖ - 1)²], x̂ = ε x + (1 - ε) G(z), ε ~ U(0, 1): a slope of 1 on the lines from real images to fakes.
 
-        E[(‖∇D(x̂)‖ - 1)²], x̂ = ε x + (1 - ε) G(z), ε ~ U(0, 1)
-
-    Gulrajani et al. (2017), *Improved Training of Wasserstein GANs*, equation 3, whose λ is the weight of the penalty:
-    10 in the paper. It was made for the Wasserstein loss.
-
-    Args:
-        discriminator: images → logits (batch, 1).
-        real_images: (batch, …).
-        fake_images: (batch, …), as many as real images.
-        random: (units, prior) → numbers (batch, units).
-
-    Returns:
-        A scalar, 0 or more.
-
-    Example:
-        >>> random = lambda units, prior: kgan.latent.sample_codes(4, units, prior)
-        >>> float(gradient_penalty(lambda images: 3 * images, tf.zeros((4, 1)), tf.ones((4, 1)), random))
-        4.0
+    Gulrajani et al. (2017), *Improved Training of Wasserstein GANs*, equation 3. The weight is the paper's λ, there 10.
+    It was made for the Wasserstein loss.
     """
     epsilon = tf.cast((random(1, "uniform") + 1) / 2, real_images.dtype)  # U(-1, 1) is drawn
     epsilon = tf.reshape(epsilon, (-1, *[1] * (real_images.shape.rank - 1)))
@@ -110,6 +72,7 @@ PENALTIES = {
     "r2": r2,
     "gradient_penalty": gradient_penalty,
 }
+SLOPE_BOUNDING = ("gradient_penalty",)  # they bound the slope of an image's own logit, so images must not mix
 
 
 class Penalty(NamedTuple):
@@ -127,13 +90,10 @@ class Penalty(NamedTuple):
 
 
 def get(penalties: Sequence[str | Callable | tuple[str | Callable, float]]) -> list[Penalty]:
-    """The penalties of these names or functions, each with its weight.
-
-    Args:
-        penalties: names in `PENALTIES` or functions, with the weight 1; or pairs (name or function, weight).
+    """The penalties of these names or functions, each with its weight, by default 1.
 
     Raises:
-        ValueError: for an unknown name, an entry of another kind, or a weight that is negative or not finite.
+        Mistake: for an unknown name, an entry of another kind, or a weight that is negative or not finite.
 
     Example:
         >>> get([("r1", 10.0)])[0].weight

@@ -25,9 +25,9 @@ def labeled():
     return kgan.data.from_uint8(found.images[:64]), found.labels[:64]
 
 
-def made(**arguments):
+def made(run_eagerly=False, **arguments):
     model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=4, classes=CLASSES, **arguments)
-    model.compile()
+    model.compile(run_eagerly=run_eagerly)
     return model
 
 
@@ -165,12 +165,13 @@ def test_evaluation_is_by_classes(conditional, labeled):
     assert len(model.test_on_batch(images[:16], labels[:16])) == 4
 
 
-@pytest.mark.parametrize("arguments", [{}, {"d_norm": "spectral", "ema": 0.9}], ids=["plain", "spectral, ema"])
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_a_saved_model_goes_on_exactly(arguments, precision, labeled, tmp_path):
+@pytest.mark.parametrize(
+    ("precision", "arguments"), [("float32", {"d_norm": "spectral", "ema": 0.9}), ("mixed_bfloat16", {})]
+)
+def test_a_saved_model_goes_on_exactly(precision, arguments, labeled, tmp_path):
     keras.config.set_dtype_policy(precision)
-    images, labels = labeled
-    straight, halved = made(**arguments), made(**arguments)
+    images, labels = (part[:32] for part in labeled)
+    straight, halved = (made(run_eagerly=True, **arguments) for _ in range(2))  # quicker than to trace the few steps
     straight.fit(images, labels, batch_size=16, epochs=2, verbose=0)
     halved.fit(images, labels, batch_size=16, epochs=1, verbose=0)
     halved.save(tmp_path / "model.keras")
@@ -262,12 +263,16 @@ SMALL = ["--epochs", "1", "--batch-size", "256", "--set", "image_size=16", "--se
 CONDITIONAL = ["--set", "conditional=true", "--set", "latent_dim=8"]
 
 
+def invoke(*command):
+    return CliRunner().invoke(app, command)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A conditional run of digits, with its quality measured."""
     directory = tmp_path_factory.mktemp("conditional") / "run"
     arguments = [*SMALL, *CONDITIONAL, "--set", "quality_every=1", "--out", str(directory)]
-    result = CliRunner().invoke(app, ["train", "dcgan-digits", *arguments])
+    result = invoke("train", "dcgan-digits", *arguments)
     assert result.exit_code == 0, result.output
     return directory
 
@@ -286,7 +291,7 @@ def test_a_conditional_run_knows_its_classes(run):
 
 
 def test_sample_draws_a_row_of_each_class(run, tmp_path):
-    result = CliRunner().invoke(app, ["sample", str(run), "--out", str(tmp_path / "all.npy")])
+    result = invoke("sample", str(run), "--out", str(tmp_path / "all.npy"))
     assert result.exit_code == 0, result.output
     model = kgan.load_model(run)
     labels = np.repeat(np.arange(10), 8)
@@ -297,24 +302,20 @@ def test_sample_draws_a_row_of_each_class(run, tmp_path):
 @pytest.mark.parametrize("best", [(), ("--best",)])
 def test_sample_draws_the_classes_that_are_asked_for(best, run, tmp_path):
     command = ["sample", str(run), "--classes", "7, 3", "--count", "6", *best]
-    result = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "some.npy")])
-    assert result.exit_code == 0, result.output
-    images = np.load(tmp_path / "some.npy")
-    model = kgan.load_model(run)
-    if best:
-        for number, image in enumerate(images):
-            label = [7, 7, 7, 3, 3, 3][number]
-            of_class = model.generate(labels=np.repeat([7, 3], 24), seed=0)[8 * number : 8 * number + 8]
-            scores = model.score(of_class, labels=[label] * 8)
-            np.testing.assert_array_equal(image, kgan.plots.to_uint8(of_class[np.argmax(scores)]))
-    else:
-        np.testing.assert_array_equal(images, kgan.plots.to_uint8(model.generate(labels=[7, 7, 7, 3, 3, 3])))
-    result = CliRunner().invoke(app, command)
+    assert invoke(*command, "--out", str(tmp_path / "some.npy")).exit_code == 0
+    model, labels = kgan.load_model(run), [7, 7, 7, 3, 3, 3]
+    expected = model.generate(labels=labels)
+    if best:  # of eight candidates for each
+        candidates = model.generate(labels=np.repeat(labels, 8), seed=0).reshape(6, 8, 16, 16, 1)
+        scores = [model.score(images, labels=[label] * 8) for images, label in zip(candidates, labels, strict=True)]
+        expected = candidates[np.arange(6), np.argmax(scores, axis=1)]
+    np.testing.assert_array_equal(np.load(tmp_path / "some.npy"), kgan.plots.to_uint8(expected))
+    result = invoke(*command)
     assert (run / f"sample-6-classes-7-3{'-best-of-48' if best else ''}-seed-0.png").exists(), result.output
 
 
 def test_evaluate_says_how_often_the_class_is_right(run):
-    result = CliRunner().invoke(app, ["evaluate", str(run), "--count", "200", "--seeds", "2"])
+    result = invoke("evaluate", str(run), "--count", "200", "--seeds", "2")
     assert result.exit_code == 0, result.output
     report = json.loads((run / "quality.json").read_text())
     accuracy = report["metrics"]["class_accuracy"]
@@ -334,18 +335,18 @@ def test_the_folders_of_a_folder_are_classes(tmp_path):
     quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=2e-3", "g_learning_rate=2e-3"]
     small = [*(f"--set={each}" for each in quick), *CONDITIONAL]
     command = ["train", "dcgan-folder", "--data", data, "--epochs", "40", *small, "--out", str(out)]
-    result = CliRunner().invoke(app, command)
+    result = invoke(*command)
     assert result.exit_code == 0, result.output
     assert json.loads((out / "run.json").read_text())["classes"] == ["dark", "light"]
     command = ["sample", str(out), "--classes", "light,dark", "--count", "8", "--out", str(tmp_path / "some.npy")]
-    assert CliRunner().invoke(app, command).exit_code == 0
+    assert invoke(*command).exit_code == 0
     images = np.load(tmp_path / "some.npy")
     assert images[:4].mean() > images[4:].mean() + 30
 
 
 def test_a_count_that_is_no_multiple_of_the_classes_draws_them_all(run, tmp_path):
     command = ["sample", str(run), "--count", "11", "--out", str(tmp_path / "some.npy")]
-    assert CliRunner().invoke(app, command).exit_code == 0
+    assert invoke(*command).exit_code == 0
     expected = kgan.load_model(run).generate(labels=[0, 0, *range(1, 10)])
     np.testing.assert_array_equal(np.load(tmp_path / "some.npy"), kgan.plots.to_uint8(expected))
 
@@ -373,7 +374,7 @@ def test_mistakes_of_the_command(command, sentence, run, tmp_path):
     places = {"RUN": str(run), "PLAIN": str(plain)}
     arguments = [places.get(each, each) for each in command]
     out = ["--out", str(tmp_path / "new")] if command[0] == "train" else []
-    result = CliRunner().invoke(app, [*arguments, *out])
+    result = invoke(*arguments, *out)
     assert result.exit_code == 2
     assert sentence in " ".join(result.output.split())
     assert not (tmp_path / "new").exists()

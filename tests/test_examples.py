@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import pkgutil
 import re
 import shutil
 from pathlib import Path
@@ -15,74 +16,17 @@ from kgan._backend import keras, tf
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-MODULES = (
-    "augment",
-    "callbacks.base",
-    "callbacks.checkpoint",
-    "callbacks.doctor",
-    "callbacks.live",
-    "callbacks.pictures",
-    "callbacks.quality",
-    "callbacks.records",
-    "codegan",
-    "data.arrays",
-    "data.batching",
-    "data.degradations",
-    "data.folders",
-    "data.sources",
-    "dcgan",
-    "diagnosis",
-    "files",
-    "gan",
-    "latent",
-    "losses",
-    "networks",
-    "penalties",
-    "play",
-    "play.drawing",
-    "play.server",
-    "plots.charts",
-    "plots.gif",
-    "plots.grids",
-    "plots.layout",
-    "pretrained",
-    "quality.evaluation",
-    "quality.features",
-    "quality.metrics",
-    "quality.names",
-    "recipes",
-    "recipes.models",
-    "recipes.schema",
-    "recipes.shared",
-    "normalization",
-    "packing",
-    "runs.checkpoints",
-    "runs.description",
-    "runs.directory",
-    "runs.files",
-    "runs.history",
-    "runs.loading",
-    "runs.machine",
-    "speed",
-    "training.averaging",
-    "training.datasets",
-    "training.engine",
-    "training.hooks",
-    "training.inputs",
-    "training.model",
-    "training.replicas",
-    "training.sampling",
-    "training.steps",
-    "training.updates",
-    "upsampling",
-)
+MODULES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(kgan.__path__, "kgan.")
+    if not name.startswith(("kgan.cli", "kgan.__main__"))
+]
 
 
 def examples():
     finder = doctest.DocTestFinder(exclude_empty=True)
     for name in MODULES:
-        module = importlib.import_module(f"kgan.{name}")
-        for test in finder.find(module, f"kgan.{name}"):
+        for test in finder.find(importlib.import_module(name), name):
             if test.examples:
                 yield pytest.param(test, id=test.name)
 
@@ -133,7 +77,7 @@ def test_examples_of_docstrings(example, names):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_everything_public_has_a_docstring(name):
-    module = importlib.import_module(f"kgan.{name}")
+    module = importlib.import_module(name)
     for public, thing in vars(module).items():
         if callable(thing) and getattr(thing, "__module__", "") == module.__name__ and not public.startswith("_"):
             assert thing.__doc__, public

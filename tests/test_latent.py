@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from kgan import latent
 from kgan._backend import tf
+from kgan.errors import Mistake
 
 
 def test_normal_codes_are_standard_normal():
@@ -52,11 +53,6 @@ def test_fewer_codes_are_the_first_of_more():
     np.testing.assert_array_equal(latent.sample_codes(4, 10, seed=1), latent.sample_codes(9, 10, seed=1)[:4])
 
 
-def test_unknown_prior():
-    with pytest.raises(ValueError, match="unknown prior 'cauchy': choose one of normal, uniform"):
-        latent.sample_codes(3, 4, "cauchy")
-
-
 # Walks
 
 CODES = hnp.arrays(np.float32, (3, 7), elements=st.floats(-4, 4, width=32))
@@ -93,6 +89,17 @@ def test_walks_by_hand():
     np.testing.assert_allclose(latent.interpolate(start, -start, 3), [[1, 0], [0, 0], [-1, 0]], atol=1e-7)
 
 
+def test_classes_at_the_end_of_codes_are_mixed_while_the_codes_turn():
+    start, end = np.float32([[1, 0, 1, 0], [3, 0, 0, 1]]), np.float32([[0, 3, 0, 1], [0, 1, 0, 1]])
+    codes = latent.interpolate(start, end, 5, classes=2)
+    np.testing.assert_array_equal(codes[..., :2], latent.interpolate(start[:, :2], end[:, :2], 5))
+    np.testing.assert_array_equal(codes[..., 2:], latent.interpolate(start[:, 2:], end[:, 2:], 5, "linear"))
+    np.testing.assert_allclose(codes[0, :, 2:], [[1, 0], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0, 1]])
+    np.testing.assert_array_equal(codes[1, :, 2:], [[0, 1]] * 5)  # within a class, the class stays
+    straight = latent.interpolate(start, end, 5, "linear")
+    np.testing.assert_array_equal(latent.interpolate(start, end, 5, "linear", classes=2), straight)
+
+
 def test_traversal_changes_one_unit_only():
     code = np.arange(5, dtype=np.float32)
     codes = latent.traverse(code, units=[1, 4], values=[-2, 0, 2])
@@ -104,14 +111,15 @@ def test_traversal_changes_one_unit_only():
 
 
 @pytest.mark.parametrize(
-    ("walk", "message"),
+    ("codes", "message"),
     [
         (lambda: latent.interpolate(np.ones(3), np.ones(3), 1), "steps is 1: a path has 2 or more"),
         (lambda: latent.interpolate(np.ones(3), np.ones(4), 2), r"shapes \(3,\) and \(4,\)"),
-        (lambda: latent.interpolate(np.ones(3), np.ones(3), 2, "round"), "unknown path 'round': choose one of linear"),
+        (lambda: latent.interpolate(np.ones(3), np.ones(3), 2, "round"), "path is 'round': choose one of linear"),
+        (lambda: latent.sample_codes(3, 4, "cauchy"), "prior is 'cauchy': choose one of normal, uniform"),
         (lambda: latent.traverse(np.ones(3), [-1], [0]), "unit is -1: this code has units 0 to 2"),
     ],
 )
-def test_walks_that_there_are_not(walk, message):
-    with pytest.raises(ValueError, match=message):
-        walk()
+def test_codes_that_there_are_not(codes, message):
+    with pytest.raises(Mistake, match=message):
+        codes()

@@ -3,55 +3,65 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kgan import networks, recipes
-from kgan._backend import keras
+from kgan import networks, recipes, summary
+from kgan._backend import abstract_build, keras
+from kgan.errors import Mistake
 
 
-def test_dense_parameters_by_hand():
-    # 100 → 128 → 784 and 784 → 128 → 1, each layer with biases
-    assert networks.dense_generator((28, 28, 1)).count_params() == 100 * 128 + 128 + 128 * 784 + 784
-    assert networks.dense_discriminator((28, 28, 1)).count_params() == 784 * 128 + 128 + 128 + 1
-
-
-def test_dcgan_parameters_by_hand():
-    # 100 → 7·7·128, BatchNormalization (4 a channel), 4×4 to 64, BatchNormalization, 4×4 to 1 with a bias
-    generator = 100 * 6272 + 4 * 128 + 16 * 128 * 64 + 4 * 64 + 16 * 64 * 1 + 1
-    assert networks.dcgan_generator((28, 28, 1)).count_params() == generator
-    # 4×4 to 64 with biases, 4×4 to 128, BatchNormalization, 7·7·128 → 1 with a bias
-    discriminator = 16 * 64 + 64 + 16 * 64 * 128 + 4 * 128 + 6272 + 1
-    assert networks.dcgan_discriminator((28, 28, 1)).count_params() == discriminator
-
-
-def test_multiply_adds_by_hand():
-    assert networks.multiply_adds(networks.dense_generator((28, 28, 1))) == 100 * 128 + 128 * 784
-    assert networks.multiply_adds(networks.dense_discriminator((28, 28, 1))) == 784 * 128 + 128
-    # dense; 4×4 windows from each of 7·7 pixels of 128 to 64, and from each of 14·14 pixels of 64 to 1
-    generator = 100 * 6272 + 49 * 16 * 128 * 64 + 196 * 16 * 64
-    assert networks.multiply_adds(networks.dcgan_generator((28, 28, 1))) == generator
-    # 4×4 windows to each of 14·14 pixels of 64, and to each of 7·7 pixels of 128 from 64; dense
-    discriminator = 196 * 16 * 64 + 49 * 16 * 64 * 128 + 6272
-    assert networks.multiply_adds(networks.dcgan_discriminator((28, 28, 1))) == discriminator
-    # of 5×5 windows on repeated pixels 3×3 different ones are left, on 14·14 and 28·28 pixels
-    generator = 100 * 6272 + 196 * 9 * 128 * 64 + 784 * 9 * 64
-    built = networks.dcgan_generator((28, 28, 1), kernel_size=5, upsampling="nearest")
-    assert networks.multiply_adds(built) == generator
+@pytest.mark.parametrize(
+    ("build", "parameters", "multiply_adds"),
+    [
+        # 100 → 128 → 784 and 784 → 128 → 1, each layer with biases
+        (lambda: networks.dense_generator((28, 28, 1)), 100 * 128 + 128 + 128 * 784 + 784, 100 * 128 + 128 * 784),
+        (lambda: networks.dense_discriminator((28, 28, 1)), 784 * 128 + 128 + 128 + 1, 784 * 128 + 128),
+        # 100 → 7·7·128, BatchNormalization (4 a channel), 4×4 to 64, BatchNormalization, 4×4 to 1 with a bias;
+        # 4×4 windows from each of 7·7 pixels of 128 to 64, and from each of 14·14 pixels of 64 to 1
+        (
+            lambda: networks.dcgan_generator((28, 28, 1)),
+            100 * 6272 + 4 * 128 + 16 * 128 * 64 + 4 * 64 + 16 * 64 * 1 + 1,
+            100 * 6272 + 49 * 16 * 128 * 64 + 196 * 16 * 64,
+        ),
+        # 4×4 to 64 with biases, 4×4 to 128, BatchNormalization, 7·7·128 → 1 with a bias;
+        # 4×4 windows to each of 14·14 pixels of 64, and to each of 7·7 pixels of 128 from 64
+        (
+            lambda: networks.dcgan_discriminator((28, 28, 1)),
+            16 * 64 + 64 + 16 * 64 * 128 + 4 * 128 + 6272 + 1,
+            196 * 16 * 64 + 49 * 16 * 64 * 128 + 6272,
+        ),
+        # of 5×5 windows on repeated pixels 3×3 different ones are left, on 14·14 and 28·28 pixels
+        (
+            lambda: networks.dcgan_generator((28, 28, 1), kernel_size=5, upsampling="nearest"),
+            100 * 6272 + 4 * 128 + 25 * 128 * 64 + 4 * 64 + 25 * 64 * 1 + 1,
+            100 * 6272 + 196 * 9 * 128 * 64 + 784 * 9 * 64,
+        ),
+    ],
+)
+def test_parameters_and_multiply_adds_by_hand(build, parameters, multiply_adds):
+    network = build()
+    assert network.count_params() == parameters
+    assert summary.multiply_adds(network) == multiply_adds
 
 
 def test_multiply_adds_of_networks_of_ones_own():
     inner = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(8, 3)])  # no padding: 2·2 pixels
     grouped = keras.layers.Conv2D(8, 1, groups=4)  # each sees 2 of 8 channels
     model = keras.Sequential([keras.Input((4, 4, 3)), inner, grouped, keras.layers.Dense(5)])  # dense for each pixel
-    assert networks.multiply_adds(model) == 4 * (9 * 3 * 8 + 2 * 8 + 8 * 5)
+    assert summary.multiply_adds(model) == 4 * (9 * 3 * 8 + 2 * 8 + 8 * 5)
 
 
 def test_multiply_adds_of_two_heads():
     one, two = (networks.dcgan_discriminator((16, 16, 1), 4, code_units=units) for units in (None, 10))
-    assert networks.multiply_adds(two) - networks.multiply_adds(one) == 4 * 4 * 8 * 10
+    assert summary.multiply_adds(two) - summary.multiply_adds(one) == 4 * 4 * 8 * 10
 
 
-def parameters(recipe, image_shape):
-    model = recipes.build(recipes.get(recipe), recipes.resolve(recipes.get(recipe), {}), image_shape)
-    return model.generator.count_params(), model.discriminator.count_params()
+def test_tables_and_multiply_adds_see_through_spectral_normalization():
+    plain, bounded = (networks.dcgan_discriminator((16, 16, 1), 4, norm=norm) for norm in ("none", "spectral"))
+    assert summary.multiply_adds(plain) == summary.multiply_adds(bounded) > 0
+    rows = summary.layer_table(bounded)
+    assert rows[0].layer == "4 × 4 convolution, stride 2, spectral norm · leaky ReLU 0.2"
+    assert [row.shape for row in rows] == [row.shape for row in summary.layer_table(plain)]
+    packed = networks.dcgan_discriminator((16, 16, 1), 4, packing=3)
+    assert summary.layer_table(packed)[0] == ("packs of 3", (16, 16, 3), 0)
 
 
 def shapes(network):
@@ -59,52 +69,57 @@ def shapes(network):
     return list(dict.fromkeys(layer.output.shape[1:] for layer in network.layers if len(layer.output.shape) == 4))
 
 
-def test_radfords_networks_by_hand():
-    # 100 → 4·4·1024, then 5×5 to 512, 256, 128 (each with BatchNormalization), to 3 with a bias
-    generator = (
-        100 * 16384 + 4 * 1024 + 25 * (1024 * 512 + 512 * 256 + 256 * 128) + 4 * (512 + 256 + 128) + 25 * 128 * 3 + 3
-    )
-    # 5×5 to 128 with biases, to 256, 512, 1024 (each with BatchNormalization), 4·4·1024 → 1 with a bias
-    discriminator = 25 * 3 * 128 + 128 + 25 * (128 * 256 + 256 * 512 + 512 * 1024) + 4 * (256 + 512 + 1024) + 16384 + 1
-    assert parameters("dcgan-cifar10", (64, 64, 3)) == (generator, discriminator)
-    assert parameters("dcgan-stl10", (64, 64, 3)) == (generator, discriminator)
-    built = networks.dcgan_generator((64, 64, 3), filters=128, kernel_size=5)
-    assert shapes(built) == [(4, 4, 1024), (8, 8, 512), (16, 16, 256), (32, 32, 128), (64, 64, 3)]
-    built = networks.dcgan_discriminator((64, 64, 3), filters=128, kernel_size=5)
-    assert shapes(built) == [(32, 32, 128), (16, 16, 256), (8, 8, 512), (4, 4, 1024)]
-
-
-def test_upsampling_networks_by_hand():
-    # 100 → 8·8·128, then 5×5 to 64, 32, 16 (each with BatchNormalization), to 3 with a bias
-    generator = 100 * 8192 + 4 * 128 + 25 * (128 * 64 + 64 * 32 + 32 * 16) + 4 * (64 + 32 + 16) + 25 * 16 * 3 + 3
-    # 5×5 to 16 with biases, to 32, 64, 128 (each with BatchNormalization), 8·8·128 → 1 with a bias
-    discriminator = 25 * 3 * 16 + 16 + 25 * (16 * 32 + 32 * 64 + 64 * 128) + 4 * (32 + 64 + 128) + 8192 + 1
-    assert parameters("dcgan-flowers", (128, 128, 3)) == (generator, discriminator)
-    assert parameters("dcgan-cats", (128, 128, 3)) == (generator, discriminator)
-    settings = {"filters": 16, "kernel_size": 5, "depth": 4}
-    built = networks.dcgan_generator((128, 128, 3), upsampling="nearest", activation="leaky_relu", **settings)
-    assert shapes(built) == [(8, 8, 128), (16, 16, 64), (32, 32, 32), (64, 64, 16), (128, 128, 3)]
-    assert not any(isinstance(layer, keras.layers.ReLU) for layer in built.layers)
-    built = networks.dcgan_discriminator((128, 128, 3), **settings)
-    assert shapes(built) == [(64, 64, 16), (32, 32, 32), (16, 16, 64), (8, 8, 128)]
-
-
-def test_upsampling_networks_of_mnist_by_hand():
-    # 100 → 7·7·128, 5×5 to 64 with BatchNormalization, to 1 with a bias; and back
-    generator = 100 * 6272 + 4 * 128 + 25 * 128 * 64 + 4 * 64 + 25 * 64 + 1
-    discriminator = 25 * 64 + 64 + 25 * 64 * 128 + 4 * 128 + 6272 + 1
-    assert parameters("dcgan-mnist-upsampling", (28, 28, 1)) == (generator, discriminator)
-
-
-def test_networks_that_read_codes_by_hand():
-    # 36 → 16·16·64, BatchNormalization, 4×4 to 32, BatchNormalization, 4×4 to 1 with a bias
-    generator = 36 * 16384 + 4 * 64 + 16 * 64 * 32 + 4 * 32 + 16 * 32 + 1
-    # 4×4 to 32 with biases, 4×4 to 64, BatchNormalization, 16·16·64 → 1 and 16·16·64 → 36 with biases
-    discriminator = 16 * 32 + 32 + 16 * 32 * 64 + 4 * 64 + 16384 + 1 + 16384 * 36 + 36
-    assert parameters("codegan-mnist", (64, 64, 1)) == (generator, discriminator)
-    built = networks.dcgan_discriminator((64, 64, 1), filters=32, depth=2, code_units=36)
-    assert shapes(built) == [(64, 64, 1), (32, 32, 32), (16, 16, 64)]
-    assert built.output_shape == [(None, 1), (None, 36)]
+@pytest.mark.parametrize(
+    ("names", "g_parameters", "d_parameters", "g_shapes", "d_shapes"),
+    [
+        (
+            ("dcgan-cifar10", "dcgan-stl10"),
+            # 100 → 4·4·1024, then 5×5 to 512, 256, 128 (each with BatchNormalization), to 3 with a bias
+            100 * 16384 + 4 * 1024 + 25 * (1024 * 512 + 512 * 256 + 256 * 128) + 4 * (512 + 256 + 128) + 25 * 384 + 3,
+            # 5×5 to 128 with biases, to 256, 512, 1024 (each with BatchNormalization), 4·4·1024 → 1 with a bias
+            25 * 384 + 128 + 25 * (128 * 256 + 256 * 512 + 512 * 1024) + 4 * (256 + 512 + 1024) + 16384 + 1,
+            [(4, 4, 1024), (8, 8, 512), (16, 16, 256), (32, 32, 128), (64, 64, 3)],
+            [(64, 64, 3), (32, 32, 128), (16, 16, 256), (8, 8, 512), (4, 4, 1024)],
+        ),
+        (
+            ("dcgan-flowers", "dcgan-cats"),
+            # 100 → 8·8·128, then 5×5 to 64, 32, 16 (each with BatchNormalization), to 3 with a bias
+            100 * 8192 + 4 * 128 + 25 * (128 * 64 + 64 * 32 + 32 * 16) + 4 * (64 + 32 + 16) + 25 * 16 * 3 + 3,
+            # 5×5 to 16 with biases, to 32, 64, 128 (each with BatchNormalization), 8·8·128 → 1 with a bias
+            25 * 3 * 16 + 16 + 25 * (16 * 32 + 32 * 64 + 64 * 128) + 4 * (32 + 64 + 128) + 8192 + 1,
+            [(8, 8, 128), (16, 16, 64), (32, 32, 32), (64, 64, 16), (128, 128, 3)],
+            [(128, 128, 3), (64, 64, 16), (32, 32, 32), (16, 16, 64), (8, 8, 128)],
+        ),
+        (
+            ("dcgan-mnist-upsampling",),
+            # 100 → 7·7·128, 5×5 to 64 with BatchNormalization, to 1 with a bias; and back
+            100 * 6272 + 4 * 128 + 25 * 128 * 64 + 4 * 64 + 25 * 64 + 1,
+            25 * 64 + 64 + 25 * 64 * 128 + 4 * 128 + 6272 + 1,
+            [(7, 7, 128), (14, 14, 64), (28, 28, 1)],
+            [(28, 28, 1), (14, 14, 64), (7, 7, 128)],
+        ),
+        (
+            ("codegan-mnist",),
+            # 36 → 16·16·64, BatchNormalization, 4×4 to 32, BatchNormalization, 4×4 to 1 with a bias
+            36 * 16384 + 4 * 64 + 16 * 64 * 32 + 4 * 32 + 16 * 32 + 1,
+            # 4×4 to 32 with biases, 4×4 to 64, BatchNormalization, 16·16·64 → 1 and 16·16·64 → 36 with biases
+            16 * 32 + 32 + 16 * 32 * 64 + 4 * 64 + 16384 + 1 + 16384 * 36 + 36,
+            [(16, 16, 64), (32, 32, 32), (64, 64, 1)],
+            [(64, 64, 1), (32, 32, 32), (16, 16, 64)],
+        ),
+    ],
+)
+def test_networks_of_the_papers_by_hand(names, g_parameters, d_parameters, g_shapes, d_shapes):
+    for recipe in map(recipes.get, names):
+        chosen, shape = recipes.resolve(recipe, {}), recipes.image_shape(recipe)
+        # without the memory that they would take
+        model = abstract_build(lambda: recipes.build_uncompiled(recipe, chosen, shape))  # noqa: B023
+        assert model.generator.count_params() == g_parameters
+        assert model.discriminator.count_params() == d_parameters
+        assert shapes(model.generator) == g_shapes
+        assert [shape, *(each for each in shapes(model.discriminator) if each != shape)] == d_shapes
+        is_leaky = recipe["activation"] == "leaky_relu"
+        assert any(isinstance(layer, keras.layers.ReLU) for layer in model.generator.layers) != is_leaky
 
 
 def test_depth_says_how_often_the_size_is_doubled():
@@ -140,19 +155,13 @@ def test_layer_norm_is_over_height_width_and_channels():
     np.testing.assert_allclose(normalized.std((1, 2, 3)), 1, atol=1e-3)
 
 
-@pytest.mark.parametrize("size", [8, 16, 20, 28, 32, 44, 64, 96, 128])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_dcgan_networks_for_every_size(size, channels):
-    generator = networks.dcgan_generator((size, size, channels), latent_dim=5, filters=2)
-    discriminator = networks.dcgan_discriminator((size, size, channels), filters=2)
-    images = generator(np.ones((2, 5), "float32"))
-    assert images.shape == (2, size, size, channels)
-    assert discriminator(images).shape == (2, 1)
-
-
-def test_images_need_not_be_square():
-    generator = networks.dcgan_generator((16, 28, 1), filters=2)
-    assert generator.output_shape == (None, 16, 28, 1)
+@pytest.mark.parametrize(
+    "shape", [(8, 8, 1), (16, 16, 3), (20, 20, 1), (28, 28, 3), (44, 44, 1), (64, 64, 3), (128, 128, 1), (16, 28, 1)]
+)
+def test_dcgan_networks_for_every_size(shape):
+    images = networks.dcgan_generator(shape, latent_dim=5, filters=2)(np.ones((2, 5), "float32"))
+    assert images.shape == (2, *shape)
+    assert networks.dcgan_discriminator(shape, filters=2)(images).shape == (2, 1)
 
 
 @settings(max_examples=30, deadline=None)
@@ -162,7 +171,7 @@ def test_a_size_works_or_names_the_nearest(size):
     if good:
         assert networks._pyramid((size, size, 1), 4)[0][0] >= 4
         return
-    with pytest.raises(ValueError, match="cannot be made by doubling") as error:
+    with pytest.raises(Mistake, match="cannot be made by doubling") as error:
         networks._pyramid((size, size, 1), 4)
     for nearest in str(error.value).rsplit("such as ", 1)[1].split(" or "):
         assert networks._pyramid((int(nearest), int(nearest), 1), 4)
@@ -179,17 +188,17 @@ def test_a_size_works_or_names_the_nearest(size):
             "depth is 3: images of 28 × 28 can be halved from 1 to 2",
         ),
         (lambda: networks.dcgan_discriminator((28, 28, 1), depth=0), "depth is 0"),
-        (lambda: networks.dcgan_generator((28, 28, 1), norm="bach"), "unknown norm 'bach': choose one of batch, synch"),
-        (lambda: networks.dense_generator((28,), norm="bach"), "unknown norm 'bach'"),
-        (lambda: networks.dcgan_generator((28, 28, 1), upsampling="x"), "unknown upsampling 'x': choose one of trans"),
-        (lambda: networks.dcgan_generator((28, 28, 1), activation="x"), "unknown activation 'x': choose one of relu"),
+        (lambda: networks.dcgan_generator((28, 28, 1), norm="bach"), "norm is 'bach': choose one of batch, synch"),
+        (lambda: networks.dense_generator((28,), norm="bach"), "norm is 'bach'"),
+        (lambda: networks.dcgan_generator((28, 28, 1), upsampling="x"), "upsampling is 'x': choose one of trans"),
+        (lambda: networks.dcgan_generator((28, 28, 1), activation="x"), "activation is 'x': choose one of relu"),
         (lambda: networks.dense_generator((0,)), "data_shape is"),
         (lambda: networks.dense_generator(()), "data_shape is"),
         (lambda: networks.dense_discriminator((2,), hidden_units=0), "hidden_units is 0"),
     ],
 )
 def test_sizes_out_of_range(build, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(Mistake, match=message):
         build()
 
 

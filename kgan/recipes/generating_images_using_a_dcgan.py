@@ -8,7 +8,10 @@ from kgan.recipes.shared import not_printed
 
 ANONYMOUS = "Generating Images Using a DCGAN"
 
-_DCGAN = {
+_CIFAR10 = {
+    "data": Setting("cifar10", "printed"),
+    "split": Setting("train", "not printed: 50,000 images"),
+    "image_size": Setting(64, "printed; CIFAR-10 has 32 × 32"),
     **shared.FOLDER,
     "epochs": Setting(1000, 'printed: "e.g. 1000"'),
     "batch_size": Setting(128, "printed"),
@@ -39,56 +42,37 @@ _DCGAN = {
     "sample_every": Setting(10, "epochs between grids of samples: epochs are many; the paper draws one after each"),
 }
 
-_CIFAR10 = {
-    "data": Setting("cifar10", "printed"),
-    "split": Setting("train", "not printed: 50,000 images"),
-    "image_size": Setting(64, "printed; CIFAR-10 has 32 × 32"),
-    **_DCGAN,
-}
 _STL10 = {
     "data": Setting("stl10", "printed"),
     "split": Setting(
         "train", "not printed: 5,000 images. The paper expects more images to help: the split unlabelled has 100,000"
     ),
     "image_size": Setting(64, "printed; STL-10 has 96 × 96"),
-    **_DCGAN,
 }
-
 # For a laptop: the full networks take weeks on two CPU cores (see `kgan.recipes.times`).
 _SMALL = {
     "filters": Setting(32, "a quarter of the full recipe's width, so a sixteenth of the arithmetic"),
     "precision": Setting("auto", "bfloat16 takes a third less time if the processor supports it"),
+}
+_CIFAR10_SMALL = {
+    **_SMALL,
+    "epochs": Setting(25, "of 390 steps each; 1,000 are printed, which take days even with small networks"),
+    "sample_every": Setting(1, "epochs between grids of samples; printed"),
+}
+_STL10_SMALL = {
+    **_SMALL,
+    "epochs": Setting(250, "of 39 steps each: as many steps as dcgan-cifar10-small; 1,000 are printed"),
 }
 
 _CLAIMS = {
     "The discriminator's output tends to 0.5.": "d_real d_fake",
     "Some samples are too close to training images.": "nearest copies",
 }
+_DCGAN = Recipe("dcgan-cifar10", "DCGAN", ANONYMOUS, _CIFAR10, _CLAIMS)
 
 RECIPES = (
-    Recipe("dcgan-cifar10", "DCGAN", ANONYMOUS, _CIFAR10, _CLAIMS),
-    Recipe(
-        "dcgan-cifar10-small",
-        "DCGAN",
-        ANONYMOUS,
-        {
-            **_CIFAR10,
-            **_SMALL,
-            "epochs": Setting(25, "of 390 steps each; 1,000 are printed, which take days even with small networks"),
-            "sample_every": Setting(1, "epochs between grids of samples; printed"),
-        },
-        _CLAIMS,
-    ),
-    Recipe("dcgan-stl10", "DCGAN", ANONYMOUS, _STL10, _CLAIMS),
-    Recipe(
-        "dcgan-stl10-small",
-        "DCGAN",
-        ANONYMOUS,
-        {
-            **_STL10,
-            **_SMALL,
-            "epochs": Setting(250, "of 39 steps each: as many steps as dcgan-cifar10-small; 1,000 are printed"),
-        },
-        _CLAIMS,
-    ),
+    _DCGAN,
+    _DCGAN.changed("dcgan-cifar10-small", _CIFAR10_SMALL),
+    _DCGAN.changed("dcgan-stl10", _STL10),
+    _DCGAN.changed("dcgan-stl10-small", {**_STL10, **_STL10_SMALL}),
 )

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kgan.errors import Mistake
-from kgan.recipes.schema import MODEL, Recipe, names
+from kgan.recipes.schema import Recipe, names
 
 if TYPE_CHECKING:
     from kgan.gan import GAN
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 SCHEDULES = ("constant", "linear", "cosine")
+# Settings that a model takes by name; all others are about data, training and output, or are treated below.
+_SHARED = ("prior", "d_steps", "reuse_fakes", "ema", "seed")
+_DCGAN = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm", "packing", "stddev")
+_CODEGAN = ("code_weight", "code_loss", "stages")
 
 
 def image_shape(recipe: Recipe) -> tuple[int, int, int]:
-    """(height, width, channels) of the images that the recipe is meant for.
-
-    Example:
-        >>> kgan.recipes.image_shape(kgan.recipes.get("dcgan-cats"))
-        (128, 128, 3)
-    """
+    """(height, width, channels) of the images that the recipe is meant for."""
     return recipe["image_size"], recipe["image_size"], 1 if recipe["data"] in ("digits", "mnist") else 3
 
 
 def classes(recipe: Recipe) -> int:
-    """The number of classes of the recipe's model, for the data that it is meant for; 0 if it is not conditional.
-
-    Example:
-        >>> kgan.recipes.classes(kgan.recipes.get("dcgan-digits"))
-        0
-    """
+    """The number of classes of the recipe's model, for the data that it is meant for; 0 if it is not conditional."""
     return 10 if recipe["conditional"] else 0  # all data sets of conditional recipes have ten
 
 
@@ -43,13 +36,13 @@ def build(
 
     Args:
         recipe: see `kgan.recipes.get`.
-        settings: see `kgan.recipes.resolve`. Precision "auto" is float32: `kgan train` measures before it builds.
+        settings: see `kgan.recipes.resolve`. Precision "auto" is float32: `kgan.train` measures before it builds.
         image_shape: (height, width, channels).
         classes: number of classes of the data, for a conditional model.
         steps: number of steps of the whole training, for learning rates that fall.
 
     Raises:
-        ValueError: for an image size, or a depth, that the networks cannot have; a conditional model without classes;
+        Mistake: for an image size, or a depth, that the networks cannot have; a conditional model without classes;
             falling learning rates without steps.
 
     Example:
@@ -63,12 +56,11 @@ def build(
     model.compile(
         d_optimizer=keras.optimizers.Adam(_learning_rate("d", settings, steps), settings["d_beta_1"], **adam),
         g_optimizer=keras.optimizers.Adam(_learning_rate("g", settings, steps), settings["g_beta_1"], **adam),
-        loss=settings["loss"],
-        label_smoothing=settings["label_smoothing"],
-        top_k=settings["top_k"],
         penalties=[(name, settings["penalty_weight"]) for name in names(settings["penalty"])],
-        penalty_every=settings["penalty_every"],
-        steps_per_execution=settings["steps_per_execution"],
+        **{
+            name: settings[name]
+            for name in ("loss", "label_smoothing", "top_k", "penalty_every", "steps_per_execution")
+        },
     )
     return model
 
@@ -89,57 +81,35 @@ def _learning_rate(network: str, settings: Mapping[str, Any], steps: int) -> Any
 
 
 def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0) -> GAN:
-    """The model of `build` before `compile`: it has its two networks, but no optimizers.
+    """The model of `build` before `compile`: it has its two networks, but no optimizers."""
+    from kgan import networks
+    from kgan.codegan import CodeGAN
+    from kgan.dcgan import DCGAN
+    from kgan.gan import GAN
 
-    Example:
-        >>> recipe = kgan.recipes.get("dcgan-digits")
-        >>> kgan.recipes.build_uncompiled(recipe, kgan.recipes.resolve(recipe, {}), (28, 28, 1)).compiled
-        False
-    """
-    arguments = {name: settings[name] for name in MODEL if name in settings}
-    if arguments.pop("conditional"):
+    arguments = {name: settings[name] for name in _SHARED}
+    arguments["augment"] = names(settings["augment"])
+    if settings.get("noise"):
+        arguments["augment"].insert(0, ("instance_noise", settings["noise"]))
+    if settings["conditional"]:
         if not classes:
             raise Mistake(
                 f"conditional is true, but {settings['data']} has no classes: its images have no labels; "
                 "conditional=false needs none"
             )
         arguments["classes"] = classes
-    arguments["augment"] = names(arguments["augment"])
-    if noise := arguments.pop("noise", 0):
-        arguments["augment"] = [("instance_noise", noise), *arguments["augment"]]
-    arguments["d_norm"] = None if arguments["d_norm"] == "same" else arguments["d_norm"]
-    with _precision(settings["precision"]):
-        return _model(recipe, settings, image_shape, arguments)
-
-
-def _model(recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], arguments: dict[str, Any]) -> GAN:
-    from kgan import networks
-    from kgan.codegan import CodeGAN
-    from kgan.dcgan import DCGAN
-    from kgan.gan import GAN
-
-    if recipe.model == "GAN":
-        own = ("latent_dim", "hidden_units", "norm", "d_norm", "packing")
-        latent_dim, hidden_units, norm, d_norm, packing = (arguments.pop(name) for name in own)
-        both = {"classes": arguments.get("classes", 0), "seed": settings["seed"]}
-        return GAN(
-            networks.dense_generator(image_shape, latent_dim, hidden_units, norm=norm, **both),
-            networks.dense_discriminator(image_shape, hidden_units, norm=d_norm or norm, packing=packing, **both),
-            **arguments,
-        )
-    kind = {"DCGAN": DCGAN, "CodeGAN": CodeGAN}[recipe.model]
-    return kind(image_shape, **{**arguments, "depth": settings["depth"] or None})
-
-
-@contextlib.contextmanager
-def _precision(name: str) -> Iterator[None]:
-    """Within the block, layers compute in this precision; their weights are always float32."""
-    from kgan._backend import keras
-
-    before = keras.config.dtype_policy()
-    if name == "bfloat16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+    d_norm = None if settings["d_norm"] == "same" else settings["d_norm"]
+    with networks.dtype_policy("mixed_bfloat16" if settings["precision"] == "bfloat16" else None):
+        if recipe.model == "GAN":
+            both = {"classes": arguments.get("classes", 0), "seed": settings["seed"]}
+            norm, hidden_units = settings["norm"], settings["hidden_units"]
+            generator = networks.dense_generator(image_shape, settings["latent_dim"], hidden_units, norm=norm, **both)
+            discriminator = networks.dense_discriminator(
+                image_shape, hidden_units, norm=d_norm or norm, packing=settings["packing"], **both
+            )
+            return GAN(generator, discriminator, **arguments)
+        arguments |= {name: settings[name] for name in _DCGAN if name in settings}
+        arguments |= {"d_norm": d_norm, "depth": settings["depth"] or None}
+        if recipe.model == "DCGAN":
+            return DCGAN(image_shape, **arguments)
+        return CodeGAN(image_shape, **arguments, **{name: settings[name] for name in _CODEGAN})

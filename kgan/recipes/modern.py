@@ -38,8 +38,7 @@ _FAST = {
 
 def _modern(name: str, plain: str, changes: Mapping[str, Setting]) -> Recipe:
     """The recipe `plain` with some of its settings changed."""
-    paper = f"kgan's {plain} with later methods (docs/toolbox.md)"
-    return Recipe(name, _PLAIN[plain].model, paper, {**_PLAIN[plain].settings, **changes})
+    return _PLAIN[plain].changed(name, changes, paper=f"kgan's {plain} with later methods (docs/toolbox.md)")
 
 
 RECIPES = (

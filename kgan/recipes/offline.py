@@ -5,7 +5,7 @@ Each digits recipe is a short version of a paper's recipe.
 
 from __future__ import annotations
 
-from kgan.recipes import shared
+from kgan.recipes import shao_li_jiang, shared
 from kgan.recipes.schema import Recipe, Setting
 
 _DIGITS = {
@@ -15,6 +15,9 @@ _DIGITS = {
     **shared.FOLDER,
 }
 _SMALL_BATCH = {"batch_size": Setting(32, "small, because 1,797 images make few steps per epoch")}
+_SIZES = ("latent_dim", "filters")
+_METHOD = ("reuse_fakes", "code_weight", "code_loss", "noise", "stages", "g_beta_1", "epsilon")
+_CODEGAN = {name: Setting(shao_li_jiang.RECIPES[0][name], "as codegan-mnist") for name in (*_SIZES, *_METHOD)}
 
 RECIPES = (
     Recipe(
@@ -53,20 +56,12 @@ RECIPES = (
             "steps_per_epoch": Setting(0, "0: an epoch goes through the data once"),
             **_SMALL_BATCH,
             **shared.DCGAN,
-            "latent_dim": Setting(36, "as codegan-mnist"),
-            "filters": Setting(32, "as codegan-mnist"),
+            **_CODEGAN,
             "stddev": Setting(
                 0.02,
                 "standard deviation of the initial weights, as in Radford et al. 2016. With 0.00282 a third of this "
                 "short run is lost",
             ),
-            "reuse_fakes": Setting(False, "as codegan-mnist"),
-            "code_weight": Setting(0.012, "as codegan-mnist"),
-            "code_loss": Setting("l2", "as codegan-mnist"),
-            "noise": Setting(0.1, "as codegan-mnist"),
-            "stages": Setting(1, "as codegan-mnist"),
-            "g_beta_1": Setting(0.4, "as codegan-mnist"),
-            "epsilon": Setting(1e-8, "as codegan-mnist"),
             "weight_decay": Setting(1e-5, "as codegan-mnist, which gives the reason"),
             **shared.OUTPUT,
             "chosen_iterations": Setting("100,200,2400", "as codegan-mnist: samples after these iterations"),
