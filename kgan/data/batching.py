@@ -118,7 +118,7 @@ class Batches:
             tf.autograph.experimental.do_not_convert, (first, rows_from, rows_of, batch)
         )
         rows = tf.data.Dataset.from_tensors(0).map(first).flat_map(rows_from)
-        endless = rows.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+        endless = untuned(rows.map(batch, num_parallel_calls=2).prefetch(2))
         return endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))  # it cannot tell
 
 
@@ -142,6 +142,13 @@ def batches(images: Any, batch_size: int, *, seed: int = 0, step: int = 0) -> tf
         >>> history = model.fit(flipped, steps_per_epoch=len(images) // 64, epochs=1, verbose=0)
     """
     return Batches(images, batch_size, seed).dataset(step)
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset without TensorFlow's tuning thread, for which the end of `fit` would wait up to a minute."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def held_weakly(function: Callable) -> Callable:

@@ -1,9 +1,11 @@
-"""How a callback talks to the engine: hooks on one base class."""
+"""How a callback talks to `fit`: hooks on one base class, and one recorder of the history that all callbacks read."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import math
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ class FitArguments(NamedTuple):
     """The arguments of `fit`, for callbacks.
 
     Attributes:
-        data: the real images, in any form that `fit` takes.
+        data: the real images: see `kgan.training.data.RealImages`.
         callbacks: all callbacks of this `fit`.
         epochs: the epoch to train to.
         batch_size, steps_per_epoch, shuffle: as given, or the default.
@@ -44,11 +46,69 @@ class ResumePoint(NamedTuple):
     history: keras.callbacks.History
 
 
-class Callback(keras.callbacks.Callback):
-    """A callback with the hooks of kgan's `fit`, and a count of finished epochs in `self.epoch`.
+class Recorder(keras.callbacks.Callback):
+    """The history of a model, `model.recorder`: it continues if `fit` is called again, although Keras starts over.
 
-    Epochs are counted from 1. The count continues if `fit` is called again, although Keras starts over. With another
-    model the callback starts over too, in the state that it had before its first model.
+    `fit` puts it first among the callbacks, so within `on_epoch_end` all others find the finished epoch in it. What a
+    callback adds to `logs` then, as `kgan.callbacks.Quality` does, is in its row as well.
+
+    Attributes:
+        epoch: number of finished epochs.
+
+    Example:
+        >>> history = model.fit(images, epochs=2, verbose=0)
+        >>> model.recorder.columns["epoch"]
+        [1, 2]
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = 0
+        self._epochs: list[tuple[int, dict[str, float], float]] = []  # number, logs, seconds
+        self._began: float | None = None  # the unfinished epoch
+        self._elapsed = 0.0  # seconds of an epoch that another process began
+
+    @property
+    def rows(self) -> list[dict[str, float]]:
+        """{"epoch": 1, metric: value, …, "seconds": 7.5} for each finished epoch."""
+        return [
+            {"epoch": number, **{name: float(value) for name, value in logs.items()}, "seconds": seconds}
+            for number, logs, seconds in self._epochs
+        ]
+
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """{"epoch": [1, 2, …], metric: [value, …], …}, with NaN where a metric was not measured."""
+        rows = self.rows
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name, math.nan) for row in rows] for name in names}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._began, self._elapsed = time.perf_counter() - self._elapsed, 0.0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = max(self.epoch, epoch) + 1
+        self._epochs.append((self.epoch, {} if logs is None else logs, round(time.perf_counter() - self._began, 3)))
+        self._began = None
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps: all that JSON can hold."""
+        elapsed = self._elapsed if self._began is None else time.perf_counter() - self._began
+        return {"epoch": self.epoch, "rows": self.rows, "elapsed": elapsed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `get_state` returned."""
+        self.epoch, self._began, self._elapsed = state["epoch"], None, state["elapsed"]
+        self._epochs = []
+        for row in state["rows"]:
+            logs = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
+            self._epochs.append((row["epoch"], logs, row["seconds"]))
+
+
+class Callback(keras.callbacks.Callback):
+    """A callback with the hooks of kgan's `fit`, and the number of finished epochs in `self.epoch`.
+
+    With another model the callback starts over, in the state that it had before its first model.
 
     Example:
         >>> class Shout(kgan.callbacks.Callback):
@@ -68,9 +128,13 @@ class Callback(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.epoch = 0
         self._owner: keras.Model | None = None
         self._fresh: dict[str, Any] = {}
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs of the model, the one that is ending included: see `Recorder`."""
+        return self.model.recorder.epoch if self.model else 0
 
     def set_model(self, model: keras.Model) -> None:
         if self._owner is None:
@@ -104,13 +168,9 @@ class Callback(keras.callbacks.Callback):
     def on_iteration_end(self, step: int) -> None:
         """Called after a step that `next_iteration` named."""
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch = max(self.epoch, epoch) + 1
-
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback, by name: arrays, and whatever JSON can hold."""
-        return {"epoch": self.epoch}
+        return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what `get_state` returned."""
-        self.epoch = state["epoch"]

@@ -1,0 +1,548 @@
+"""The one door for real images: what `fit`, `evaluate` and the others are given becomes checked `RealImages`.
+
+Whatever is not an array becomes a `tf.data.Dataset`. What cannot be right is refused, in one sentence that names the
+mistake: arrays are checked whole, other data by their first batch.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kgan._backend import keras, tf
+from kgan.data.batching import Batches, held_weakly, untuned
+from kgan.errors import Mistake
+from kgan.training import workers
+from kgan.training.steps import images_of
+
+WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
+
+FirstBatch = Callable[[], int]  # the number of the first batch, called when this batch is asked for
+
+
+class RealImages(NamedTuple):
+    """Checked real images.
+
+    Attributes:
+        source: what was given: an array, `Batches`, a dataset, …
+        dataset: a function that returns the batches from `first_batch` on.
+        batch_size: images in a batch, if kgan makes the batches; else None.
+        steps_per_epoch: as given, or as the data say. None: Keras counts, and each epoch opens the data again.
+        images, labels: all of them, if they were given as arrays; else None.
+        batches: images that are shuffled: the batch of each training step is a function of the step; else None.
+        first: the first batch of data that are not arrays.
+    """
+
+    source: Any
+    dataset: Callable[[FirstBatch], tf.data.Dataset]
+    batch_size: int | None = None
+    steps_per_epoch: int | None = None
+    images: Any = None
+    labels: np.ndarray | None = None
+    batches: Batches | None = None
+    first: Any = None
+
+    def open(
+        self, strategy: tf.distribute.Strategy, first_batch: FirstBatch = lambda: 0
+    ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+        """The batches, as Keras takes them.
+
+        Args:
+            strategy: if it has several workers, each takes its part of every batch.
+            first_batch: returns the number of the first batch. It is called when this batch is asked for, since Keras'
+                BackupAndRestore restores a model only after `fit` has begun.
+
+        Raises:
+            ValueError: for data that several workers cannot share.
+        """
+        if workers.count(strategy) == 1:
+            return untuned(self.dataset(first_batch))
+        replicas = strategy.num_replicas_in_sync
+        if self.batches and self.batch_size % replicas == 0:  # each worker reads only its part
+            own = replicas // workers.count(strategy)
+            part = workers.number(strategy) * own, own, replicas
+            return strategy.distribute_datasets_from_function(lambda _: self.batches.dataset(first_batch, part))
+        if self.images is None and not isinstance(self.source, tf.data.Dataset):
+            raise Mistake(
+                f"several workers cannot share a {type(self.source).__name__}: give an array, kgan.data.Batches or a "
+                "tf.data dataset"
+            )
+        options = tf.data.Options()
+        # Shared by batches: if files were shared, each worker would have a data order of its own.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+        return untuned(self.dataset(first_batch)).with_options(options)
+
+    def description(self) -> dict[str, Any]:
+        """What must not change when a run is resumed: arrays by their content, other data by their shapes; flat JSON.
+
+        Example:
+            >>> real_images(images, None, model).description()["images.shape"]
+            [128, 28, 28, 1]
+        """
+        if self.images is None:
+            kind = "Dataset" if isinstance(self.source, tf.data.Dataset) else type(self.source).__name__
+            shapes = [list(np.shape(part)) for part in keras.tree.flatten(self.first)]
+            return {"images.kind": kind, "images.batches": _length(self.source), "images.batch": shapes}
+        found = {"images.seed": self.batches.seed} if self.batches else {}
+        for name, values in (("images", self.images), ("labels", self.labels)):
+            if values is not None:
+                digest = hashlib.sha256()
+                for begin in range(0, len(values), 4096):  # not all at once: they may be on disk
+                    digest.update(np.ascontiguousarray(values[begin : begin + 4096]))
+                found |= {f"{name}.shape": list(values.shape), f"{name}.dtype": values.dtype.name}
+                found[f"{name}.sha256"] = digest.hexdigest()
+        return found
+
+    def reference(self, count: int, seed: int) -> np.ndarray:
+        """Real images for a reference batch: random ones of an array, the first ones of a dataset.
+
+        Raises:
+            ValueError: if there are too few, or if the data are a generator, which would lose them.
+        """
+        if self.images is not None and len(self.images) >= count:
+            images, rows = self.images, np.sort(np.random.default_rng(seed).choice(len(self.images), count, False))
+            chosen = np.asarray(tf.gather(images, rows) if isinstance(images, tf.Tensor) else images[rows])
+            return np.float32(chosen / 127.5 - 1) if chosen.dtype == np.uint8 else np.float32(chosen)
+        once: Iterable[Any] = ()
+        if isinstance(self.source, tf.data.Dataset):
+            once = untuned(self.source)
+        elif isinstance(self.source, keras.utils.PyDataset):
+            once = (self.source[place] for place in range(_length(self.source) or 0))
+        found: list[np.ndarray] = []
+        for batch in once:
+            found.append(np.asarray(images_of(batch), np.float32))
+            if sum(map(len, found)) >= count:
+                return np.concatenate(found)[:count]
+        raise Mistake(
+            f"reference and virtual batch normalization need {count} images to go by, in an array or a dataset"
+        )
+
+
+def real_images(
+    x: Any,
+    y: Any,
+    model: keras.Model,
+    to: str = "fit",
+    *,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    shuffle: bool = False,
+) -> RealImages:
+    """Check real images and prepare them for training or evaluation.
+
+    Args:
+        x: what a method was given; for `evaluate` also a pair (images, labels), as validation_data may be.
+        y: labels of an array.
+        model: the model.
+        to: the method.
+        batch_size, shuffle: arguments of `fit`. `evaluate` keeps the order of the images.
+        steps: steps_per_epoch of `fit`: such an epoch begins where the last one ended. Or steps of `evaluate`.
+
+    Raises:
+        ValueError: for anything that cannot be right.
+
+    Example:
+        >>> real_images(images, None, model, batch_size=32, shuffle=True).steps_per_epoch
+        4
+    """
+    shape, classes, is_evaluated = model.data_shape, model.classes, to == "evaluate"
+    d_steps = 1 if to in ("evaluate", "test_on_batch") else model.d_steps
+    if is_evaluated and _is_pair(x, shape):
+        check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
+        x, y = x[:2]
+    x = as_array(x)
+    _check_source(x, to)
+    for name, size in (("batch_size", batch_size), ("steps" if is_evaluated else "steps_per_epoch", steps)):
+        if size is not None and size < 1:
+            raise Mistake(f"{name} is {size}: it must be 1 or more")
+    if is_array(x):
+        return _array(x, y, model, d_steps, batch_size or 32, None if is_evaluated else steps, shuffle)
+    if to.endswith("on_batch"):
+        raise Mistake(f"{to} was given a {type(x).__name__}: pass one batch, an array of images")
+    if y is not None:
+        raise Mistake("y goes with an array: a dataset brings its labels, if it has any, itself")
+    if batch_size is not None and not is_evaluated:
+        raise Mistake(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
+    first = _first(x)
+    _check_batch(first, shape, d_steps, classes)
+    if isinstance(x, Batches):
+        checked_labels(x.labels, len(x.images), classes)  # of all batches
+        dataset = (lambda _: x.dataset().take(len(x))) if is_evaluated else x.dataset
+        return RealImages(x, dataset, x.batch_size, steps or len(x), x.images, x.labels, batches=x)
+    length = _length(x)
+    if not steps and (length == tf.data.INFINITE_CARDINALITY or (isinstance(x, keras.utils.PyDataset) and not length)):
+        raise Mistake(
+            "the dataset is endless: say with steps, or validation_steps, how much of it to take"
+            if is_evaluated
+            else "the dataset is endless: say with steps_per_epoch how long an epoch is"
+        )
+    if isinstance(x, tf.data.Dataset):
+        if d_steps > 1 and images_of(x.element_spec).shape[0] is None:
+            raise Mistake(
+                f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last "
+                "one may not: batch with drop_remainder=True"
+            )
+        dataset = _as_given(x) if is_evaluated or not steps else _continued(x, steps)
+    elif isinstance(x, keras.utils.PyDataset):
+        places = _places(length, model.seed, shuffle)
+        if is_evaluated:
+            dataset = _generated(lambda _: _epoch(x, itertools.islice(places(0), length)), shape, classes, length)
+        else:
+            steps = steps or length
+            dataset = _generated(lambda begin: _epochs(x, places(begin), steps), shape, classes)
+    elif isinstance(x, Iterator):
+        left = itertools.chain([first], x)
+        dataset = _generated(lambda begin: itertools.islice(left, begin, None), shape, classes)
+    else:
+        again = itertools.repeat(x) if steps and not is_evaluated else (x,)
+        dataset = _generated(
+            lambda begin: itertools.islice(itertools.chain.from_iterable(again), begin, None), shape, classes
+        )
+    return RealImages(x, dataset, steps_per_epoch=steps, first=first)
+
+
+def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:
+    """The first images to train on, their labels, and the last images to validate with: Keras' validation_split."""
+    if not is_array(images):
+        raise Mistake("validation_split takes an array: of a dataset give the part to validate with as validation_data")
+    if not 0 < part < 1:
+        raise Mistake(f"validation_split is {part}: it lies between 0 and 1")
+    count = int(len(images) * (1 - part))
+    if not 0 < count < len(images):
+        raise Mistake(f"validation_split is {part}: of {len(images)} images that leaves none to train or validate with")
+    if labels is None:
+        return images[:count], None, images[count:]
+    return images[:count], labels[:count], (images[count:], labels[count:])
+
+
+# How each kind of data becomes a dataset
+
+
+def _array(
+    x: Any, y: Any, model: keras.Model, d_steps: int, batch_size: int, steps: int | None, shuffle: bool
+) -> RealImages:
+    _check_label_count(y, len(x))
+    _warn_of_0_to_1(*check_images(x, model.data_shape))
+    labels = checked_labels(y, len(x), model.classes)
+    _check_divisible(batch_size, d_steps)
+    if x.dtype == np.uint8:  # the values are kept; `Batches` would map uint8 to [-1, 1]
+        x = np.float32(x)
+    if shuffle:
+        batches = Batches(x, batch_size, model.seed, labels)
+        return RealImages(x, batches.dataset, batch_size, steps or len(batches), x, labels, batches)
+    _check_divisible(len(x) % batch_size, d_steps)
+    images = np.asarray(x, np.float32)
+    slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
+    return RealImages(x, _continued(slices, steps) if steps else _as_given(slices), batch_size, steps, x, labels)
+
+
+def _as_given(dataset: tf.data.Dataset) -> Callable[[FirstBatch], tf.data.Dataset]:
+    return lambda _: dataset
+
+
+def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:
+    """The dataset for epochs of so many steps, each of which begins where the last one ended."""
+    length = int(dataset.cardinality())
+    endless = dataset if length == tf.data.INFINITE_CARDINALITY else dataset.repeat()
+
+    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
+        if first_batch() and length > 0 and length % steps:  # epochs would begin in the middle of it
+            raise Mistake(f"a dataset of {length} batches cannot be resumed in epochs of {steps} steps: repeat() it")
+
+        def number() -> np.int64:
+            return np.int64(first_batch())
+
+        @tf.autograph.experimental.do_not_convert
+        def rest(_: tf.Tensor) -> tf.data.Dataset:
+            return endless.skip(tf.ensure_shape(tf.numpy_function(held_weakly(number), [], tf.int64), ()))
+
+        return tf.data.Dataset.from_tensors(0).flat_map(rest)
+
+    return opened
+
+
+def _generated(
+    batches: Callable[[int], Iterable[Any]], shape: tuple[int, ...], classes: int, length: int | None = None
+) -> Callable[[FirstBatch], tf.data.Dataset]:
+    """A dataset of batches that Python yields from a number on: float32 images and, for a conditional model, labels."""
+    signature: Any = tf.TensorSpec((None, *shape), tf.float32)
+    if classes:
+        signature = signature, tf.TensorSpec((None,), tf.int64)
+    held: list[Callable] = []
+
+    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
+        def converted() -> Iterator[Any]:
+            for batch in batches(first_batch()):
+                images = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
+                yield (images, np.asarray(batch[1], np.int64).reshape(-1)) if classes else images
+
+        held[:] = [converted]  # since TensorFlow may hold it only weakly
+        dataset = tf.data.Dataset.from_generator(held_weakly(converted), output_signature=signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(length)) if length else dataset
+
+    return opened
+
+
+def _places(count: int | None, seed: int, shuffle: bool) -> Callable[[int], Iterator[int]]:
+    """The places of the batches of a `PyDataset` from a number on, without end: a function of (seed, pass)."""
+
+    def places(begin: int) -> Iterator[int]:
+        if count is None:
+            yield from itertools.count(begin)
+        number, begin = divmod(begin, count)
+        while True:
+            order = np.random.default_rng([seed, number]).permutation(count) if shuffle else np.arange(count)
+            yield from order[begin:].tolist()
+            number, begin = number + 1, 0
+
+    return places
+
+
+def _epochs(source: keras.utils.PyDataset, places: Iterator[int], steps: int) -> Iterator[Any]:
+    while True:
+        yield from _epoch(source, itertools.islice(places, steps))
+
+
+def _epoch(source: keras.utils.PyDataset, places: Iterator[int]) -> Iterator[Any]:
+    """The batches at these places, of which `workers` are read ahead."""
+    source.on_epoch_begin()
+    with ThreadPoolExecutor(max(1, source.workers)) as pool:
+        ahead: collections.deque = collections.deque()
+        for place in places:
+            ahead.append(pool.submit(source.__getitem__, place))
+            if len(ahead) > source.workers:
+                yield ahead.popleft().result()
+        last = [batch.result() for batch in ahead]
+    source.on_epoch_end()  # all is read, and the last step may end the training
+    yield from last
+
+
+# Checks
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` holds all images at once: NumPy, TensorFlow, HDF5, …"""
+    if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        return False
+    return all(hasattr(x, name) for name in ("shape", "dtype", "__len__", "__getitem__"))
+
+
+def as_array(x: Any, what: str = "images") -> Any:
+    """Turn a list of images, or an object like an array, into an array; anything else is returned as it is.
+
+    Raises:
+        ValueError: if no images can be made of `x`.
+    """
+    if isinstance(x, (tf.RaggedTensor, tf.SparseTensor)):
+        raise Mistake(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
+    if isinstance(x, (tf.Variable, keras.Variable)):
+        return x.numpy()
+    if isinstance(x, memoryview):
+        return np.asarray(x)
+    if isinstance(x, list) or hasattr(x, "to_numpy"):  # pandas has it
+        try:
+            return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
+        except ValueError:
+            raise Mistake(f"{what} in the list have different sizes: bring them to one") from None
+    if type(x).__module__.startswith(("torch", "jax")) and is_array(x):
+        return np.asarray(x)
+    return x
+
+
+def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
+    """The labels of `count` images, for a model with `classes` classes; None for a model without classes.
+
+    Raises:
+        ValueError: if there are no labels, or labels that are not whole numbers from 0 to classes - 1.
+    """
+    if not classes:
+        return None
+    if y is None:
+        raise Mistake(f"this model is conditional, on {classes} classes: pass labels with the images")
+    labels = np.asarray(y)
+    if labels.size != count or labels.dtype.kind not in "iu":
+        found = f"labels are {labels.dtype} of shape {labels.shape}"
+        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
+    if labels.min() < 0 or labels.max() >= classes:
+        found = f"labels range from {labels.min()} to {labels.max()}"
+        raise Mistake(f"{found}: those of {classes} classes range from 0 to {classes - 1}")
+    return np.int64(labels.reshape(-1))
+
+
+def check_no_weights(**weights: Any) -> None:
+    """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
+    for name, given in weights.items():
+        if given is not None:
+            raise Mistake(
+                f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
+                "put images that should count more into the data more often"
+            )
+
+
+def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
+    """Raise ValueError for images that a discriminator cannot take; return their range.
+
+    Args:
+        images: (count, …).
+        shape: shape of one image, or of one vector. Vectors may have any range.
+
+    Returns:
+        Smallest and largest value; -1 and 1 for vectors.
+
+    Raises:
+        ValueError: for no images, another shape, or images that hold NaN or lie outside [-1, 1].
+
+    Example:
+        >>> check_images(np.zeros((4, 8, 8, 1)), (8, 8, 1))
+        (0.0, 0.0)
+    """
+    expected, found = tuple(shape), tuple(images.shape)
+    if found == expected:
+        raise Mistake(
+            f"this is one image, of shape {found}: pass several, (count, {', '.join(map(str, expected))}); for one "
+            "image write images[np.newaxis]"
+        )
+    if not found or not found[0]:
+        raise Mistake("there are no images: the array is empty")
+    dtype = tf.as_dtype(images.dtype) if isinstance(images, tf.Tensor) else np.dtype(images.dtype)
+    if not (dtype.is_floating or dtype.is_integer if isinstance(dtype, tf.DType) else dtype.kind in "fiub"):
+        raise Mistake(f"images are of type {getattr(dtype, 'name', dtype)}: they are numbers in [-1, 1]")
+    if found[1:] != expected:
+        hint = ""
+        if found[2:] == expected:
+            hint = "; of several batches make one array: np.concatenate(batches)"
+        if (*found[1:], 1) == expected:
+            hint = "; add the axis of the channel: images[..., np.newaxis]"
+        elif len(expected) == 3 and found[1:] == (expected[2], *expected[:2]):
+            hint = "; put the channels last: np.moveaxis(images, 1, -1)"
+        raise Mistake(f"images have shape {found[1:]}: this discriminator takes {expected}{hint}")
+    low, high = _range(images)
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise Mistake(f"images hold NaN or infinity (they range from {low:g} to {high:g}): clean them first")
+    if len(expected) != 3:  # vectors, not images
+        return -1.0, 1.0
+    if low < -1 or high > 1:
+        raise Mistake(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
+    return low, high
+
+
+def _range(images: Any) -> tuple[float, float]:
+    """Smallest and largest value, computed in pieces, since images may be on disk. NaN if there is one."""
+    pieces = (np.asarray(images[begin : begin + 4096]) for begin in range(0, len(images), 4096))
+    lows, highs = zip(*((float(piece.min()), float(piece.max())) for piece in pieces), strict=True)
+    return float(np.min(lows)), float(np.max(highs))
+
+
+def _check_source(x: Any, to: str) -> None:
+    """Raise ValueError if `x` is not something that a method takes."""
+    if x is None:
+        raise Mistake(f"{to} was given no images: pass {WHAT_FIT_TAKES}")
+    if isinstance(x, (str, bytes)) or hasattr(x, "__fspath__"):
+        raise Mistake(f"{to} was given {str(x)!r}, not images: load them with kgan.data.load({str(x)!r})")
+    if isinstance(x, Mapping):
+        raise Mistake(
+            f"{to} was given a dict with {_keys(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]"
+        )
+    if isinstance(x, tuple):
+        raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
+    iterable = is_array(x) or isinstance(x, Batches) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
+    if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
+        raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
+
+
+def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether `x` is (images, labels), as a tuple or as a list, and not a list of images or of batches."""
+    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not is_array(x[0]):
+        return False
+    if isinstance(x, tuple):
+        return True
+    return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape
+
+
+def _check_label_count(y: Any, count: int) -> None:
+    """Raise ValueError if there are more or fewer labels than images, even if the model ignores labels."""
+    for labels in y.values() if isinstance(y, Mapping) else (y,):
+        if hasattr(labels, "__len__") and len(labels) != count:
+            raise Mistake(f"there are {len(labels)} labels for {count} images")
+
+
+def _warn_of_0_to_1(low: float, high: float) -> None:
+    if low >= 0:
+        warnings.warn(
+            f"images range from {low:g} to {high:g}, and kgan expects [-1, 1]: rescale them with images * 2 - 1",
+            stacklevel=6,
+        )
+
+
+def _length(x: Any) -> int | None:
+    """How many batches there are; None if the data do not say."""
+    if isinstance(x, tf.data.Dataset):
+        return int(x.cardinality())
+    return x.num_batches if isinstance(x, keras.utils.PyDataset) else len(x) if hasattr(x, "__len__") else None
+
+
+def _first(x: Any) -> Any:
+    """The first batch.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if isinstance(x, keras.utils.PyDataset):
+        if x.num_batches == 0:
+            raise Mistake("the dataset gives no batch: its length is 0")
+        return x[0]
+    dataset = x.dataset() if isinstance(x, Batches) else x
+    for batch in untuned(dataset.take(1)) if isinstance(dataset, tf.data.Dataset) else x:
+        return batch
+    raise Mistake(
+        "the dataset gives no batch: has it fewer images than a batch holds (drop_remainder), or does a filter "
+        "let none through?"
+    )
+
+
+def _check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) -> None:
+    """Raise ValueError if a batch, images or (images, labels), is not what a training step takes."""
+    if isinstance(batch, Mapping):
+        raise Mistake(
+            f"the dataset gives a dict with {_keys(batch)}: it must give images, or (images, labels), such as by "
+            f".map(lambda batch: batch[{next(iter(batch), 'image')!r}])"
+        )
+    labels = None
+    if isinstance(batch, (tuple, list)):
+        if not 1 <= len(batch) <= 3:
+            raise Mistake(f"the dataset gives {len(batch)} values a batch: it must give images, or (images, labels)")
+        if len(batch) == 3:
+            check_no_weights(**{"a sample weight, the third value of the dataset's batches,": batch[2]})
+        batch, labels = batch[0], batch[1] if len(batch) > 1 else None
+    if isinstance(batch, (tf.RaggedTensor, tf.SparseTensor)):
+        raise Mistake(f"the dataset gives a {type(batch).__name__}: bring images to one size before you batch them")
+    if type(batch).__module__.startswith(("torch", "jax")):
+        batch = np.asarray(batch)
+    if not hasattr(batch, "shape"):
+        found = f"dict with {_keys(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
+        raise Mistake(f"the dataset gives a {found}: it must give images, or (images, labels)")
+    if tuple(batch.shape) == tuple(shape):
+        raise Mistake("the dataset is not batched: it gives one image at a time; add .batch(32)")
+    if not len(batch.shape) or not batch.shape[0]:
+        raise Mistake("the dataset's first batch is empty: it must hold images")
+    _warn_of_0_to_1(*check_images(batch, shape))
+    _check_divisible(batch.shape[0], d_steps)
+    checked_labels(labels, batch.shape[0], classes)
+
+
+def _check_divisible(batch_size: int, d_steps: int) -> None:
+    if batch_size % d_steps:
+        raise Mistake(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
+
+
+def _keys(mapping: Mapping) -> str:
+    return "the keys " + ", ".join(map(str, mapping)) if mapping else "no keys"

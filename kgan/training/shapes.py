@@ -1,0 +1,71 @@
+"""The shapes of two networks, which have to fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from kgan._backend import keras
+from kgan.errors import Mistake
+
+
+class Shapes(NamedTuple):
+    """Sizes of a generator and a discriminator.
+
+    Attributes:
+        code_dim: units of the codes that the generator takes, those of the classes included.
+        data_shape: shape of one image.
+        heads: shape of the discriminator's output, (None, 1), or a list of such shapes.
+    """
+
+    code_dim: int
+    data_shape: tuple[int, ...]
+    heads: Any
+
+
+def fitting_shapes(generator: keras.Model, discriminator: keras.Model, classes: int) -> Shapes:
+    """The shapes of two built networks.
+
+    Raises:
+        ValueError: if a network is not built, or the two do not fit each other or the number of classes.
+    """
+    codes, images = _input_shape(generator, "generator"), _input_shape(discriminator, "discriminator", classes)
+    if len(codes) != 2:
+        raise Mistake(f"the generator takes inputs of shape {codes}: codes are (batch, latent_dim)")
+    if codes[1] <= classes:
+        raise Mistake(f"the generator takes codes of {codes[1]} units: {classes} classes leave none for z")
+    made = _output_shape(generator, codes)
+    if made[1:] != images[1:]:
+        raise Mistake(f"the generator makes images of shape {made[1:]}, but the discriminator takes {images[1:]}")
+    return Shapes(codes[1], images[1:], _output_shape(discriminator, [images, (None, classes)] if classes else images))
+
+
+def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int | None, ...]:
+    """The input shape (None, …) of a built network; for a conditional discriminator, that of its images."""
+    shape = getattr(network, "input_shape", None) if network.built else None
+    if classes:
+        if not isinstance(shape, list) or [labels[1:] for labels in shape[1:]] != [(classes,)]:
+            raise Mistake(
+                f"the {name} takes {shape}: that of {classes} classes takes [images, labels (batch, {classes})]"
+            )
+        shape = shape[0]
+    if isinstance(shape, list):
+        raise Mistake(f"the {name} takes {len(shape)} inputs, {shape}: for a conditional model pass classes")
+    if shape is None and network.built:  # a subclass of keras.Model, which has been called
+        shape = (network.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, (tuple, list)) or not all(isinstance(size, int) for size in shape[1:]):
+        example = "codes, (1, latent_dim)" if name == "generator" else "images"
+        raise Mistake(
+            f"the {name}'s input shape is not known: begin it with keras.Input, or call it once on a batch of {example}"
+        )
+    return (None, *shape[1:])
+
+
+def _output_shape(network: keras.Model, input_shape: Sequence[int | None]) -> Any:
+    """The output shape (None, …) of a network for its input, or a list of such shapes."""
+    shape = getattr(network, "output_shape", None)
+    if shape is not None:
+        return shape
+    outputs = network.compute_output_spec(keras.KerasTensor(input_shape, dtype="float32"))
+    shapes = [tuple(output.shape) for output in keras.tree.flatten(outputs)]
+    return shapes if isinstance(outputs, (list, tuple)) else shapes[0]
