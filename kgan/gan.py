@@ -191,9 +191,8 @@ class GAN(training.KerasGAN):
         with statistics_kept(self.discriminator):  # only its own steps update its moving averages
             # For losses that compare real with fake; for other losses the graph leaves it out.
             real = self.discriminate(real_images, labels=fakes.labels)
-            # This tape has recorded G(z) in `draw_fakes`. Entered again, it records D(G(z)) and, below, the loss as well,
-            # so one gradient leads from the loss back to the generator. D(x) stays outside, since it does not depend
-            # on the generator.
+            # This tape has recorded G(z) in `draw_fakes`. Entered again, it records D(G(z)) and, below, the loss too: one
+            # gradient leads from the loss to the generator. D(x) stays outside: it does not depend on the generator.
             with fakes.tape:
                 fake = self.discriminate(fakes.images, labels=fakes.labels)
         with fakes.tape:

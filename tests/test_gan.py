@@ -427,7 +427,7 @@ def test_compile_refuses(arguments, error, message, vector_gan):
     ("arguments", "message"),
     [
         ({"d_steps": 0}, "d_steps is 0"),
-        ({"prior": "cauchy"}, "unknown prior 'cauchy'"),
+        ({"prior": "cauchy"}, "prior is 'cauchy': choose one of normal, uniform"),
         ({"generator": kgan.networks.dense_generator((3,), 4, 8)}, r"makes images of shape \(3,\)"),
         ({"generator": kgan.networks.dense_discriminator((2, 2))}, r"codes are \(batch, latent_dim\)"),
         ({"discriminator": kgan.networks.dense_generator((2,), 2, 8)}, r"it is logits, \(batch, 1\)"),
@@ -447,7 +447,7 @@ def test_networks_that_do_not_fit(arguments, message):
     [
         ({"d_steps": 2.0}, TypeError, "float"),
         ({"seed": 1.5}, TypeError, "float"),
-        ({"seed": -1}, ValueError, "seed is -1: it is 0 or more"),
+        ({"seed": -1}, ValueError, "seed is -1: it must be from 0 to 2147483647"),
     ],
 )
 def test_numbers_that_are_not_whole(arguments, error, message, vector_gan):
@@ -544,7 +544,7 @@ def test_scores_of_a_list_and_of_no_batches(small_dcgan, digits):
     model = small_dcgan()
     np.testing.assert_array_equal(model.score(list(digits[:3])), model.score(digits[:3]))
     for method, x in ((model.score, digits), (model.generate, 3)):
-        with pytest.raises(ValueError, match="batch_size is 0: it is 1 or more"):
+        with pytest.raises(ValueError, match="batch_size is 0: it must be 1 or more"):
             method(x, batch_size=0)
 
 

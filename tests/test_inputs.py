@@ -257,9 +257,9 @@ def test_what_is_refused(kind, gan):
     [
         ({"x": sliced(IMAGES).batch(32), "batch_size": 8}, "the data come in batches of their own: leave it out"),
         ({"x": Sequence(BATCHES), "batch_size": 8}, "the data come in batches of their own: leave it out"),
-        ({"batch_size": 0}, "batch_size is 0: it is 1 or more"),
-        ({"batch_size": -1}, "batch_size is -1: it is 1 or more"),
-        ({"steps_per_epoch": 0}, "steps_per_epoch is 0: it is 1 or more"),
+        ({"batch_size": 0}, "batch_size is 0: it must be 1 or more"),
+        ({"batch_size": -1}, "batch_size is -1: it must be 1 or more"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch is 0: it must be 1 or more"),
         ({"batch_size": 97}, "a batch of 97 cannot be drawn from 96 images"),
         ({"y": np.zeros(95)}, "there are 95 labels for 96 images"),
         ({"y": {"digit": np.zeros(95)}}, "there are 95 labels for 96 images"),
