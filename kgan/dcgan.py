@@ -68,26 +68,15 @@ class DCGAN(GAN):
         **keywords: Any,
     ) -> None:
         image_shape = tuple(int(size) for size in image_shape)
-        shared = {"depth": depth, "stddev": stddev, "classes": classes, "seed": seed}
+        shared = {"filters": filters, "kernel_size": kernel_size, "depth": depth, "stddev": stddev}
+        shared |= {"classes": classes, "seed": seed}
         with _policy(keywords.get("dtype")):
             generator = networks.dcgan_generator(
-                image_shape,
-                latent_dim,
-                filters,
-                kernel_size,
-                upsampling=upsampling,
-                activation=activation,
-                norm=norm,
-                **shared,
+                image_shape, latent_dim, upsampling=upsampling, activation=activation, norm=norm, **shared
             )
+            code_units = latent_dim if self.has_code_head else None
             discriminator = networks.dcgan_discriminator(
-                image_shape,
-                filters,
-                kernel_size,
-                norm=d_norm or norm,
-                packing=packing,
-                code_units=latent_dim if self.has_code_head else None,
-                **shared,
+                image_shape, norm=d_norm or norm, packing=packing, code_units=code_units, **shared
             )
         super().__init__(
             generator,

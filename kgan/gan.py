@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from kgan import augment as augmentations
-from kgan import latent, training
+from kgan import latent, sampling, training
 from kgan._backend import keras, tf
 from kgan._named import listed
 from kgan.checks import check, check_choice
@@ -97,14 +97,14 @@ class GAN(training.KerasGAN):
         check_choice("prior", prior, latent.PRIORS)
         if classes < 0 or classes == 1:
             raise Mistake(f"classes is {classes}: a conditional model has 2 or more, any other 0")
-        shapes = training.fitting_shapes(generator, discriminator, classes)
-        self.check_heads(shapes.heads, shapes.code_dim)
+        code_dim, data_shape, output_shape = training.fitting_shapes(generator, discriminator, classes)
+        self.check_heads(output_shape, code_dim)
         self.generator = generator
         self.discriminator = discriminator
         self.average_generator = training.copied(generator) if ema else None
-        self.data_shape = shapes.data_shape  # of one image
-        self.code_dim = shapes.code_dim  # units of a code; the last ones say its class, if there are classes
-        self.latent_dim = shapes.code_dim - classes  # units that are drawn from the prior
+        self.data_shape = data_shape  # of one image
+        self.code_dim = code_dim  # units of a code; the last ones say its class, if there are classes
+        self.latent_dim = code_dim - classes  # units that are drawn from the prior
         self.classes = classes
         self.prior = prior
         self.d_steps = d_steps
@@ -191,7 +191,7 @@ class GAN(training.KerasGAN):
         with statistics_kept(self.discriminator):  # only its own steps update its moving averages
             # For losses that compare real with fake; for other losses the graph leaves it out.
             real = self.discriminate(real_images, labels=fakes.labels)
-            # This tape has recorded G(z) in `draw_fakes`. Entered again, it records D(G(z)) and, below, the loss too: one
+            # This tape has recorded G(z) in `draw_fakes`. Entered again, it records D(G(z)) and, below, the loss: one
             # gradient leads from the loss to the generator. D(x) stays outside: it does not depend on the generator.
             with fakes.tape:
                 fake = self.discriminate(fakes.images, labels=fakes.labels)
@@ -216,9 +216,9 @@ class GAN(training.KerasGAN):
         self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
         return self.evaluation_result()
 
-    sample_codes = training.sample_codes
-    generate = training.generate
-    score = training.score
+    sample_codes = sampling.sample_codes
+    generate = sampling.generate
+    score = sampling.score
 
     # The methods that a variant overrides
 

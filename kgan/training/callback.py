@@ -15,35 +15,24 @@ from kgan._backend import keras
 class FitArguments(NamedTuple):
     """The arguments of `fit`, for callbacks.
 
-    Attributes:
-        data: the real images: see `kgan.training.data.RealImages`.
-        callbacks: all callbacks of this `fit`.
-        epochs: the epoch to train to.
-        batch_size, steps_per_epoch, shuffle: as given, or the default.
+    `data` are the checked images, `kgan.training.data.RealImages`. Numbers are as given, or the default.
     """
 
     data: Any
     callbacks: Sequence[keras.callbacks.Callback]
-    epochs: int
+    epochs: int  # the epoch to train to
     batch_size: int | None
     steps_per_epoch: int | None
     shuffle: bool
 
 
 class ResumePoint(NamedTuple):
-    """Where a resumed run begins.
+    """Where a resumed run begins."""
 
-    Attributes:
-        epochs: number of finished epochs.
-        steps: number of finished steps of the epoch after them.
-        epochs_since_data_start: number of epochs since the data were at their beginning.
-        history: the history of the finished epochs.
-    """
-
-    epochs: int
-    steps: int
+    epochs: int  # that are finished
+    steps: int  # that are finished, of the next epoch
     epochs_since_data_start: int
-    history: keras.callbacks.History
+    history: keras.callbacks.History  # of the finished epochs
 
 
 class Recorder(keras.callbacks.Callback):

@@ -18,13 +18,16 @@ import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.data.batching import Batches, held_weakly, untuned
+from kgan.data.checks import as_array, check_images, check_label_count, checked_labels, is_array
 from kgan.errors import Mistake
 from kgan.training import workers
 from kgan.training.steps import images_of
 
 WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
 
-FirstBatch = Callable[[], int]  # the number of the first batch, called when this batch is asked for
+# The number of the first batch. It is called when this batch is asked for, since Keras' BackupAndRestore restores a
+# model only after `fit` has begun.
+FirstBatch = Callable[[], int]
 
 
 class RealImages(NamedTuple):
@@ -52,16 +55,7 @@ class RealImages(NamedTuple):
     def open(
         self, strategy: tf.distribute.Strategy, first_batch: FirstBatch = lambda: 0
     ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-        """The batches, as Keras takes them.
-
-        Args:
-            strategy: if it has several workers, each takes its part of every batch.
-            first_batch: returns the number of the first batch. It is called when this batch is asked for, since Keras'
-                BackupAndRestore restores a model only after `fit` has begun.
-
-        Raises:
-            ValueError: for data that several workers cannot share.
-        """
+        """The batches from a number on, as Keras takes them; of several workers each takes its part of every batch."""
         if workers.count(strategy) == 1:
             return untuned(self.dataset(first_batch))
         replicas = strategy.num_replicas_in_sync
@@ -80,12 +74,7 @@ class RealImages(NamedTuple):
         return untuned(self.dataset(first_batch)).with_options(options)
 
     def description(self) -> dict[str, Any]:
-        """What must not change when a run is resumed: arrays by their content, other data by their shapes; flat JSON.
-
-        Example:
-            >>> real_images(images, None, model).description()["images.shape"]
-            [128, 28, 28, 1]
-        """
+        """What must not change when a run is resumed, as flat JSON: the content of arrays, the shapes of other data."""
         if self.images is None:
             kind = "Dataset" if isinstance(self.source, tf.data.Dataset) else type(self.source).__name__
             shapes = [list(np.shape(part)) for part in keras.tree.flatten(self.first)]
@@ -101,11 +90,7 @@ class RealImages(NamedTuple):
         return found
 
     def reference(self, count: int, seed: int) -> np.ndarray:
-        """Real images for a reference batch: random ones of an array, the first ones of a dataset.
-
-        Raises:
-            ValueError: if there are too few, or if the data are a generator, which would lose them.
-        """
+        """Real images for a reference batch: random ones of an array, the first ones of a dataset."""
         if self.images is not None and len(self.images) >= count:
             images, rows = self.images, np.sort(np.random.default_rng(seed).choice(len(self.images), count, False))
             chosen = np.asarray(tf.gather(images, rows) if isinstance(images, tf.Tensor) else images[rows])
@@ -141,29 +126,30 @@ def real_images(
         x: what a method was given; for `evaluate` also a pair (images, labels), as validation_data may be.
         y: labels of an array.
         model: the model.
-        to: the method.
+        to: the method: fit, evaluate, validate (within `fit`), train_on_batch, test_on_batch.
         batch_size, shuffle: arguments of `fit`. `evaluate` keeps the order of the images.
         steps: steps_per_epoch of `fit`: such an epoch begins where the last one ended. Or steps of `evaluate`.
 
     Raises:
         ValueError: for anything that cannot be right.
-
-    Example:
-        >>> real_images(images, None, model, batch_size=32, shuffle=True).steps_per_epoch
-        4
     """
-    shape, classes, is_evaluated = model.data_shape, model.classes, to == "evaluate"
-    d_steps = 1 if to in ("evaluate", "test_on_batch") else model.d_steps
-    if is_evaluated and _is_pair(x, shape):
+    shape, classes, is_evaluated = model.data_shape, model.classes, to in ("evaluate", "validate", "test_on_batch")
+    d_steps = 1 if is_evaluated else model.d_steps
+    if to in ("evaluate", "validate") and _is_pair(x, shape):
         check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
         x, y = x[:2]
     x = as_array(x)
     _check_source(x, to)
+    if is_evaluated and model.steps_per_execution > 1 and workers.count(model.distribute_strategy) > 1:  # Keras fails
+        raise Mistake(
+            f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
+        )
     for name, size in (("batch_size", batch_size), ("steps" if is_evaluated else "steps_per_epoch", steps)):
         if size is not None and size < 1:
             raise Mistake(f"{name} is {size}: it must be 1 or more")
     if is_array(x):
-        return _array(x, y, model, d_steps, batch_size or 32, None if is_evaluated else steps, shuffle)
+        batch_size = len(x) if to.endswith("on_batch") else batch_size or 32
+        return _array(x, y, model, d_steps, batch_size, None if is_evaluated else steps, shuffle)
     if to.endswith("on_batch"):
         raise Mistake(f"{to} was given a {type(x).__name__}: pass one batch, an array of images")
     if y is not None:
@@ -198,6 +184,11 @@ def real_images(
             steps = steps or length
             dataset = _generated(lambda begin: _epochs(x, places(begin), steps), shape, classes)
     elif isinstance(x, Iterator):
+        if to == "validate" and not steps:
+            raise Mistake(
+                "validation_data is a generator, which is used up after the first epoch: pass an array or a dataset, "
+                "or say with validation_steps how many batches each epoch takes"
+            )
         left = itertools.chain([first], x)
         dataset = _generated(lambda begin: itertools.islice(left, begin, None), shape, classes)
     else:
@@ -228,7 +219,7 @@ def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, An
 def _array(
     x: Any, y: Any, model: keras.Model, d_steps: int, batch_size: int, steps: int | None, shuffle: bool
 ) -> RealImages:
-    _check_label_count(y, len(x))
+    check_label_count(y, len(x))
     _warn_of_0_to_1(*check_images(x, model.data_shape))
     labels = checked_labels(y, len(x), model.classes)
     _check_divisible(batch_size, d_steps)
@@ -327,55 +318,6 @@ def _epoch(source: keras.utils.PyDataset, places: Iterator[int]) -> Iterator[Any
 # Checks
 
 
-def is_array(x: Any) -> bool:
-    """Whether `x` holds all images at once: NumPy, TensorFlow, HDF5, …"""
-    if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
-        return False
-    return all(hasattr(x, name) for name in ("shape", "dtype", "__len__", "__getitem__"))
-
-
-def as_array(x: Any, what: str = "images") -> Any:
-    """Turn a list of images, or an object like an array, into an array; anything else is returned as it is.
-
-    Raises:
-        ValueError: if no images can be made of `x`.
-    """
-    if isinstance(x, (tf.RaggedTensor, tf.SparseTensor)):
-        raise Mistake(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
-    if isinstance(x, (tf.Variable, keras.Variable)):
-        return x.numpy()
-    if isinstance(x, memoryview):
-        return np.asarray(x)
-    if isinstance(x, list) or hasattr(x, "to_numpy"):  # pandas has it
-        try:
-            return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
-        except ValueError:
-            raise Mistake(f"{what} in the list have different sizes: bring them to one") from None
-    if type(x).__module__.startswith(("torch", "jax")) and is_array(x):
-        return np.asarray(x)
-    return x
-
-
-def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
-    """The labels of `count` images, for a model with `classes` classes; None for a model without classes.
-
-    Raises:
-        ValueError: if there are no labels, or labels that are not whole numbers from 0 to classes - 1.
-    """
-    if not classes:
-        return None
-    if y is None:
-        raise Mistake(f"this model is conditional, on {classes} classes: pass labels with the images")
-    labels = np.asarray(y)
-    if labels.size != count or labels.dtype.kind not in "iu":
-        found = f"labels are {labels.dtype} of shape {labels.shape}"
-        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
-    if labels.min() < 0 or labels.max() >= classes:
-        found = f"labels range from {labels.min()} to {labels.max()}"
-        raise Mistake(f"{found}: those of {classes} classes range from 0 to {classes - 1}")
-    return np.int64(labels.reshape(-1))
-
-
 def check_no_weights(**weights: Any) -> None:
     """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
     for name, given in weights.items():
@@ -384,60 +326,6 @@ def check_no_weights(**weights: Any) -> None:
                 f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
                 "put images that should count more into the data more often"
             )
-
-
-def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
-    """Raise ValueError for images that a discriminator cannot take; return their range.
-
-    Args:
-        images: (count, …).
-        shape: shape of one image, or of one vector. Vectors may have any range.
-
-    Returns:
-        Smallest and largest value; -1 and 1 for vectors.
-
-    Raises:
-        ValueError: for no images, another shape, or images that hold NaN or lie outside [-1, 1].
-
-    Example:
-        >>> check_images(np.zeros((4, 8, 8, 1)), (8, 8, 1))
-        (0.0, 0.0)
-    """
-    expected, found = tuple(shape), tuple(images.shape)
-    if found == expected:
-        raise Mistake(
-            f"this is one image, of shape {found}: pass several, (count, {', '.join(map(str, expected))}); for one "
-            "image write images[np.newaxis]"
-        )
-    if not found or not found[0]:
-        raise Mistake("there are no images: the array is empty")
-    dtype = tf.as_dtype(images.dtype) if isinstance(images, tf.Tensor) else np.dtype(images.dtype)
-    if not (dtype.is_floating or dtype.is_integer if isinstance(dtype, tf.DType) else dtype.kind in "fiub"):
-        raise Mistake(f"images are of type {getattr(dtype, 'name', dtype)}: they are numbers in [-1, 1]")
-    if found[1:] != expected:
-        hint = ""
-        if found[2:] == expected:
-            hint = "; of several batches make one array: np.concatenate(batches)"
-        if (*found[1:], 1) == expected:
-            hint = "; add the axis of the channel: images[..., np.newaxis]"
-        elif len(expected) == 3 and found[1:] == (expected[2], *expected[:2]):
-            hint = "; put the channels last: np.moveaxis(images, 1, -1)"
-        raise Mistake(f"images have shape {found[1:]}: this discriminator takes {expected}{hint}")
-    low, high = _range(images)
-    if not np.isfinite(low) or not np.isfinite(high):
-        raise Mistake(f"images hold NaN or infinity (they range from {low:g} to {high:g}): clean them first")
-    if len(expected) != 3:  # vectors, not images
-        return -1.0, 1.0
-    if low < -1 or high > 1:
-        raise Mistake(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
-    return low, high
-
-
-def _range(images: Any) -> tuple[float, float]:
-    """Smallest and largest value, computed in pieces, since images may be on disk. NaN if there is one."""
-    pieces = (np.asarray(images[begin : begin + 4096]) for begin in range(0, len(images), 4096))
-    lows, highs = zip(*((float(piece.min()), float(piece.max())) for piece in pieces), strict=True)
-    return float(np.min(lows)), float(np.max(highs))
 
 
 def _check_source(x: Any, to: str) -> None:
@@ -466,13 +354,6 @@ def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
     if isinstance(x, tuple):
         return True
     return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape
-
-
-def _check_label_count(y: Any, count: int) -> None:
-    """Raise ValueError if there are more or fewer labels than images, even if the model ignores labels."""
-    for labels in y.values() if isinstance(y, Mapping) else (y,):
-        if hasattr(labels, "__len__") and len(labels) != count:
-            raise Mistake(f"there are {len(labels)} labels for {count} images")
 
 
 def _warn_of_0_to_1(low: float, high: float) -> None:

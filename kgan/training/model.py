@@ -15,13 +15,14 @@ from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import keras, tf
 from kgan.checks import check
+from kgan.data.checks import as_array
 from kgan.errors import Mistake
 from kgan.layers import Packing, ReferenceBatch
 from kgan.training import steps as training_steps
 from kgan.training import workers
 from kgan.training.averaging import Average
 from kgan.training.callback import Callback, FitArguments, Recorder, ResumePoint
-from kgan.training.data import RealImages, as_array, check_no_weights, real_images, split_for_validation
+from kgan.training.data import RealImages, check_no_weights, real_images, split_for_validation
 from kgan.training.replicas import position
 from kgan.training.steps import Steps, executor, images_of
 from kgan.training.updates import OptimizerPair, Updater, built_optimizer, optimized_weights
@@ -39,13 +40,13 @@ class KerasGAN(keras.Model):
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
         self.recorder = Recorder()
-        self._execute: Callable | None = None  # see `executor`
+        self._execute: Callable | None = None
         self.built = True  # otherwise Keras builds it by calling it on images, but `call` takes codes
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The metrics of an epoch: all of the model's, except Keras' own `loss`, which would always be 0."""
-        # A private name of Keras, since a subclass may have a metric of the same public name.
+        # By its private name, since a subclass may have another metric that is called loss.
         left_out = [getattr(self, "_loss_tracker", None)]
         if not getattr(self, "penalties", None):
             left_out.append(self.d_penalty_metric)
@@ -221,14 +222,8 @@ class KerasGAN(keras.Model):
             x, y, validation_data = split_for_validation(x, y, validation_split)
         data = real_images(x, y, self, "fit", batch_size=batch_size, steps=steps_per_epoch, shuffle=shuffle)
         if validation_data is not None:
-            if isinstance(validation_data, Iterator) and not validation_steps:
-                raise Mistake(
-                    "validation_data is a generator, which is used up after the first epoch: pass an array "
-                    "or a dataset, or say with validation_steps how many batches each epoch takes"
-                )
             size = validation_batch_size or data.batch_size
-            held_out = real_images(validation_data, None, self, "evaluate", batch_size=size, steps=validation_steps)
-            self._check_evaluation()
+            held_out = real_images(validation_data, None, self, "validate", batch_size=size, steps=validation_steps)
             validation_data = held_out.open(strategy)
         self._choose_references(data)
 
@@ -248,7 +243,15 @@ class KerasGAN(keras.Model):
                 after.callback(callback.after_fit)
             initial_epoch = (point and point.epochs) or initial_epoch
             steps = Steps(self, self.execute, present, absent, point.steps if point else 0)
-            first_batch = self._first_batch(data, steps, point, initial_epoch)
+            done, epochs_before = steps.done, point.epochs_since_data_start if point else 0
+
+            def first_batch() -> int:
+                if data.batches:  # counted from step 0; steps that are done pass again, untrained
+                    return int(self.step.numpy()) - done
+                # Keras begins with a later epoch if BackupAndRestore has restored the model.
+                restored = 0 if steps.first_epoch is None else steps.first_epoch - initial_epoch
+                return (epochs_before + restored) * (data.steps_per_epoch or 0)
+
             self.train_function = steps
             try:
                 history = super().fit(
@@ -273,27 +276,10 @@ class KerasGAN(keras.Model):
         self.optimizer.finalize()
         return history
 
-    def _first_batch(
-        self, data: RealImages, steps: Steps, point: ResumePoint | None, initial_epoch: int
-    ) -> Callable[[], int]:
-        """The number of the batch with which this `fit` begins."""
-        done = steps.done  # they pass again, untrained
-        epochs = point.epochs_since_data_start if point else 0
-
-        def number() -> int:
-            if data.batches:  # counted from step 0
-                return int(self.step.numpy()) - done
-            # Keras begins with a later epoch if BackupAndRestore has restored the model.
-            restored = 0 if steps.first_epoch is None else steps.first_epoch - initial_epoch
-            return (epochs + restored) * (data.steps_per_epoch or 0)
-
-        return number
-
     @property
     def execute(self) -> Callable[[Any, int], dict[str, tf.Tensor]]:
-        """A function of an iterator and a number of steps; it trains this many steps."""
-        if self._execute is None:
-            self._execute = executor(self)
+        """See `executor`. It is made for the first step, since `run_eagerly` may be set after `compile`."""
+        self._execute = self._execute or executor(self)
         return self._execute
 
     def make_train_function(self, force: bool = False) -> None:
@@ -355,9 +341,7 @@ class KerasGAN(keras.Model):
         alone.
 
         Args:
-            x: real images, in any form that `fit` takes.
-            y: labels: see `fit`.
-            batch_size, verbose, steps, *arguments, **keywords: Keras' own; sample_weight is refused.
+            x, y: real images and their labels, in any form that `fit` takes; for other arguments see Keras.
 
         Raises:
             ValueError: see `fit`.
@@ -370,15 +354,8 @@ class KerasGAN(keras.Model):
         if not keywords.get("_use_cached_eval_dataset"):
             self._check_call("evaluate", sample_weight=sample_weight)
             data = real_images(x, y, self, "evaluate", batch_size=batch_size, steps=steps)
-            self._check_evaluation()
             x, y, batch_size, sample_weight = data.open(self.distribute_strategy), None, None, None
         return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
-
-    def _check_evaluation(self) -> None:
-        if workers.count(self.distribute_strategy) > 1 and self.steps_per_execution > 1:  # Keras fails
-            raise Mistake(
-                f"steps_per_execution is {self.steps_per_execution}: several workers validate and evaluate only with 1"
-            )
 
     def evaluation_result(self) -> dict[str, tf.Tensor]:
         """The metrics as `test_step` returns them."""
@@ -392,7 +369,7 @@ class KerasGAN(keras.Model):
     ) -> Any:
         """Like Keras' `train_on_batch`: one training step on a batch of real images, checked as in `fit`."""
         self._check_call("train_on_batch", sample_weight=sample_weight, class_weight=class_weight)
-        data = self._one_batch(x, y, "train_on_batch")
+        data = real_images(x, y, self, "train_on_batch")
         self._check_trainable()
         self._choose_references(data)
         self.reset_metrics()
@@ -403,12 +380,8 @@ class KerasGAN(keras.Model):
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Like Keras' `test_on_batch`: the metrics of `evaluate` for one batch of real images."""
         self._check_call("test_on_batch", sample_weight=sample_weight)
-        data = self._one_batch(x, y, "test_on_batch")
+        data = real_images(x, y, self, "test_on_batch")
         return super().test_on_batch(np.asarray(data.images, np.float32), data.labels, return_dict=return_dict)
-
-    def _one_batch(self, x: Any, y: Any, method: str) -> RealImages:
-        x = as_array(x)
-        return real_images(x, y, self, method, batch_size=max(1, len(x)) if hasattr(x, "__len__") else None)
 
     # call, predict, export
 
@@ -429,18 +402,10 @@ class KerasGAN(keras.Model):
         return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False).get_concrete_function()
 
     def predict(self, x: Any, *arguments: Any, **keywords: Any) -> np.ndarray:
-        """Like Keras' `predict`: the generator's images for codes.
-
-        Args:
-            x: codes, (count, latent_dim), or a dataset of batches of them.
-            *arguments, **keywords: Keras' own.
+        """Like Keras' `predict`: the generator's images for codes, (count, latent_dim), or a dataset of codes.
 
         Raises:
             ValueError: for anything but codes.
-
-        Example:
-            >>> model.predict(model.sample_codes(5), verbose=0).shape
-            (5, 28, 28, 1)
         """
         x = as_array(x, "codes")
         codes = images_of(x.element_spec) if isinstance(x, tf.data.Dataset) else x

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from kgan._backend import keras
 from kgan.errors import Mistake
 
 
-class Shapes(NamedTuple):
-    """Sizes of a generator and a discriminator.
-
-    Attributes:
-        code_dim: units of the codes that the generator takes, those of the classes included.
-        data_shape: shape of one image.
-        heads: shape of the discriminator's output, (None, 1), or a list of such shapes.
-    """
-
-    code_dim: int
-    data_shape: tuple[int, ...]
-    heads: Any
-
-
-def fitting_shapes(generator: keras.Model, discriminator: keras.Model, classes: int) -> Shapes:
-    """The shapes of two built networks.
+def fitting_shapes(
+    generator: keras.Model, discriminator: keras.Model, classes: int
+) -> tuple[int, tuple[int, ...], Any]:
+    """Units of a code, classes included; shape of an image; shape of the discriminator's output, or of each head.
 
     Raises:
         ValueError: if a network is not built, or the two do not fit each other or the number of classes.
@@ -37,7 +25,7 @@ def fitting_shapes(generator: keras.Model, discriminator: keras.Model, classes: 
     made = _output_shape(generator, codes)
     if made[1:] != images[1:]:
         raise Mistake(f"the generator makes images of shape {made[1:]}, but the discriminator takes {images[1:]}")
-    return Shapes(codes[1], images[1:], _output_shape(discriminator, [images, (None, classes)] if classes else images))
+    return codes[1], images[1:], _output_shape(discriminator, [images, (None, classes)] if classes else images)
 
 
 def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int | None, ...]:

@@ -37,13 +37,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def gathered(strategy: tf.distribute.Strategy, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
-    """The numbers of each worker, in the order of the workers. All workers must call it.
-
-    Args:
-        numbers: int32, (n,), as many at each worker.
-
-    Returns:
-        int32, (workers, n).
+    """The numbers of each worker, int32, (workers, n). All workers must call it, with as many numbers.
 
     Example:
         >>> gathered(tf.distribute.get_strategy(), [3, 1]).tolist()
@@ -72,15 +66,12 @@ def average_statistics(model: keras.Model) -> None:
     A batch normalization that is not synchronized has, on each worker, the averages of that worker's part of the
     batches.
     """
-    averages = [weight for weight in model.non_trainable_weights if weight.name.startswith("moving_")]
-    if count(model.distribute_strategy) == 1 or not averages:
+    if count(model.distribute_strategy) == 1:
         return
-    own = [weight.numpy() for weight in averages]
-    values = np.concatenate([value.ravel() for value in own])
-    means = _gathered_floats(model.distribute_strategy, values).mean(axis=0)
-    parts = np.split(means, np.cumsum([value.size for value in own])[:-1])
-    for weight, value, part in zip(averages, own, parts, strict=True):
-        weight.assign(part.reshape(value.shape))
+    for weight in model.non_trainable_weights:
+        if weight.name.startswith("moving_"):
+            own = weight.numpy()
+            weight.assign(_gathered_floats(model.distribute_strategy, own.ravel()).mean(axis=0).reshape(own.shape))
 
 
 @contextlib.contextmanager

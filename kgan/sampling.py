@@ -1,4 +1,4 @@
-"""How a model draws images and scores them, in inference mode and in batches: methods of `kgan.GAN`."""
+"""How a GAN draws images and scores them, in inference mode and in batches: the functions are methods of `kgan.GAN`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan.checks import check
+from kgan.data.checks import check_images, checked_labels
 from kgan.errors import Mistake
-from kgan.training.data import check_images, checked_labels
 
 
 def sample_codes(
