@@ -9,6 +9,7 @@ import numpy as np
 
 from kgan import losses, training
 from kgan._backend import keras, tf
+from kgan.batched import in_batches
 from kgan.checks import check, check_choice
 from kgan.dcgan import DCGAN
 from kgan.errors import Mistake
@@ -195,14 +196,14 @@ class CodeGAN(DCGAN):
         """
         images = np.asarray(images, np.float32)
         training.check_images(images, self.data_shape)
-        codes = []
-        for i in range(0, len(images), batch_size):
-            batch = slice(i, i + batch_size)
-            read = self.discriminate(images[batch], training=False).codes
-            if refine:
-                read = self._refined(read, images[batch], 1 if known is None else known[batch], refine, learning_rate)
-            codes.append(np.asarray(read))
-        return np.concatenate(codes)
+
+        def codes(rows: np.ndarray) -> tf.Tensor:
+            read = self.discriminate(images[rows], training=False).codes
+            if not refine:
+                return read
+            return self._refined(read, images[rows], 1 if known is None else known[rows], refine, learning_rate)
+
+        return in_batches(codes, np.arange(len(images)), batch_size)
 
     def reconstruct(self, images: np.ndarray | tf.Tensor, **how: Any) -> np.ndarray:
         """The images that the generator draws from the codes that the discriminator reads from `images`.

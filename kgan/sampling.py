@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from kgan import latent
 from kgan._backend import keras, tf
-from kgan.checks import check
+from kgan.batched import in_batches
 from kgan.data.checks import check_images, checked_labels
 from kgan.errors import Mistake
 
@@ -89,7 +89,7 @@ def generate(
     codes = np.asarray(codes, np.float32)
     if codes.ndim != 2 or codes.shape[1] != model.code_dim or not len(codes):
         raise Mistake(f"codes have shape {codes.shape}: this generator takes (count, {model.code_dim})")
-    return _in_batches(lambda batch: model.draws(codes[batch]), len(codes), batch_size)
+    return in_batches(model.draws, codes, batch_size)
 
 
 def score(
@@ -123,20 +123,13 @@ def score(
     _refuse_labels(model, labels)
     labels = checked_labels(labels, len(images), model.classes)
 
-    def logits(batch: slice) -> tf.Tensor:
-        classes = None if labels is None else tf.one_hot(labels[batch], model.classes)
-        return model.discriminate(tf.constant(images[batch]), False, classes).logits[:, 0]
+    def logits(rows: np.ndarray) -> tf.Tensor:
+        classes = None if labels is None else tf.one_hot(labels[rows], model.classes)
+        return model.discriminate(tf.constant(images[rows]), False, classes).logits[:, 0]
 
-    return _in_batches(logits, len(images), batch_size)
+    return in_batches(logits, np.arange(len(images)), batch_size)
 
 
 def _refuse_labels(model: keras.Model, labels: Sequence[int] | None) -> None:
     if labels is not None and not model.classes:
         raise Mistake("this model is not conditional, so it knows no classes: leave labels out")
-
-
-def _in_batches(function: Callable[[slice], tf.Tensor], count: int, batch_size: int) -> np.ndarray:
-    """The results of a function for `batch_size` rows at a time, as one array of float32."""
-    check(batch_size=batch_size)
-    batches = (slice(begin, begin + batch_size) for begin in range(0, count, batch_size))
-    return np.concatenate([np.asarray(function(batch), np.float32) for batch in batches])

@@ -41,9 +41,6 @@ class Recorder(keras.callbacks.Callback):
     `fit` puts it first among the callbacks, so within `on_epoch_end` all others find the finished epoch in it. What a
     callback adds to `logs` then, as `kgan.callbacks.Quality` does, is in its row as well.
 
-    Attributes:
-        epoch: number of finished epochs.
-
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0)
         >>> model.recorder.columns["epoch"]
@@ -52,10 +49,14 @@ class Recorder(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.epoch = 0
         self._epochs: list[tuple[int, dict[str, float], float]] = []  # number, logs, seconds
         self._began: float | None = None  # the unfinished epoch
         self._elapsed = 0.0  # seconds of an epoch that another process began
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs."""
+        return self._epochs[-1][0] if self._epochs else 0
 
     @property
     def rows(self) -> list[dict[str, float]]:
@@ -76,22 +77,21 @@ class Recorder(keras.callbacks.Callback):
         self._began, self._elapsed = time.perf_counter() - self._elapsed, 0.0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch = max(self.epoch, epoch) + 1
-        self._epochs.append((self.epoch, {} if logs is None else logs, round(time.perf_counter() - self._began, 3)))
+        seconds = round(time.perf_counter() - self._began, 3)
+        self._epochs.append((max(self.epoch, epoch) + 1, {} if logs is None else logs, seconds))
         self._began = None
 
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint keeps: all that JSON can hold."""
         elapsed = self._elapsed if self._began is None else time.perf_counter() - self._began
-        return {"epoch": self.epoch, "rows": self.rows, "elapsed": elapsed}
+        return {"rows": self.rows, "elapsed": elapsed}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what `get_state` returned."""
-        self.epoch, self._began, self._elapsed = state["epoch"], None, state["elapsed"]
-        self._epochs = []
+        self._began, self._elapsed, self._epochs = None, float(state["elapsed"]), []
         for row in state["rows"]:
-            logs = {name: value for name, value in row.items() if name not in ("epoch", "seconds")}
-            self._epochs.append((row["epoch"], logs, row["seconds"]))
+            logs = {name: float(value) for name, value in row.items() if name not in ("epoch", "seconds")}
+            self._epochs.append((int(row["epoch"]), logs, float(row["seconds"])))
 
 
 class Callback(keras.callbacks.Callback):
