@@ -1,14 +1,18 @@
-"""What arrays of images and labels have to be: anything else is refused, in a sentence that names the mistake."""
+"""What real images and labels have to be: anything else is refused, in a sentence that names the mistake."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kgan._backend import keras, tf
+from kgan.data.batching import Batches
 from kgan.errors import Mistake
+
+WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
 
 
 def is_array(x: Any) -> bool:
@@ -119,3 +123,79 @@ def check_label_count(y: Any, count: int) -> None:
     for labels in y.values() if isinstance(y, Mapping) else (y,):
         if hasattr(labels, "__len__") and len(labels) != count:
             raise Mistake(f"there are {len(labels)} labels for {count} images")
+
+
+def check_no_weights(**weights: Any) -> None:
+    """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
+    for name, given in weights.items():
+        if given is not None:
+            raise Mistake(
+                f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
+                "put images that should count more into the data more often"
+            )
+
+
+def check_source(x: Any, to: str) -> None:
+    """Raise ValueError if `x` is not something that a method takes."""
+    if x is None:
+        raise Mistake(f"{to} was given no images: pass {WHAT_FIT_TAKES}")
+    if isinstance(x, (str, bytes)) or hasattr(x, "__fspath__"):
+        raise Mistake(f"{to} was given {str(x)!r}, not images: load them with kgan.data.load({str(x)!r})")
+    if isinstance(x, Mapping):
+        raise Mistake(
+            f"{to} was given a dict with {_keys(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]"
+        )
+    if isinstance(x, tuple):
+        raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
+    iterable = is_array(x) or isinstance(x, Batches) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
+    if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
+        raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
+
+
+def check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) -> None:
+    """Raise ValueError if a batch, images or (images, labels), is not what a training step takes."""
+    if isinstance(batch, Mapping):
+        raise Mistake(
+            f"the dataset gives a dict with {_keys(batch)}: it must give images, or (images, labels), such as by "
+            f".map(lambda batch: batch[{next(iter(batch), 'image')!r}])"
+        )
+    labels = None
+    if isinstance(batch, (tuple, list)):
+        if not 1 <= len(batch) <= 3:
+            raise Mistake(f"the dataset gives {len(batch)} values a batch: it must give images, or (images, labels)")
+        if len(batch) == 3:
+            check_no_weights(**{"a sample weight, the third value of the dataset's batches,": batch[2]})
+        batch, labels = batch[0], batch[1] if len(batch) > 1 else None
+    if isinstance(batch, (tf.RaggedTensor, tf.SparseTensor)):
+        raise Mistake(f"the dataset gives a {type(batch).__name__}: bring images to one size before you batch them")
+    if type(batch).__module__.startswith(("torch", "jax")):
+        batch = np.asarray(batch)
+    if not hasattr(batch, "shape"):
+        found = f"dict with {_keys(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
+        raise Mistake(f"the dataset gives a {found}: it must give images, or (images, labels)")
+    if tuple(batch.shape) == tuple(shape):
+        raise Mistake("the dataset is not batched: it gives one image at a time; add .batch(32)")
+    if not len(batch.shape) or not batch.shape[0]:
+        raise Mistake("the dataset's first batch is empty: it must hold images")
+    warn_of_0_to_1(*check_images(batch, shape))
+    check_divisible(batch.shape[0], d_steps)
+    checked_labels(labels, batch.shape[0], classes)
+
+
+def warn_of_0_to_1(low: float, high: float) -> None:
+    if low >= 0:
+        warnings.warn(
+            f"images range from {low:g} to {high:g}, and kgan expects [-1, 1]: rescale them with images * 2 - 1",
+            stacklevel=6,
+        )
+
+
+def check_divisible(batch_size: int, d_steps: int) -> None:
+    if batch_size % d_steps:
+        raise Mistake(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
+
+
+def _keys(mapping: Mapping) -> str:
+    return "the keys " + ", ".join(map(str, mapping)) if mapping else "no keys"

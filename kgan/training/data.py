@@ -9,8 +9,7 @@ from __future__ import annotations
 import collections
 import hashlib
 import itertools
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -18,12 +17,21 @@ import numpy as np
 
 from kgan._backend import keras, tf
 from kgan.data.batching import Batches, held_weakly, untuned
-from kgan.data.checks import as_array, check_images, check_label_count, checked_labels, is_array
+from kgan.data.checks import (
+    as_array,
+    check_batch,
+    check_divisible,
+    check_images,
+    check_label_count,
+    check_no_weights,
+    check_source,
+    checked_labels,
+    is_array,
+    warn_of_0_to_1,
+)
 from kgan.errors import Mistake
 from kgan.training import workers
 from kgan.training.steps import images_of
-
-WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
 
 # The number of the first batch. It is called when this batch is asked for, since Keras' BackupAndRestore restores a
 # model only after `fit` has begun.
@@ -139,7 +147,7 @@ def real_images(
         check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
         x, y = x[:2]
     x = as_array(x)
-    _check_source(x, to)
+    check_source(x, to)
     if is_evaluated and model.steps_per_execution > 1 and workers.count(model.distribute_strategy) > 1:  # Keras fails
         raise Mistake(
             f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
@@ -157,7 +165,7 @@ def real_images(
     if batch_size is not None and not is_evaluated:
         raise Mistake(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
     first = _first(x)
-    _check_batch(first, shape, d_steps, classes)
+    check_batch(first, shape, d_steps, classes)
     if isinstance(x, Batches):
         checked_labels(x.labels, len(x.images), classes)  # of all batches
         dataset = (lambda _: x.dataset().take(len(x))) if is_evaluated else x.dataset
@@ -220,15 +228,15 @@ def _array(
     x: Any, y: Any, model: keras.Model, d_steps: int, batch_size: int, steps: int | None, shuffle: bool
 ) -> RealImages:
     check_label_count(y, len(x))
-    _warn_of_0_to_1(*check_images(x, model.data_shape))
+    warn_of_0_to_1(*check_images(x, model.data_shape))
     labels = checked_labels(y, len(x), model.classes)
-    _check_divisible(batch_size, d_steps)
+    check_divisible(batch_size, d_steps)
     if x.dtype == np.uint8:  # the values are kept; `Batches` would map uint8 to [-1, 1]
         x = np.float32(x)
     if shuffle:
         batches = Batches(x, batch_size, model.seed, labels)
         return RealImages(x, batches.dataset, batch_size, steps or len(batches), x, labels, batches)
-    _check_divisible(len(x) % batch_size, d_steps)
+    check_divisible(len(x) % batch_size, d_steps)
     images = np.asarray(x, np.float32)
     slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
     return RealImages(x, _continued(slices, steps) if steps else _as_given(slices), batch_size, steps, x, labels)
@@ -315,38 +323,6 @@ def _epoch(source: keras.utils.PyDataset, places: Iterator[int]) -> Iterator[Any
     yield from last
 
 
-# Checks
-
-
-def check_no_weights(**weights: Any) -> None:
-    """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
-    for name, given in weights.items():
-        if given is not None:
-            raise Mistake(
-                f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
-                "put images that should count more into the data more often"
-            )
-
-
-def _check_source(x: Any, to: str) -> None:
-    """Raise ValueError if `x` is not something that a method takes."""
-    if x is None:
-        raise Mistake(f"{to} was given no images: pass {WHAT_FIT_TAKES}")
-    if isinstance(x, (str, bytes)) or hasattr(x, "__fspath__"):
-        raise Mistake(f"{to} was given {str(x)!r}, not images: load them with kgan.data.load({str(x)!r})")
-    if isinstance(x, Mapping):
-        raise Mistake(
-            f"{to} was given a dict with {_keys(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]"
-        )
-    if isinstance(x, tuple):
-        raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
-    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-        raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
-    iterable = is_array(x) or isinstance(x, Batches) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
-    if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
-        raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
-
-
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
     """Whether `x` is (images, labels), as a tuple or as a list, and not a list of images or of batches."""
     if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not is_array(x[0]):
@@ -354,14 +330,6 @@ def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
     if isinstance(x, tuple):
         return True
     return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape
-
-
-def _warn_of_0_to_1(low: float, high: float) -> None:
-    if low >= 0:
-        warnings.warn(
-            f"images range from {low:g} to {high:g}, and kgan expects [-1, 1]: rescale them with images * 2 - 1",
-            stacklevel=6,
-        )
 
 
 def _length(x: Any) -> int | None:
@@ -388,42 +356,3 @@ def _first(x: Any) -> Any:
         "the dataset gives no batch: has it fewer images than a batch holds (drop_remainder), or does a filter "
         "let none through?"
     )
-
-
-def _check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) -> None:
-    """Raise ValueError if a batch, images or (images, labels), is not what a training step takes."""
-    if isinstance(batch, Mapping):
-        raise Mistake(
-            f"the dataset gives a dict with {_keys(batch)}: it must give images, or (images, labels), such as by "
-            f".map(lambda batch: batch[{next(iter(batch), 'image')!r}])"
-        )
-    labels = None
-    if isinstance(batch, (tuple, list)):
-        if not 1 <= len(batch) <= 3:
-            raise Mistake(f"the dataset gives {len(batch)} values a batch: it must give images, or (images, labels)")
-        if len(batch) == 3:
-            check_no_weights(**{"a sample weight, the third value of the dataset's batches,": batch[2]})
-        batch, labels = batch[0], batch[1] if len(batch) > 1 else None
-    if isinstance(batch, (tf.RaggedTensor, tf.SparseTensor)):
-        raise Mistake(f"the dataset gives a {type(batch).__name__}: bring images to one size before you batch them")
-    if type(batch).__module__.startswith(("torch", "jax")):
-        batch = np.asarray(batch)
-    if not hasattr(batch, "shape"):
-        found = f"dict with {_keys(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
-        raise Mistake(f"the dataset gives a {found}: it must give images, or (images, labels)")
-    if tuple(batch.shape) == tuple(shape):
-        raise Mistake("the dataset is not batched: it gives one image at a time; add .batch(32)")
-    if not len(batch.shape) or not batch.shape[0]:
-        raise Mistake("the dataset's first batch is empty: it must hold images")
-    _warn_of_0_to_1(*check_images(batch, shape))
-    _check_divisible(batch.shape[0], d_steps)
-    checked_labels(labels, batch.shape[0], classes)
-
-
-def _check_divisible(batch_size: int, d_steps: int) -> None:
-    if batch_size % d_steps:
-        raise Mistake(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
-
-
-def _keys(mapping: Mapping) -> str:
-    return "the keys " + ", ".join(map(str, mapping)) if mapping else "no keys"

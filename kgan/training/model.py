@@ -15,14 +15,14 @@ from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import keras, tf
 from kgan.checks import check
-from kgan.data.checks import as_array
+from kgan.data.checks import as_array, check_no_weights
 from kgan.errors import Mistake
 from kgan.layers import Packing, ReferenceBatch
 from kgan.training import steps as training_steps
 from kgan.training import workers
 from kgan.training.averaging import Average
 from kgan.training.callback import Callback, FitArguments, Recorder, ResumePoint
-from kgan.training.data import RealImages, check_no_weights, real_images, split_for_validation
+from kgan.training.data import RealImages, real_images, split_for_validation
 from kgan.training.replicas import position
 from kgan.training.steps import Steps, executor, images_of
 from kgan.training.updates import OptimizerPair, Updater, built_optimizer, optimized_weights
