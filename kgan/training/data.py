@@ -16,19 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kgan._backend import keras, tf
+from kgan.data import checks
 from kgan.data.batching import Batches, held_weakly, untuned
-from kgan.data.checks import (
-    as_array,
-    check_batch,
-    check_divisible,
-    check_images,
-    check_label_count,
-    check_no_weights,
-    check_source,
-    checked_labels,
-    is_array,
-    warn_of_0_to_1,
-)
 from kgan.errors import Mistake
 from kgan.training import workers
 from kgan.training.steps import images_of
@@ -39,26 +28,16 @@ FirstBatch = Callable[[], int]
 
 
 class RealImages(NamedTuple):
-    """Checked real images.
+    """Checked real images, in the one form in which a model uses them."""
 
-    Attributes:
-        source: what was given: an array, `Batches`, a dataset, …
-        dataset: a function that returns the batches from `first_batch` on.
-        batch_size: images in a batch, if kgan makes the batches; else None.
-        steps_per_epoch: as given, or as the data say. None: Keras counts, and each epoch opens the data again.
-        images, labels: all of them, if they were given as arrays; else None.
-        batches: images that are shuffled: the batch of each training step is a function of the step; else None.
-        first: the first batch of data that are not arrays.
-    """
-
-    source: Any
-    dataset: Callable[[FirstBatch], tf.data.Dataset]
-    batch_size: int | None = None
-    steps_per_epoch: int | None = None
-    images: Any = None
+    source: Any  # what was given: an array, `Batches`, a dataset, …
+    dataset: Callable[[FirstBatch], tf.data.Dataset]  # the batches from one on
+    batch_size: int | None = None  # if kgan makes the batches
+    steps_per_epoch: int | None = None  # as given, or as the data say; None: each epoch opens the data again
+    images: Any = None  # all of them, if they were given as an array
     labels: np.ndarray | None = None
-    batches: Batches | None = None
-    first: Any = None
+    batches: Batches | None = None  # of a shuffled array: the batch of each training step is a function of the step
+    first: Any = None  # the first batch, of other data
 
     def open(
         self, strategy: tf.distribute.Strategy, first_batch: FirstBatch = lambda: 0
@@ -144,10 +123,10 @@ def real_images(
     shape, classes, is_evaluated = model.data_shape, model.classes, to in ("evaluate", "validate", "test_on_batch")
     d_steps = 1 if is_evaluated else model.d_steps
     if to in ("evaluate", "validate") and _is_pair(x, shape):
-        check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
+        checks.check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
         x, y = x[:2]
-    x = as_array(x)
-    check_source(x, to)
+    x = checks.as_array(x)
+    checks.check_source(x, to)
     if is_evaluated and model.steps_per_execution > 1 and workers.count(model.distribute_strategy) > 1:  # Keras fails
         raise Mistake(
             f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
@@ -155,7 +134,7 @@ def real_images(
     for name, size in (("batch_size", batch_size), ("steps" if is_evaluated else "steps_per_epoch", steps)):
         if size is not None and size < 1:
             raise Mistake(f"{name} is {size}: it must be 1 or more")
-    if is_array(x):
+    if checks.is_array(x):
         batch_size = len(x) if to.endswith("on_batch") else batch_size or 32
         return _array(x, y, model, d_steps, batch_size, None if is_evaluated else steps, shuffle)
     if to.endswith("on_batch"):
@@ -165,9 +144,9 @@ def real_images(
     if batch_size is not None and not is_evaluated:
         raise Mistake(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
     first = _first(x)
-    check_batch(first, shape, d_steps, classes)
+    checks.check_batch(first, shape, d_steps, classes)
     if isinstance(x, Batches):
-        checked_labels(x.labels, len(x.images), classes)  # of all batches
+        checks.checked_labels(x.labels, len(x.images), classes)  # of all batches
         dataset = (lambda _: x.dataset().take(len(x))) if is_evaluated else x.dataset
         return RealImages(x, dataset, x.batch_size, steps or len(x), x.images, x.labels, batches=x)
     length = _length(x)
@@ -209,7 +188,7 @@ def real_images(
 
 def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:
     """The first images to train on, their labels, and the last images to validate with: Keras' validation_split."""
-    if not is_array(images):
+    if not checks.is_array(images):
         raise Mistake("validation_split takes an array: of a dataset give the part to validate with as validation_data")
     if not 0 < part < 1:
         raise Mistake(f"validation_split is {part}: it lies between 0 and 1")
@@ -227,16 +206,16 @@ def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, An
 def _array(
     x: Any, y: Any, model: keras.Model, d_steps: int, batch_size: int, steps: int | None, shuffle: bool
 ) -> RealImages:
-    check_label_count(y, len(x))
-    warn_of_0_to_1(*check_images(x, model.data_shape))
-    labels = checked_labels(y, len(x), model.classes)
-    check_divisible(batch_size, d_steps)
+    checks.check_label_count(y, len(x))
+    checks.warn_of_0_to_1(*checks.check_images(x, model.data_shape))
+    labels = checks.checked_labels(y, len(x), model.classes)
+    checks.check_divisible(batch_size, d_steps)
     if x.dtype == np.uint8:  # the values are kept; `Batches` would map uint8 to [-1, 1]
         x = np.float32(x)
     if shuffle:
         batches = Batches(x, batch_size, model.seed, labels)
         return RealImages(x, batches.dataset, batch_size, steps or len(batches), x, labels, batches)
-    check_divisible(len(x) % batch_size, d_steps)
+    checks.check_divisible(len(x) % batch_size, d_steps)
     images = np.asarray(x, np.float32)
     slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
     return RealImages(x, _continued(slices, steps) if steps else _as_given(slices), batch_size, steps, x, labels)
@@ -325,7 +304,7 @@ def _epoch(source: keras.utils.PyDataset, places: Iterator[int]) -> Iterator[Any
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
     """Whether `x` is (images, labels), as a tuple or as a list, and not a list of images or of batches."""
-    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not is_array(x[0]):
+    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not checks.is_array(x[0]):
         return False
     if isinstance(x, tuple):
         return True

@@ -32,14 +32,11 @@ class KerasGAN(keras.Model):
     """What Keras needs of a GAN: compile, fit, evaluate, predict, save, export, and checks before the first step.
 
     The constructor of `kgan.GAN` sets the networks, their sizes, the step and the metrics.
-
-    Attributes:
-        recorder: the history of the model: see `kgan.training.Recorder`.
     """
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.recorder = Recorder()
+        self.recorder = Recorder()  # the history
         self._execute: Callable | None = None
         self.built = True  # otherwise Keras builds it by calling it on images, but `call` takes codes
 
@@ -65,8 +62,7 @@ class KerasGAN(keras.Model):
             count: number of rows, one for each image of this replica.
             *stream: whole numbers that identify this use among all others.
 
-        Returns:
-            A function (units, prior) → (count, units).
+        Returns: a function (units, prior) → (count, units).
         """
         place, total = position(count)  # among the images of all replicas
 
@@ -203,8 +199,7 @@ class KerasGAN(keras.Model):
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
             callbacks: Keras' and kgan's own. At most one `Checkpoint` among them.
             verbose: Keras' own; with a `LivePlot`, "auto" shows no progress bar.
-            class_weight, sample_weight: refused.
-            validation_split, …: Keras' own.
+            validation_split, …: Keras' own; class_weight and sample_weight are refused.
 
         Raises:
             ValueError: before training, if images, data, callbacks or arguments cannot be right.

@@ -109,7 +109,7 @@ class Steps(keras.callbacks.Callback):
     """The steps of one `fit`: Keras' loop calls it as `model.train_function`, and as the first of the callbacks.
 
     Args:
-        model, execute: the model that is trained, and its `executor`.
+        execute: the `executor` of the model.
         callbacks: the callbacks of this `fit`.
         absent: callbacks that only another worker calls. Executions also end at the steps that these await, since all
             workers must train the same number of steps at a time.

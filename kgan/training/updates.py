@@ -12,13 +12,7 @@ from kgan.training.averaging import Average
 
 
 class Updater:
-    """One network's updates: gradients, loss scale, replicas, optimizer.
-
-    Args:
-        network: the network whose trainable weights are updated.
-        optimizer: see `built_optimizer`.
-        average: the average of the network, if there is one.
-    """
+    """One network's updates: gradients, loss scale, replicas, optimizer, and its average if there is one."""
 
     def __init__(
         self, network: keras.Model, optimizer: keras.optimizers.Optimizer, average: Average | None = None
@@ -62,13 +56,10 @@ def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) ->
 def built_optimizer(
     optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model, name: str
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of a network; default: Adam with learning rate 2e-4 and β1 0.5.
+    """The optimizer of a network, under a name for callbacks that log the learning rate; default: Adam(2e-4, β1 0.5).
 
     It is built at once: an unbuilt optimizer loses its state when a model is loaded, with only a warning. Under
     mixed_float16 it scales the loss.
-
-    Args:
-        name: the name of the optimizer in callbacks that log the learning rate.
     """
     optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
     inner = inner_optimizer(optimizer)
