@@ -43,6 +43,9 @@ class RealImages(NamedTuple):
         self, strategy: tf.distribute.Strategy, first_batch: FirstBatch = lambda: 0
     ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
         """The batches from a number on, as Keras takes them; of several workers each takes its part of every batch."""
+        length, steps = _length(self.source), self.steps_per_epoch
+        if isinstance(self.source, tf.data.Dataset) and steps and length > 0 and length % steps and first_batch():
+            raise Mistake(f"a dataset of {length} batches cannot be resumed in epochs of {steps} steps: repeat() it")
         if workers.count(strategy) == 1:
             return untuned(self.dataset(first_batch))
         replicas = strategy.num_replicas_in_sync
@@ -227,13 +230,9 @@ def _as_given(dataset: tf.data.Dataset) -> Callable[[FirstBatch], tf.data.Datase
 
 def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:
     """The dataset for epochs of so many steps, each of which begins where the last one ended."""
-    length = int(dataset.cardinality())
-    endless = dataset if length == tf.data.INFINITE_CARDINALITY else dataset.repeat()
+    endless = dataset if dataset.cardinality() == tf.data.INFINITE_CARDINALITY else dataset.repeat()
 
     def opened(first_batch: FirstBatch) -> tf.data.Dataset:
-        if first_batch() and length > 0 and length % steps:  # epochs would begin in the middle of it
-            raise Mistake(f"a dataset of {length} batches cannot be resumed in epochs of {steps} steps: repeat() it")
-
         def number() -> np.int64:
             return np.int64(first_batch())
 

@@ -96,11 +96,10 @@ class KerasGAN(keras.Model):
             penalties: terms that are added to the discriminator's loss, such as `[("r1", 10.0)]`: see `kgan.penalties`.
             penalty_every: with 16, the penalties are computed in one of 16 steps and count 16 times, which is cheaper
                 and nearly as good.
-            **keywords: Keras' own: jit_compile, run_eagerly, steps_per_execution.
+            **keywords: Keras' own, such as steps_per_execution.
 
         Raises:
-            ValueError: for an unknown loss or penalty, a number out of range, penalties of a discriminator that packs
-                images, one optimizer for both networks, or an argument of Keras that a GAN has no use for.
+            ValueError: for what cannot be right, and arguments of Keras that a GAN has no use for.
             TypeError: for the argument `optimizer`.
 
         Example:
@@ -333,13 +332,7 @@ class KerasGAN(keras.Model):
         """Like Keras' `evaluate`: the metrics of `fit`, for real images and as many fakes of fixed codes.
 
         The networks run in inference mode. Penalties are left out, since they are for training: d_loss is the loss
-        alone.
-
-        Args:
-            x, y: real images and their labels, in any form that `fit` takes; for other arguments see Keras.
-
-        Raises:
-            ValueError: see `fit`.
+        alone. Images and labels can have any form that `fit` takes.
 
         Example:
             >>> sorted(model.evaluate(images, verbose=0, return_dict=True))
