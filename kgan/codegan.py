@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kgan import losses, training
 from kgan._backend import keras, tf
+from kgan.batched import in_batches
+from kgan.checks import check, check_choice
 from kgan.dcgan import DCGAN
 from kgan.errors import Mistake
 from kgan.gan import DiscriminatorOutput
@@ -25,7 +27,7 @@ class CodeGAN(DCGAN):
     equation 2. So the discriminator also encodes images, real ones included, and the generator decodes the codes.
 
     Args:
-        image_shape, …: see `DCGAN`. The paper's noise on the images is `augment=[("instance_noise", 0.1)]`.
+        image_shape, latent_dim, …: see `DCGAN`. The paper's noise on the images is `augment=[("instance_noise", 0.1)]`.
         code_weight: w, from 0 (a DCGAN) to 1 (pure regression of codes).
         code_loss: "l1" or "l2", summed over the units of a code (`kgan.losses`).
         stages: how many times a code is read in a training step; the paper uses 1. With 2, the generator also draws an
@@ -54,21 +56,53 @@ class CodeGAN(DCGAN):
     def __init__(
         self,
         image_shape: Sequence[int] = (28, 28, 1),
-        *arguments: Any,
+        latent_dim: int = 100,
+        filters: int = 64,
+        kernel_size: int = 4,
+        *,
         code_weight: float = 0.012,
         code_loss: str = "l2",
         stages: int = 1,
+        depth: int | None = None,
+        upsampling: str = "transposed",
+        activation: str = "relu",
+        norm: str = "batch",
+        d_norm: str | None = None,
+        packing: int = 1,
+        stddev: float = 0.02,
+        d_steps: int = 1,
+        reuse_fakes: bool = True,
+        prior: str = "normal",
+        augment: Sequence[str | Callable | tuple[str | Callable, float]] = (),
+        classes: int = 0,
+        ema: float = 0.0,
+        seed: int = 0,
         **keywords: Any,
     ) -> None:
-        if not 0 <= code_weight <= 1:
-            raise Mistake(f"code_weight is {code_weight}: it lies between 0 and 1")
-        if code_loss not in losses.CODE_LOSSES:
-            raise Mistake(f"unknown code_loss {code_loss!r}: choose one of {', '.join(losses.CODE_LOSSES)}")
-        if stages < 1:
-            raise Mistake(f"stages is {stages}: a code is read once or more")
-        if keywords.get("classes"):
-            raise Mistake(f"classes is {keywords['classes']}: a CodeGAN, which reads codes back, knows no classes")
-        super().__init__(image_shape, *arguments, **keywords)
+        check(code_weight=code_weight, stages=stages)
+        check_choice("code_loss", code_loss, losses.CODE_LOSSES)
+        if classes:
+            raise Mistake(f"classes is {classes}: a CodeGAN, which reads codes back, knows no classes")
+        super().__init__(
+            image_shape,
+            latent_dim,
+            filters,
+            kernel_size,
+            depth=depth,
+            upsampling=upsampling,
+            activation=activation,
+            norm=norm,
+            d_norm=d_norm,
+            packing=packing,
+            stddev=stddev,
+            d_steps=d_steps,
+            reuse_fakes=reuse_fakes,
+            prior=prior,
+            augment=augment,
+            ema=ema,
+            seed=seed,
+            **keywords,
+        )
         self.code_weight = code_weight
         self.code_loss = code_loss
         self.stages = stages
@@ -76,15 +110,8 @@ class CodeGAN(DCGAN):
         self.code_loss_metric = keras.metrics.Mean(name="code_loss")
         self.real_loss_metric = keras.metrics.Mean(name="real_loss")
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> CodeGAN:
-        config = dict(config)
-        if noise := config.pop("noise", 0):  # as version 0.1.0 wrote it
-            config["augment"] = [["instance_noise", noise]]
-        return super().from_config(config)
-
     def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in ("code_weight", "code_loss", "stages")}
+        own = {"code_weight": self.code_weight, "code_loss": self.code_loss, "stages": self.stages}
         return {**super().get_config(), **own}
 
     # The second head
@@ -169,14 +196,14 @@ class CodeGAN(DCGAN):
         """
         images = np.asarray(images, np.float32)
         training.check_images(images, self.data_shape)
-        codes = []
-        for i in range(0, len(images), batch_size):
-            batch = slice(i, i + batch_size)
-            read = self.discriminate(images[batch], training=False).codes
-            if refine:
-                read = self._refined(read, images[batch], 1 if known is None else known[batch], refine, learning_rate)
-            codes.append(np.asarray(read))
-        return np.concatenate(codes)
+
+        def codes(rows: np.ndarray) -> tf.Tensor:
+            read = self.discriminate(images[rows], training=False).codes
+            if not refine:
+                return read
+            return self._refined(read, images[rows], 1 if known is None else known[rows], refine, learning_rate)
+
+        return in_batches(codes, np.arange(len(images)), batch_size)
 
     def reconstruct(self, images: np.ndarray | tf.Tensor, **how: Any) -> np.ndarray:
         """The images that the generator draws from the codes that the discriminator reads from `images`.

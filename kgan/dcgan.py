@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,17 +19,15 @@ class DCGAN(GAN):
         latent_dim: units of a code.
         filters: width of the networks.
         kernel_size: kernel size of all convolutions.
-        d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; default: `norm`, the
-            normalization of the generator.
+        depth, upsampling, activation, norm, stddev: see `kgan.networks.dcgan_generator`.
+        d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; default: `norm`.
         packing: how many images the discriminator sees together: see `kgan.layers`.
-        classes: number of classes of a conditional model: see `GAN`.
         reuse_fakes: whether the generator's step uses the fakes made for the discriminator. On by default, as in
             PyTorch's DCGAN and in *Generating Images Using a DCGAN*: the generator's pass is the most expensive part of
             a step.
         seed: seed of the initial weights, the codes and the data order.
-        **keywords: arguments of the networks (depth, upsampling, activation, norm, stddev: see
-            `kgan.networks.dcgan_generator` and `dcgan_discriminator`) and of `GAN` (d_steps, prior, augment, ema, name,
-            dtype).
+        d_steps, prior, augment, classes, ema: see `GAN`.
+        **keywords: Keras' own: name, dtype.
 
     Raises:
         ValueError: for an image size that the networks cannot make (the message names the nearest sizes), or an unknown
@@ -53,45 +50,70 @@ class DCGAN(GAN):
         filters: int = 64,
         kernel_size: int = 4,
         *,
+        depth: int | None = None,
+        upsampling: str = "transposed",
+        activation: str = "relu",
+        norm: str = "batch",
         d_norm: str | None = None,
         packing: int = 1,
-        classes: int = 0,
+        stddev: float = 0.02,
+        d_steps: int = 1,
         reuse_fakes: bool = True,
+        prior: str = "normal",
+        augment: Sequence[str | Callable | tuple[str | Callable, float]] = (),
+        classes: int = 0,
+        ema: float = 0.0,
         seed: int = 0,
         **keywords: Any,
     ) -> None:
         image_shape = tuple(int(size) for size in image_shape)
-        shared = {"filters": filters, "kernel_size": kernel_size, "seed": seed}
-        shared |= {name: keywords.pop(name, default) for name, default in NETWORK_ARGUMENTS.items()}
+        shared = {"filters": filters, "kernel_size": kernel_size, "depth": depth, "stddev": stddev}
+        shared |= {"classes": classes, "seed": seed}
         with networks.dtype_policy(keywords.get("dtype")):
-            generator = networks.dcgan_generator(image_shape, latent_dim, classes=classes, **shared)
+            generator = networks.dcgan_generator(
+                image_shape, latent_dim, upsampling=upsampling, activation=activation, norm=norm, **shared
+            )
             code_units = latent_dim if self.has_code_head else None
-            of_both = {name: value for name, value in shared.items() if name not in GENERATOR_ONLY}
-            of_discriminator = {**of_both, "norm": d_norm or shared["norm"], "packing": packing}
-            of_discriminator["classes"] = classes
-            discriminator = networks.dcgan_discriminator(image_shape, code_units=code_units, **of_discriminator)
-        super().__init__(generator, discriminator, classes=classes, reuse_fakes=reuse_fakes, seed=seed, **keywords)
+            discriminator = networks.dcgan_discriminator(
+                image_shape, norm=d_norm or norm, packing=packing, code_units=code_units, **shared
+            )
+        super().__init__(
+            generator,
+            discriminator,
+            d_steps=d_steps,
+            reuse_fakes=reuse_fakes,
+            prior=prior,
+            augment=augment,
+            classes=classes,
+            ema=ema,
+            seed=seed,
+            **keywords,
+        )
         self.image_shape = image_shape
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.depth = depth
+        self.upsampling = upsampling
+        self.activation = activation
+        self.norm = norm
         self.d_norm = d_norm
         self.packing = packing
-        for name, value in shared.items():
-            setattr(self, name, value)
+        self.stddev = stddev
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["generator"], config["discriminator"]  # built again from the arguments below
-        own = ("image_shape", "latent_dim", "filters", "kernel_size", "d_norm", "packing", *NETWORK_ARGUMENTS)
-        return {**config, **{name: getattr(self, name) for name in own}}
-
-
-def _keyword_arguments(build: Callable[..., keras.Model]) -> dict[str, Any]:
-    """The arguments of a builder that are passed by name, with their defaults."""
-    parameters = inspect.signature(build).parameters.values()
-    own = ("classes", "seed")  # arguments of the models
-    named = (each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in own)
-    return {each.name: each.default for each in named}
-
-
-# Depth, upsampling, activation, norm, stddev: only `kgan.networks` lists and explains them.
-NETWORK_ARGUMENTS = _keyword_arguments(networks.dcgan_generator)
-GENERATOR_ONLY = NETWORK_ARGUMENTS.keys() - _keyword_arguments(networks.dcgan_discriminator).keys()
+        return {
+            **config,
+            "image_shape": self.image_shape,
+            "latent_dim": self.latent_dim,
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "depth": self.depth,
+            "upsampling": self.upsampling,
+            "activation": self.activation,
+            "norm": self.norm,
+            "d_norm": self.d_norm,
+            "packing": self.packing,
+            "stddev": self.stddev,
+        }

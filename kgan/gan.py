@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from kgan import augment as augmentations
-from kgan import latent
+from kgan import latent, sampling, training
 from kgan._backend import keras, tf
-from kgan.checks import listed
+from kgan.checks import check, check_choice, listed
 from kgan.errors import Mistake
 from kgan.latent import Stream
-from kgan.training import AdversarialModel, images_of, in_some_steps, labels_of, split, statistics_kept
+from kgan.training import images_of, in_some_steps, labels_of, split, statistics_kept
 
 
 class Fakes(NamedTuple):
@@ -34,7 +34,7 @@ class DiscriminatorOutput(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="kgan")
-class GAN(AdversarialModel):
+class GAN(training.KerasGAN):
     """A generator and a discriminator, trained against each other by `fit`.
 
     It is not limited to images: real samples are whatever the discriminator takes, vectors included.
@@ -90,20 +90,51 @@ class GAN(AdversarialModel):
         seed: int = 0,
         **keywords: Any,
     ) -> None:
-        super().__init__(generator, discriminator, ema, operator.index(classes), **keywords)
-        d_steps, seed = operator.index(d_steps), operator.index(seed)
-        if d_steps < 1:
-            raise Mistake(f"d_steps is {d_steps}: the discriminator needs at least 1 step before the generator's")
-        if prior not in latent.PRIORS:
-            raise Mistake(f"unknown prior {prior!r}: choose one of {', '.join(latent.PRIORS)}")
-        if seed < 0:
-            raise Mistake(f"seed is {seed}: it is 0 or more")
+        super().__init__(**keywords)
+        d_steps, classes, seed = (operator.index(number) for number in (d_steps, classes, seed))
+        check(d_steps=d_steps, ema=ema, seed=seed)
+        check_choice("prior", prior, latent.PRIORS)
+        if classes < 0 or classes == 1:
+            raise Mistake(f"classes is {classes}: a conditional model has 2 or more, any other 0")
+        code_dim, data_shape, output_shape = training.fitting_shapes(generator, discriminator, classes)
+        self.check_heads(output_shape, code_dim)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.average_generator = training.copied(generator) if ema else None
+        self.data_shape = data_shape  # of one image
+        self.code_dim = code_dim  # units of a code; the last ones say its class, if there are classes
+        self.latent_dim = code_dim - classes  # units that are drawn from the prior
+        self.classes = classes
+        self.prior = prior
         self.d_steps = d_steps
         self.reuse_fakes = reuse_fakes
-        self.prior = prior
         self.augment = listed(augment)
         self.augmentations = augmentations.get(self.augment, self.data_shape)
+        self.ema = ema
         self.seed = seed
+        # A weight, so that it is saved: a loaded model draws the codes that the saved model would have drawn.
+        self.step = self.add_weight(
+            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
+        self.d_loss_metric = keras.metrics.Mean(name="d_loss")
+        self.g_loss_metric = keras.metrics.Mean(name="g_loss")
+        self.d_real_metric = keras.metrics.Mean(name="d_real")
+        self.d_fake_metric = keras.metrics.Mean(name="d_fake")
+        self.d_penalty_metric = keras.metrics.Mean(name="d_penalty")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "d_steps": self.d_steps,
+            "reuse_fakes": self.reuse_fakes,
+            "prior": self.prior,
+            "augment": keras.saving.serialize_keras_object(list(self.augment)),
+            "classes": self.classes,
+            "ema": self.ema,
+            "seed": self.seed,
+        }
 
     # Algorithm 1
 
@@ -124,7 +155,7 @@ class GAN(AdversarialModel):
         Labels are None unless the model is conditional, even if the data have labels.
         """
         images = split(images_of(data), self.d_steps)
-        images = [self.augmented(each, Stream.REAL_IMAGES, draw) for draw, each in enumerate(images)]
+        images = [self.augmented(minibatch, Stream.REAL_IMAGES, draw) for draw, minibatch in enumerate(images)]
         labels = labels_of(data, self.classes)
         labels = [None] * self.d_steps if labels is None else split(labels, self.d_steps)
         return list(zip(images, labels, strict=True))
@@ -159,14 +190,41 @@ class GAN(AdversarialModel):
         with statistics_kept(self.discriminator):  # only its own steps update its moving averages
             # For losses that compare real with fake; for other losses the graph leaves it out.
             real = self.discriminate(real_images, labels=fakes.labels)
-            with fakes.tape:  # the same tape: it has recorded G(z) already
+            # This tape has recorded G(z) in `draw_fakes`. Entered again, it records D(G(z)) and, below, the loss: one
+            # gradient leads from the loss to the generator. D(x) stays outside: it does not depend on the generator.
+            with fakes.tape:
                 fake = self.discriminate(fakes.images, labels=fakes.labels)
         with fakes.tape:
             g_loss = self.generator_objective(real, fake, fakes.codes)
         self.g_updater.descend(fakes.tape, g_loss, count)
         self.g_loss_metric.update_state(g_loss, sample_weight=count)
 
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """The metrics of a training step for held-out images, in inference mode: for `evaluate` and validation."""
+        real_images, labels = images_of(data), labels_of(data, self.classes)
+        count = tf.shape(real_images)[0]
+        _, evaluated = training.position(tf.cast(self.d_loss_metric.count, tf.int32))  # images before, of all replicas
+        place, total = training.position(count)
+        codes = latent.sample_codes(total, self.latent_dim, self.prior, (self.seed, Stream.EVALUATION, evaluated))
+        codes = latent.with_labels(codes[place : place + count], labels)
+        real = self.discriminate(real_images, False, labels)
+        fake = self.discriminate(self(codes, training=False), False, labels)
+        self.d_loss_metric.update_state(self.discriminator_objective(real, fake, codes), sample_weight=count)
+        self.g_loss_metric.update_state(self.generator_objective(real, fake, codes), sample_weight=count)
+        self.d_real_metric.update_state(tf.sigmoid(real.logits))
+        self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
+        return self.evaluation_result()
+
+    sample_codes = sampling.sample_codes
+    generate = sampling.generate
+    score = sampling.score
+
     # The methods that a variant overrides
+
+    def check_heads(self, output_shape: Any, latent_dim: int) -> None:
+        """Raise ValueError if the discriminator's output does not fit this model."""
+        if isinstance(output_shape, list) or output_shape[1:] != (1,):
+            raise Mistake(f"the discriminator's output has shape {output_shape}: it is logits, (batch, 1)")
 
     def discriminate(
         self, images: tf.Tensor, training: bool = True, labels: tf.Tensor | None = None
@@ -201,8 +259,8 @@ class GAN(AdversarialModel):
 
         def weighted_sum() -> tf.Tensor:
             with statistics_kept(self.discriminator):
-                each = zip(self.penalties, numbers, strict=True)
-                return sum(penalty(logits, real_images, fakes.images, random) for penalty, random in each)
+                pairs = zip(self.penalties, numbers, strict=True)
+                return sum(penalty(logits, real_images, fakes.images, random) for penalty, random in pairs)
 
         total = in_some_steps(self.step, self.penalty_every, weighted_sum)
         self.d_penalty_metric.update_state(total, sample_weight=count)

@@ -73,6 +73,7 @@ class ModelsUsedAgain:
             if now.keys() == attributes.keys() and all(now[name] is attributes[name] for name in now):
                 for variable, value in values:
                     variable.assign(value)
+                model.recorder.set_state({"rows": [], "elapsed": 0.0})
                 free.append((model, values, attributes))
         self.lent.clear()
 

@@ -501,11 +501,11 @@ def _(gan):
 @door("`load_model` in a fresh process")
 def _(gan):
     gan.save("model.keras")
-    for imports in ("import kgan, keras", "import keras, kgan"):
-        code = f"{imports}; print(keras.models.load_model('model.keras').generate(2).tolist())"
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        np.testing.assert_allclose(json.loads(result.stdout.splitlines()[-1]), gan.generate(2), atol=1e-6)
+    # Keras first, which is harder: the command and `kgan.load_model` have the other order.
+    code = "import keras, kgan; print(keras.models.load_model('model.keras').generate(2).tolist())"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_allclose(json.loads(result.stdout.splitlines()[-1]), gan.generate(2), atol=1e-6)
 
 
 @door("`save` as `.h5`")

@@ -219,35 +219,19 @@ def own_generator_loss(real_logits, fake_logits):
 # Every way to run
 
 
-def test_steps_executed_together_end_with_the_epoch(small_dcgan, digits):
-    """Keras would run an endless dataset on to 6 steps, two executions of 3."""
-    model = small_dcgan(steps_per_execution=3)
-    model.fit(digits, batch_size=32, epochs=1, verbose=0)
-    assert int(model.step) == 4
-    assert model.steps_per_execution == 3
+def test_compiled_by_xla_it_trains_alike(digits):
+    """Batch normalization included. The doors of Keras have `run_eagerly` and `steps_per_execution` as well."""
 
+    def trained(jit_compile):
+        model = new_small_dcgan(d_steps=2)
+        # Not Adam, whose first steps follow the signs of gradients, which rounding turns where they are about 0.
+        model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=jit_compile)
+        before = model.discriminator.get_weights()
+        model.fit(digits, batch_size=32, epochs=1, verbose=0)
+        assert largest_difference(model.discriminator.get_weights(), before) > 1e-2
+        return model.get_weights()
 
-def trained_by_descent(digits, **how):
-    model = new_small_dcgan(d_steps=2)
-    # Not Adam, whose first steps follow the signs of gradients, which rounding turns where they are about 0.
-    model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), **how)
-    model.fit(digits, batch_size=32, epochs=1, verbose=0)
-    return model
-
-
-@pytest.fixture(scope="module")
-def plain(digits):
-    """A model trained for 4 steps as Keras does by itself."""
-    return trained_by_descent(digits)
-
-
-@pytest.mark.parametrize("how", [{"jit_compile": True}, {"steps_per_execution": 3}], ids=str)
-def test_every_way_to_run_trains_alike(how, plain, small_dcgan, digits):
-    """Batch normalization included. The doors of Keras have `run_eagerly`, and all three for a dense GAN."""
-    other = trained_by_descent(digits, **how)
-    assert int(other.step) == 4
-    assert largest_difference(plain.discriminator.get_weights(), small_dcgan().discriminator.get_weights()) > 1e-2
-    assert largest_difference(plain.get_weights(), other.get_weights()) < 1e-6
+    assert largest_difference(trained(True), trained(False)) < 1e-6
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -295,23 +279,6 @@ def test_labels_are_left_aside(models_used_again, small_dcgan, digits):
         assert largest_difference(weights, trained[0]) == 0
 
 
-def test_a_keras_dataset_passes_through(small_dcgan, digits):
-    class Batches(keras.utils.PyDataset):
-        def __len__(self):
-            return 4
-
-        def __getitem__(self, i):
-            return digits[i * 32 : i * 32 + 32]
-
-    model = small_dcgan()
-    model.fit(Batches(), epochs=1, verbose=0)
-    assert int(model.step) == 4
-    other = kgan.DCGAN((8, 8, 1), filters=2)
-    other.compile()
-    with pytest.raises(ValueError, match="this discriminator takes"):
-        other.fit(Batches())
-
-
 def test_whole_numbers_are_not_taken_for_pixels(models_used_again, digits, small_dcgan):
     """Only kgan.data maps uint8 to [-1, 1]; what `fit` is given is trained on as it is."""
     binary = np.uint8(digits > 0)
@@ -325,11 +292,6 @@ def test_whole_numbers_are_not_taken_for_pixels(models_used_again, digits, small
     assert largest_difference(*trained) == 0
 
 
-def test_an_endless_dataset_needs_the_length_of_an_epoch(small_dcgan, digits):
-    with pytest.raises(ValueError, match="the dataset is endless: say with steps_per_epoch"):
-        small_dcgan().fit(kgan.data.batches(digits, 32), verbose=0)
-
-
 def test_an_array_in_its_own_order(vector_gan, vectors):
     models = [vector_gan(), vector_gan()]
     for model in models:
@@ -339,22 +301,7 @@ def test_an_array_in_its_own_order(vector_gan, vectors):
     assert largest_difference(everything(models[0]), everything(models[1])) < 1e-6
 
 
-def test_a_last_batch_that_cannot_be_split(vector_gan, vectors):
-    model = vector_gan(d_steps=2)
-    model.compile()
-    dataset = tf.data.Dataset.from_tensor_slices(vectors[:33]).batch(16)
-    with pytest.raises(ValueError, match="drop_remainder=True"):
-        model.fit(dataset, verbose=0)
-
-
-def test_a_dataset_of_something_else(vector_gan, vectors):
-    model = vector_gan()
-    model.compile()
-    with pytest.raises(ValueError, match="the dataset gives a dict with the keys x"):
-        model.fit(tf.data.Dataset.from_tensor_slices({"x": vectors}).batch(32), verbose=0)
-
-
-@pytest.mark.parametrize("kind", ["array", "on disk", "in its own order", "labels", "resumed by Keras"])
+@pytest.mark.parametrize("kind", ["array", "on disk", "in its own order", "labels", "generator", "resumed by Keras"])
 def test_a_model_that_nobody_holds_is_freed(kind, vector_gan, vectors, tmp_path):
     """TensorFlow keeps each function of `tf.numpy_function`, and with it all that this refers to."""
     np.save(tmp_path / "vectors.npy", vectors)
@@ -363,6 +310,7 @@ def test_a_model_that_nobody_holds_is_freed(kind, vector_gan, vectors, tmp_path)
         "on disk": (np.load(tmp_path / "vectors.npy", mmap_mode="r"), {"batch_size": 32}),
         "in its own order": (vectors, {"batch_size": 32, "shuffle": False, "steps_per_epoch": 2}),
         "labels": (tf.data.Dataset.from_tensor_slices((vectors, np.zeros(96))).batch(32), {}),
+        "generator": ((vectors[i : i + 32] for i in (0, 32, 64)), {"validation_data": vectors[:32]}),
         "resumed by Keras": (
             tf.data.Dataset.from_tensor_slices(vectors).batch(32),
             {"steps_per_epoch": 2, "callbacks": [keras.callbacks.BackupAndRestore(tmp_path / "backup")]},
@@ -378,29 +326,6 @@ def test_a_model_that_nobody_holds_is_freed(kind, vector_gan, vectors, tmp_path)
 
 
 # Bad input
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda images: images * 255, r"images range from -255 to 255: scale them to \[-1, 1\]"),
-        (lambda images: np.uint8(images * 127 + 128), "images range from 1 to 255"),
-        (lambda images: np.where(images > 0.9, np.nan, images), "images hold NaN or infinity"),
-        (lambda images: images[:, :8], r"images have shape \(8, 16, 1\): this discriminator takes \(16, 16, 1\)"),
-        (lambda images: images[..., 0], r"images have shape \(16, 16\)"),
-        (lambda images: images[:20], "a batch of 32 cannot be drawn from 20 images"),
-    ],
-)
-@pytest.mark.parametrize("as_dataset", [False, True])
-def test_bad_images_are_refused_before_training(change, message, as_dataset, small_dcgan, digits):
-    model = small_dcgan()
-    images = change(digits)
-    if as_dataset and "a batch of" in message:
-        pytest.skip("a dataset brings its own batches")
-    data = tf.data.Dataset.from_tensor_slices(images).batch(32) if as_dataset else images
-    with pytest.raises(ValueError, match=message):
-        model.fit(data, batch_size=None if as_dataset else 32, verbose=0)
-    assert int(model.step) == 0
 
 
 def test_a_batch_that_cannot_be_split(small_dcgan, digits):
@@ -427,7 +352,7 @@ def test_compile_refuses(arguments, error, message, vector_gan):
     ("arguments", "message"),
     [
         ({"d_steps": 0}, "d_steps is 0"),
-        ({"prior": "cauchy"}, "unknown prior 'cauchy'"),
+        ({"prior": "cauchy"}, "prior is 'cauchy': choose one of normal, uniform"),
         ({"generator": kgan.networks.dense_generator((3,), 4, 8)}, r"makes images of shape \(3,\)"),
         ({"generator": kgan.networks.dense_discriminator((2, 2))}, r"codes are \(batch, latent_dim\)"),
         ({"discriminator": kgan.networks.dense_generator((2,), 2, 8)}, r"it is logits, \(batch, 1\)"),
@@ -447,7 +372,7 @@ def test_networks_that_do_not_fit(arguments, message):
     [
         ({"d_steps": 2.0}, TypeError, "float"),
         ({"seed": 1.5}, TypeError, "float"),
-        ({"seed": -1}, ValueError, "seed is -1: it is 0 or more"),
+        ({"seed": -1}, ValueError, "seed is -1: it must be from 0 to 2147483647"),
     ],
 )
 def test_numbers_that_are_not_whole(arguments, error, message, vector_gan):
@@ -544,7 +469,7 @@ def test_scores_of_a_list_and_of_no_batches(small_dcgan, digits):
     model = small_dcgan()
     np.testing.assert_array_equal(model.score(list(digits[:3])), model.score(digits[:3]))
     for method, x in ((model.score, digits), (model.generate, 3)):
-        with pytest.raises(ValueError, match="batch_size is 0: it is 1 or more"):
+        with pytest.raises(ValueError, match="batch_size is 0: it must be 1 or more"):
             method(x, batch_size=0)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import kgan
 from kgan._backend import keras, tf
+from kgan.training.data import real_images
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (96, *SHAPE)).astype("float32")
@@ -257,9 +258,9 @@ def test_what_is_refused(kind, gan):
     [
         ({"x": sliced(IMAGES).batch(32), "batch_size": 8}, "the data come in batches of their own: leave it out"),
         ({"x": Sequence(BATCHES), "batch_size": 8}, "the data come in batches of their own: leave it out"),
-        ({"batch_size": 0}, "batch_size is 0: it is 1 or more"),
-        ({"batch_size": -1}, "batch_size is -1: it is 1 or more"),
-        ({"steps_per_epoch": 0}, "steps_per_epoch is 0: it is 1 or more"),
+        ({"batch_size": 0}, "batch_size is 0: it must be 1 or more"),
+        ({"batch_size": -1}, "batch_size is -1: it must be 1 or more"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch is 0: it must be 1 or more"),
         ({"batch_size": 97}, "a batch of 97 cannot be drawn from 96 images"),
         ({"y": np.zeros(95)}, "there are 95 labels for 96 images"),
         ({"y": {"digit": np.zeros(95)}}, "there are 95 labels for 96 images"),
@@ -330,3 +331,58 @@ def test_good_images_are_not_warned_of(gan):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         gan.fit(IMAGES, verbose=0)
+
+
+class Watched(Sequence):
+    """A `PyDataset` that notes what is asked of it."""
+
+    def __init__(self, count, workers=1):
+        super().__init__([IMAGES[:8] * number / count for number in range(1, count + 1)])
+        self.workers, self.asked = workers, []
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return super().__getitem__(index)
+
+    def on_epoch_begin(self):
+        self.asked.append("begin")
+
+    def on_epoch_end(self):
+        self.asked.append("end")
+
+
+def test_the_order_of_a_pydataset_is_a_function_of_seed_and_epoch(eager, models_used_again):
+    orders = []
+    for workers in (1, 3):
+        data = Watched(6, workers)
+        eager.fit(data, epochs=2, verbose=0)
+        data.asked.remove(0)  # the check
+        events, first, second = data.asked, data.asked[1:7], data.asked[9:15]
+        assert [events[place] for place in (0, 7, 8, 15)] == ["begin", "end", "begin", "end"]
+        assert sorted(first) == sorted(second) == list(range(6))
+        orders.append(data.asked if workers == 1 else [sorted(first), sorted(second)])
+    expected = [np.random.default_rng([eager.seed, epoch]).permutation(6).tolist() for epoch in (0, 1)]
+    assert orders[0] == ["begin", *expected[0], "end", "begin", *expected[1], "end"]
+    plain = Watched(3)
+    eager.fit(plain, epochs=1, shuffle=False, verbose=0)
+    assert plain.asked == [0, "begin", 0, 1, 2, "end"]
+
+
+def test_a_description_has_the_content_of_images_and_labels_and_the_shapes_of_a_dataset(gan):
+    def described(x, y=None, classes=0):
+        gan.classes = classes
+        return real_images(x, y, gan, shuffle=True).description()
+
+    labels = np.arange(96) % 3
+    one, other = described(IMAGES, labels, 3), described(IMAGES, labels[::-1], 3)
+    assert {name for name in one if one[name] != other[name]} == {"labels.sha256"}
+    assert described(IMAGES)["images.sha256"] == one["images.sha256"] != described(-IMAGES)["images.sha256"]
+    assert described(sliced((IMAGES, labels)).batch(32))["images.batch"] == [[32, *SHAPE], [32]]
+    assert described(Sequence(BATCHES))["images.batches"] == 2
+
+
+@pytest.mark.parametrize("kind", ["array", "Batches", "dataset", "PyDataset", "generator", "loader"])
+def test_no_pipeline_has_a_tuning_thread(kind, gan):
+    """The end of `fit` would wait for it, up to a minute."""
+    dataset = real_images(TAKEN[kind][0](), None, gan, shuffle=True).open(tf.distribute.get_strategy())
+    assert dataset.options().autotune.enabled is False

@@ -96,24 +96,3 @@ def test_a_step_happens_only_when_there_is_a_batch(steps_per_execution, vector_g
         np.testing.assert_allclose(weight, same, atol=1e-7)
     for name, values in expected.items():
         np.testing.assert_allclose(history[name], values, rtol=1e-6)
-
-
-def test_fit_with_steps_that_do_not_divide_the_epoch_traces_once(vectors):
-    traced = []
-
-    class Counted(kgan.GAN):
-        def train_step(self, data):
-            traced.append(1)
-            return super().train_step(data)
-
-    model = Counted(
-        kgan.networks.dense_generator((2,), 4, 8, activation="linear"), kgan.networks.dense_discriminator((2,), 8)
-    )
-    model.compile(steps_per_execution=4)
-    model.fit(vectors, batch_size=16, epochs=2, verbose=0)  # 6 steps an epoch
-    assert int(model.step) == 12
-    assert model.steps_per_execution == 4
-    once = len(traced)
-    model.fit(vectors, batch_size=16, epochs=1, verbose=0)
-    assert int(model.step) == 18
-    assert len(traced) == once

@@ -84,6 +84,7 @@ found = []
 found.append(compared(vectors, {}, batch_size=32))
 found.append(compared(vectors, {"d_steps": 2}, batch_size=32))
 found.append(compared(tf.data.Dataset.from_tensor_slices(vectors).batch(32), {}))  # its last batch has 6
+found.append(compared(tf.data.Dataset.from_tensor_slices(vectors).batch(32), {}, steps_per_epoch=2))
 images = np.tanh(np.random.default_rng(1).normal(size=(64, 8, 8, 1))).astype("float32")
 penalties = ["r1", "r2", ("gradient_penalty", 0.1)]
 settings = {"norm": "none", "loss": "relativistic", "penalties": penalties, "penalty_every": 2}
@@ -96,6 +97,10 @@ settings = {"norm": "none", "loss": "wasserstein", "penalties": ["gradient_penal
 found.append(compared(images, settings, modern, batch_size=32))
 # Each replica packs its own images, and takes the best of its own fakes.
 by_replica = compared(images, {"norm": "none", "packing": 2, "top_k": 0.5}, modern, batch_size=32)
+alone = modern("none")
+with strategy.scope():
+    together = modern("none")
+evaluated = [model.evaluate(images[:50], batch_size=16, verbose=0) for model in (alone, together)]
 with strategy.scope():
     small = made()
 try:
@@ -115,6 +120,7 @@ except ValueError as error:
     refused = str(error)
 print(json.dumps({
     "found": found,
+    "evaluated": evaluated,
     "by_replica": by_replica,
     "half": half,
     "half_resumed": half_resumed,
@@ -141,6 +147,7 @@ CASES = {  # and their steps
     "array": 4,
     "d_steps": 4,
     "partial batch": 6,
+    "steps_per_epoch": 4,
     "penalties": 4,
     "spectral": 4,
     "classes": 4,
@@ -156,6 +163,11 @@ def test_two_replicas_with_half_batches_are_one_with_the_whole(case, steps, on_t
     assert found["weights"] < 1e-5
     assert found["metrics"] < 1e-5
     assert found["step"] == steps
+
+
+def test_replicas_evaluate_as_many_different_fakes_as_one_device(on_two_devices):
+    alone, together = on_two_devices["evaluated"]
+    assert together == pytest.approx(alone, rel=1e-5)
 
 
 def test_replicas_with_packs_and_best_fakes_of_their_own_train_alike_but_not_the_same(on_two_devices):
@@ -210,21 +222,15 @@ def distance(one, other):
     return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True))
 
 
-def test_devices_share_the_minibatches_of_a_run(tmp_path):
-    alone = weights(tmp_path / "alone", *DENSE, "--epochs", "4")
-    shared = weights(tmp_path / "shared", *DENSE, "--epochs", "4", "--devices", "2")
-    assert distance(alone, shared) < 1e-5
-    record = json.loads((tmp_path / "shared" / "run.json").read_text())
-    assert (record["devices"], record["status"], record["epochs"]) == (2, "finished", 4)
-    assert {path.name for path in (tmp_path / "alone").iterdir()} == {p.name for p in (tmp_path / "shared").iterdir()}
-
-
 def test_a_run_goes_on_with_other_devices(tmp_path):
-    straight = weights(tmp_path / "straight", *DENSE, "--epochs", "3")
-    run = tmp_path / "run"
+    straight, run = tmp_path / "straight", tmp_path / "run"
+    expected = weights(straight, *DENSE, "--epochs", "3")
     weights(run, *DENSE, "--epochs", "1")
     weights(run, "--resume", run, "--epochs", "2", "--devices", "2")
-    assert distance(straight, weights(run, "--resume", run, "--epochs", "3", "--devices", "1")) < 1e-5
+    record = json.loads((run / "run.json").read_text())
+    assert (record["devices"], record["status"], record["epochs"]) == (2, "finished", 2)
+    assert {path.name for path in straight.iterdir()} == {path.name for path in run.iterdir()}
+    assert distance(expected, weights(run, "--resume", run, "--epochs", "3", "--devices", "1")) < 1e-5
 
 
 @pytest.mark.parametrize(("recipe", "devices"), [("dcgan-digits", 4), ("codegan-digits", 2), ("modern-digits", 2)])

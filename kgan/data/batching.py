@@ -129,6 +129,13 @@ def batches(images: Any, batch_size: int, *, seed: int = 0, step: int = 0) -> tf
     return Batches(images, batch_size, seed).dataset(step)
 
 
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset without TensorFlow's tuning thread, for which the end of `fit` would wait up to a minute."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
 def held_weakly(function: Callable) -> Callable:
     """A function for `tf.numpy_function` that holds `function` only by a weak reference.
 
@@ -137,10 +144,3 @@ def held_weakly(function: Callable) -> Callable:
     """
     reference = weakref.ref(function)
     return lambda *values: reference()(*values)
-
-
-def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The dataset without tf.data's tuning thread, which sleeps up to a minute: the end of a run would wait for it."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)

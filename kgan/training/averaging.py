@@ -19,16 +19,11 @@ class Average(NamedTuple):
 
     after step t = 0, 1, …. So the average covers about the last 1 / (1 - decay) steps. In the beginning it covers about
     a ninth of all steps so far, so that it is never far behind the network.
-
-    Attributes:
-        network: the copy: see `copied`.
-        decay: 0 or more, and below 1.
-        step: how many steps there were.
     """
 
-    network: keras.Model
+    network: keras.Model  # the copy: see `copied`
     decay: float
-    step: keras.Variable
+    step: keras.Variable  # t
 
     def follow(self, network: keras.Model) -> None:
         """Move the copy's weights, and its batch normalization's averages, toward those of the network."""

@@ -1,9 +1,11 @@
-"""How a callback talks to the engine: hooks on one base class."""
+"""How a callback talks to `fit`: hooks on one base class, and one recorder of the history that all callbacks read."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import math
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,42 +15,89 @@ from kgan._backend import keras
 class FitArguments(NamedTuple):
     """The arguments of `fit`, for callbacks.
 
-    Attributes:
-        data: the real images, in any form that `fit` takes.
-        callbacks: all callbacks of this `fit`.
-        epochs: the epoch to train to.
-        batch_size, steps_per_epoch, shuffle: as given, or the default.
+    `data` are the checked images, `kgan.training.data.RealImages`. Numbers are as given, or the default.
     """
 
     data: Any
     callbacks: Sequence[keras.callbacks.Callback]
-    epochs: int
+    epochs: int  # the epoch to train to
     batch_size: int | None
     steps_per_epoch: int | None
     shuffle: bool
 
 
 class ResumePoint(NamedTuple):
-    """Where a resumed run begins.
+    """Where a resumed run begins."""
 
-    Attributes:
-        epochs: number of finished epochs.
-        steps: number of finished steps of the epoch after them.
-        epochs_since_data_start: number of epochs since the data were at their beginning.
-        history: the history of the finished epochs.
+    epochs: int  # that are finished
+    steps: int  # that are finished, of the next epoch
+    epochs_since_data_start: int
+    history: keras.callbacks.History  # of the finished epochs
+
+
+class Recorder(keras.callbacks.Callback):
+    """The history of a model, `model.recorder`: it continues if `fit` is called again, although Keras starts over.
+
+    `fit` puts it first among the callbacks, so within `on_epoch_end` all others find the finished epoch in it. What a
+    callback adds to `logs` then, as `kgan.callbacks.Quality` does, is in its row as well.
+
+    Example:
+        >>> history = model.fit(images, epochs=2, verbose=0)
+        >>> model.recorder.columns["epoch"]
+        [1, 2]
     """
 
-    epochs: int
-    steps: int
-    epochs_since_data_start: int
-    history: keras.callbacks.History
+    def __init__(self) -> None:
+        super().__init__()
+        self._epochs: list[tuple[int, dict[str, float], float]] = []  # number, logs, seconds
+        self._began: float | None = None  # the unfinished epoch
+        self._elapsed = 0.0  # seconds of an epoch that another process began
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs."""
+        return self._epochs[-1][0] if self._epochs else 0
+
+    @property
+    def rows(self) -> list[dict[str, float]]:
+        """{"epoch": 1, metric: value, …, "seconds": 7.5} for each finished epoch."""
+        return [
+            {"epoch": number, **{name: float(value) for name, value in logs.items()}, "seconds": seconds}
+            for number, logs, seconds in self._epochs
+        ]
+
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """{"epoch": [1, 2, …], metric: [value, …], …}, with NaN where a metric was not measured."""
+        rows = self.rows
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name, math.nan) for row in rows] for name in names}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._began, self._elapsed = time.perf_counter() - self._elapsed, 0.0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = round(time.perf_counter() - self._began, 3)
+        self._epochs.append((max(self.epoch, epoch) + 1, {} if logs is None else logs, seconds))
+        self._began = None
+
+    def get_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps: all that JSON can hold."""
+        elapsed = self._elapsed if self._began is None else time.perf_counter() - self._began
+        return {"rows": self.rows, "elapsed": elapsed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from what `get_state` returned."""
+        self._began, self._elapsed, self._epochs = None, float(state["elapsed"]), []
+        for row in state["rows"]:
+            logs = {name: float(value) for name, value in row.items() if name not in ("epoch", "seconds")}
+            self._epochs.append((int(row["epoch"]), logs, float(row["seconds"])))
 
 
 class Callback(keras.callbacks.Callback):
-    """A callback with the hooks of kgan's `fit`, and a count of finished epochs in `self.epoch`.
+    """A callback with the hooks of kgan's `fit`, and the number of finished epochs in `self.epoch`.
 
-    Epochs are counted from 1. The count continues if `fit` is called again, although Keras starts over. With another
-    model the callback starts over too, in the state that it had before its first model.
+    With another model the callback starts over, in the state that it had before its first model.
 
     Example:
         >>> class Shout(kgan.callbacks.Callback):
@@ -68,9 +117,13 @@ class Callback(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.epoch = 0
         self._owner: keras.Model | None = None
         self._fresh: dict[str, Any] = {}
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs of the model, the one that is ending included: see `Recorder`."""
+        return self.model.recorder.epoch if self.model else 0
 
     def set_model(self, model: keras.Model) -> None:
         if self._owner is None:
@@ -104,13 +157,9 @@ class Callback(keras.callbacks.Callback):
     def on_iteration_end(self, step: int) -> None:
         """Called after a step that `next_iteration` named."""
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch = max(self.epoch, epoch) + 1
-
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback, by name: arrays, and whatever JSON can hold."""
-        return {"epoch": self.epoch}
+        return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what `get_state` returned."""
-        self.epoch = state["epoch"]

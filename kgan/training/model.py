@@ -1,10 +1,12 @@
-"""What Keras requires of a model with two networks and two optimizers."""
+"""`KerasGAN`: two networks and two optimizers as one Keras model."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,82 +14,36 @@ import numpy as np
 from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import keras, tf
+from kgan.checks import check
+from kgan.data.checks import as_array, check_no_weights
 from kgan.errors import Mistake
-from kgan.latent import Stream
-from kgan.layers import Packing
-from kgan.training import datasets, engine, inputs, workers
-from kgan.training.averaging import Average, copied
+from kgan.layers import Packing, ReferenceBatch
+from kgan.training import steps as training_steps
+from kgan.training import workers
+from kgan.training.averaging import Average
+from kgan.training.callback import Callback, FitArguments, Recorder, ResumePoint
+from kgan.training.data import RealImages, real_images, split_for_validation
 from kgan.training.replicas import position
-from kgan.training.sampling import SamplingModel
-from kgan.training.steps import Steps, executor
-from kgan.training.updates import OptimizerPair, Updater, built_optimizer
+from kgan.training.steps import Steps, executor, images_of
+from kgan.training.updates import OptimizerPair, Updater, built_optimizer, optimized_weights
 
 
-class AdversarialModel(SamplingModel):
-    """A generator and a discriminator as one Keras model: shapes, optimizers, saving, and Keras' methods.
+class KerasGAN(keras.Model):
+    """What Keras needs of a GAN: compile, fit, evaluate, predict, save, export, and checks before the first step.
 
-    Args:
-        generator: a built model, codes (batch, latent_dim) → fake images.
-        discriminator: a built model, images → logits (batch, 1).
-        ema: decay of the generator's average; 0: there is no average.
-        classes: number of classes of a conditional model; 0: it is not conditional.
-        **keywords: Keras' own: name, dtype.
-
-    Raises:
-        ValueError: if a network is not built, or the two do not fit each other; for an ema outside [0, 1).
+    The constructor of `kgan.GAN` sets the networks, their sizes, the step and the metrics.
     """
 
-    # `kgan.GAN` sets these.
-    d_steps: int
-    reuse_fakes: bool
-    augment: Sequence[Any]
-    seed: int
-
-    def __init__(
-        self, generator: keras.Model, discriminator: keras.Model, ema: float, classes: int, **keywords: Any
-    ) -> None:
+    def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        if not 0 <= ema < 1:
-            raise Mistake(f"ema is {ema}: it is 0 or more, and less than 1")
-        if classes < 0 or classes == 1:
-            raise Mistake(f"classes is {classes}: a conditional model has 2 or more, any other 0")
-        codes, images = _input_shape(generator, "generator"), _input_shape(discriminator, "discriminator", classes)
-        if len(codes) != 2:
-            raise Mistake(f"the generator takes inputs of shape {codes}: codes are (batch, latent_dim)")
-        if codes[1] <= classes:
-            raise Mistake(f"the generator takes codes of {codes[1]} units: {classes} classes leave none for z")
-        made = _output_shape(generator, codes)
-        if made[1:] != images[1:]:
-            raise Mistake(f"the generator makes images of shape {made[1:]}, but the discriminator takes {images[1:]}")
-        self.check_heads(_output_shape(discriminator, [images, (None, classes)] if classes else images), codes[1])
-        self.generator = generator
-        self.discriminator = discriminator
-        self.ema = ema
-        self.average_generator = copied(generator) if ema else None
-        self.classes = classes
-        self.code_dim = codes[1]
-        self.latent_dim = codes[1] - classes
-        self.data_shape = images[1:]
-        # A weight, so that it is saved: a loaded model draws the codes that the saved model would have drawn.
-        self.step = self.add_weight(
-            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
-        )
-        self.steps: Steps | None = None  # of the `fit` that is running
-        self.d_loss_metric = keras.metrics.Mean(name="d_loss")
-        self.g_loss_metric = keras.metrics.Mean(name="g_loss")
-        self.d_real_metric = keras.metrics.Mean(name="d_real")
-        self.d_fake_metric = keras.metrics.Mean(name="d_fake")
-        self.d_penalty_metric = keras.metrics.Mean(name="d_penalty")
+        self.recorder = Recorder()  # the history
+        self._execute: Callable | None = None
         self.built = True  # otherwise Keras builds it by calling it on images, but `call` takes codes
-
-    def check_heads(self, output_shape: Any, latent_dim: int) -> None:
-        """Raise ValueError if the discriminator's output does not fit this model."""
-        if isinstance(output_shape, list) or output_shape[1:] != (1,):
-            raise Mistake(f"the discriminator's output has shape {output_shape}: it is logits, (batch, 1)")
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The metrics of an epoch: all of the model's, except Keras' own `loss`, which would always be 0."""
+        # By its private name, since a subclass may have another metric that is called loss.
         left_out = [getattr(self, "_loss_tracker", None)]
         if not getattr(self, "penalties", None):
             left_out.append(self.d_penalty_metric)
@@ -96,8 +52,24 @@ class AdversarialModel(SamplingModel):
     @property
     def training_state(self) -> list[keras.Variable]:
         """All that training changes: both networks, both optimizers, the step, the epoch's metrics, Dropout's seeds."""
-        each = *self.variables, *self.metrics_variables, *self.optimizer.variables
-        return list({id(variable): variable for variable in each}.values())
+        variables = *self.variables, *self.metrics_variables, *self.optimizer.variables
+        return list({id(variable): variable for variable in variables}.values())
+
+    def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
+        """Random numbers of a training step: for the same seed, step and stream they are always the same.
+
+        Args:
+            count: number of rows, one for each image of this replica.
+            *stream: whole numbers that identify this use among all others.
+
+        Returns: a function (units, prior) → (count, units).
+        """
+        place, total = position(count)  # among the images of all replicas
+
+        def numbers(units: int, prior: str) -> tf.Tensor:
+            return latent.sample_codes(total, units, prior, seed=(self.seed, self.step, *stream))[place : place + count]
+
+        return numbers
 
     # compile
 
@@ -124,12 +96,10 @@ class AdversarialModel(SamplingModel):
             penalties: terms that are added to the discriminator's loss, such as `[("r1", 10.0)]`: see `kgan.penalties`.
             penalty_every: with 16, the penalties are computed in one of 16 steps and count 16 times, which is cheaper
                 and nearly as good.
-            **keywords: Keras' own: jit_compile, run_eagerly, steps_per_execution.
+            **keywords: Keras' own, such as steps_per_execution.
 
         Raises:
-            ValueError: for an unknown loss or penalty, label_smoothing outside [0, 0.5], top_k outside (0, 1],
-                penalty_every below 1, penalties of a discriminator that packs images, one optimizer for both networks,
-                or an argument of Keras that a GAN has no use for.
+            ValueError: for what cannot be right, and arguments of Keras that a GAN has no use for.
             TypeError: for the argument `optimizer`.
 
         Example:
@@ -144,18 +114,17 @@ class AdversarialModel(SamplingModel):
                 raise Mistake(f"compile does not take {name}: measure in a callback, as kgan.callbacks.Quality does")
         if d_optimizer is g_optimizer and isinstance(d_optimizer, keras.optimizers.Optimizer):
             raise Mistake("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
-        pair, terms = losses.get(loss, label_smoothing, top_k), penalty_terms.get(penalties)
+        loss_pair, penalty_pairs = losses.get(loss, label_smoothing, top_k), penalty_terms.get(penalties)
         penalty_every = operator.index(penalty_every)
-        if penalty_every < 1:
-            raise Mistake(f"penalty_every is {penalty_every}: it is 1 or more")
-        if terms and any(isinstance(layer, Packing) for layer in self.discriminator.layers):
+        check(penalty_every=penalty_every)
+        if penalty_pairs and any(isinstance(layer, Packing) for layer in self.discriminator.layers):
             raise Mistake(
                 "penalties need single images, but with packing the discriminator sees packs of them: leave one out"
             )
         # None: otherwise Keras installs an RMSprop that trains nothing.
         super().compile(optimizer=None, loss=None, **{"auto_scale_loss": False, **keywords})
-        self.discriminator_loss, self.generator_loss = pair
-        self.penalties = terms
+        self.discriminator_loss, self.generator_loss = loss_pair
+        self.penalties = penalty_pairs
         self.penalty_every = penalty_every
         # Whether σ(logits) are probabilities.
         self.has_probabilities = losses.name_of(loss) not in losses.WITHOUT_PROBABILITIES
@@ -163,7 +132,7 @@ class AdversarialModel(SamplingModel):
         self.g_optimizer = built_optimizer(g_optimizer, self.generator, "generator")
         self._settings = {"loss": loss, "label_smoothing": label_smoothing, "penalties": penalties, **keywords}
         self._settings |= {"top_k": top_k, "penalty_every": penalty_every}
-        self._execute: Callable | None = None
+        self._execute = None
 
     @property
     def d_updater(self) -> Updater:
@@ -185,17 +154,16 @@ class AdversarialModel(SamplingModel):
     def optimizer(self, optimizer: None) -> None:
         """Does nothing: Keras sets it to the `optimizer` of its own `compile`, which is None."""
 
-    def check_trainable(self) -> None:
+    def _check_trainable(self) -> None:
         """Raise ValueError if `trainable` was changed since `compile`; warn if a network is frozen."""
         for name, updater in (("discriminator", self.d_updater), ("generator", self.g_updater)):
             weights = updater.network.trainable_weights
-            known = {id(weight) for weight in updater.optimizer._trainable_variables}
-            if {id(weight) for weight in weights} != known:
+            if {id(weight) for weight in weights} != optimized_weights(updater.optimizer):
                 raise Mistake(f"trainable was changed in the {name} since compile: compile the model again")
             if not weights:
                 warnings.warn(f"the {name} has no trainable weights, so it does not learn", stacklevel=4)
 
-    # train
+    # fit
 
     def fit(
         self,
@@ -205,8 +173,16 @@ class AdversarialModel(SamplingModel):
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Any = None,
-        *arguments: Any,
-        **keywords: Any,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
     ) -> keras.callbacks.History:
         """Keras' `fit`, with everything checked first.
 
@@ -222,7 +198,7 @@ class AdversarialModel(SamplingModel):
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
             callbacks: Keras' and kgan's own. At most one `Checkpoint` among them.
             verbose: Keras' own; with a `LivePlot`, "auto" shows no progress bar.
-            *arguments, **keywords: Keras' own, such as validation_data; class_weight and sample_weight are refused.
+            validation_split, …: Keras' own; class_weight and sample_weight are refused.
 
         Raises:
             ValueError: before training, if images, data, callbacks or arguments cannot be right.
@@ -232,56 +208,115 @@ class AdversarialModel(SamplingModel):
             >>> sorted(history.history)
             ['d_fake', 'd_loss', 'd_real', 'g_loss']
         """
-        return engine.fit(self, x, y, batch_size, epochs, verbose, callbacks, *arguments, **keywords)
+        self._check_call("fit", class_weight=class_weight, sample_weight=sample_weight)
+        self._check_trainable()
+        strategy = self.distribute_strategy
+        x = as_array(x)
+        if validation_split and validation_data is None:
+            x, y, validation_data = split_for_validation(x, y, validation_split)
+        data = real_images(x, y, self, "fit", batch_size=batch_size, steps=steps_per_epoch, shuffle=shuffle)
+        if validation_data is not None:
+            size = validation_batch_size or data.batch_size
+            held_out = real_images(validation_data, None, self, "validate", batch_size=size, steps=validation_steps)
+            validation_data = held_out.open(strategy)
+        self._choose_references(data)
 
-    def make_train_function(self, force: bool = False) -> None:
-        """Keras calls it when `fit` begins; the function trains with `kgan.training.steps`."""
-        if self._execute is None or force:
-            self._execute = executor(self)
-        self.train_function = self.steps or (lambda iterator: self._execute(iterator, self.steps_per_execution))
+        given = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+        absent = [call for call in given if getattr(call, "is_for_chief", False) and not workers.is_chief(strategy)]
+        present = [call for call in given if call not in absent]
+        self._check_callbacks(present)
+        arguments = FitArguments(data, present, epochs, data.batch_size, data.steps_per_epoch, shuffle)
+        own = [callback for callback in present if isinstance(callback, Callback)]
+        for callback in own:
+            callback.set_model(self)
+            callback.before_fit(arguments)
+        if verbose == "auto" and any(callback.shows_progress for callback in own):
+            verbose = 0
+        with _resumed(own, arguments) as point, contextlib.ExitStack() as after:
+            for callback in reversed(own):
+                after.callback(callback.after_fit)
+            initial_epoch = (point and point.epochs) or initial_epoch
+            steps = Steps(self, self.execute, present, absent, point.steps if point else 0)
+            done, epochs_before = steps.done, point.epochs_since_data_start if point else 0
 
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Does nothing: all is built. Keras would average a batch over replicas here, which several workers cannot."""
+            def first_batch() -> int:
+                if data.batches:  # counted from step 0; steps that are done pass again, untrained
+                    return int(self.step.numpy()) - done
+                # Keras begins with a later epoch if BackupAndRestore has restored the model.
+                restored = 0 if steps.first_epoch is None else steps.first_epoch - initial_epoch
+                return (epochs_before + restored) * (data.steps_per_epoch or 0)
+
+            self.train_function = steps
+            try:
+                history = super().fit(
+                    data.open(strategy, first_batch),
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=[steps, self.recorder, *present, *([point.history] if point else [])],
+                    validation_data=validation_data,
+                    shuffle=False,
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=data.steps_per_epoch,
+                    validation_steps=validation_steps,
+                    validation_freq=validation_freq,
+                )
+            except tf.errors.InvalidArgumentError as error:
+                for sentence in (training_steps.NOT_DIVISIBLE.format(self.d_steps), training_steps.TOO_SMALL):
+                    if sentence in str(error):
+                        raise Mistake(sentence) from None
+                raise
+            finally:
+                self.train_function = None
+        self.optimizer.finalize()
+        return history
 
     @property
-    def execute(self) -> Callable:
-        """A function of an iterator and a number of steps; it trains this many steps."""
+    def execute(self) -> Callable[[Any, int], dict[str, tf.Tensor]]:
+        """See `executor`. It is made for the first step, since `run_eagerly` may be set after `compile`."""
+        self._execute = self._execute or executor(self)
         return self._execute
 
-    def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
-        """Random numbers of a training step: for the same seed, step and stream they are always the same.
+    def make_train_function(self, force: bool = False) -> None:
+        """Does nothing: `fit` has set `train_function` to `Steps`, which Keras' loop calls."""
 
-        Args:
-            count: number of rows, one for each image of this replica.
-            *stream: whole numbers that identify this use among all others.
+    # A private name of Keras, which builds a model here by a call on real images, averaged over all replicas.
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Does nothing: all is built."""
 
-        Returns:
-            A function (units, prior) → (count, units).
-        """
-        place, total = position(count)  # among the images of all replicas
+    def _check_call(self, method: str, **weights: Any) -> None:
+        """Raise ValueError if the model is not compiled, or if there are weights of images or classes."""
+        if not self.compiled:
+            raise Mistake(f"the model is not compiled: call compile() before {method}()")
+        check_no_weights(**weights)
 
-        def numbers(units: int, prior: str) -> tf.Tensor:
-            return latent.sample_codes(total, units, prior, seed=(self.seed, self.step, *stream))[place : place + count]
+    def _check_callbacks(self, callbacks: Sequence[Any]) -> None:
+        """Raise ValueError if one of Keras' own callbacks would wait for a metric that a GAN lacks, or fail later."""
+        names = [metric.name for metric in self.metrics]
+        for callback in callbacks:
+            kind = type(callback).__name__
+            if isinstance(callback, keras.callbacks.TerminateOnNaN) and "loss" not in names:
+                raise Mistake(f"{kind} looks at loss, which a GAN does not have: use kgan.callbacks.StopOnNaN()")
+            watches = not isinstance(callback, keras.callbacks.ModelCheckpoint) or callback.save_best_only
+            monitor = getattr(callback, "monitor", None) if watches else None
+            if monitor in ("loss", "val_loss") and "loss" not in names:
+                raise Mistake(
+                    f"{kind} monitors {monitor}, which a GAN does not have: pass monitor= one of {', '.join(names)}, "
+                    "or such a name after val_"
+                )
+            if isinstance(callback, keras.callbacks.EarlyStopping) and callback.mode == "auto":
+                raise Mistake(
+                    f"{kind} cannot tell whether {monitor} should fall or rise: pass mode='min' or mode='max'"
+                )
 
-        return numbers
+    def _choose_references(self, data: RealImages) -> None:
+        """Choose, once, the batch of real images or codes that reference and virtual batch normalization use."""
+        for layer in _references(self.discriminator):
+            layer.adapt(data.reference(layer.size, self.seed))
+        for layer in _references(self.generator):
+            never = np.iinfo(np.int64).max  # the number of a step that training never reaches
+            layer.adapt(self.sample_codes(layer.size, seed=(self.seed, never)))
 
-    # evaluate, predict, export
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """The metrics of a training step for held-out images, in inference mode: for `evaluate` and validation."""
-        real_images, labels = inputs.images_of(data), inputs.labels_of(data, self.classes)
-        count, before = tf.shape(real_images)[0], tf.cast(self.d_loss_metric.count, tf.int64)
-        codes = latent.sample_codes(count, self.latent_dim, self.prior, (self.seed, Stream.EVALUATION, before))
-        codes = latent.with_labels(codes, labels)
-        real, fake = (self.discriminate(each, False, labels) for each in (real_images, self(codes, training=False)))
-        self.d_loss_metric.update_state(self.discriminator_objective(real, fake, codes), sample_weight=count)
-        self.g_loss_metric.update_state(self.generator_objective(real, fake, codes), sample_weight=count)
-        self.d_real_metric.update_state(tf.sigmoid(real.logits))
-        self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
-        found = {name: value for name, value in self.get_metrics_result().items() if name != "d_penalty"}
-        if workers.count(self.distribute_strategy) > 1:  # Keras then reduces them over an axis
-            return {name: tf.reshape(value, (1,)) for name, value in found.items()}
-        return found
+    # evaluate, train_on_batch, test_on_batch
 
     def evaluate(
         self,
@@ -296,63 +331,91 @@ class AdversarialModel(SamplingModel):
     ) -> Any:
         """Like Keras' `evaluate`: the metrics of `fit`, for real images and as many fakes of fixed codes.
 
-        The networks run in inference mode.
-
-        Penalties are left out, since they are for training: d_loss is the loss alone.
-
-        Args:
-            x: real images, in any form that `fit` takes.
-            y: labels: see `fit`.
-            batch_size, verbose, steps, *arguments, **keywords: Keras' own; sample_weight is refused.
-
-        Raises:
-            ValueError: see `fit`.
+        The networks run in inference mode. Penalties are left out, since they are for training: d_loss is the loss
+        alone. Images and labels can have any form that `fit` takes.
 
         Example:
             >>> sorted(model.evaluate(images, verbose=0, return_dict=True))
             ['d_fake', 'd_loss', 'd_real', 'g_loss']
         """
-        if keywords.get("_use_cached_eval_dataset"):  # validation in `fit`: the images are checked already
-            return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
-        self._assert_compile_called("evaluate")
-        inputs.check_no_weights(sample_weight=sample_weight)
-        workers.check_evaluation(self.distribute_strategy, self.steps_per_execution)
-        data = datasets.evaluation_data(x, y, self.data_shape, batch_size, steps, self.classes)
-        return super().evaluate(data, None, None, verbose, None, steps, *arguments, **keywords)
+        # With this keyword, which is private to Keras, its `fit` asks for validation: the images are checked already.
+        if not keywords.get("_use_cached_eval_dataset"):
+            self._check_call("evaluate", sample_weight=sample_weight)
+            data = real_images(x, y, self, "evaluate", batch_size=batch_size, steps=steps)
+            x, y, batch_size, sample_weight = data.open(self.distribute_strategy), None, None, None
+        return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
+
+    def evaluation_result(self) -> dict[str, tf.Tensor]:
+        """The metrics as `test_step` returns them."""
+        result = {name: value for name, value in self.get_metrics_result().items() if name != "d_penalty"}
+        if workers.count(self.distribute_strategy) > 1:  # Keras then reduces them over an axis
+            return {name: tf.reshape(value, (1,)) for name, value in result.items()}
+        return result
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Like Keras' `train_on_batch`: one training step on a batch of real images, checked as in `fit`."""
-        self._assert_compile_called("train_on_batch")
-        inputs.check_no_weights(sample_weight=sample_weight, class_weight=class_weight)
-        batch = self._checked_batch(x, y, self.d_steps)
-        self.check_trainable()
-        engine.choose_references(self, batch)
-        self.make_train_function()
+        self._check_call("train_on_batch", sample_weight=sample_weight, class_weight=class_weight)
+        data = real_images(x, y, self, "train_on_batch")
+        self._check_trainable()
+        self._choose_references(data)
         self.reset_metrics()
-        labels = inputs.checked_labels(y, len(batch), self.classes)
-        logs = self.execute(iter(tf.data.Dataset.from_tensors(batch if labels is None else (batch, labels))), 1)
-        return self._as_asked(logs, return_dict)
+        logs = self.execute(iter(data.open(self.distribute_strategy)), 1)
+        logs = {name: float(value) for name, value in logs.items()}
+        return logs if return_dict else list(logs.values())
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Like Keras' `test_on_batch`: the metrics of `evaluate` for one batch of real images."""
-        self._assert_compile_called("test_on_batch")
-        inputs.check_no_weights(sample_weight=sample_weight)
-        batch = self._checked_batch(x, y)
-        labels = inputs.checked_labels(y, len(batch), self.classes)
-        return super().test_on_batch(batch, labels, return_dict=return_dict)
+        self._check_call("test_on_batch", sample_weight=sample_weight)
+        data = real_images(x, y, self, "test_on_batch")
+        return super().test_on_batch(np.asarray(data.images, np.float32), data.labels, return_dict=return_dict)
 
-    def _checked_batch(self, x: Any, y: Any, d_steps: int = 1) -> np.ndarray:
-        x = inputs.as_array(x)
-        inputs.check_source(x, "a step")
-        inputs.check_first_batch(x, self.data_shape, d_steps)
-        inputs.check_labels(y, len(x))
-        return np.asarray(x, np.float32)
+    # call, predict, export
 
-    def _as_asked(self, logs: dict[str, tf.Tensor], return_dict: bool) -> Any:
-        logs = {name: float(value) for name, value in logs.items()}
-        return logs if return_dict else list(logs.values())
+    @property
+    def sampler(self) -> keras.Model:
+        """The network that generates images: the generator, or its average."""
+        return self.average_generator or self.generator
+
+    def call(self, codes: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """The images that the generator draws from these codes, or its average if there is one (`ema`)."""
+        return self.sampler(codes, training=training)
+
+    @functools.cached_property
+    def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
+        """`call` in inference mode, compiled: otherwise a small generator spends most of its time between layers."""
+        codes = tf.TensorSpec((None, self.code_dim))
+        # Concrete: TensorFlow would mistake the functions of several models for one that is traced again, and warn.
+        return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False).get_concrete_function()
+
+    def predict(self, x: Any, *arguments: Any, **keywords: Any) -> np.ndarray:
+        """Like Keras' `predict`: the generator's images for codes, (count, latent_dim), or a dataset of codes.
+
+        Raises:
+            ValueError: for anything but codes.
+        """
+        x = as_array(x, "codes")
+        codes = images_of(x.element_spec) if isinstance(x, tf.data.Dataset) else x
+        shape = tuple(getattr(codes, "shape", (None, self.code_dim)))
+        if len(shape) != 2 or shape[1] not in (None, self.code_dim):
+            raise Mistake(
+                f"predict takes codes, (count, {self.code_dim}), and was given shape {shape}: for the logits of "
+                "images call score(images)"
+            )
+        return super().predict(x, *arguments, **keywords)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **keywords: Any,
+    ) -> None:
+        """Like Keras' `export`: save the generator for serving, as a function of codes, (count, latent_dim)."""
+        signature = input_signature or [keras.InputSpec(shape=(None, self.code_dim), dtype="float32")]
+        super().export(filepath, format, verbose, signature, **keywords)
 
     # save, load
 
@@ -371,19 +434,10 @@ class AdversarialModel(SamplingModel):
             with workers.replacing(self.distribute_strategy, filepath) as thrown_away:
                 super().save(thrown_away, *arguments, **keywords)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            **{name: getattr(self, name) for name in ("d_steps", "reuse_fakes", "prior", "ema", "classes", "seed")},
-            "augment": keras.saving.serialize_keras_object(list(self.augment)),
-        }
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> AdversarialModel:
-        networks = ("generator", "discriminator")
-        return cls(**deserialized(config, *(name for name in networks if name in config), "augment"))
+    def from_config(cls, config: dict[str, Any]) -> KerasGAN:
+        names = [name for name in ("generator", "discriminator", "augment") if name in config]
+        return cls(**{**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names}})
 
     def get_compile_config(self) -> dict[str, Any] | None:
         if not self.compiled:
@@ -392,40 +446,24 @@ class AdversarialModel(SamplingModel):
         return {name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        self.compile(**deserialized(config, *config))
+        self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 
-def deserialized(config: dict[str, Any], *names: str) -> dict[str, Any]:
-    """A config in which the values under these names are deserialized to objects."""
-    return {**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names if name in config}}
+@contextlib.contextmanager
+def _resumed(callbacks: Sequence[Callback], arguments: FitArguments) -> Iterator[ResumePoint | None]:
+    """The point to resume from, if a callback resumes the run."""
+    with contextlib.ExitStack() as stack:
+        resuming = [callback for callback in callbacks if type(callback).resume is not Callback.resume]
+        if len(resuming) > 1:
+            raise Mistake("there are several checkpoints among the callbacks: a run has one")
+        points = [stack.enter_context(callback.resume(arguments)) for callback in resuming]
+        yield points[0] if points else None
 
 
-def _input_shape(network: keras.Model, name: str, classes: int = 0) -> tuple[int | None, ...]:
-    """The input shape (None, …) of a built network; for a conditional discriminator, that of its images."""
-    shape = getattr(network, "input_shape", None) if network.built else None
-    if classes:
-        if not isinstance(shape, list) or [each[1:] for each in shape[1:]] != [(classes,)]:
-            raise Mistake(
-                f"the {name} takes {shape}: that of {classes} classes takes [images, labels (batch, {classes})]"
-            )
-        shape = shape[0]
-    if isinstance(shape, list):
-        raise Mistake(f"the {name} takes {len(shape)} inputs, {shape}: for a conditional model pass classes")
-    if shape is None and network.built:  # a subclass of keras.Model, which has been called
-        shape = (network.get_build_config() or {}).get("input_shape")
-    if not isinstance(shape, (tuple, list)) or not all(isinstance(size, int) for size in shape[1:]):
-        example = "codes, (1, latent_dim)" if name == "generator" else "images"
-        raise Mistake(
-            f"the {name}'s input shape is not known: begin it with keras.Input, or call it once on a batch of {example}"
-        )
-    return (None, *shape[1:])
-
-
-def _output_shape(network: keras.Model, input_shape: Sequence[int | None]) -> Any:
-    """The output shape (None, …) of a network for its input, or a list of such shapes."""
-    shape = getattr(network, "output_shape", None)
-    if shape is not None:
-        return shape
-    outputs = network.compute_output_spec(keras.KerasTensor(input_shape, dtype="float32"))
-    shapes = [tuple(each.shape) for each in keras.tree.flatten(outputs)]
-    return shapes if isinstance(outputs, (list, tuple)) else shapes[0]
+def _references(network: keras.Model) -> Iterator[ReferenceBatch]:
+    """The reference batches of a network that are not chosen yet."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _references(layer)
+        elif isinstance(layer, ReferenceBatch) and not layer.chosen.numpy():
+            yield layer

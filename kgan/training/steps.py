@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from kgan._backend import keras, tf
-from kgan.training import inputs
+from kgan.training import replicas, workers
 from kgan.training.callback import Callback
-
-if TYPE_CHECKING:
-    from kgan.training.model import AdversarialModel
 
 Logs = dict[str, tf.Tensor]
 
+NOT_DIVISIBLE = "a batch cannot be split into {} equal minibatches (d_steps): batch with drop_remainder=True"
+TOO_SMALL = "a batch, such as the last one, leaves a device without images: batch with drop_remainder=True"
 
-def executor(model: AdversarialModel) -> Callable[[Any, int], Logs]:
+
+def images_of(data: Any) -> tf.Tensor:
+    """The real images of a batch that Keras delivers, without labels."""
+    images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return images
+
+
+def labels_of(data: Any, classes: int) -> tf.Tensor | None:
+    """The labels of a batch that Keras delivers, as one-hot vectors; None without classes."""
+    if not classes:
+        return None
+    _, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return tf.one_hot(tf.reshape(tf.cast(labels, tf.int64), [-1]), classes)  # one_hot does not take every type
+
+
+def split(real_images: tf.Tensor, d_steps: int) -> list[tf.Tensor]:
+    """The minibatches of a batch; if it cannot be split, an error says what to do.
+
+    With k minibatches, every k-th image belongs to the same one. So a minibatch has the same images when replicas share
+    the batch.
+    """
+    if d_steps == 1:
+        return [real_images]
+    with tf.control_dependencies(_batch_checks(real_images, d_steps)):
+        real_images = tf.identity(real_images)
+    return [real_images[k::d_steps] for k in range(d_steps)]
+
+
+def _batch_checks(real_images: tf.Tensor, d_steps: int) -> list[tf.Operation]:
+    """Operations that fail if a batch cannot be split into minibatches, or has no image for this replica."""
+    count, checks = tf.shape(real_images)[0], []
+    if d_steps > 1:
+        checks.append(tf.debugging.assert_equal(count % d_steps, 0, NOT_DIVISIBLE.format(d_steps)))
+    if replicas.count() > 1:  # the mean over no images is NaN
+        checks.append(tf.debugging.assert_positive(count, TOO_SMALL))
+    return [check for check in checks if check is not None]  # None: known to hold already
+
+
+def executor(model: keras.Model) -> Callable[[Any, int], Logs]:
     """A function of an iterator and a number of steps; it trains this many steps. It is compiled once for all.
 
     It differs from Keras' own in two ways: it takes any number of steps, and a step happens only if there is a batch.
@@ -26,9 +62,9 @@ def executor(model: AdversarialModel) -> Callable[[Any, int], Logs]:
     def step(data: Any) -> Logs:
         # Tied to the data: otherwise the parts of a step that do not depend on the batch, such as the step counter or
         # the generator's batch statistics, would run once more when the data have ended.
-        batch = [each for each in tf.nest.flatten(data, expand_composites=True) if tf.is_tensor(each)]
+        batch = [part for part in tf.nest.flatten(data, expand_composites=True) if tf.is_tensor(part)]
         # So that the step counter does not change either if a batch is refused.
-        checks = inputs.batch_checks(inputs.images_of(data), model.d_steps)
+        checks = _batch_checks(images_of(data), model.d_steps)
         with tf.control_dependencies([*batch, *checks]):
             return model.train_step(data)
 
@@ -70,31 +106,43 @@ def executor(model: AdversarialModel) -> Callable[[Any, int], Logs]:
 
 
 class Steps(keras.callbacks.Callback):
-    """The steps of one `fit`: what Keras' loop calls in place of its own train function.
+    """The steps of one `fit`: Keras' loop calls it as `model.train_function`, and as the first of the callbacks.
 
     Args:
-        model: the model that is trained.
+        execute: the `executor` of the model.
         callbacks: the callbacks of this `fit`.
-        done: steps of the first epoch that were trained before the run was resumed. Their batches are fetched but not
-            trained on, so Keras' loop, its progress bar and all callbacks see a whole epoch and count correctly.
         absent: callbacks that only another worker calls. Executions also end at the steps that these await, since all
             workers must train the same number of steps at a time.
+        done: steps of the first epoch that were trained before the run was resumed. Their batches are fetched but not
+            trained on, so Keras' loop, its progress bar and all callbacks see a whole epoch and count correctly.
     """
 
     def __init__(
-        self, model: AdversarialModel, callbacks: Sequence[Any], done: int = 0, absent: Sequence[Any] = ()
+        self,
+        model: keras.Model,
+        execute: Callable[[Any, int], Logs],
+        callbacks: Sequence[Any],
+        absent: Sequence[Any] = (),
+        done: int = 0,
     ) -> None:
         super().__init__()
         self.trained = model
-        self.listeners = [each for each in callbacks if isinstance(each, Callback)]
-        self.absent = [each for each in absent if isinstance(each, Callback)]
+        self.execute = execute
+        self.listeners = [callback for callback in callbacks if isinstance(callback, Callback)]
+        self.absent = [callback for callback in absent if isinstance(callback, Callback)]
         self.done = done
+        self.first_epoch: int | None = None  # the epoch, as Keras counts, with which this `fit` began
         self._in_epoch = 0  # steps
         self._step = 0  # of the model
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self.first_epoch is None:
+            self.first_epoch = epoch
         self._in_epoch = 0
         self._step = int(self.trained.step.numpy())
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        workers.average_statistics(self.trained)
 
     def __call__(self, iterator: Any) -> Logs:
         """Train as many steps as one execution has, or fewer if the epoch ends earlier."""
@@ -110,7 +158,7 @@ class Steps(keras.callbacks.Callback):
         while left > 0:
             count = min([left, *(step - self._step for step in self._awaited())])
             try:
-                logs = self.trained.execute(iterator, count)
+                logs = self.execute(iterator, count)
             except (tf.errors.OutOfRangeError, StopIteration):  # the second if steps run eagerly
                 trained = int(self.trained.step.numpy()) - self._step
                 if not trained and logs is None:
@@ -123,8 +171,8 @@ class Steps(keras.callbacks.Callback):
 
     def _awaited(self) -> list[int]:
         """The steps that callbacks wait for."""
-        each = (listener.next_iteration(self._step) for listener in (*self.listeners, *self.absent))
-        return [step for step in each if step is not None and step > self._step]
+        steps = (listener.next_iteration(self._step) for listener in (*self.listeners, *self.absent))
+        return [step for step in steps if step is not None and step > self._step]
 
     def _advance(self, count: int) -> None:
         before, self._step = self._step, self._step + count
@@ -132,13 +180,3 @@ class Steps(keras.callbacks.Callback):
         for listener in self.listeners:
             if listener.next_iteration(before) == self._step:
                 listener.on_iteration_end(self._step)
-
-
-@contextlib.contextmanager
-def steps_of(model: AdversarialModel, steps: Steps) -> Iterator[None]:
-    """Within the block, Keras' loop trains with these steps."""
-    before, model.steps = model.steps, steps
-    try:
-        yield
-    finally:
-        model.steps = before

@@ -12,13 +12,7 @@ from kgan.training.averaging import Average
 
 
 class Updater:
-    """One network's updates: gradients, loss scale, replicas, optimizer.
-
-    Args:
-        network: the network whose trainable weights are updated.
-        optimizer: see `built_optimizer`.
-        average: the average of the network, if there is one.
-    """
+    """One network's updates: gradients, loss scale, replicas, optimizer, and its average if there is one."""
 
     def __init__(
         self, network: keras.Model, optimizer: keras.optimizers.Optimizer, average: Average | None = None
@@ -62,19 +56,14 @@ def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) ->
 def built_optimizer(
     optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model, name: str
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of a network; default: Adam with learning rate 2e-4 and β1 0.5.
+    """The optimizer of a network, under a name for callbacks that log the learning rate; default: Adam(2e-4, β1 0.5).
 
     It is built at once: an unbuilt optimizer loses its state when a model is loaded, with only a warning. Under
     mixed_float16 it scales the loss.
-
-    Args:
-        name: the name of the optimizer in callbacks that log the learning rate.
     """
     optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
     inner = inner_optimizer(optimizer)
-    if inner.built and {id(each) for each in inner._trainable_variables} != {
-        id(each) for each in network.trainable_weights
-    }:
+    if inner.built and optimized_weights(inner) != {id(weight) for weight in network.trainable_weights}:
         raise Mistake(f"the optimizer of the {name} was built for other weights: make a new one")
     inner.name = name  # otherwise both are called "adam"
     if network.dtype_policy.name == "mixed_float16" and inner_optimizer(optimizer) is optimizer:
@@ -91,6 +80,11 @@ def built_optimizer(
 def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """The optimizer itself, without a LossScaleOptimizer around it."""
     return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer
+
+
+def optimized_weights(optimizer: keras.optimizers.Optimizer) -> set[int]:
+    """The ids of the weights for which an optimizer was built; Keras has no public name for them."""
+    return {id(weight) for weight in optimizer._trainable_variables}
 
 
 class OptimizerPair:
@@ -139,4 +133,4 @@ def statistics_kept(*networks: keras.Model) -> Iterator[None]:
 
 def random_states(network: keras.Model) -> list[keras.Variable]:
     """The states of a network's random layers: for Keras they are variables of the network, but not weights."""
-    return [each for each in network.non_trainable_variables if each.name == "seed_generator_state"]
+    return [state for state in network.non_trainable_variables if state.name == "seed_generator_state"]

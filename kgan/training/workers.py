@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kgan import files
 from kgan._backend import keras, tf
-from kgan.data.batching import Batches
-from kgan.errors import Mistake
-
-PIECE = 2**24  # numbers of four bytes that are sent at a time
 
 
 def count(strategy: tf.distribute.Strategy) -> int:
@@ -42,43 +36,28 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return number(strategy) == 0
 
 
-def gathered(strategy: tf.distribute.Strategy, content: Any) -> list[Any]:
-    """The content of each worker, in the order of their numbers. All workers must call it.
+def gathered(strategy: tf.distribute.Strategy, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The numbers of each worker, int32, (workers, n). All workers must call it, with as many numbers.
 
-    Args:
-        content: anything that can be pickled.
+    Example:
+        >>> gathered(tf.distribute.get_strategy(), [3, 1]).tolist()
+        [[3, 1]]
     """
+    own = np.asarray(numbers, np.int32)
     if count(strategy) == 1:
-        return [content]
-    own = np.frombuffer(pickle.dumps(content), np.uint8)
-    heads = _of_all(strategy, np.array([number(strategy), len(own)])).reshape(-1, 2)
-    parts = np.split(_of_all(strategy, own), np.cumsum(heads[:, 1])[:-1])
-    # One part for each replica: the parts of one worker are equal.
-    each = {int(head[0]): part for head, part in zip(heads, parts, strict=True)}
-    return [pickle.loads(each[worker].astype(np.uint8).tobytes()) for worker in sorted(each)]
-
-
-def from_chief(strategy: tf.distribute.Strategy, function: Callable[[], Any]) -> Any:
-    """What a function returns, or raises, at the chief, the only one that calls it. All workers must call this."""
-    if count(strategy) == 1:
-        return function()
-    result, error = None, None
-    if is_chief(strategy):
-        try:
-            result = function()
-        except Exception as raised:
-            error = raised
-    result, error = pickle.loads(_sent(strategy, pickle.dumps((result, error))))
-    if error:
-        raise error
-    return result
+        return own[np.newaxis]
+    replicas = strategy.num_replicas_in_sync // count(strategy)  # of one worker: they send the same
+    return _all_gather(strategy)(tf.constant(own)).numpy().reshape(-1, len(own))[::replicas]
 
 
 def any_of(strategy: tf.distribute.Strategy, is_so: bool) -> bool:
     """Whether `is_so` is true at any worker. All workers must call it."""
-    if count(strategy) == 1:
-        return is_so
-    return bool(_of_all(strategy, np.array([is_so])).any())
+    return bool(gathered(strategy, [is_so]).any())
+
+
+def from_chief(strategy: tf.distribute.Strategy, values: Sequence[float]) -> list[float]:
+    """The chief's values, at all workers. All workers must call it, with as many values."""
+    return _gathered_floats(strategy, values)[0].tolist()
 
 
 def average_statistics(model: keras.Model) -> None:
@@ -87,20 +66,12 @@ def average_statistics(model: keras.Model) -> None:
     A batch normalization that is not synchronized has, on each worker, the averages of that worker's part of the
     batches.
     """
-    strategy = model.distribute_strategy
-    if count(strategy) == 1:
+    if count(model.distribute_strategy) == 1:
         return
-    own = [each for each in model.non_trainable_weights if each.name.startswith("moving_")]
-    of_all = gathered(strategy, [each.numpy() for each in own])
-    for weight, values in zip(own, zip(*of_all, strict=True), strict=True):
-        weight.assign(np.mean(values, axis=0))
-
-
-class AverageStatistics(keras.callbacks.Callback):
-    """Calls `average_statistics` after each epoch, before all other callbacks."""
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        average_statistics(self.model)
+    for weight in model.non_trainable_weights:
+        if weight.name.startswith("moving_"):
+            own = weight.numpy()
+            weight.assign(_gathered_floats(model.distribute_strategy, own.ravel()).mean(axis=0).reshape(own.shape))
 
 
 @contextlib.contextmanager
@@ -117,78 +88,26 @@ def replacing(strategy: tf.distribute.Strategy, path: str | Path) -> Iterator[Pa
             yield Path(directory) / Path(path).name
 
 
-def check_evaluation(strategy: tf.distribute.Strategy, steps_per_execution: int) -> None:
-    """Raise ValueError if several workers should evaluate several batches at a time: Keras fails then."""
-    if count(strategy) > 1 and steps_per_execution > 1:
-        raise Mistake(
-            f"steps_per_execution is {steps_per_execution}: several workers validate and evaluate only with 1"
-        )
-
-
-def batches(strategy: tf.distribute.Strategy, data: Batches, step: Callable[[], int]) -> Any:
-    """The batches from a step on; each worker reads only its part of them."""
-    total = strategy.num_replicas_in_sync
-    if count(strategy) == 1 or data.batch_size % total:
-        return data.dataset(step)
-    own = total // count(strategy)
-    replicas = (number(strategy) * own, own, total)
-    return strategy.distribute_datasets_from_function(lambda _: data.dataset(step, replicas))
-
-
-def shared(strategy: tf.distribute.Strategy, data: Any) -> Any:
-    """Data of which each worker takes its part of every batch, in the order of the data.
-
-    Raises:
-        ValueError: for data that TensorFlow cannot share out.
-    """
-    if count(strategy) == 1 or isinstance(data, tf.distribute.DistributedDataset):
-        return data
-    if not isinstance(data, tf.data.Dataset):
-        raise Mistake(
-            f"several workers cannot share a {type(data).__name__}: give an array, kgan.data.Batches or a tf.data "
-            "dataset"
-        )
-    options = tf.data.Options()
-    # Shared by batches: if files were shared, each worker would have a data order of its own.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return data.with_options(options)
-
-
 def _cluster(strategy: tf.distribute.Strategy) -> dict[str, list[str]]:
     """Addresses by job."""
     resolver = strategy.cluster_resolver
     return resolver.cluster_spec().as_dict() if resolver is not None else {}
 
 
-def _sent(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
-    """The chief's bytes, at all workers; in pieces, as a checkpoint can be large."""
-    size = int(_of_all(strategy, np.array([len(content)]))[0])
-    numbers = np.zeros(-(-size // 4), np.int32)
-    if is_chief(strategy):
-        numbers.view(np.uint8)[:size] = np.frombuffer(content, np.uint8)
-    pieces = [numbers[start : start + PIECE] for start in range(0, len(numbers), PIECE)]
-    received = [_collective(strategy, "sum")(tf.constant(piece)).numpy() for piece in pieces]
-    return np.concatenate(received).tobytes()[:size]
-
-
-def _of_all(strategy: tf.distribute.Strategy, numbers: np.ndarray) -> np.ndarray:
-    """The numbers of all replicas, one after the other."""
-    return _collective(strategy, "gather")(tf.constant(numbers, tf.int32)).numpy()
+def _gathered_floats(strategy: tf.distribute.Strategy, values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """float64, (workers, n): gathered as pairs of int32, so that no bit is lost."""
+    return gathered(strategy, np.asarray(values, np.float64).view(np.int32)).view(np.float64)
 
 
 @functools.cache
-def _collective(strategy: tf.distribute.Strategy, kind: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A compiled function of int32 numbers: it returns those of all replicas ("gather") or of the first ("sum")."""
+def _all_gather(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A compiled function of int32 numbers, (n,): the numbers of all replicas, one after the other."""
 
     def replica(numbers: tf.Tensor) -> tf.Tensor:
-        context = tf.distribute.get_replica_context()
-        if kind == "gather":
-            return context.all_gather(tf.identity(numbers), axis=0)
-        is_first = tf.equal(context.replica_id_in_sync_group, 0)
-        return context.all_reduce("sum", tf.where(is_first, numbers, tf.zeros_like(numbers)))
+        return tf.distribute.get_replica_context().all_gather(tf.identity(numbers), axis=0)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)], autograph=False)
-    def together(numbers: tf.Tensor) -> tf.Tensor:
+    def gather(numbers: tf.Tensor) -> tf.Tensor:
         return strategy.experimental_local_results(strategy.run(replica, args=(numbers,)))[0]
 
-    return together
+    return gather

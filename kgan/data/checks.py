@@ -1,0 +1,201 @@
+"""What real images and labels have to be: anything else is refused, in a sentence that names the mistake."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgan._backend import keras, tf
+from kgan.data.batching import Batches
+from kgan.errors import Mistake
+
+WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` holds all images at once: NumPy, TensorFlow, HDF5, …"""
+    if isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        return False
+    return all(hasattr(x, name) for name in ("shape", "dtype", "__len__", "__getitem__"))
+
+
+def as_array(x: Any, what: str = "images") -> Any:
+    """Turn a list of images, or an object like an array, into an array; anything else is returned as it is.
+
+    Raises:
+        ValueError: if no images can be made of `x`.
+    """
+    if isinstance(x, (tf.RaggedTensor, tf.SparseTensor)):
+        raise Mistake(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
+    if isinstance(x, (tf.Variable, keras.Variable)):
+        return x.numpy()
+    if isinstance(x, memoryview):
+        return np.asarray(x)
+    if isinstance(x, list) or hasattr(x, "to_numpy"):  # pandas has it
+        try:
+            return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
+        except ValueError:
+            raise Mistake(f"{what} in the list have different sizes: bring them to one") from None
+    if type(x).__module__.startswith(("torch", "jax")) and is_array(x):
+        return np.asarray(x)
+    return x
+
+
+def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
+    """The labels of `count` images, for a model with `classes` classes; None for a model without classes.
+
+    Raises:
+        ValueError: if there are no labels, or labels that are not whole numbers from 0 to classes - 1.
+    """
+    if not classes:
+        return None
+    if y is None:
+        raise Mistake(f"this model is conditional, on {classes} classes: pass labels with the images")
+    labels = np.asarray(y)
+    if labels.size != count or labels.dtype.kind not in "iu":
+        found = f"labels are {labels.dtype} of shape {labels.shape}"
+        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
+    if labels.min() < 0 or labels.max() >= classes:
+        found = f"labels range from {labels.min()} to {labels.max()}"
+        raise Mistake(f"{found}: those of {classes} classes range from 0 to {classes - 1}")
+    return np.int64(labels.reshape(-1))
+
+
+def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
+    """Raise ValueError for images that a discriminator cannot take; return their range.
+
+    Args:
+        images: (count, …).
+        shape: shape of one image, or of one vector. Vectors may have any range.
+
+    Returns:
+        Smallest and largest value; -1 and 1 for vectors.
+
+    Raises:
+        ValueError: for no images, another shape, or images that hold NaN or lie outside [-1, 1].
+
+    Example:
+        >>> check_images(np.zeros((4, 8, 8, 1)), (8, 8, 1))
+        (0.0, 0.0)
+    """
+    expected, found = tuple(shape), tuple(images.shape)
+    if found == expected:
+        raise Mistake(
+            f"this is one image, of shape {found}: pass several, (count, {', '.join(map(str, expected))}); for one "
+            "image write images[np.newaxis]"
+        )
+    if not found or not found[0]:
+        raise Mistake("there are no images: the array is empty")
+    dtype = tf.as_dtype(images.dtype) if isinstance(images, tf.Tensor) else np.dtype(images.dtype)
+    if not (dtype.is_floating or dtype.is_integer if isinstance(dtype, tf.DType) else dtype.kind in "fiub"):
+        raise Mistake(f"images are of type {getattr(dtype, 'name', dtype)}: they are numbers in [-1, 1]")
+    if found[1:] != expected:
+        hint = ""
+        if found[2:] == expected:
+            hint = "; of several batches make one array: np.concatenate(batches)"
+        if (*found[1:], 1) == expected:
+            hint = "; add the axis of the channel: images[..., np.newaxis]"
+        elif len(expected) == 3 and found[1:] == (expected[2], *expected[:2]):
+            hint = "; put the channels last: np.moveaxis(images, 1, -1)"
+        raise Mistake(f"images have shape {found[1:]}: this discriminator takes {expected}{hint}")
+    low, high = _range(images)
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise Mistake(f"images hold NaN or infinity (they range from {low:g} to {high:g}): clean them first")
+    if len(expected) != 3:  # vectors, not images
+        return -1.0, 1.0
+    if low < -1 or high > 1:
+        raise Mistake(f"images range from {low:g} to {high:g}: scale them to [-1, 1]")
+    return low, high
+
+
+def _range(images: Any) -> tuple[float, float]:
+    """Smallest and largest value, computed in pieces, since images may be on disk. NaN if there is one."""
+    pieces = (np.asarray(images[begin : begin + 4096]) for begin in range(0, len(images), 4096))
+    lows, highs = zip(*((float(piece.min()), float(piece.max())) for piece in pieces), strict=True)
+    return float(np.min(lows)), float(np.max(highs))
+
+
+def check_label_count(y: Any, count: int) -> None:
+    """Raise ValueError if there are more or fewer labels than images, even if the model ignores labels."""
+    for labels in y.values() if isinstance(y, Mapping) else (y,):
+        if hasattr(labels, "__len__") and len(labels) != count:
+            raise Mistake(f"there are {len(labels)} labels for {count} images")
+
+
+def check_no_weights(**weights: Any) -> None:
+    """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
+    for name, given in weights.items():
+        if given is not None:
+            raise Mistake(
+                f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
+                "put images that should count more into the data more often"
+            )
+
+
+def check_source(x: Any, to: str) -> None:
+    """Raise ValueError if `x` is not something that a method takes."""
+    if x is None:
+        raise Mistake(f"{to} was given no images: pass {WHAT_FIT_TAKES}")
+    if isinstance(x, (str, bytes)) or hasattr(x, "__fspath__"):
+        raise Mistake(f"{to} was given {str(x)!r}, not images: load them with kgan.data.load({str(x)!r})")
+    if isinstance(x, Mapping):
+        raise Mistake(
+            f"{to} was given a dict with {_keys(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]"
+        )
+    if isinstance(x, tuple):
+        raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
+    iterable = is_array(x) or isinstance(x, Batches) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
+    if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
+        raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
+
+
+def check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) -> None:
+    """Raise ValueError if a batch, images or (images, labels), is not what a training step takes."""
+    if isinstance(batch, Mapping):
+        raise Mistake(
+            f"the dataset gives a dict with {_keys(batch)}: it must give images, or (images, labels), such as by "
+            f".map(lambda batch: batch[{next(iter(batch), 'image')!r}])"
+        )
+    labels = None
+    if isinstance(batch, (tuple, list)):
+        if not 1 <= len(batch) <= 3:
+            raise Mistake(f"the dataset gives {len(batch)} values a batch: it must give images, or (images, labels)")
+        if len(batch) == 3:
+            check_no_weights(**{"a sample weight, the third value of the dataset's batches,": batch[2]})
+        batch, labels = batch[0], batch[1] if len(batch) > 1 else None
+    if isinstance(batch, (tf.RaggedTensor, tf.SparseTensor)):
+        raise Mistake(f"the dataset gives a {type(batch).__name__}: bring images to one size before you batch them")
+    if type(batch).__module__.startswith(("torch", "jax")):
+        batch = np.asarray(batch)
+    if not hasattr(batch, "shape"):
+        found = f"dict with {_keys(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
+        raise Mistake(f"the dataset gives a {found}: it must give images, or (images, labels)")
+    if tuple(batch.shape) == tuple(shape):
+        raise Mistake("the dataset is not batched: it gives one image at a time; add .batch(32)")
+    if not len(batch.shape) or not batch.shape[0]:
+        raise Mistake("the dataset's first batch is empty: it must hold images")
+    warn_of_0_to_1(*check_images(batch, shape))
+    check_divisible(batch.shape[0], d_steps)
+    checked_labels(labels, batch.shape[0], classes)
+
+
+def warn_of_0_to_1(low: float, high: float) -> None:
+    if low >= 0:
+        warnings.warn(
+            f"images range from {low:g} to {high:g}, and kgan expects [-1, 1]: rescale them with images * 2 - 1",
+            stacklevel=6,
+        )
+
+
+def check_divisible(batch_size: int, d_steps: int) -> None:
+    if batch_size % d_steps:
+        raise Mistake(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
+
+
+def _keys(mapping: Mapping) -> str:
+    return "the keys " + ", ".join(map(str, mapping)) if mapping else "no keys"

@@ -1,0 +1,135 @@
+"""How a GAN draws images and scores them, in inference mode and in batches: the functions are methods of `kgan.GAN`."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+
+from kgan import latent
+from kgan._backend import keras, tf
+from kgan.batched import in_batches
+from kgan.data.checks import check_images, checked_labels
+from kgan.errors import Mistake
+
+
+def sample_codes(
+    model: keras.Model,
+    count: int | tf.Tensor,
+    seed: int | Sequence[int | tf.Tensor] = 0,
+    labels: Sequence[int] | None = None,
+) -> tf.Tensor:
+    """Codes for this generator from its prior: see `kgan.latent.sample_codes`.
+
+    Args:
+        count, seed: see there.
+        labels: (count,), classes for a conditional model; default: drawn at random, with equal probability.
+
+    Raises:
+        ValueError: see there; for labels that are not classes of the model, or that are given to a model without
+            classes.
+
+    Example:
+        >>> model.sample_codes(3, seed=1).shape
+        TensorShape([3, 100])
+    """
+    codes = latent.sample_codes(count, model.latent_dim, model.prior, seed)
+    if not model.classes:
+        _refuse_labels(model, labels)
+        return codes
+    if labels is None:
+        seeds = seed if isinstance(seed, (tuple, list)) else (seed,)
+        drawn = latent.sample_codes(count, 1, "uniform", (*seeds, latent.Stream.LABELS))
+        labels = tf.cast((drawn[:, 0] + 1) / 2 * model.classes, tf.int32)
+    else:
+        labels = checked_labels(labels, int(count), model.classes)
+    return latent.with_labels(codes, tf.one_hot(labels, model.classes))
+
+
+def generate(
+    model: keras.Model,
+    codes: int | np.ndarray | tf.Tensor | None = None,
+    *,
+    labels: Sequence[int] | None = None,
+    seed: int = 0,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Fake images, in inference mode.
+
+    Args:
+        codes: codes of shape (count, latent_dim), or how many codes to draw from the prior; the default is one for each
+            label. The codes of a conditional model include their classes: see `sample_codes`.
+        labels: classes to draw, for a conditional model: whole numbers from 0, one for each image.
+        seed: seed of the codes, if a count is given: the same seed gives the same codes.
+        batch_size: how many go through the generator at a time.
+
+    Returns:
+        Images of shape (count, …), float32, in [-1, 1] where the generator ends in tanh.
+
+    Raises:
+        ValueError: for a count or a batch size below 1, codes of another width, labels that are not classes of the
+            model, or that are given to a model without classes.
+
+    Example:
+        >>> model.generate(3, seed=1).shape
+        (3, 28, 28, 1)
+    """
+    _refuse_labels(model, labels)
+    if codes is None:
+        if labels is None:
+            raise Mistake("generate was given neither codes nor labels: say how many images to draw")
+        codes = len(labels)
+    if np.ndim(codes) == 0:
+        if codes < 1:
+            raise Mistake(f"cannot generate {codes} images: ask for 1 or more")
+        codes = model.sample_codes(operator.index(codes), seed, labels)
+    elif labels is not None:
+        raise Mistake("generate was given codes and labels: the codes have their classes already")
+    codes = np.asarray(codes, np.float32)
+    if codes.ndim != 2 or codes.shape[1] != model.code_dim or not len(codes):
+        raise Mistake(f"codes have shape {codes.shape}: this generator takes (count, {model.code_dim})")
+    return in_batches(model.draws, codes, batch_size)
+
+
+def score(
+    model: keras.Model,
+    images: np.ndarray | tf.Tensor,
+    *,
+    labels: Sequence[int] | None = None,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """How real the discriminator finds each image, in inference mode.
+
+    Args:
+        images: (count, …), in [-1, 1].
+        labels: their classes, for a conditional model.
+        batch_size: how many go through the discriminator at a time.
+
+    Returns:
+        Logits of shape (count,), float32: the higher, the more real. They are not probabilities, which would all be 1
+        for images that the discriminator is certain of.
+
+    Raises:
+        ValueError: for images of another shape than the discriminator's, or outside [-1, 1]; for labels that are
+            missing, that are not classes of the model, or that are given to a model without classes.
+
+    Example:
+        >>> model.score(model.generate(3)).shape
+        (3,)
+    """
+    images = np.asarray(images, np.float32)
+    check_images(images, model.data_shape)
+    _refuse_labels(model, labels)
+    labels = checked_labels(labels, len(images), model.classes)
+
+    def logits(rows: np.ndarray) -> tf.Tensor:
+        classes = None if labels is None else tf.one_hot(labels[rows], model.classes)
+        return model.discriminate(tf.constant(images[rows]), False, classes).logits[:, 0]
+
+    return in_batches(logits, np.arange(len(images)), batch_size)
+
+
+def _refuse_labels(model: keras.Model, labels: Sequence[int] | None) -> None:
+    if labels is not None and not model.classes:
+        raise Mistake("this model is not conditional, so it knows no classes: leave labels out")

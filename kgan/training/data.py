@@ -1,0 +1,336 @@
+"""The one door for real images: what `fit`, `evaluate` and the others are given becomes checked `RealImages`.
+
+Whatever is not an array becomes a `tf.data.Dataset`. What cannot be right is refused, in one sentence that names the
+mistake: arrays are checked whole, other data by their first batch.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kgan._backend import keras, tf
+from kgan.data import checks
+from kgan.data.batching import Batches, held_weakly, untuned
+from kgan.errors import Mistake
+from kgan.training import workers
+from kgan.training.steps import images_of
+
+# The number of the first batch. It is called when this batch is asked for, since Keras' BackupAndRestore restores a
+# model only after `fit` has begun.
+FirstBatch = Callable[[], int]
+
+
+class RealImages(NamedTuple):
+    """Checked real images, in the one form in which a model uses them."""
+
+    source: Any  # what was given: an array, `Batches`, a dataset, …
+    dataset: Callable[[FirstBatch], tf.data.Dataset]  # the batches from one on
+    batch_size: int | None = None  # if kgan makes the batches
+    steps_per_epoch: int | None = None  # as given, or as the data say; None: each epoch opens the data again
+    images: Any = None  # all of them, if they were given as an array
+    labels: np.ndarray | None = None
+    batches: Batches | None = None  # of a shuffled array: the batch of each training step is a function of the step
+    first: Any = None  # the first batch, of other data
+
+    def open(
+        self, strategy: tf.distribute.Strategy, first_batch: FirstBatch = lambda: 0
+    ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+        """The batches from a number on, as Keras takes them; of several workers each takes its part of every batch."""
+        length, steps = _length(self.source), self.steps_per_epoch
+        if isinstance(self.source, tf.data.Dataset) and steps and length > 0 and length % steps and first_batch():
+            raise Mistake(f"a dataset of {length} batches cannot be resumed in epochs of {steps} steps: repeat() it")
+        if workers.count(strategy) == 1:
+            return untuned(self.dataset(first_batch))
+        replicas = strategy.num_replicas_in_sync
+        if self.batches and self.batch_size % replicas == 0:  # each worker reads only its part
+            own = replicas // workers.count(strategy)
+            part = workers.number(strategy) * own, own, replicas
+            return strategy.distribute_datasets_from_function(lambda _: self.batches.dataset(first_batch, part))
+        if self.images is None and not isinstance(self.source, tf.data.Dataset):
+            raise Mistake(
+                f"several workers cannot share a {type(self.source).__name__}: give an array, kgan.data.Batches or a "
+                "tf.data dataset"
+            )
+        options = tf.data.Options()
+        # Shared by batches: if files were shared, each worker would have a data order of its own.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+        return untuned(self.dataset(first_batch)).with_options(options)
+
+    def description(self) -> dict[str, Any]:
+        """What must not change when a run is resumed, as flat JSON: the content of arrays, the shapes of other data."""
+        if self.images is None:
+            kind = "Dataset" if isinstance(self.source, tf.data.Dataset) else type(self.source).__name__
+            shapes = [list(np.shape(part)) for part in keras.tree.flatten(self.first)]
+            return {"images.kind": kind, "images.batches": _length(self.source), "images.batch": shapes}
+        found = {"images.seed": self.batches.seed} if self.batches else {}
+        for name, values in (("images", self.images), ("labels", self.labels)):
+            if values is not None:
+                digest = hashlib.sha256()
+                for begin in range(0, len(values), 4096):  # not all at once: they may be on disk
+                    digest.update(np.ascontiguousarray(values[begin : begin + 4096]))
+                found |= {f"{name}.shape": list(values.shape), f"{name}.dtype": values.dtype.name}
+                found[f"{name}.sha256"] = digest.hexdigest()
+        return found
+
+    def reference(self, count: int, seed: int) -> np.ndarray:
+        """Real images for a reference batch: random ones of an array, the first ones of a dataset."""
+        if self.images is not None and len(self.images) >= count:
+            images, rows = self.images, np.sort(np.random.default_rng(seed).choice(len(self.images), count, False))
+            chosen = np.asarray(tf.gather(images, rows) if isinstance(images, tf.Tensor) else images[rows])
+            return np.float32(chosen / 127.5 - 1) if chosen.dtype == np.uint8 else np.float32(chosen)
+        once: Iterable[Any] = ()
+        if isinstance(self.source, tf.data.Dataset):
+            once = untuned(self.source)
+        elif isinstance(self.source, keras.utils.PyDataset):
+            once = (self.source[place] for place in range(_length(self.source) or 0))
+        found: list[np.ndarray] = []
+        for batch in once:
+            found.append(np.asarray(images_of(batch), np.float32))
+            if sum(map(len, found)) >= count:
+                return np.concatenate(found)[:count]
+        raise Mistake(
+            f"reference and virtual batch normalization need {count} images to go by, in an array or a dataset"
+        )
+
+
+def real_images(
+    x: Any,
+    y: Any,
+    model: keras.Model,
+    to: str = "fit",
+    *,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    shuffle: bool = False,
+) -> RealImages:
+    """Check real images and prepare them for training or evaluation.
+
+    Args:
+        x: what a method was given; for `evaluate` also a pair (images, labels), as validation_data may be.
+        y: labels of an array.
+        model: the model.
+        to: the method: fit, evaluate, validate (within `fit`), train_on_batch, test_on_batch.
+        batch_size, shuffle: arguments of `fit`. `evaluate` keeps the order of the images.
+        steps: steps_per_epoch of `fit`: such an epoch begins where the last one ended. Or steps of `evaluate`.
+
+    Raises:
+        ValueError: for anything that cannot be right.
+    """
+    shape, classes, is_evaluated = model.data_shape, model.classes, to in ("evaluate", "validate", "test_on_batch")
+    d_steps = 1 if is_evaluated else model.d_steps
+    if to in ("evaluate", "validate") and _is_pair(x, shape):
+        checks.check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
+        x, y = x[:2]
+    x = checks.as_array(x)
+    checks.check_source(x, to)
+    if is_evaluated and model.steps_per_execution > 1 and workers.count(model.distribute_strategy) > 1:  # Keras fails
+        raise Mistake(
+            f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
+        )
+    for name, size in (("batch_size", batch_size), ("steps" if is_evaluated else "steps_per_epoch", steps)):
+        if size is not None and size < 1:
+            raise Mistake(f"{name} is {size}: it must be 1 or more")
+    if checks.is_array(x):
+        batch_size = len(x) if to.endswith("on_batch") else batch_size or 32
+        return _array(x, y, model, d_steps, batch_size, None if is_evaluated else steps, shuffle)
+    if to.endswith("on_batch"):
+        raise Mistake(f"{to} was given a {type(x).__name__}: pass one batch, an array of images")
+    if y is not None:
+        raise Mistake("y goes with an array: a dataset brings its labels, if it has any, itself")
+    if batch_size is not None and not is_evaluated:
+        raise Mistake(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
+    first = _first(x)
+    checks.check_batch(first, shape, d_steps, classes)
+    if isinstance(x, Batches):
+        checks.checked_labels(x.labels, len(x.images), classes)  # of all batches
+        dataset = (lambda _: x.dataset().take(len(x))) if is_evaluated else x.dataset
+        return RealImages(x, dataset, x.batch_size, steps or len(x), x.images, x.labels, batches=x)
+    length = _length(x)
+    if not steps and (length == tf.data.INFINITE_CARDINALITY or (isinstance(x, keras.utils.PyDataset) and not length)):
+        raise Mistake(
+            "the dataset is endless: say with steps, or validation_steps, how much of it to take"
+            if is_evaluated
+            else "the dataset is endless: say with steps_per_epoch how long an epoch is"
+        )
+    if isinstance(x, tf.data.Dataset):
+        if d_steps > 1 and images_of(x.element_spec).shape[0] is None:
+            raise Mistake(
+                f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last "
+                "one may not: batch with drop_remainder=True"
+            )
+        dataset = _as_given(x) if is_evaluated or not steps else _continued(x, steps)
+    elif isinstance(x, keras.utils.PyDataset):
+        places = _places(length, model.seed, shuffle)
+        if is_evaluated:
+            dataset = _generated(lambda _: _epoch(x, itertools.islice(places(0), length)), shape, classes, length)
+        else:
+            steps = steps or length
+            dataset = _generated(lambda begin: _epochs(x, places(begin), steps), shape, classes)
+    elif isinstance(x, Iterator):
+        if to == "validate" and not steps:
+            raise Mistake(
+                "validation_data is a generator, which is used up after the first epoch: pass an array or a dataset, "
+                "or say with validation_steps how many batches each epoch takes"
+            )
+        left = itertools.chain([first], x)
+        dataset = _generated(lambda begin: itertools.islice(left, begin, None), shape, classes)
+    else:
+        again = itertools.repeat(x) if steps and not is_evaluated else (x,)
+        dataset = _generated(
+            lambda begin: itertools.islice(itertools.chain.from_iterable(again), begin, None), shape, classes
+        )
+    return RealImages(x, dataset, steps_per_epoch=steps, first=first)
+
+
+def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:
+    """The first images to train on, their labels, and the last images to validate with: Keras' validation_split."""
+    if not checks.is_array(images):
+        raise Mistake("validation_split takes an array: of a dataset give the part to validate with as validation_data")
+    if not 0 < part < 1:
+        raise Mistake(f"validation_split is {part}: it lies between 0 and 1")
+    count = int(len(images) * (1 - part))
+    if not 0 < count < len(images):
+        raise Mistake(f"validation_split is {part}: of {len(images)} images that leaves none to train or validate with")
+    if labels is None:
+        return images[:count], None, images[count:]
+    return images[:count], labels[:count], (images[count:], labels[count:])
+
+
+# How each kind of data becomes a dataset
+
+
+def _array(
+    x: Any, y: Any, model: keras.Model, d_steps: int, batch_size: int, steps: int | None, shuffle: bool
+) -> RealImages:
+    checks.check_label_count(y, len(x))
+    checks.warn_of_0_to_1(*checks.check_images(x, model.data_shape))
+    labels = checks.checked_labels(y, len(x), model.classes)
+    checks.check_divisible(batch_size, d_steps)
+    if x.dtype == np.uint8:  # the values are kept; `Batches` would map uint8 to [-1, 1]
+        x = np.float32(x)
+    if shuffle:
+        batches = Batches(x, batch_size, model.seed, labels)
+        return RealImages(x, batches.dataset, batch_size, steps or len(batches), x, labels, batches)
+    checks.check_divisible(len(x) % batch_size, d_steps)
+    images = np.asarray(x, np.float32)
+    slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
+    return RealImages(x, _continued(slices, steps) if steps else _as_given(slices), batch_size, steps, x, labels)
+
+
+def _as_given(dataset: tf.data.Dataset) -> Callable[[FirstBatch], tf.data.Dataset]:
+    return lambda _: dataset
+
+
+def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:
+    """The dataset for epochs of so many steps, each of which begins where the last one ended."""
+    endless = dataset if dataset.cardinality() == tf.data.INFINITE_CARDINALITY else dataset.repeat()
+
+    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
+        def number() -> np.int64:
+            return np.int64(first_batch())
+
+        @tf.autograph.experimental.do_not_convert
+        def rest(_: tf.Tensor) -> tf.data.Dataset:
+            return endless.skip(tf.ensure_shape(tf.numpy_function(held_weakly(number), [], tf.int64), ()))
+
+        return tf.data.Dataset.from_tensors(0).flat_map(rest)
+
+    return opened
+
+
+def _generated(
+    batches: Callable[[int], Iterable[Any]], shape: tuple[int, ...], classes: int, length: int | None = None
+) -> Callable[[FirstBatch], tf.data.Dataset]:
+    """A dataset of batches that Python yields from a number on: float32 images and, for a conditional model, labels."""
+    signature: Any = tf.TensorSpec((None, *shape), tf.float32)
+    if classes:
+        signature = signature, tf.TensorSpec((None,), tf.int64)
+    held: list[Callable] = []
+
+    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
+        def converted() -> Iterator[Any]:
+            for batch in batches(first_batch()):
+                images = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
+                yield (images, np.asarray(batch[1], np.int64).reshape(-1)) if classes else images
+
+        held[:] = [converted]  # since TensorFlow may hold it only weakly
+        dataset = tf.data.Dataset.from_generator(held_weakly(converted), output_signature=signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(length)) if length else dataset
+
+    return opened
+
+
+def _places(count: int | None, seed: int, shuffle: bool) -> Callable[[int], Iterator[int]]:
+    """The places of the batches of a `PyDataset` from a number on, without end: a function of (seed, pass)."""
+
+    def places(begin: int) -> Iterator[int]:
+        if count is None:
+            yield from itertools.count(begin)
+        number, begin = divmod(begin, count)
+        while True:
+            order = np.random.default_rng([seed, number]).permutation(count) if shuffle else np.arange(count)
+            yield from order[begin:].tolist()
+            number, begin = number + 1, 0
+
+    return places
+
+
+def _epochs(source: keras.utils.PyDataset, places: Iterator[int], steps: int) -> Iterator[Any]:
+    while True:
+        yield from _epoch(source, itertools.islice(places, steps))
+
+
+def _epoch(source: keras.utils.PyDataset, places: Iterator[int]) -> Iterator[Any]:
+    """The batches at these places, of which `workers` are read ahead."""
+    source.on_epoch_begin()
+    with ThreadPoolExecutor(max(1, source.workers)) as pool:
+        ahead: collections.deque = collections.deque()
+        for place in places:
+            ahead.append(pool.submit(source.__getitem__, place))
+            if len(ahead) > source.workers:
+                yield ahead.popleft().result()
+        last = [batch.result() for batch in ahead]
+    source.on_epoch_end()  # all is read, and the last step may end the training
+    yield from last
+
+
+def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
+    """Whether `x` is (images, labels), as a tuple or as a list, and not a list of images or of batches."""
+    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not checks.is_array(x[0]):
+        return False
+    if isinstance(x, tuple):
+        return True
+    return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape
+
+
+def _length(x: Any) -> int | None:
+    """How many batches there are; None if the data do not say."""
+    if isinstance(x, tf.data.Dataset):
+        return int(x.cardinality())
+    return x.num_batches if isinstance(x, keras.utils.PyDataset) else len(x) if hasattr(x, "__len__") else None
+
+
+def _first(x: Any) -> Any:
+    """The first batch.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if isinstance(x, keras.utils.PyDataset):
+        if x.num_batches == 0:
+            raise Mistake("the dataset gives no batch: its length is 0")
+        return x[0]
+    dataset = x.dataset() if isinstance(x, Batches) else x
+    for batch in untuned(dataset.take(1)) if isinstance(dataset, tf.data.Dataset) else x:
+        return batch
+    raise Mistake(
+        "the dataset gives no batch: has it fewer images than a batch holds (drop_remainder), or does a filter "
+        "let none through?"
+    )
