@@ -72,6 +72,7 @@ class ModelsUsedAgain:
             if now.keys() == attributes.keys() and all(now[name] is attributes[name] for name in now):
                 for variable, value in values:
                     variable.assign(value)
+                model.recorder.__init__()
                 free.append((model, values, attributes))
         self.lent.clear()
 

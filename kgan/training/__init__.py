@@ -10,7 +10,7 @@ You do not need to read it to understand a GAN: Algorithm 1 is in `kgan/gan.py`.
 - `replicas`: the part of a step that each replica does; `workers`: what several machines must do together.
 """
 
-from kgan.training.callback import Callback, FitArguments, ResumePoint
+from kgan.training.callback import Callback, FitArguments, Recorder, ResumePoint
 from kgan.training.inputs import check_images, images_of, labels_of, split
 from kgan.training.model import AdversarialModel
 from kgan.training.updates import Updater, in_some_steps, statistics_kept
@@ -19,6 +19,7 @@ __all__ = [
     "AdversarialModel",
     "Callback",
     "FitArguments",
+    "Recorder",
     "ResumePoint",
     "Updater",
     "check_images",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -44,6 +46,83 @@ class ResumePoint(NamedTuple):
     history: keras.callbacks.History
 
 
+class Recorder(keras.callbacks.Callback):
+    """The history of a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._epochs: list[tuple[int, dict[str, Any], float]] = []
+        self._began: float | None = None
+        self._elapsed = 0.0
+
+    @property
+    def epoch(self) -> int:
+        return self._epochs[-1][0] if self._epochs else 0
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            {"epoch": epoch, **{name: float(value) for name, value in logs.items()}, "seconds": seconds}
+            for epoch, logs, seconds in self._epochs
+        ]
+
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        rows = self.rows
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name, math.nan) for row in rows] for name in names}
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._began = time.perf_counter() - self._elapsed
+        self._elapsed = 0.0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {} if logs is None else logs
+        self._epochs.append((max(self.epoch, epoch) + 1, logs, round(time.perf_counter() - self._began, 3)))
+        self._began = None
+
+    def get_state(self) -> dict[str, Any]:
+        elapsed = self._elapsed if self._began is None else time.perf_counter() - self._began
+        return {"rows": self.rows, "elapsed": elapsed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        rows = [dict(row) for row in state["rows"]]
+        self._epochs = [
+            (int(row.pop("epoch")), {n: float(v) for n, v in row.items() if n != "seconds"}, float(row["seconds"]))
+            for row in rows
+        ]
+        self._began, self._elapsed = None, float(state["elapsed"])
+
+
+class Described:
+    """Data of `fit`, with a description."""
+
+    def __init__(self, data: Any, labels: Any = None) -> None:
+        self.data = data
+        self.labels = labels
+
+    def description(self) -> dict[str, Any]:
+        import hashlib
+
+        import numpy as np
+
+        data = self.data
+        batching = {name: getattr(data, name) for name in ("batch_size", "seed") if hasattr(data, "images")}
+        images = getattr(data, "images", data)
+        if hasattr(images, "shape"):
+            digest = hashlib.sha256()
+            for begin in range(0, len(images), 4096):
+                digest.update(np.ascontiguousarray(images[begin : begin + 4096]))
+            real = {"shape": list(images.shape), "dtype": images.dtype.name, "sha256": digest.hexdigest()}
+        elif hasattr(images, "element_spec"):
+            first = next(iter(images.take(1)), None)
+            shapes = [list(each.shape) for each in (first if isinstance(first, tuple) else (first,))]
+            real = {"batches": int(images.cardinality()), "batch": str(shapes)}
+        else:
+            real = {"kind": type(images).__name__, "batches": len(images) if hasattr(images, "__len__") else None}
+        return {f"images.{name}": value for name, value in {**real, **batching}.items()}
+
+
 class Callback(keras.callbacks.Callback):
     """A callback with the hooks of kgan's `fit`, and a count of finished epochs in `self.epoch`.
 
@@ -68,9 +147,13 @@ class Callback(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.epoch = 0
         self._owner: keras.Model | None = None
         self._fresh: dict[str, Any] = {}
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return self.model.recorder.epoch if self.model is not None else 0
 
     def set_model(self, model: keras.Model) -> None:
         if self._owner is None:
@@ -104,13 +187,9 @@ class Callback(keras.callbacks.Callback):
     def on_iteration_end(self, step: int) -> None:
         """Called after a step that `next_iteration` named."""
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch = max(self.epoch, epoch) + 1
-
     def get_state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback, by name: arrays, and whatever JSON can hold."""
-        return {"epoch": self.epoch}
+        return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what `get_state` returned."""
-        self.epoch = state["epoch"]

@@ -12,7 +12,7 @@ from kgan._backend import keras, tf
 from kgan.errors import Mistake
 from kgan.layers import ReferenceBatch
 from kgan.training import inputs, workers
-from kgan.training.callback import Callback, FitArguments, ResumePoint
+from kgan.training.callback import Callback, Described, FitArguments, ResumePoint
 from kgan.training.datasets import Feed, Start, evaluation_data, feed
 from kgan.training.steps import Steps, steps_of
 
@@ -91,7 +91,8 @@ def fit(
     every = [each for each in every if each not in absent]
     if workers.count(strategy) > 1:
         every = [workers.AverageStatistics(), *every]
-    arguments = FitArguments(x, every, epochs, data.batch_size, data.steps_per_epoch, shuffle)
+    every = [model.recorder, *every]
+    arguments = FitArguments(Described(x, y), every, epochs, data.batch_size, data.steps_per_epoch, shuffle)
     _check_callbacks(model, every)
     listeners = [each for each in every if isinstance(each, Callback)]
     for listener in listeners:

@@ -17,6 +17,7 @@ from kgan.latent import Stream
 from kgan.layers import Packing
 from kgan.training import datasets, engine, inputs, workers
 from kgan.training.averaging import Average, copied
+from kgan.training.callback import Recorder
 from kgan.training.replicas import position
 from kgan.training.sampling import SamplingModel
 from kgan.training.steps import Steps, executor
@@ -72,6 +73,7 @@ class AdversarialModel(SamplingModel):
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
+        self.recorder = Recorder()
         self.steps: Steps | None = None  # of the `fit` that is running
         self.d_loss_metric = keras.metrics.Mean(name="d_loss")
         self.g_loss_metric = keras.metrics.Mean(name="g_loss")

@@ -60,6 +60,8 @@ def gathered(strategy: tf.distribute.Strategy, content: Any) -> list[Any]:
 
 def from_chief(strategy: tf.distribute.Strategy, function: Callable[[], Any]) -> Any:
     """What a function returns, or raises, at the chief, the only one that calls it. All workers must call this."""
+    if not callable(function):
+        return list(function) if count(strategy) == 1 else from_chief(strategy, lambda: list(function))
     if count(strategy) == 1:
         return function()
     result, error = None, None
