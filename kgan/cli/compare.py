@@ -210,7 +210,7 @@ def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
         metrics = {
             name: {part: None if metric.get(part) is None else float(metric[part]) for part in ("spread", "baseline")}
             | {"value": float(metric["value"])}
-            for name, metric in quality.current_names(report)["metrics"].items()
+            for name, metric in report["metrics"].items()
         }
         missing = [str(name) for name in (report.get("classes") or {}).get("missing", [])]
         return {

@@ -94,7 +94,7 @@ def _forecast(trial: Prepared, with_doctor: bool) -> Forecast:
     start = took - epochs * (watch.steps * watch.step + between)
     # Pictures that are redrawn within a share of the training time get less of it in short epochs.
     redrawn = [callback.seconds for callback in each if isinstance(callback, callbacks.base.Redrawn)]
-    between += sum(min(seconds, callbacks.base.SHARE * most * watch.step) for seconds in redrawn)
+    between += sum(min(seconds, callbacks.base.Redrawn.share * most * watch.step) for seconds in redrawn)
     weights = max(path.stat().st_size for path in (directory / "checkpoint").glob("*.npz"))
     pictures = [*(directory / "samples").iterdir()]
     frames = run.gif.stat().st_size if run.gif.exists() else 0

@@ -102,10 +102,10 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
 
 def check_same_images(strategy: tf.distribute.Strategy, batches: Batches) -> None:
     """Raise ValueError, on all workers, if one has other images than the chief. All workers must call it."""
-    from kgan import runs
+    from kgan.training.callback import Described
     from kgan.training import workers
 
-    first, *others = workers.gathered(strategy, runs.describe_data(batches))
+    first, *others = workers.gathered(strategy, Described(batches).description())
     for number, other in enumerate(others, 1):
         for name, value in first.items():
             if other.get(name) != value:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DASHBOARD_HEIGHT = 466  # pixels: the height of a grid of 8 × 8 digits
 
 
-def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None) -> Figure:
+def loss_curves(
+    history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None, *, has_probabilities: bool = True
+) -> Figure:
     """Both losses by epoch, and under them the probabilities that the discriminator gives, with the line of 0.5.
 
     Args:
@@ -196,6 +198,7 @@ def dashboard(
     *,
     caption: str = "",
     note: str | None = None,
+    has_probabilities: bool = True,
 ) -> Image.Image:
     """A grid of samples next to the curves of `loss_curves`, in one picture of one size.
 
@@ -213,7 +216,7 @@ def dashboard(
         >>> dashboard(Image.new("L", (466, 466)), history, caption="epoch 1").size
         (1017, 488)
     """
-    figure = loss_curves(history, epochs)
+    figure = loss_curves(history, epochs, has_probabilities=has_probabilities)
     figure.set_dpi(DASHBOARD_HEIGHT / figure.get_figheight())
     figure.canvas.draw()
     curves = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
