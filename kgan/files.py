@@ -1,4 +1,4 @@
-"""How kgan writes files: completely or not at all."""
+"""How kgan writes files: completely or not at all; and where it keeps what takes long to compute."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+import platformdirs
 
 PARTIAL = ".part-"  # the names of incomplete files begin like this
 
@@ -46,3 +48,13 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def cache_directory() -> Path:
+    """The directory for results that take long to compute: `KGAN_CACHE`; default: the system's cache directory.
+
+    Example:
+        >>> cache_directory().name
+        'cache'
+    """
+    return Path(os.environ.get("KGAN_CACHE") or platformdirs.user_cache_dir("kgan", appauthor=False))
