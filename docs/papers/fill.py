@@ -17,7 +17,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from kgan import quality, recipes
+from kgan import recipes
 from kgan.cli.console import duration
 from kgan.cli.console import number as written
 from kgan.recipes import shared, times
@@ -54,11 +54,11 @@ def number(file: str, place: str) -> str:
 
 
 def content(file: Path) -> object:
-    """What a result holds, under today's names: earlier versions of kgan wrote others."""
+    """What a result holds."""
     if file.suffix == ".csv":
         with file.open(newline="", encoding="utf-8") as table:
-            return quality.current_names(list(csv.DictReader(table)))
-    return quality.current_names(json.loads(file.read_text(encoding="utf-8")))
+            return list(csv.DictReader(table))
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def table(benchmark: str, file: str) -> str:
