@@ -204,7 +204,6 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
 
 def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a report that are shown; ValueError if one is missing, since kgan does not trust the file."""
-    from kgan import quality
 
     try:
         metrics = {

@@ -57,7 +57,6 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
     if len(trained) > 1:
         say("")
         say(f"metrics of the last epoch over {len(trained)} seeds; ± is their standard deviation")
-        from kgan import quality
 
         with one_sentence():
             files = {number: path / "history.csv" for number, path in trained.items()}  # no file before the first epoch

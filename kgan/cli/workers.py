@@ -102,8 +102,8 @@ def strategy(workers: Workers, batch_size: int) -> tf.distribute.Strategy:
 
 def check_same_images(strategy: tf.distribute.Strategy, batches: Batches) -> None:
     """Raise ValueError, on all workers, if one has other images than the chief. All workers must call it."""
-    from kgan.training.callback import Described
     from kgan.training import workers
+    from kgan.training.callback import Described
 
     first, *others = workers.gathered(strategy, Described(batches).description())
     for number, other in enumerate(others, 1):
