@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import operator
 import time
@@ -95,7 +96,7 @@ class Checkpoint(Callback):
             if self._described is None or self._described[0] is not model:
                 self._described, self._saved, self._kept = (model, runs.describe_model(model)), None, []
             self._peers = _named(
-                callback for callback in arguments.callbacks if isinstance(callback, Callback) and callback is not self
+                peer for peer in arguments.callbacks if isinstance(peer, Callback) and peer is not self
             )
             fit_arguments = {name: getattr(arguments, name) for name in ("batch_size", "steps_per_epoch", "shuffle")}
             run = {**arguments.data.description(), **fit_arguments, **self._described[1]}
@@ -255,13 +256,13 @@ def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
 
 
 def _named(callbacks: Iterable[Callback]) -> dict[str, Callback]:
-    """Callbacks by class and file: these names are the same in the process that resumes."""
-    named: dict[str, Callback] = {}
+    """Callbacks by class: "SampleGrid 1", "SampleGrid 2", …, the same in the process that resumes."""
+    count: collections.Counter[str] = collections.Counter()
+    named = {}
     for callback in callbacks:
-        target = getattr(callback, "path", getattr(callback, "directory", None))
-        name = type(callback).__name__ + (f" {target.name}" if isinstance(target, Path) else "")
-        count = sum(other.split("#")[0] == name for other in named)
-        named[f"{name}#{count + 1}" if count else name] = callback
+        kind = type(callback).__name__
+        count[kind] += 1
+        named[f"{kind} {count[kind]}"] = callback
     return named
 
 
