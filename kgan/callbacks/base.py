@@ -36,7 +36,7 @@ class Redrawn(Callback):
     def redraw(self, draw: Callable[[], Any], *, patience: float = 0.0) -> None:
         """Draw now or, if the last picture is not `patience` seconds old, later; a later call replaces this one."""
         self._waiting = draw
-        if time.monotonic() - self._drawn >= max(patience, self._took / self.share):
+        if time.monotonic() - self._drawn > max(patience, self._took / self.share):
             self.draw_waiting()
 
     def draw_waiting(self) -> None:

@@ -195,6 +195,7 @@ class EpochGIF(Redrawn, Samples):
         self.every = every
         self.gif = plots.GIF(path, milliseconds=milliseconds, hold=hold)
         self._newest_stays = True
+        self._size: list[int] | None = None  # rows and columns of the frames
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         epoch, images = self.epoch, self.samples_at_epoch_end()
@@ -205,14 +206,14 @@ class EpochGIF(Redrawn, Samples):
 
     def _append(self, epoch: int, images: np.ndarray, stays: bool) -> None:
         self.gif.append(plots.captioned(self.grid(images), f"epoch {epoch}"), instead=not self._newest_stays)
-        self._newest_stays = stays
+        self._newest_stays, self._size = stays, [self.rows, self.columns]
 
     def get_state(self) -> dict[str, Any]:
-        return {"grid": [self.rows, self.columns], "newest_stays": self._newest_stays, **self.gif.get_state()}
+        return {"size": self._size, "newest_stays": self._newest_stays, **self.gif.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        if state["grid"] == [self.rows, self.columns]:  # frames of another size begin a GIF of their own
-            self._newest_stays = state["newest_stays"]
+        if state["size"] in (None, [self.rows, self.columns]):  # a grid of another size begins a GIF of its own
+            self._size, self._newest_stays = state["size"], state["newest_stays"]
             self.gif.set_state(state)
 
 
