@@ -209,11 +209,11 @@ class EpochGIF(Redrawn, Samples):
         self._newest_stays, self._size = stays, [self.rows, self.columns]
 
     def get_state(self) -> dict[str, Any]:
-        return {"size": self._size, "newest_stays": self._newest_stays, **self.gif.get_state()}
+        return {"grid": self._size, "newest_stays": self._newest_stays, **self.gif.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        if state["size"] in (None, [self.rows, self.columns]):  # a grid of another size begins a GIF of its own
-            self._size, self._newest_stays = state["size"], state["newest_stays"]
+        if state["grid"] in (None, [self.rows, self.columns]):  # a grid of another size begins a GIF of its own
+            self._size, self._newest_stays = state["grid"], state["newest_stays"]
             self.gif.set_state(state)
 
 
