@@ -31,6 +31,7 @@ HEALTHY = diagnosis.Record(
     real_unsaturated_fraction=0.32,
     low=-1.0,
     high=1.0,
+    count=64,
 )
 
 
@@ -163,6 +164,11 @@ def test_losses_of_other_signs_are_not_compared():
     assert findings(epochs(*[{"d_loss": 10.0, "g_loss": 0.04}] * 40))[0].disease == "imbalance"
 
 
+def test_missing_classes_are_those_of_the_fakes_that_were_looked_at():
+    [finding] = findings(epochs(*[SYMPTOMS["missing classes"]] * 60))
+    assert "2 of the 4 in the data, numbers 1, 2, are not among 64 fakes" in finding.sentence
+
+
 def test_vectors_are_judged_without_what_images_have():
     images_alone = dict.fromkeys(("unsaturated_fraction", "real_unsaturated_fraction", "low", "high"))
     assert findings(epochs(*[images_alone] * 40)) == []
@@ -202,9 +208,9 @@ def code_gan():
     return model
 
 
-@pytest.mark.parametrize("kind", ["dcgan", "dropout", "codes"])
-def test_training_is_bit_for_bit_the_same_with_it(kind, small_dcgan, dropout_gan, digits):
-    make = {"dcgan": small_dcgan, "dropout": dropout_gan, "codes": code_gan}[kind]
+@pytest.mark.parametrize("kind", ["dropout", "codes"])
+def test_training_is_bit_for_bit_the_same_with_it(kind, dropout_gan, digits):
+    make = {"dropout": dropout_gan, "codes": code_gan}[kind]
     without, examined = make(), make()
     plain = fit(without, digits, 2)
     history = fit(examined, digits, 2, callbacks.Doctor(digits))
