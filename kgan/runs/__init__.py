@@ -20,31 +20,3 @@ from kgan.runs.directory import (
 )
 from kgan.runs.loading import load_model
 from kgan.runs.machine import environment, peak_memory, unused_gpu
-
-__all__ = [
-    "FILES",
-    "Saved",
-    "check_free",
-    "check_is_run",
-    "check_same",
-    "command",
-    "describe_model",
-    "environment",
-    "keep_checkpoints",
-    "load_model",
-    "lock",
-    "next_number",
-    "peak_memory",
-    "read_checkpoint",
-    "read_file",
-    "read_history",
-    "read_json",
-    "remove_partial_files",
-    "replacing",
-    "resume_command",
-    "short_names",
-    "unused_gpu",
-    "value_of",
-    "write_checkpoint",
-    "write_json",
-]
