@@ -30,7 +30,7 @@ class Fails(keras.callbacks.Callback):
             raise self.error
 
 
-def new_digits_gan(dropout=False, hidden_units=8, size=16, loss="non_saturating", **arguments):
+def new_digits_gan(dropout=False, hidden_units=8, size=16, loss="non_saturating", steps_per_execution=1, **arguments):
     shape = (size, size, 1)
     generator = kgan.networks.dense_generator(shape, 4, hidden_units, seed=1)
     discriminator = kgan.networks.dense_discriminator(shape, hidden_units, seed=2)
@@ -38,7 +38,7 @@ def new_digits_gan(dropout=False, hidden_units=8, size=16, loss="non_saturating"
         layers = keras.Input(shape), keras.layers.Dropout(0.5, seed=3), discriminator
         discriminator = keras.Sequential(layers)
     model = kgan.GAN(generator, discriminator, **arguments)
-    model.compile(loss=loss)
+    model.compile(loss=loss, steps_per_execution=steps_per_execution)
     return model
 
 
@@ -137,47 +137,52 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, models_used_agai
     assert files_of(interrupted) == files_of(straight)
 
 
+def assert_exact(new, models_used_again, data, directory, stops, **arguments):
+    """A run that is stopped after these steps of the run, and resumed, is in the end the run that was not stopped."""
+    model = new()
+    model.fit(data, verbose=0, **arguments)
+    state = state_of(model)
+    for stop in (*stops, None):
+        models_used_again.take_back()
+        resumed, checkpoint = new(), callbacks.Checkpoint(directory, minutes=1e-9, resume=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            resumed.fit(data, verbose=0, callbacks=[checkpoint, Fails(stop)], **arguments)
+    assert_same_state(resumed, state)
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("make", "policy", "arguments"),
     [
-        {"dropout": True},
-        {"d_steps": 2, "loss": "minimax", "prior": "uniform", "reuse_fakes": True},
-        {"policy": "mixed_float16"},
-        {"policy": "bfloat16"},
+        ("digits_gan", "float32", {"dropout": True}),
+        ("digits_gan", "float32", {"d_steps": 2, "loss": "minimax", "prior": "uniform", "reuse_fakes": True}),
+        ("digits_gan", "float32", {"steps_per_execution": 2}),
+        ("digits_gan", "mixed_float16", {}),
+        ("digits_gan", "bfloat16", {}),
+        ("small_dcgan", "float32", {}),
+        ("small_dcgan", "mixed_bfloat16", {}),
     ],
+    ids=str,
 )
-def test_it_is_exact_with_every_kind_of_model(arguments, models_used_again, digits_gan, digits, tmp_path):
-    keras.config.set_dtype_policy(arguments.pop("policy", "float32"))
-    model = digits_gan(**arguments)
-    fit(model, digits, 3)
-    state = state_of(model)
-    models_used_again.take_back()
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(digits_gan(**arguments), digits, 3, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(7))
-    resumed = digits_gan(**arguments)
-    fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
-    assert_same_state(resumed, state)
-
-
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_it_is_exact_with_convolutions(policy, models_used_again, small_dcgan, digits, tmp_path):
+def test_it_is_exact_with_every_kind_of_model(make, policy, arguments, models_used_again, request, digits, tmp_path):
     keras.config.set_dtype_policy(policy)
-    model = small_dcgan()
-    fit(model, digits, 2)
-    state = state_of(model)
-    models_used_again.take_back()
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(small_dcgan(), digits, 2, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(6))
-    resumed = small_dcgan()
-    fit(resumed, digits, 2, callbacks.Checkpoint(tmp_path, resume=True))
-    assert_same_state(resumed, state)
+    new = functools.partial(request.getfixturevalue(make), **arguments)
+    assert_exact(new, models_used_again, digits, tmp_path, stops=[6], batch_size=32, epochs=2)
 
 
-KINDS_OF_DATA = "Batches", "repeated", "finite", "finite, steps", "PyDataset", "PyDataset, steps", "unshuffled, steps"
-
-
-@pytest.mark.parametrize("kind", KINDS_OF_DATA)
-def test_it_is_exact_with_every_kind_of_data(kind, models_used_again, digits_gan, digits, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("Batches", {"steps_per_epoch": 3}),
+        ("repeated", {"steps_per_epoch": 3}),
+        ("finite", {}),
+        ("finite", {"steps_per_epoch": 2}),
+        ("PyDataset", {}),
+        ("PyDataset", {"steps_per_epoch": 3}),
+        ("unshuffled", {"shuffle": False, "batch_size": 32, "steps_per_epoch": 2}),
+    ],
+    ids=str,
+)
+def test_it_is_exact_with_every_kind_of_data(kind, arguments, models_used_again, digits_gan, digits, tmp_path):
     class Pictures(keras.utils.PyDataset):
         def __len__(self):
             return STEPS
@@ -186,41 +191,14 @@ def test_it_is_exact_with_every_kind_of_data(kind, models_used_again, digits_gan
             return digits[32 * index : 32 * index + 32]
 
     in_order = tf.data.Dataset.from_tensor_slices(digits).batch(32)
-    data, arguments = {
-        "Batches": (Batches(digits, 32, seed=5), {"steps_per_epoch": 3}),
-        "repeated": (in_order.repeat(), {"steps_per_epoch": 3}),
-        "finite": (in_order, {}),
-        "finite, steps": (in_order, {"steps_per_epoch": 2}),
-        "PyDataset": (Pictures(), {}),
-        "PyDataset, steps": (Pictures(), {"steps_per_epoch": 3}),
-        "unshuffled, steps": (digits, {"shuffle": False, "batch_size": 32, "steps_per_epoch": 2}),
+    data = {
+        "Batches": Batches(digits, 32, seed=5),
+        "repeated": in_order.repeat(),
+        "finite": in_order,
+        "PyDataset": Pictures(),
+        "unshuffled": digits,
     }[kind]
-    common = {"epochs": 4, "verbose": 0, **arguments}
-    model = digits_gan()
-    model.fit(data, **common)
-    state = state_of(model)
-    for stop in (3, 6, None):
-        models_used_again.take_back()
-        resumed, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, minutes=1e-9, resume=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            resumed.fit(data, callbacks=[checkpoint, Fails(stop)], **common)
-    assert_same_state(resumed, state)
-
-
-def test_it_is_exact_where_several_steps_are_executed_together(digits_gan, digits, tmp_path):
-    def new():
-        model = digits_gan()
-        model.steps_per_execution = 2
-        return model
-
-    model = new()
-    fit(model, digits, 3)
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(new(), digits, 3, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(8))
-    resumed = new()
-    fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
-    assert_same_state(resumed, model)
-    assert resumed.steps_per_execution == 2
+    assert_exact(digits_gan, models_used_again, data, tmp_path, stops=[3, 6], epochs=4, **arguments)
 
 
 class Images:

@@ -13,6 +13,8 @@ from kgan._backend import keras
 from kgan.errors import Mistake
 from kgan.training import Callback
 
+SHARE = 0.03  # fraction of the time that redrawing a picture may take
+
 
 class Redrawn(Callback):
     """A callback that redraws a picture again and again, in a small fraction of the time.
@@ -21,7 +23,7 @@ class Redrawn(Callback):
     `fit` is always drawn, however `fit` ends.
     """
 
-    share = 0.03  # fraction of the time that drawing may take
+    share = SHARE
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)

@@ -83,9 +83,6 @@ def classifier(labeled: Labeled) -> FeatureExtractor:
     Its features are the 128 units before the last layer. The network is trained once, for 1,500 steps, on four of five
     images. It is kept in the cache directory under a fingerprint of the data.
 
-    Args:
-        labeled: real images with their labels.
-
     Raises:
         ValueError: without labels, with one class only, or if the network is right on fewer than 60 % of the images
             that were held out.
@@ -138,11 +135,7 @@ def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -
     """The 2,048 features of Keras' InceptionV3, whose weights are downloaded when first used.
 
     Its distances cannot be compared with published FID, which uses another port of the network and another way to
-    resize.
-
-    Args:
-        image_shape: (height, width, channels); gray images are given three equal channels.
-        weights: "imagenet"; None for random weights.
+    resize. Gray images are given three equal channels. `weights=None` is for random weights.
 
     Raises:
         ValueError: if Keras' image data format is "channels_first", since Keras then builds InceptionV3 in that format.
@@ -172,15 +165,12 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     """How often a fresh classifier, trained on one half, is right about which images of the other half are real.
 
     Args:
-        real, fake: images, uint8 or float32 in [-1, 1], of one shape. The same number of each is drawn at random: as
-            many as the smaller set has, and at most 4,000.
+        real, fake: images, uint8 or float32 in [-1, 1], of one shape, 20 or more of each. The same number of each is
+            drawn at random: as many as the smaller set has, and at most 4,000.
         seed: seed of the classifier's weights and of the halves.
 
     Returns:
         The accuracy: 0.5 if the classifier has to guess, 1 if it is always right.
-
-    Raises:
-        ValueError: for fewer than 20 real or 20 fake images.
 
     Example:
         >>> real_vs_fake_accuracy(images[:64], -images[64:128])

@@ -1,6 +1,7 @@
 """How far two sets of images are apart: pure functions of their features, each from its paper.
 
-Features are arrays (count, units). The meaning of a metric depends on them, so it is reported with their name.
+Features, `real` and `fake`, are arrays (count, units). The meaning of a metric depends on them, so it is reported with
+their name. Too few rows, or different units, are a ValueError.
 """
 
 from __future__ import annotations
@@ -25,15 +26,6 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     Heusel et al. (2017), *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, eq. 6.
     It is biased upwards, and more so with fewer images. Compare it only at equal counts, and with that of real images.
 
-    Args:
-        real, fake: (count, units), two rows or more.
-
-    Returns:
-        0 if mean and covariance agree.
-
-    Raises:
-        ValueError: for fewer than two rows, or different units.
-
     Example:
         >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))
         9.0
@@ -57,16 +49,12 @@ def kernel_distance(
     Bińkowski et al. (2018), *Demystifying MMD GANs*, section 4.
 
     Args:
-        real, fake: (count, units), two rows or more.
         subsets: number of random subsets that it is averaged over.
         size: size of a subset; at most the smaller count.
         seed: seed of the subsets.
 
     Returns:
         The mean, which may fall a little below 0, and the standard deviation over the subsets.
-
-    Raises:
-        ValueError: for fewer than two rows, or different units.
 
     Example:
         >>> same = np.ones((10, 3))
@@ -106,13 +94,6 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) 
 
     *Improved Precision and Recall Metric for Assessing Generative Models*, eq. 2; *Reliable Fidelity and Diversity
     Metrics for Generative Models*, eqs. 3 and 5.
-
-    Args:
-        real, fake: (count, units), more rows than `neighbors`.
-        neighbors: k.
-
-    Raises:
-        ValueError: for too few rows, or different units.
 
     Example:
         >>> points = np.arange(8.0)[:, np.newaxis]
@@ -180,12 +161,6 @@ def diversity(images: np.ndarray, *, most: int = 256) -> float:
     Args:
         images: (count, …), two or more.
         most: how many images are compared at most.
-
-    Returns:
-        The difference, in units of the images, which go from -1 to 1; 0 if all images are the same.
-
-    Raises:
-        ValueError: for fewer than two images.
 
     Example:
         >>> diversity(np.array([[-1.0], [1.0]]))
