@@ -13,8 +13,8 @@ import kgan
 PACKAGE = Path(kgan.__file__).parent
 
 # The rooms of the house, from the ground up: a room imports what is named here, and nothing goes round in circles.
-# For everybody: `_backend`, the quiet start of TensorFlow, `_named`, functions chosen by name, `checks` of ranges, `batched`,
-# `errors`, and `files`, which writes whole files.
+# For everybody: `_backend`, the quiet start of TensorFlow, `_named`, functions chosen by name, `batched`, functions
+# applied in batches, `checks` of ranges, `errors`, and `files`, which writes whole files.
 LAYERS = {"layers"}
 GROUND = {"losses", "penalties", "augment", "latent", *LAYERS, "data", "plots", "diagnosis"}
 MODELS = {"gan", "dcgan", "codegan"}
