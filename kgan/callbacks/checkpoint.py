@@ -94,7 +94,7 @@ class Checkpoint(Callback):
                 held.enter_context(runs.lock(self.directory))
                 runs.remove_partial_files(self.directory)
             if self._described is None or self._described[0] is not model:
-                self._described, self._saved, self._kept = (model, runs.describe_model(model)), None, []
+                self._described, self._saved = (model, runs.describe_model(model)), None
             self._peers = _named(
                 peer for peer in arguments.callbacks if isinstance(peer, Callback) and peer is not self
             )
@@ -116,8 +116,9 @@ class Checkpoint(Callback):
             self._saved, self._written = None, time.monotonic()
             history = keras.callbacks.History()
             for row in model.recorder.rows if self.is_resuming else ():
-                for name in row.keys() - {"epoch", "seconds"}:
-                    history.history.setdefault(name, []).append(row[name])
+                for name, value in row.items():
+                    if name not in ("epoch", "seconds"):
+                        history.history.setdefault(name, []).append(value)
             epochs = self.epoch if self.is_resuming else 0
             yield ResumePoint(epochs, self.steps, self.epoch - self._data_start, history)
             if self.is_resuming:
@@ -170,10 +171,11 @@ class Checkpoint(Callback):
         state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "data_start": self._data_start}
         state |= {"run": self._run, "versions": _versions()}
         state |= {"recorder": self.model.recorder.get_state(), "callbacks": states}
-        if workers.is_chief(self.model.distribute_strategy):
-            number = runs.next_number(self.directory)
+        is_chief, number = workers.is_chief(self.model.distribute_strategy), runs.next_number(self.directory)
+        if is_chief:
             runs.write_checkpoint(self.directory, number, arrays, state)
-            self._kept = [*self._kept[-1:], number]
+        self._kept = [*self._kept[-1:], number]
+        if is_chief:
             runs.keep_checkpoints(self.directory, self._kept)
         self._saved, self._written = (self.epoch, int(self.model.step.numpy())), time.monotonic()
 
