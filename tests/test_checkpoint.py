@@ -10,7 +10,6 @@ import shutil
 import numpy as np
 import pytest
 
-import kgan
 from kgan import callbacks, runs
 from kgan._backend import keras, tf
 from kgan.data import Batches
@@ -30,26 +29,8 @@ class Fails(keras.callbacks.Callback):
             raise self.error
 
 
-def new_digits_gan(dropout=False, hidden_units=8, size=16, loss="non_saturating", steps_per_execution=1, **arguments):
-    shape = (size, size, 1)
-    generator = kgan.networks.dense_generator(shape, 4, hidden_units, seed=1)
-    discriminator = kgan.networks.dense_discriminator(shape, hidden_units, seed=2)
-    if dropout:
-        layers = keras.Input(shape), keras.layers.Dropout(0.5, seed=3), discriminator
-        discriminator = keras.Sequential(layers)
-    model = kgan.GAN(generator, discriminator, **arguments)
-    model.compile(loss=loss, steps_per_execution=steps_per_execution)
-    return model
-
-
-@pytest.fixture
-def digits_gan(models_used_again):
-    """A function that gives small dense GANs for the digits, all alike and untrained."""
-    return functools.partial(models_used_again.lend, new_digits_gan)
-
-
 @pytest.fixture(scope="module")
-def straight(digits):
+def straight(new_digits_gan, digits):
     """A model after 3 epochs without a stop."""
     model = new_digits_gan()
     fit(model, digits, 3)
@@ -57,7 +38,7 @@ def straight(digits):
 
 
 @pytest.fixture(scope="module")
-def stopped(digits, tmp_path_factory):
+def stopped(new_digits_gan, digits, tmp_path_factory):
     """The directory of that run, stopped in its last epoch, with the checkpoints of the first two."""
     directory = tmp_path_factory.mktemp("stopped")
     with contextlib.suppress(KeyboardInterrupt):
@@ -128,7 +109,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, models_used_agai
         models_used_again.take_back()
         with contextlib.suppress(KeyboardInterrupt):
             fit(digits_gan(), digits, 5, *all_callbacks(interrupted, resume=True, minutes=1e-9), Fails(stop))
-    resumed = new_digits_gan()
+    models_used_again.take_back()
+    resumed = digits_gan()
     history = fit(resumed, digits, 5, *all_callbacks(interrupted, resume=True))
     assert_same_state(resumed, state)
     assert history.history == expected.history

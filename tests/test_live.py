@@ -98,25 +98,25 @@ def test_every_model_is_shown_from_before_the_first_epoch_to_the_last(name, digi
         assert_curves(picture, model, plot, {"epoch": [1, 2], **history})
 
 
-def test_the_progress_bar_comes_when_it_is_asked_for(small_dcgan, digits, shown, capfd):
-    small_dcgan().fit(digits, verbose=2, callbacks=[callbacks.LivePlot()])
+def test_the_progress_bar_comes_when_it_is_asked_for(digits_gan, digits, shown, capfd):
+    digits_gan().fit(digits, verbose=2, callbacks=[callbacks.LivePlot()])
     assert "d_loss" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_the_doctor_stands_below_wherever_it_stands_in_the_list(first, small_dcgan, digits, shown, monkeypatch):
+def test_the_doctor_stands_below_wherever_it_stands_in_the_list(first, digits_gan, digits, shown, monkeypatch):
     notes = []
     drawn = plots.dashboard
     monkeypatch.setattr(
         plots, "dashboard", lambda *all, note, **more: notes.append(note) or drawn(*all, note=note, **more)
     )
     each = [Says(digits, say=None), callbacks.LivePlot()]
-    small_dcgan().fit(digits, epochs=2, callbacks=each if first else each[::-1])
+    digits_gan().fit(digits, epochs=2, callbacks=each if first else each[::-1])
     assert notes == ["The doctor finds nothing wrong.", "epoch 1: a cold", "epoch 1: a cold"]  # that found first
 
 
-def test_a_second_fit_counts_on_in_a_display_of_its_own(small_dcgan, digits, shown):
-    model, plot = small_dcgan(), callbacks.LivePlot()
+def test_a_second_fit_counts_on_in_a_display_of_its_own(digits_gan, digits, shown):
+    model, plot = digits_gan(), callbacks.LivePlot()
     histories = [model.fit(digits, epochs=epochs, callbacks=[plot]).history for epochs in (1, 2)]
     assert [how for how, _, _ in shown] == ["new", "again", "new", "again", "again"]
     assert len({display for _, display, _ in shown}) == 2
@@ -131,9 +131,9 @@ def assert_curves(picture, model, plot, columns):
     np.testing.assert_array_equal(np.asarray(picture)[below], np.asarray(expected)[below])
 
 
-def test_a_resumed_run_shows_the_curves_of_the_whole(small_dcgan, digits, shown, tmp_path):
+def test_a_resumed_run_shows_the_curves_of_the_whole(digits_gan, digits, shown, tmp_path):
     for epochs in (2, 3):
-        model, plot = small_dcgan(), callbacks.LivePlot()
+        model, plot = digits_gan(), callbacks.LivePlot()
         model.fit(digits, epochs=epochs, callbacks=[plot, callbacks.Checkpoint(tmp_path, resume=True)])
     assert model.recorder.columns["epoch"] == [1, 2, 3]
     with Image.open(io.BytesIO(shown[-1][2])) as picture:
@@ -148,9 +148,9 @@ def test_a_row_for_each_class(digits, shown):
     assert (plot.rows, plot.columns) == (10, 8)
 
 
-def test_it_changes_nothing_in_training(small_dcgan, digits, shown, monkeypatch):
+def test_it_changes_nothing_in_training(digits_gan, digits, shown, monkeypatch):
     monkeypatch.setattr(callbacks.LivePlot, "patience", 0)  # drawn after each step as well
-    shown_model, alone = small_dcgan(), small_dcgan()
+    shown_model, alone = digits_gan(), digits_gan()
     shown_model.fit(digits, batch_size=64, epochs=2, callbacks=[callbacks.LivePlot()])
     alone.fit(digits, batch_size=64, epochs=2, verbose=0)
     assert len(shown) > 4
@@ -158,7 +158,7 @@ def test_it_changes_nothing_in_training(small_dcgan, digits, shown, monkeypatch)
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkeypatch):
+def test_drawing_takes_no_more_than_its_share(digits_gan, digits, shown, monkeypatch):
     """A clock on which a step takes 1 s and a picture 2: every 20 s of training there is one."""
     now = [0.0]
     set_clock(monkeypatch, now)
@@ -176,7 +176,7 @@ def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkey
             now[0] += 1
 
     plot.picture = picture
-    small_dcgan().fit(digits, epochs=12, callbacks=[Clock(), plot])  # of 4 steps
+    digits_gan().fit(digits, epochs=12, callbacks=[Clock(), plot])  # of 4 steps
     assert drawn == [
         "before the first epoch",
         "epoch 6, step 1 of 4",
@@ -185,7 +185,7 @@ def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkey
     ]
 
 
-def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
+def test_how_far_training_is(digits_gan, digits, shown, monkeypatch):
     now, captions = [0.0], []
     set_clock(monkeypatch, now)
     plot = callbacks.LivePlot()
@@ -196,7 +196,7 @@ def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
             now[0] += 1.5
             self.model.stop_training = epoch == 2
 
-    small_dcgan().fit(digits, epochs=4, callbacks=[Clock(), plot])
+    digits_gan().fit(digits, epochs=4, callbacks=[Clock(), plot])
     assert captions == [
         "before the first epoch",
         "epoch 1 of 4: 1.5 s each, 4 s to go",
@@ -206,10 +206,10 @@ def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
 
 
 @pytest.mark.parametrize("without", [True, False], ids=["no IPython", "no notebook"])
-def test_one_sentence_outside_a_notebook(without, small_dcgan, digits, monkeypatch):
+def test_one_sentence_outside_a_notebook(without, digits_gan, digits, monkeypatch):
     if without:
         monkeypatch.setitem(sys.modules, "IPython", None)
-    model = small_dcgan()
+    model = digits_gan()
     with pytest.raises(RuntimeError, match=r"^LivePlot draws in a notebook, and this is not one: EpochGIF and"):
         model.fit(digits, verbose=0, callbacks=[callbacks.LivePlot()])
     assert int(model.step) == 0
