@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Record(NamedTuple):
@@ -32,10 +32,11 @@ class Record(NamedTuple):
         moved: root mean square change of the fakes of the same codes since the previous epoch.
         diversity, real_diversity: how much two fakes differ, and how much two real images differ: see
             `kgan.quality.diversity`.
-        nearest, real_nearest: mean distance of a fake to the nearest other fake, among 128; the same for real images.
+        nearest, real_nearest: mean distance of a fake to the nearest other fake; the same for real images.
         unsaturated_fraction, real_unsaturated_fraction: fraction of pixels that are not at -1 or 1.
         low, high: range of the real images.
         class_frequencies, real_class_frequencies: how often each class occurs, if there is a classifier.
+        count: number of fakes that were looked at, and of real images.
 
     Example:
         >>> losses = {"d_loss": 1.4, "g_loss": 0.7, "d_real": 0.5, "d_fake": 0.5}
@@ -64,6 +65,7 @@ class Record(NamedTuple):
     high: float | None = None
     class_frequencies: Sequence[float] | None = None
     real_class_frequencies: Sequence[float] | None = None
+    count: int | None = None
 
 
 class Finding(NamedTuple):
@@ -93,26 +95,36 @@ class Sick(RuntimeError):
     """Ends a run in which a disease was found, if the user asked for that with `stop_when_sick`."""
 
 
-class Rule(NamedTuple):
-    """A disease and its symptom.
+# A function of the records of all epochs so far: the evidence, if the newest epoch shows the symptom.
+Symptom = Callable[[Sequence[Record]], str | None]
 
-    Attributes:
-        disease: its name.
-        symptom: a function of the records of all epochs so far. It returns a sentence with the evidence if the newest
-            epoch shows the symptom, otherwise None.
-        suggestion: what helps.
-        source: who described it.
-        epochs, minibatches: how long the symptom must last.
-        follows: diseases that cause this one. Once one of them is found, this disease is not reported.
+
+class Rule(NamedTuple):
+    """A disease and its symptom, which must last for some epochs and minibatches. See `Finding` for the other words.
+
+    Once one of the diseases that cause it (`follows`) is found, this one is not reported.
     """
 
     disease: str
-    symptom: Callable[[Sequence[Record]], str | None]
+    symptom: Symptom
     suggestion: str
     source: str
     epochs: int = 3
     minibatches: int = 150
     follows: Collection[str] = ()
+
+
+RULES: list[Rule] = []  # specific before general: if several are found in one epoch, the first may explain the others
+
+
+def _rule(disease: str, suggestion: str, source: str, **how: Any) -> Callable[[Symptom], Symptom]:
+    """Add a rule with this symptom to `RULES`."""
+
+    def add(symptom: Symptom) -> Symptom:
+        RULES.append(Rule(disease, symptom, suggestion, source, **how))
+        return symptom
+
+    return add
 
 
 def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[Finding]:
@@ -133,7 +145,7 @@ def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[F
     """
     new: list[Finding] = []
     for rule in _open_rules(found):
-        if rule.follows and {each.disease for each in new} & set(rule.follows):
+        if rule.follows and {finding.disease for finding in new} & set(rule.follows):
             continue
         shown = _shown(rule, records)
         if shown and len(shown) >= rule.epochs:
@@ -156,7 +168,7 @@ def shows_symptoms(records: Sequence[Record], found: Sequence[Finding] = ()) -> 
 
 
 def _open_rules(found: Sequence[Finding]) -> list[Rule]:
-    known = {each.disease for each in found}
+    known = {finding.disease for finding in found}
     return [rule for rule in RULES if rule.disease not in known and not known & set(rule.follows)]
 
 
@@ -166,163 +178,6 @@ def _shown(rule: Rule, records: Sequence[Record]) -> list[str]:
     while len(shown) < len(records) and (evidence := rule.symptom(records[: len(records) - len(shown)])):
         shown.append(evidence)
     return shown
-
-
-# Symptoms. A comparison with NaN is false, so an epoch with NaN shows only the first symptom.
-
-
-def not_a_number(records: Sequence[Record]) -> str | None:
-    """A loss, a gradient or a weight is NaN or infinite."""
-    newest = records[-1]
-    for name in ("d_loss", "g_loss", "gradient_norm", "weight_norm"):
-        if not math.isfinite(value := getattr(newest, name)):
-            return f"Training has broken: {name} is {value}"
-    return None
-
-
-def exploding(records: Sequence[Record]) -> str | None:
-    """A loss or the weights grow so much that they will soon be NaN."""
-    first, newest = records[0], records[-1]
-    for name in ("d_loss", "g_loss"):
-        if abs(value := getattr(newest, name)) > LARGEST_LOSS:
-            return f"NaN is ahead: {name} is {value:,.0f}"
-    if newest.weight_norm > MOST_GROWTH * first.weight_norm:
-        growth = newest.weight_norm / first.weight_norm
-        return f"NaN is ahead: the weights are {growth:,.0f} times as large as after the first epoch"
-    return None
-
-
-def narrow_range(records: Sequence[Record]) -> str | None:
-    """The real images do not fill [-1, 1], for example because they were only divided by 255."""
-    newest = records[-1]
-    if newest.low is not None and newest.high - newest.low < NARROWEST_RANGE:
-        return f"The real images range from {newest.low:.3g} to {newest.high:.3g}, not from -1 to 1"
-    return None
-
-
-def generator_won(records: Sequence[Record]) -> str | None:
-    """The discriminator takes all fakes for real."""
-    newest = records[-1]
-    if newest.d_fake > GENERATOR_WON:
-        return (
-            f"The generator has won: the discriminator gives its fakes a probability of {newest.d_fake:.3f} of being "
-            f"real, and real images {newest.d_real:.3f}"
-        )
-    return None
-
-
-def saturated(records: Sequence[Record]) -> str | None:
-    """Almost all pixels of the fakes are at -1 or 1, unlike those of the real images."""
-    fraction, real_fraction = records[-1].unsaturated_fraction, records[-1].real_unsaturated_fraction
-    if fraction is not None and fraction < FEWEST_UNSATURATED * real_fraction:
-        return (
-            f"Images are saturated: {1 - fraction:.0%} of the fakes' pixels are at -1 or 1, where tanh lets no "
-            f"gradient through, and {1 - real_fraction:.0%} of the real images'"
-        )
-    return None
-
-
-def batch_dependence(records: Sequence[Record]) -> str | None:
-    """The discriminator recognizes fakes in its own step, and takes them for real in a batch that holds only fakes."""
-    newest = records[-1]
-    if newest.d_fake < 0.1 and newest.d_fake_eval > BATCH_DEPENDENT:
-        return (
-            f"The discriminator goes by the batch, not by the image: in its own steps it gives fakes a probability of "
-            f"{newest.d_fake:.3f} of being real, and {newest.d_fake_eval:.3f} in a batch that holds only fakes"
-        )
-    return None
-
-
-def vanishing_gradients(records: Sequence[Record]) -> str | None:
-    """The generator's gradients are tiny compared with those of the non-saturating loss."""
-    newest = records[-1]
-    if newest.gradient_norm < VANISHED * newest.ns_gradient_norm:
-        return (
-            f"The generator's gradients vanish: their norm is {newest.gradient_norm:.2g}, with the non-saturating loss "
-            f"it would be {newest.ns_gradient_norm:.2g}"
-        )
-    return None
-
-
-def discriminator_won(records: Sequence[Record]) -> str | None:
-    """The discriminator recognizes all fakes and nearly all real images (under label smoothing not all)."""
-    newest = records[-1]
-    if newest.d_fake < DISCRIMINATOR_WON and newest.d_real > 0.85:
-        return (
-            f"The discriminator has won: it gives real images a probability of {newest.d_real:.3f} of being real, and "
-            f"fakes {newest.d_fake:.2g}"
-        )
-    return None
-
-
-def stopped_learning(records: Sequence[Record]) -> str | None:
-    """The fakes of the same codes hardly change any more."""
-    newest = records[-1]
-    if newest.moved is not None and newest.moved < LEAST_MOVE * newest.real_diversity:
-        return (
-            f"The generator has stopped learning: in an epoch its images change by {newest.moved:.2g}, where two real "
-            f"images differ by {newest.real_diversity:.2f}"
-        )
-    return None
-
-
-def collapse(records: Sequence[Record]) -> str | None:
-    """Each fake has a near copy among the other fakes, or the fakes are much more alike than a few epochs ago."""
-    newest = records[-1]
-    if newest.nearest is None:
-        return None
-    if newest.nearest < NEAREST * newest.real_nearest:
-        return (
-            f"The generator has collapsed: the fake nearest to another differs from it by {newest.nearest:.2g} on "
-            f"average, the nearest real image by {newest.real_nearest:.2g}"
-        )
-    best = max(record.diversity for record in records[-10:] if record.diversity is not None)
-    if newest.diversity < FALL * best and newest.diversity < newest.real_diversity / 2:
-        return (
-            f"The generator has collapsed: two of its images differ by {newest.diversity:.2g}, a few epochs ago by "
-            f"{best:.2g}; two real ones by {newest.real_diversity:.2g}"
-        )
-    return None
-
-
-def missing_classes(records: Sequence[Record]) -> str | None:
-    """Classes of the data do not occur among the fakes."""
-    newest = records[-1]
-    if newest.class_frequencies is None:
-        return None
-    wanted = [number for number, frequency in enumerate(newest.real_class_frequencies) if frequency >= 0.03]
-    missing = [number for number in wanted if newest.class_frequencies[number] == 0]
-    if len(missing) > MOST_MISSING * len(wanted):
-        numbers = ", ".join(map(str, missing))
-        return (
-            f"Classes are missing: {len(missing)} of the {len(wanted)} in the data, numbers {numbers}, do not come up "
-            f"among 128 fakes"
-        )
-    return None
-
-
-def oscillation(records: Sequence[Record]) -> str | None:
-    """The discriminator swings between taking fakes for real and recognizing them."""
-    last = [record.d_fake_eval for record in records[-15:]]
-    swings = [abs(after - before) for before, after in itertools.pairwise(last)]
-    if len(last) == 15 and sum(swings) / 14 > WIDEST_SWINGS:
-        return (
-            f"Training oscillates: in the last 15 epochs the discriminator gave fakes a probability of {min(last):.2f} "
-            f"to {max(last):.2f} of being real, and changed it by {sum(swings) / 14:.2f} from one epoch to the next"
-        )
-    return None
-
-
-def imbalance(records: Sequence[Record]) -> str | None:
-    """One loss is far above the other. The generator's minimax loss is negative, so it is not compared.
-
-    Losses whose logits are not log-odds are not compared either: for them zero has no special meaning.
-    """
-    newest = records[-1]
-    low, high = sorted((newest.d_loss, newest.g_loss))
-    if 0 <= low < high / MOST_IMBALANCE and not math.isnan(newest.d_real):
-        return f"The losses are out of balance: d_loss is {newest.d_loss:.2g}, g_loss {newest.g_loss:.2g}"
-    return None
 
 
 # Thresholds, each with the worst value of healthy runs (`gan-digits`, `dcgan-digits`) and the values of sick runs.
@@ -347,100 +202,240 @@ _RADFORD = "Radford et al. 2016, Unsupervised Representation Learning with DCGAN
 _STIFF = "Stiff, von Keyserlingk, Stuart, Image Generation Using Deep Convolutional Generative Adversarial Networks"
 _REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
 
-# Specific diseases come before general ones: if several are found in one epoch, the first may explain the others.
-RULES = (
-    Rule(
-        "not a number",
-        not_a_number,
-        "Start again with lower learning rates",
-        "IEEE 754-2019, section 6.2: NaN is handed on to every result",
-        epochs=1,
-        minibatches=0,
-    ),
-    Rule(
-        "NaN ahead",
-        exploding,
-        "Lower both learning rates",
-        "Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks: exploding gradients",
-        epochs=1,
-        minibatches=0,
-    ),
-    Rule(
-        "narrow range",
-        narrow_range,
-        "Scale them: images / 127.5 - 1 for uint8",
-        f"{_RADFORD}, section 4: scaled to the range of tanh, [-1, 1]",
-        epochs=1,
-        minibatches=0,
-    ),
-    Rule(
-        "generator won",
-        generator_won,
-        "Raise d_learning_rate or lower g_learning_rate",
-        f"{_STIFF}, section 5.2: entirely certain that all are genuine",
-    ),
-    Rule(
-        "saturated",
-        saturated,
-        "Lower g_learning_rate",
-        "Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Neural Networks, section 3",
-        follows=("generator won",),
-    ),
-    Rule(
-        "batch dependence",
-        batch_dependence,
-        "Show the discriminator real and fake images in batches of their own, or take norm=layer",
-        "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.5: outputs that depend on the batch",
-    ),
-    Rule(
-        "vanishing gradients",
-        vanishing_gradients,
-        "Take loss=non_saturating",
-        f"{_GOODFELLOW}, section 3: log(1 - D(G(z))) saturates",
-        follows=("saturated",),
-    ),
-    Rule(
-        "discriminator won",
-        discriminator_won,
-        "Lower d_learning_rate, set label_smoothing=0.1, or narrow the discriminator",
-        f"{_STIFF}, section 5.2: the discriminator outperforms the generator",
-        follows=("saturated", "batch dependence", "vanishing gradients"),
-    ),
-    Rule(
-        "stopped learning",
-        stopped_learning,
-        "Raise g_learning_rate",
-        f"{_STIFF}, section 5.2: frozen from making any improvements",
-        follows=("saturated", "generator won", "vanishing gradients", "discriminator won"),
-    ),
-    Rule(
-        "collapse",
-        collapse,
-        "Lower g_learning_rate, or widen latent_dim where it is small",
-        f"{_STIFF}, figures 11 and 12; Salimans et al. 2016, section 3.2",
-        follows=("saturated", "generator won"),
-    ),
-    Rule(
-        "missing classes",
-        missing_classes,
-        "Train longer, widen latent_dim, or lower g_learning_rate",
-        f"{_REPORT}: a DCGAN that draws 3, 5 and 8 alone",
-        minibatches=3000,  # healthy runs find their classes one by one
-        follows=("saturated", "generator won", "discriminator won", "vanishing gradients", "collapse"),
-    ),
-    Rule(
-        "oscillation",
-        oscillation,
-        "Lower both learning rates, or take d_beta_1=0.5 and g_beta_1=0.5",
-        f"{_STIFF}, section 5.2: an oscillating state between two minima",
-        epochs=1,
-    ),
-    Rule(
-        "imbalance",
-        imbalance,
-        "Bring them nearer: lower the learning rate of the network whose loss is small",
-        f"{_STIFF}, section 3.1, after Berthelot et al. 2017: both losses should be equal",
-        epochs=10,
-        follows=("generator won", "saturated", "batch dependence", "vanishing gradients", "discriminator won"),
-    ),
+
+# Rules. A comparison with NaN is false, so an epoch with NaN shows only the first symptom.
+
+
+@_rule(
+    "not a number",
+    "Start again with lower learning rates",
+    "IEEE 754-2019, section 6.2: NaN is handed on to every result",
+    epochs=1,
+    minibatches=0,
 )
+def not_a_number(records: Sequence[Record]) -> str | None:
+    """A loss, a gradient or a weight is NaN or infinite."""
+    newest = records[-1]
+    for name in ("d_loss", "g_loss", "gradient_norm", "weight_norm"):
+        if not math.isfinite(value := getattr(newest, name)):
+            return f"Training has broken: {name} is {value}"
+    return None
+
+
+@_rule(
+    "NaN ahead",
+    "Lower both learning rates",
+    "Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks: exploding gradients",
+    epochs=1,
+    minibatches=0,
+)
+def nan_ahead(records: Sequence[Record]) -> str | None:
+    """A loss or the weights grow so much that they will soon be NaN."""
+    first, newest = records[0], records[-1]
+    for name in ("d_loss", "g_loss"):
+        if abs(value := getattr(newest, name)) > LARGEST_LOSS:
+            return f"NaN is ahead: {name} is {value:,.0f}"
+    if newest.weight_norm > MOST_GROWTH * first.weight_norm:
+        growth = newest.weight_norm / first.weight_norm
+        return f"NaN is ahead: the weights are {growth:,.0f} times as large as after the first epoch"
+    return None
+
+
+@_rule(
+    "narrow range",
+    "Scale them: images / 127.5 - 1 for uint8",
+    f"{_RADFORD}, section 4: scaled to the range of tanh, [-1, 1]",
+    epochs=1,
+    minibatches=0,
+)
+def narrow_range(records: Sequence[Record]) -> str | None:
+    """The real images do not fill [-1, 1], for example because they were only divided by 255."""
+    newest = records[-1]
+    if newest.low is not None and newest.high - newest.low < NARROWEST_RANGE:
+        return f"The real images range from {newest.low:.3g} to {newest.high:.3g}, not from -1 to 1"
+    return None
+
+
+@_rule(
+    "generator won",
+    "Raise d_learning_rate or lower g_learning_rate",
+    f"{_STIFF}, section 5.2: entirely certain that all are genuine",
+)
+def generator_won(records: Sequence[Record]) -> str | None:
+    """The discriminator takes all fakes for real."""
+    newest = records[-1]
+    if newest.d_fake > GENERATOR_WON:
+        return (
+            f"The generator has won: the discriminator gives its fakes a probability of {newest.d_fake:.3f} of being "
+            f"real, and real images {newest.d_real:.3f}"
+        )
+    return None
+
+
+@_rule(
+    "saturated",
+    "Lower g_learning_rate",
+    "Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Neural Networks, section 3",
+    follows=("generator won",),
+)
+def saturated(records: Sequence[Record]) -> str | None:
+    """Almost all pixels of the fakes are at -1 or 1, unlike those of the real images."""
+    fraction, real_fraction = records[-1].unsaturated_fraction, records[-1].real_unsaturated_fraction
+    if fraction is not None and fraction < FEWEST_UNSATURATED * real_fraction:
+        return (
+            f"Images are saturated: {1 - fraction:.0%} of the fakes' pixels are at -1 or 1, where tanh lets no "
+            f"gradient through, and {1 - real_fraction:.0%} of the real images'"
+        )
+    return None
+
+
+@_rule(
+    "batch dependence",
+    "Show the discriminator real and fake images in batches of their own, or take norm=layer",
+    "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.5: outputs that depend on the batch",
+)
+def batch_dependence(records: Sequence[Record]) -> str | None:
+    """The discriminator recognizes fakes in its own step, and takes them for real in a batch that holds only fakes."""
+    newest = records[-1]
+    if newest.d_fake < 0.1 and newest.d_fake_eval > BATCH_DEPENDENT:
+        return (
+            f"The discriminator goes by the batch, not by the image: in its own steps it gives fakes a probability of "
+            f"{newest.d_fake:.3f} of being real, and {newest.d_fake_eval:.3f} in a batch that holds only fakes"
+        )
+    return None
+
+
+@_rule(
+    "vanishing gradients",
+    "Take loss=non_saturating",
+    f"{_GOODFELLOW}, section 3: log(1 - D(G(z))) saturates",
+    follows=("saturated",),
+)
+def vanishing_gradients(records: Sequence[Record]) -> str | None:
+    """The generator's gradients are tiny compared with those of the non-saturating loss."""
+    newest = records[-1]
+    if newest.gradient_norm < VANISHED * newest.ns_gradient_norm:
+        return (
+            f"The generator's gradients vanish: their norm is {newest.gradient_norm:.2g}, with the non-saturating loss "
+            f"it would be {newest.ns_gradient_norm:.2g}"
+        )
+    return None
+
+
+@_rule(
+    "discriminator won",
+    "Lower d_learning_rate, set label_smoothing=0.1, or narrow the discriminator",
+    f"{_STIFF}, section 5.2: the discriminator outperforms the generator",
+    follows=("saturated", "batch dependence", "vanishing gradients"),
+)
+def discriminator_won(records: Sequence[Record]) -> str | None:
+    """The discriminator recognizes all fakes and nearly all real images (under label smoothing not all)."""
+    newest = records[-1]
+    if newest.d_fake < DISCRIMINATOR_WON and newest.d_real > 0.85:
+        return (
+            f"The discriminator has won: it gives real images a probability of {newest.d_real:.3f} of being real, and "
+            f"fakes {newest.d_fake:.2g}"
+        )
+    return None
+
+
+@_rule(
+    "stopped learning",
+    "Raise g_learning_rate",
+    f"{_STIFF}, section 5.2: frozen from making any improvements",
+    follows=("saturated", "generator won", "vanishing gradients", "discriminator won"),
+)
+def stopped_learning(records: Sequence[Record]) -> str | None:
+    """The fakes of the same codes hardly change any more."""
+    newest = records[-1]
+    if newest.moved is not None and newest.moved < LEAST_MOVE * newest.real_diversity:
+        return (
+            f"The generator has stopped learning: in an epoch its images change by {newest.moved:.2g}, where two real "
+            f"images differ by {newest.real_diversity:.2f}"
+        )
+    return None
+
+
+@_rule(
+    "collapse",
+    "Lower g_learning_rate, or widen latent_dim where it is small",
+    f"{_STIFF}, figures 11 and 12; Salimans et al. 2016, section 3.2",
+    follows=("saturated", "generator won"),
+)
+def collapse(records: Sequence[Record]) -> str | None:
+    """Each fake has a near copy among the other fakes, or the fakes are much more alike than a few epochs ago."""
+    newest = records[-1]
+    if newest.nearest is None:
+        return None
+    if newest.nearest < NEAREST * newest.real_nearest:
+        return (
+            f"The generator has collapsed: the fake nearest to another differs from it by {newest.nearest:.2g} on "
+            f"average, the nearest real image by {newest.real_nearest:.2g}"
+        )
+    best = max(record.diversity for record in records[-10:] if record.diversity is not None)
+    if newest.diversity < FALL * best and newest.diversity < newest.real_diversity / 2:
+        return (
+            f"The generator has collapsed: two of its images differ by {newest.diversity:.2g}, a few epochs ago by "
+            f"{best:.2g}; two real ones by {newest.real_diversity:.2g}"
+        )
+    return None
+
+
+@_rule(
+    "missing classes",
+    "Train longer, widen latent_dim, or lower g_learning_rate",
+    f"{_REPORT}: a DCGAN that draws 3, 5 and 8 alone",
+    minibatches=3000,  # healthy runs find their classes one by one
+    follows=("saturated", "generator won", "discriminator won", "vanishing gradients", "collapse"),
+)
+def missing_classes(records: Sequence[Record]) -> str | None:
+    """Classes of the data do not occur among the fakes."""
+    newest = records[-1]
+    if newest.class_frequencies is None:
+        return None
+    wanted = [number for number, frequency in enumerate(newest.real_class_frequencies) if frequency >= 0.03]
+    missing = [number for number in wanted if newest.class_frequencies[number] == 0]
+    if len(missing) > MOST_MISSING * len(wanted):
+        numbers = ", ".join(map(str, missing))
+        return (
+            f"Classes are missing: {len(missing)} of the {len(wanted)} in the data, numbers {numbers}, are not among "
+            f"{newest.count} fakes"
+        )
+    return None
+
+
+@_rule(
+    "oscillation",
+    "Lower both learning rates, or take d_beta_1=0.5 and g_beta_1=0.5",
+    f"{_STIFF}, section 5.2: an oscillating state between two minima",
+    epochs=1,
+)
+def oscillation(records: Sequence[Record]) -> str | None:
+    """The discriminator swings between taking fakes for real and recognizing them."""
+    last = [record.d_fake_eval for record in records[-15:]]
+    swings = [abs(after - before) for before, after in itertools.pairwise(last)]
+    if len(last) == 15 and sum(swings) / 14 > WIDEST_SWINGS:
+        return (
+            f"Training oscillates: in the last 15 epochs the discriminator gave fakes a probability of {min(last):.2f} "
+            f"to {max(last):.2f} of being real, and changed it by {sum(swings) / 14:.2f} from one epoch to the next"
+        )
+    return None
+
+
+@_rule(
+    "imbalance",
+    "Bring them nearer: lower the learning rate of the network whose loss is small",
+    f"{_STIFF}, section 3.1, after Berthelot et al. 2017: both losses should be equal",
+    epochs=10,
+    follows=("generator won", "saturated", "batch dependence", "vanishing gradients", "discriminator won"),
+)
+def imbalance(records: Sequence[Record]) -> str | None:
+    """One loss is far above the other. The generator's minimax loss is negative, so it is not compared.
+
+    Losses whose logits are not log-odds are not compared either: for them zero has no special meaning.
+    """
+    newest = records[-1]
+    low, high = sorted((newest.d_loss, newest.g_loss))
+    if 0 <= low < high / MOST_IMBALANCE and not math.isnan(newest.d_real):
+        return f"The losses are out of balance: d_loss is {newest.d_loss:.2g}, g_loss {newest.g_loss:.2g}"
+    return None

@@ -100,18 +100,12 @@ def models_used_again(_models_used_again):
     _models_used_again.take_back()
 
 
+OF_COMPILE = {"loss", "label_smoothing", "run_eagerly", "jit_compile", "steps_per_execution"}
+OF_COMPILE |= {"penalties", "penalty_every", "top_k"}
+
+
 def new_small_dcgan(**arguments):
-    of_compile = {
-        "loss",
-        "label_smoothing",
-        "run_eagerly",
-        "jit_compile",
-        "steps_per_execution",
-        "penalties",
-        "penalty_every",
-        "top_k",
-    }
-    compiled = {name: arguments.pop(name) for name in of_compile & set(arguments)}
+    compiled = {name: arguments.pop(name) for name in OF_COMPILE & set(arguments)}
     model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
     model.compile(**compiled)
     return model
@@ -121,6 +115,31 @@ def new_small_dcgan(**arguments):
 def small_dcgan(models_used_again):
     """A function that gives compiled DCGANs of 8 filters for 16 × 16 × 1 images, all alike and untrained."""
     return functools.partial(models_used_again.lend, new_small_dcgan)
+
+
+def _new_digits_gan(dropout=False, hidden_units=8, size=16, **arguments):
+    compiled = {name: arguments.pop(name) for name in OF_COMPILE & set(arguments)}
+    shape = (size, size, 1)
+    generator = kgan.networks.dense_generator(shape, 4, hidden_units, seed=1)
+    discriminator = kgan.networks.dense_discriminator(shape, hidden_units, seed=2)
+    if dropout:
+        layers = keras.Input(shape), keras.layers.Dropout(0.5, seed=3), discriminator
+        discriminator = keras.Sequential(layers)
+    model = kgan.GAN(generator, discriminator, **arguments)
+    model.compile(**compiled)
+    return model
+
+
+@pytest.fixture(scope="session")
+def new_digits_gan():
+    """A function that makes compiled dense GANs for the digits, all alike; `digits_gan` lends them, which is faster."""
+    return _new_digits_gan
+
+
+@pytest.fixture
+def digits_gan(models_used_again):
+    """A function that gives compiled dense GANs for the digits, all alike and untrained."""
+    return functools.partial(models_used_again.lend, _new_digits_gan)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import shutil
 import numpy as np
 import pytest
 
-import kgan
 from kgan import callbacks, runs
 from kgan._backend import keras, tf
 from kgan.data import Batches
@@ -30,25 +29,8 @@ class Fails(keras.callbacks.Callback):
             raise self.error
 
 
-def new_digits_gan(dropout=False, hidden_units=8, loss="non_saturating", **arguments):
-    generator = kgan.networks.dense_generator((16, 16, 1), 4, hidden_units, seed=1)
-    discriminator = kgan.networks.dense_discriminator((16, 16, 1), hidden_units, seed=2)
-    if dropout:
-        layers = keras.Input((16, 16, 1)), keras.layers.Dropout(0.5, seed=3), discriminator
-        discriminator = keras.Sequential(layers)
-    model = kgan.GAN(generator, discriminator, **arguments)
-    model.compile(loss=loss)
-    return model
-
-
-@pytest.fixture
-def digits_gan(models_used_again):
-    """A function that gives small dense GANs for the digits, all alike and untrained."""
-    return functools.partial(models_used_again.lend, new_digits_gan)
-
-
 @pytest.fixture(scope="module")
-def straight(digits):
+def straight(new_digits_gan, digits):
     """A model after 3 epochs without a stop."""
     model = new_digits_gan()
     fit(model, digits, 3)
@@ -56,7 +38,7 @@ def straight(digits):
 
 
 @pytest.fixture(scope="module")
-def stopped(digits, tmp_path_factory):
+def stopped(new_digits_gan, digits, tmp_path_factory):
     """The directory of that run, stopped in its last epoch, with the checkpoints of the first two."""
     directory = tmp_path_factory.mktemp("stopped")
     with contextlib.suppress(KeyboardInterrupt):
@@ -117,7 +99,7 @@ def files_of(directory):
 # Exact
 
 
-@pytest.mark.parametrize("stops", [(2,), (5, 6, 9), (1, 4, 8, 13, 15, 16, 19)])
+@pytest.mark.parametrize("stops", [(2,), (1, 4, 8, 13, 16, 19)])
 def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, models_used_again, digits_gan, digits, tmp_path):
     """In the middle of epochs and at their ends; files and history included."""
     straight, interrupted = tmp_path / "straight", tmp_path / "interrupted"
@@ -127,7 +109,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, models_used_agai
         models_used_again.take_back()
         with contextlib.suppress(KeyboardInterrupt):
             fit(digits_gan(), digits, 5, *all_callbacks(interrupted, resume=True, minutes=1e-9), Fails(stop))
-    resumed = new_digits_gan()
+    models_used_again.take_back()
+    resumed = digits_gan()
     history = fit(resumed, digits, 5, *all_callbacks(interrupted, resume=True))
     assert_same_state(resumed, state)
     assert history.history == expected.history
@@ -136,57 +119,52 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, models_used_agai
     assert files_of(interrupted) == files_of(straight)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"dropout": True},
-        {"d_steps": 2, "loss": "minimax", "prior": "uniform", "reuse_fakes": True},
-        {"policy": "mixed_float16"},
-        {"policy": "bfloat16"},
-    ],
-)
-def test_it_is_exact_with_every_kind_of_model(arguments, models_used_again, digits_gan, digits, tmp_path):
-    keras.config.set_dtype_policy(arguments.pop("policy", "float32"))
-    model = digits_gan(**arguments)
-    fit(model, digits, 3)
+def assert_exact(new, models_used_again, data, directory, stops, **arguments):
+    """A run that is stopped after these steps of the run, and resumed, is in the end the run that was not stopped."""
+    model = new()
+    model.fit(data, verbose=0, **arguments)
     state = state_of(model)
-    models_used_again.take_back()
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(digits_gan(**arguments), digits, 3, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(7))
-    resumed = digits_gan(**arguments)
-    fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
+    for stop in (*stops, None):
+        models_used_again.take_back()
+        resumed, checkpoint = new(), callbacks.Checkpoint(directory, minutes=1e-9, resume=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            resumed.fit(data, verbose=0, callbacks=[checkpoint, Fails(stop)], **arguments)
     assert_same_state(resumed, state)
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_it_is_exact_with_convolutions(policy, models_used_again, small_dcgan, digits, tmp_path):
+@pytest.mark.parametrize(
+    ("make", "policy", "arguments"),
+    [
+        ("digits_gan", "float32", {"dropout": True}),
+        ("digits_gan", "float32", {"d_steps": 2, "loss": "minimax", "prior": "uniform", "reuse_fakes": True}),
+        ("digits_gan", "float32", {"steps_per_execution": 2}),
+        ("digits_gan", "mixed_float16", {}),
+        ("digits_gan", "bfloat16", {}),
+        ("small_dcgan", "float32", {}),
+        ("small_dcgan", "mixed_bfloat16", {}),
+    ],
+    ids=str,
+)
+def test_it_is_exact_with_every_kind_of_model(make, policy, arguments, models_used_again, request, digits, tmp_path):
     keras.config.set_dtype_policy(policy)
-    model = small_dcgan()
-    fit(model, digits, 2)
-    state = state_of(model)
-    models_used_again.take_back()
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(small_dcgan(), digits, 2, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(6))
-    resumed = small_dcgan()
-    fit(resumed, digits, 2, callbacks.Checkpoint(tmp_path, resume=True))
-    assert_same_state(resumed, state)
+    new = functools.partial(request.getfixturevalue(make), **arguments)
+    assert_exact(new, models_used_again, digits, tmp_path, stops=[6], batch_size=32, epochs=2)
 
 
 @pytest.mark.parametrize(
-    "kind",
+    ("kind", "arguments"),
     [
-        "Batches",
-        "Batches, steps",
-        "repeated",
-        "finite",
-        "finite, steps",
-        "PyDataset",
-        "PyDataset, steps",
-        "unshuffled",
-        "unshuffled, steps",
+        ("Batches", {"steps_per_epoch": 3}),
+        ("repeated", {"steps_per_epoch": 3}),
+        ("finite", {}),
+        ("finite", {"steps_per_epoch": 2}),
+        ("PyDataset", {}),
+        ("PyDataset", {"steps_per_epoch": 3}),
+        ("unshuffled", {"shuffle": False, "batch_size": 32, "steps_per_epoch": 2}),
     ],
+    ids=str,
 )
-def test_it_is_exact_with_every_kind_of_data(kind, models_used_again, digits_gan, digits, tmp_path):
+def test_it_is_exact_with_every_kind_of_data(kind, arguments, models_used_again, digits_gan, digits, tmp_path):
     class Pictures(keras.utils.PyDataset):
         def __len__(self):
             return STEPS
@@ -195,46 +173,14 @@ def test_it_is_exact_with_every_kind_of_data(kind, models_used_again, digits_gan
             return digits[32 * index : 32 * index + 32]
 
     in_order = tf.data.Dataset.from_tensor_slices(digits).batch(32)
-    data, arguments = {
-        "Batches": (Batches(digits, 32, seed=5), {}),
-        "Batches, steps": (Batches(digits, 32, seed=5), {"steps_per_epoch": 3}),
-        "repeated": (in_order.repeat(), {"steps_per_epoch": 3}),
-        "finite": (in_order, {}),
-        "finite, steps": (in_order, {"steps_per_epoch": 2}),
-        "PyDataset": (Pictures(), {}),
-        "PyDataset, steps": (Pictures(), {"steps_per_epoch": 3}),
-        "unshuffled": (digits, {"shuffle": False, "batch_size": 32}),
-        "unshuffled, steps": (digits, {"shuffle": False, "batch_size": 32, "steps_per_epoch": 2}),
+    data = {
+        "Batches": Batches(digits, 32, seed=5),
+        "repeated": in_order.repeat(),
+        "finite": in_order,
+        "PyDataset": Pictures(),
+        "unshuffled": digits,
     }[kind]
-    common = {"epochs": 5, "verbose": 0, **arguments}
-    model = digits_gan()
-    model.fit(data, **common)
-    state = state_of(model)
-    for stop in (3, 6):
-        models_used_again.take_back()
-        checkpoint = callbacks.Checkpoint(tmp_path, minutes=1e-9, resume=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            digits_gan().fit(data, callbacks=[checkpoint, Fails(stop)], **common)
-    models_used_again.take_back()
-    resumed = digits_gan()
-    resumed.fit(data, callbacks=[callbacks.Checkpoint(tmp_path, resume=True)], **common)
-    assert_same_state(resumed, state)
-
-
-def test_it_is_exact_where_several_steps_are_executed_together(digits_gan, digits, tmp_path):
-    def new():
-        model = digits_gan()
-        model.steps_per_execution = 2
-        return model
-
-    model = new()
-    fit(model, digits, 3)
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(new(), digits, 3, callbacks.Checkpoint(tmp_path, minutes=1e-9), Fails(8))
-    resumed = new()
-    fit(resumed, digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
-    assert_same_state(resumed, model)
-    assert resumed.steps_per_execution == 2
+    assert_exact(digits_gan, models_used_again, data, tmp_path, stops=[3, 6], epochs=4, **arguments)
 
 
 class Images:
@@ -282,15 +228,18 @@ def test_more_epochs_go_on(digits_gan, digits, tmp_path):
         fit(digits_gan(), digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
 
 
-def test_fit_called_twice_counts_on_in_one_process_and_in_two(small_dcgan, digits, tmp_path):
+def test_fit_called_twice_counts_on_in_one_process_and_in_two(models_used_again, digits_gan, digits, tmp_path):
     both = tmp_path / "one", tmp_path / "two"
-    model, each = small_dcgan(), all_callbacks(both[0], resume=True)
+    model, each = digits_gan(), all_callbacks(both[0], resume=True)
     fit(model, digits, 2, *each)
     fit(model, digits, 5, *each)
-    fit(small_dcgan(), digits, 2, *all_callbacks(both[1], resume=True))
-    again = small_dcgan()
+    state = state_of(model)
+    models_used_again.take_back()
+    fit(digits_gan(), digits, 2, *all_callbacks(both[1], resume=True))
+    models_used_again.take_back()
+    again = digits_gan()
     fit(again, digits, 5, *all_callbacks(both[1], resume=True))
-    assert_same_state(again, model)
+    assert_same_state(again, state)
     assert [row["epoch"] for row in rows_of(both[1])] == ["1", "2", "3", "4", "5"]
     assert rows_of(both[0]) == rows_of(both[1])
     assert files_of(both[0]) == files_of(both[1])
@@ -307,22 +256,16 @@ def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
     assert_same_state(resumed, model)
 
 
-@pytest.mark.parametrize("stop", [2, 7])
-def test_an_interrupted_fit_before_the_first_epoch_to_be_saved_starts_over(
-    stop, straight, digits_gan, digits, tmp_path
-):
-    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, every=5, resume=True)
+@pytest.mark.parametrize(
+    ("stop", "every", "saves"), [(2, 5, False), (7, 5, False), (6, 1, False), (6, 1, True)], ids=str
+)
+def test_an_interrupted_fit_is_resumed_by_the_same_objects(stop, every, saves, straight, digits_gan, digits, tmp_path):
+    """As in a notebook, where the cell is stopped and run again: from the last checkpoint, or one saved by hand."""
+    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, every=every, resume=True)
     with contextlib.suppress(KeyboardInterrupt):
         fit(model, digits, 3, checkpoint, Fails(stop))
-    fit(model, digits, 3, checkpoint)
-    assert_same_state(model, straight)
-
-
-def test_a_save_by_hand_after_an_interruption_is_resumed(straight, digits_gan, digits, tmp_path):
-    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(model, digits, 3, checkpoint, Fails(6))
-    checkpoint.save()
+    if saves:
+        checkpoint.save()
     fit(model, digits, 3, checkpoint)
     assert_same_state(model, straight)
 
@@ -347,7 +290,8 @@ def test_what_other_callbacks_add_to_the_logs_is_kept(digits_gan, digits, tmp_pa
 
     fit(digits_gan(), digits, 2, Adds(), *all_callbacks(tmp_path))
     assert [row["quality"] for row in rows_of(tmp_path)] == ["3.0", "3.0"]
-    assert runs.read_checkpoint(tmp_path / "checkpoint").state["history"]["quality"] == [3, 3]
+    saved = runs.read_checkpoint(tmp_path / "checkpoint").state["recorder"]
+    assert [row["quality"] for row in saved["rows"]] == [3, 3]
 
 
 def test_restoring_a_model_by_hand(stopped, digits_gan, digits):
@@ -357,17 +301,6 @@ def test_restoring_a_model_by_hand(stopped, digits_gan, digits):
     assert callbacks.Checkpoint(stopped).restore(model)
     assert int(model.step) == 8
     assert not callbacks.Checkpoint(stopped / "nowhere").restore(model)
-
-
-def test_an_interrupted_fit_is_resumed_by_the_same_objects(digits_gan, digits, tmp_path):
-    """As in a notebook, where the cell is stopped and run again."""
-    straight = digits_gan()
-    fit(straight, digits, 3)
-    model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        fit(model, digits, 3, checkpoint, Fails(6))
-    fit(model, digits, 3, checkpoint)
-    assert_same_state(model, straight)
 
 
 @pytest.mark.parametrize(("every", "minutes", "expected"), [(1, None, 3), (2, None, 2), (9, None, 1), (9, 1e-9, 10)])
@@ -381,11 +314,12 @@ def test_how_often(every, minutes, expected, digits_gan, digits, tmp_path, monke
     assert len(list(tmp_path.glob("*.npz"))) == min(2, len(numbers))
 
 
-def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits_gan, digits, tmp_path):
+def test_callbacks_that_are_new_to_the_run_know_its_history(digits_gan, digits, tmp_path):
     fit(digits_gan(), digits, 2, callbacks.Checkpoint(tmp_path / "c", resume=True))
     others = all_callbacks(tmp_path / "new")[:-1]
     fit(digits_gan(), digits, 3, *others, callbacks.Checkpoint(tmp_path / "c", resume=True))
-    assert [row["epoch"] for row in rows_of(tmp_path / "new")] == ["3"]
+    assert [row["epoch"] for row in rows_of(tmp_path / "new")] == ["1", "2", "3"]
+    assert [path.name for path in (tmp_path / "new" / "samples").glob("epoch*")] == ["epoch-0003.png"]
 
 
 # Refused: what is not the same run
@@ -399,13 +333,15 @@ def test_callbacks_that_are_new_to_the_run_begin_where_it_stands(digits_gan, dig
         ({"d_steps": 2}, {}, 32, "d_steps is 2, but in the checkpoint 1"),
         ({"loss": "minimax"}, {}, 32, "loss is minimax, but in the checkpoint non_saturating"),
         ({}, {}, 64, "batch_size is 64, but in the checkpoint 32"),
+        ({"size": 8}, {"size": 8}, 32, r"images.shape is \[128, 8, 8, 1\], but in the checkpoint \[128, 16, 16, 1\]"),
         ({}, {"count": 96}, 32, r"images.shape is \[96, 16, 16, 1\], but in the checkpoint \[128, 16, 16, 1\]"),
         ({}, {"negative": True}, 32, "the images differ from those of the checkpoint"),
     ],
 )
 def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits_gan, digits):
     before = contents(checkpoints)
-    images = digits[: data.get("count", 128)] * (-1 if data.get("negative") else 1)
+    step = 16 // data.get("size", 16)
+    images = digits[: data.get("count", 128), ::step, ::step] * (-1 if data.get("negative") else 1)
     other, checkpoint = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
     untouched = [variable.numpy() for variable in other.training_state]
     with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be resumed: .*{named}.*: only epochs may"):
@@ -413,14 +349,6 @@ def test_another_run_is_refused(model, data, batch_size, named, checkpoints, dig
     assert contents(checkpoints) == before
     for variable, value in zip(other.training_state, untouched, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
-
-
-def test_another_image_size_is_refused(small_dcgan, digits, tmp_path):
-    fit(small_dcgan(), digits, 1, callbacks.Checkpoint(tmp_path))
-    model = kgan.DCGAN((8, 8, 1), latent_dim=8, filters=8)
-    model.compile()
-    with pytest.raises(ValueError, match=r"images.shape is \[128, 8, 8, 1\], but in the checkpoint \[128, 16, 16, 1\]"):
-        fit(model, digits[:, ::2, ::2], 2, callbacks.Checkpoint(tmp_path, resume=True))
 
 
 def test_another_optimizer_is_refused(checkpoints, digits_gan, digits):
@@ -446,10 +374,10 @@ def test_another_model_is_refused_by_the_same_checkpoint(digits_gan, digits, tmp
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        (lambda digits: Batches(digits, 64), "images.batch_size is 64, but in the checkpoint 32"),
+        (lambda digits: Batches(digits, 64), "batch_size is 64, but in the checkpoint 32"),
         (lambda digits: Batches(digits, 32, seed=6), "images.seed is 6, but in the checkpoint 0"),
         (lambda digits: Batches(-digits, 32), "the images differ from those of the checkpoint"),
-        (lambda digits: tf.data.Dataset.from_tensor_slices(digits).batch(32), "images.batches is 4"),
+        (lambda digits: tf.data.Dataset.from_tensor_slices(digits).batch(32), "images.kind is Dataset"),
     ],
 )
 def test_another_data_set_is_refused(other, named, digits_gan, digits, tmp_path):
@@ -495,7 +423,7 @@ def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits_gan
 def test_bad_arguments(tmp_path):
     with pytest.raises(ValueError, match="every is 0"):
         callbacks.Checkpoint(tmp_path, every=0)
-    with pytest.raises(ValueError, match="minutes is -1: it must be above 0, or None"):
+    with pytest.raises(ValueError, match="minutes is -1: it must be above 0"):
         callbacks.Checkpoint(tmp_path, minutes=-1)
 
 
@@ -508,9 +436,9 @@ def test_versions_that_differ_are_told(checkpoints, digits_gan, digits, monkeypa
 def test_a_checkpoint_of_an_older_kgan_is_refused(checkpoints, digits_gan, digits):
     for number in (1, 2):
         saved = runs.read_checkpoint(checkpoints)
-        runs.write_checkpoint(checkpoints, number, saved.arrays, {**saved.state, "format": 1})
+        runs.write_checkpoint(checkpoints, number, saved.arrays, {**saved.state, "format": 3})
     before = contents(checkpoints)
-    with pytest.raises(ValueError, match="its format is 1, that of another version of kgan, not 3"):
+    with pytest.raises(ValueError, match="its format is 3, that of another version of kgan, not 4"):
         fit(digits_gan(), digits, 4, callbacks.Checkpoint(checkpoints, resume=True))
     assert contents(checkpoints) == before
 
@@ -522,37 +450,41 @@ DAMAGES = {
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
     "bit flipped": lambda path: path.write_bytes(flipped(path.read_bytes())),
     "emptied": lambda path: path.write_bytes(b""),
-    "deleted": lambda path: path.unlink(),
 }
 
 
-def flipped(content):
-    middle = len(content) // 2
+def flipped(content, place=0.5):
+    middle = int(len(content) * place)
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".json"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_the_checkpoint_before_a_damaged_one_is_used(damage, suffix, checkpoints, straight, digits_gan, digits):
-    DAMAGES[damage]((checkpoints / "checkpoint-000002").with_suffix(suffix))
+def test_the_checkpoint_before_a_damaged_one_is_used(damage, checkpoints, straight, digits_gan, digits):
+    DAMAGES[damage](checkpoints / "checkpoint-000002.npz")
     resumed, checkpoint = digits_gan(), callbacks.Checkpoint(checkpoints, resume=True)
-    silent = (damage, suffix) == ("deleted", ".json")  # it might never have been finished
-    with contextlib.nullcontext() if silent else pytest.warns(UserWarning, match="damaged: checkpoint-000002 .*before"):
+    with pytest.warns(UserWarning, match="damaged: checkpoint-000002 .*the checkpoint before is used"):
         fit(resumed, digits, 3, checkpoint)
     assert_same_state(resumed, straight)
-    names = sorted(path.name for path in checkpoints.glob("*.npz"))
-    assert names == ["checkpoint-000004.npz", "checkpoint-000005.npz"]
+    assert sorted(path.name for path in checkpoints.glob("*.npz")) == [f"checkpoint-{n:06}.npz" for n in (4, 5)]
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".json"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_where_all_are_damaged_nothing_is_touched(damage, suffix, checkpoints, digits_gan, digits):
-    for name in ("checkpoint-000001", "checkpoint-000002"):
-        DAMAGES[damage]((checkpoints / name).with_suffix(suffix))
+def test_where_all_are_damaged_nothing_is_touched(damage, checkpoints, digits_gan, digits):
+    for name in ("checkpoint-000001.npz", "checkpoint-000002.npz"):
+        DAMAGES[damage](checkpoints / name)
     before = contents(checkpoints)
     with pytest.raises(ValueError, match=r"no checkpoint in .* can be used: .*\. Nothing was changed"):
         fit(digits_gan(), digits, 3, callbacks.Checkpoint(checkpoints, resume=True))
     assert contents(checkpoints) == before
+
+
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_flipped_bit_is_found_wherever_it_is(place, checkpoints):
+    """In any array, and in the state, which come one after the other in the file."""
+    path = checkpoints / "checkpoint-000002.npz"
+    path.write_bytes(flipped(path.read_bytes(), place))
+    with pytest.warns(UserWarning, match="damaged"):
+        assert runs.read_checkpoint(checkpoints).number == 1
 
 
 # Interrupted while it is written
@@ -622,9 +554,6 @@ def test_a_save_that_is_interrupted_anywhere_leaves_a_good_checkpoint(stopped, t
         for name, value in saved.arrays.items():
             np.testing.assert_array_equal(found.arrays[name], value)
     assert found.number == 3
-    assert sorted(path.name for path in directory.glob("*.json")) == [
-        "checkpoint-000002.json",
-        "checkpoint-000003.json",
-    ]
+    assert sorted(path.name for path in directory.iterdir()) == [".lock", *(f"checkpoint-{n:06}.npz" for n in (2, 3))]
     assert seen == {"open", "write", "flush", "fsync", "replace", "unlink"}
-    assert number > 40
+    assert number > 30

@@ -1,7 +1,5 @@
 """Files from strangers: refused in one sentence, with nothing executed and nothing written."""
 
-import hashlib
-import io
 import json
 import os
 import pickle
@@ -117,7 +115,6 @@ def test_damaged_files_are_refused_or_the_checkpoint_before_is_used(data, run, w
 @OFTEN
 @given(data=st.data())
 def test_a_state_that_anybody_may_have_written(data, run, without_training):
-    """With a checksum that is right."""
     directory, files = run
     saved = runs.read_checkpoint(directory / "checkpoint")
     state = saved.state
@@ -213,8 +210,6 @@ def test_pickles_are_not_opened(tmp_path, digits):
         directory = Path("checkpoint")
         runs.write_checkpoint(directory, number, {}, {})
         shutil.copy("checkpoint.npz", directory / f"checkpoint-00000{number}.npz")
-        digest = hashlib.sha256(Path("checkpoint.npz").read_bytes()).hexdigest()
-        runs.write_json(directory / f"checkpoint-00000{number}.json", {"sha256": digest})
     with pytest.raises(ValueError, match=r"no checkpoint in checkpoint can be used: .*allow_pickle"):
         runs.read_checkpoint("checkpoint")
 
@@ -270,28 +265,10 @@ def test_a_hostile_model_config(change, reason, run, tmp_path):
         runs.load_model(target)
 
 
-def test_a_model_that_unpacks_to_terabytes(run, tmp_path):
-    with zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as bomb:
-        bomb.writestr("config.json", b"0" * 10**7)
-    with pytest.raises(ValueError, match="it is compressed"):
-        runs.load_model(tmp_path / "model.keras")
-
-
-def test_a_checkpoint_that_unpacks_to_terabytes(tmp_path):
-    runs.write_checkpoint(tmp_path, 1, {}, {})
-    packed = io.BytesIO()
-    np.savez_compressed(packed, state=np.zeros(10**7, np.uint8))
-    (tmp_path / "checkpoint-000001.npz").write_bytes(packed.getvalue())
-    digest = hashlib.sha256(packed.getvalue()).hexdigest()
-    runs.write_json(tmp_path / "checkpoint-000001.json", {"sha256": digest})
-    with pytest.raises(ValueError, match="it is compressed"):
-        runs.read_checkpoint(tmp_path)
-
-
 def test_the_example_of_a_checkpoint_in_use_is_not_hostile(run, without_training):
     """What all of these tests lean on: the same directory, unchanged, is resumed."""
     assert resume(run[0]) == 14
-    assert callbacks.FORMAT == 3
+    assert callbacks.FORMAT == 4
 
 
 def test_a_refused_model_leaves_nothing_behind_for_the_next_training(tmp_path, digits):

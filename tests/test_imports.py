@@ -13,14 +13,15 @@ import kgan
 PACKAGE = Path(kgan.__file__).parent
 
 # The rooms of the house, from the ground up: a room imports what is named here, and nothing goes round in circles.
-# For everybody: `_backend`, the quiet start of TensorFlow, `_named`, functions chosen by name, `checks` of ranges,
-# `errors`, and `files`, which writes whole files.
+# For everybody: `_backend`, the quiet start of TensorFlow, `_named`, functions chosen by name, `batched`, functions
+# applied in batches, `checks` of ranges, `errors`, and `files`, which writes whole files.
 LAYERS = {"layers"}
 GROUND = {"losses", "penalties", "augment", "latent", *LAYERS, "data", "plots", "diagnosis"}
 MODELS = {"gan", "dcgan", "codegan"}
 MAY_IMPORT = {
     "_backend": set(),
     "_named": set(),
+    "batched": set(),
     "checks": set(),
     "errors": set(),
     "files": set(),
@@ -88,7 +89,10 @@ def test_every_room_has_its_rule():
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_rooms_import_only_whom_they_may(room):
-    assert imported(room) - {"_backend", "_named", "checks", "errors", "files", "__version__"} <= MAY_IMPORT[room]
+    assert (
+        imported(room) - {"_backend", "_named", "batched", "checks", "errors", "files", "__version__"}
+        <= MAY_IMPORT[room]
+    )
 
 
 def test_nothing_goes_round_in_circles():

@@ -12,7 +12,8 @@ from PIL import Image
 import kgan
 from kgan import callbacks, plots
 from kgan._backend import keras
-from kgan.callbacks import live
+from kgan.callbacks import base, live
+from kgan.plots import charts, layout
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def shown(monkeypatch):
 
     monkeypatch.setattr(display, "DisplayHandle", Handle)
     monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=object()))
-    monkeypatch.setattr(live, "SHARE", 1e9)  # every epoch is drawn, however short,
-    monkeypatch.setattr(live, "PATIENCE", 1e9)  # and nothing else, however slow the machine
+    monkeypatch.setattr(callbacks.LivePlot, "share", 1e9)  # every epoch is drawn, however short,
+    monkeypatch.setattr(callbacks.LivePlot, "patience", 1e9)  # and nothing else, however slow the machine
     return messages
 
 
@@ -50,7 +51,7 @@ import kgan
 images = kgan.data.load("digits", image_size=16)[:128]
 model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=4)
 model.compile()
-kgan.callbacks.live.SHARE = kgan.callbacks.live.PATIENCE = 1e9  # every epoch is drawn, and nothing else
+kgan.callbacks.LivePlot.share = kgan.callbacks.LivePlot.patience = 1e9  # every epoch is drawn, and nothing else
 history = model.fit(images, epochs=30, callbacks=[kgan.callbacks.LivePlot()])
 """
     figure = "kgan.plots.loss_curves(history.history)"
@@ -72,88 +73,97 @@ history = model.fit(images, epochs=30, callbacks=[kgan.callbacks.LivePlot()])
         pictures[-1]["content"]["data"]["image/png"],
     )
     with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as picture:
-        assert picture.height == plots.DASHBOARD_HEIGHT + plots.CAPTION_HEIGHT
+        assert picture.height == charts.DASHBOARD_HEIGHT + layout.CAPTION_HEIGHT
     assert "image/png" in notebook.cells[1].outputs[0].data  # without pyplot
 
 
-@pytest.mark.parametrize("name", ["GAN", "DCGAN", "CodeGAN"])
+def set_clock(monkeypatch, now):
+    for module in (base, live):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+
+@pytest.mark.parametrize("name", ["GAN", "CodeGAN"])
 def test_every_model_is_shown_from_before_the_first_epoch_to_the_last(name, digits, shown, capfd):
     if name == "GAN":
         model = kgan.GAN(kgan.networks.dense_generator((16, 16, 1)), kgan.networks.dense_discriminator((16, 16, 1)))
     else:
-        model = getattr(kgan, name)((16, 16, 1), latent_dim=8, filters=4)
+        model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4)
     model.compile()
     plot = callbacks.LivePlot(rows=2, columns=3, seed=5)
     history = model.fit(digits, batch_size=64, epochs=2, callbacks=[plot]).history
     assert [how for how, _, _ in shown] == ["new", "again", "again"]
     assert capfd.readouterr().out == ""  # no progress bar
-    grid = plots.image_grid(model.generate(6, seed=5), columns=3)
-    expected = plots.dashboard(grid, history, [1, 2])
-    below = np.s_[plots.CAPTION_HEIGHT :]
+    np.testing.assert_array_equal(plot.draw(), plots.image_grid(model.generate(6, seed=5), columns=3))
     with Image.open(io.BytesIO(shown[-1][2])) as picture:
-        np.testing.assert_array_equal(np.asarray(picture)[below], np.asarray(expected)[below])
+        assert_curves(picture, model, plot, {"epoch": [1, 2], **history})
 
 
-def test_the_progress_bar_comes_when_it_is_asked_for(small_dcgan, digits, shown, capfd):
-    small_dcgan().fit(digits, verbose=2, callbacks=[callbacks.LivePlot()])
+def test_the_progress_bar_comes_when_it_is_asked_for(digits_gan, digits, shown, capfd):
+    digits_gan().fit(digits, verbose=2, callbacks=[callbacks.LivePlot()])
     assert "d_loss" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_the_doctor_stands_below_wherever_it_stands_in_the_list(first, small_dcgan, digits, shown, monkeypatch):
+def test_the_doctor_stands_below_wherever_it_stands_in_the_list(first, digits_gan, digits, shown, monkeypatch):
     notes = []
     drawn = plots.dashboard
     monkeypatch.setattr(
         plots, "dashboard", lambda *all, note, **more: notes.append(note) or drawn(*all, note=note, **more)
     )
     each = [Says(digits, say=None), callbacks.LivePlot()]
-    small_dcgan().fit(digits, epochs=2, callbacks=each if first else each[::-1])
+    digits_gan().fit(digits, epochs=2, callbacks=each if first else each[::-1])
     assert notes == ["The doctor finds nothing wrong.", "epoch 1: a cold", "epoch 1: a cold"]  # that found first
 
 
-def test_a_second_fit_counts_on_in_a_display_of_its_own(small_dcgan, digits, shown):
-    model, plot = small_dcgan(), callbacks.LivePlot()
+def test_a_second_fit_counts_on_in_a_display_of_its_own(digits_gan, digits, shown):
+    model, plot = digits_gan(), callbacks.LivePlot()
     histories = [model.fit(digits, epochs=epochs, callbacks=[plot]).history for epochs in (1, 2)]
     assert [how for how, _, _ in shown] == ["new", "again", "new", "again", "again"]
     assert len({display for _, display, _ in shown}) == 2
-    rows = plot.get_state()["rows"]
-    assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert [row["d_loss"] for row in rows] == histories[0]["d_loss"] + histories[1]["d_loss"]
+    assert model.recorder.columns["d_loss"] == histories[0]["d_loss"] + histories[1]["d_loss"]
+    with Image.open(io.BytesIO(shown[-1][2])) as picture:  # the curves of all three epochs
+        assert_curves(picture, model, plot, model.recorder.columns)
 
 
-def test_with_another_model_it_begins_anew(small_dcgan, digits, shown):
-    plot = callbacks.LivePlot()
-    small_dcgan(seed=1).fit(digits, epochs=2, callbacks=[plot])
-    history = small_dcgan().fit(digits, epochs=1, callbacks=[plot]).history
-    assert plot.get_state()["rows"] == [{"epoch": 1, **{name: values[0] for name, values in history.items()}}]
+def assert_curves(picture, model, plot, columns):
+    expected = plots.dashboard(plot.draw(), columns, columns["epoch"])
+    below = np.s_[layout.CAPTION_HEIGHT :]
+    np.testing.assert_array_equal(np.asarray(picture)[below], np.asarray(expected)[below])
 
 
-def test_a_resumed_run_shows_the_curves_of_the_whole(small_dcgan, digits, shown, tmp_path):
-    whole = small_dcgan().fit(digits, epochs=3, verbose=0).history
+def test_a_resumed_run_shows_the_curves_of_the_whole(digits_gan, digits, shown, tmp_path):
     for epochs in (2, 3):
-        plot = callbacks.LivePlot()
-        checkpoint = callbacks.Checkpoint(tmp_path, resume=True)
-        small_dcgan().fit(digits, epochs=epochs, callbacks=[plot, checkpoint])
-    rows = plot.get_state()["rows"]
-    assert rows == [{"epoch": n + 1, **{key: values[n] for key, values in whole.items()}} for n in range(3)]
+        model, plot = digits_gan(), callbacks.LivePlot()
+        model.fit(digits, epochs=epochs, callbacks=[plot, callbacks.Checkpoint(tmp_path, resume=True)])
+    assert model.recorder.columns["epoch"] == [1, 2, 3]
+    with Image.open(io.BytesIO(shown[-1][2])) as picture:
+        assert_curves(picture, model, plot, model.recorder.columns)
 
 
-def test_it_changes_nothing_in_training(small_dcgan, digits, shown, monkeypatch):
-    monkeypatch.setattr(live, "PATIENCE", 0)  # drawn after each step as well
-    shown_model, alone = small_dcgan(), small_dcgan()
-    shown_model.fit(digits, epochs=2, callbacks=[callbacks.LivePlot()])
-    alone.fit(digits, epochs=2, verbose=0)
-    assert len(shown) > 8
+def test_a_row_for_each_class(digits, shown):
+    model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=2, classes=10)
+    model.compile()
+    plot = callbacks.LivePlot()
+    model.fit(digits, np.arange(128) % 10, verbose=0, callbacks=[plot])
+    assert (plot.rows, plot.columns) == (10, 8)
+
+
+def test_it_changes_nothing_in_training(digits_gan, digits, shown, monkeypatch):
+    monkeypatch.setattr(callbacks.LivePlot, "patience", 0)  # drawn after each step as well
+    shown_model, alone = digits_gan(), digits_gan()
+    shown_model.fit(digits, batch_size=64, epochs=2, callbacks=[callbacks.LivePlot()])
+    alone.fit(digits, batch_size=64, epochs=2, verbose=0)
+    assert len(shown) > 4
     for weight, expected in zip(shown_model.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkeypatch):
+def test_drawing_takes_no_more_than_its_share(digits_gan, digits, shown, monkeypatch):
     """A clock on which a step takes 1 s and a picture 2: every 20 s of training there is one."""
     now = [0.0]
-    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(live, "SHARE", 0.1)
-    monkeypatch.setattr(live, "PATIENCE", 5)
+    set_clock(monkeypatch, now)
+    monkeypatch.setattr(callbacks.LivePlot, "share", 0.1)
+    monkeypatch.setattr(callbacks.LivePlot, "patience", 5)
     plot, drawn = callbacks.LivePlot(), []
 
     def picture(caption):
@@ -166,7 +176,7 @@ def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkey
             now[0] += 1
 
     plot.picture = picture
-    small_dcgan().fit(digits, epochs=12, callbacks=[Clock(), plot])  # of 4 steps
+    digits_gan().fit(digits, epochs=12, callbacks=[Clock(), plot])  # of 4 steps
     assert drawn == [
         "before the first epoch",
         "epoch 6, step 1 of 4",
@@ -175,9 +185,9 @@ def test_drawing_takes_no_more_than_its_share(small_dcgan, digits, shown, monkey
     ]
 
 
-def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
+def test_how_far_training_is(digits_gan, digits, shown, monkeypatch):
     now, captions = [0.0], []
-    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    set_clock(monkeypatch, now)
     plot = callbacks.LivePlot()
     plot.picture = lambda caption: captions.append(caption) or Image.new("RGB", (8, 8))
 
@@ -186,7 +196,7 @@ def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
             now[0] += 1.5
             self.model.stop_training = epoch == 2
 
-    small_dcgan().fit(digits, epochs=4, callbacks=[Clock(), plot])
+    digits_gan().fit(digits, epochs=4, callbacks=[Clock(), plot])
     assert captions == [
         "before the first epoch",
         "epoch 1 of 4: 1.5 s each, 4 s to go",
@@ -196,10 +206,10 @@ def test_how_far_training_is(small_dcgan, digits, shown, monkeypatch):
 
 
 @pytest.mark.parametrize("without", [True, False], ids=["no IPython", "no notebook"])
-def test_one_sentence_outside_a_notebook(without, small_dcgan, digits, monkeypatch):
+def test_one_sentence_outside_a_notebook(without, digits_gan, digits, monkeypatch):
     if without:
         monkeypatch.setitem(sys.modules, "IPython", None)
-    model = small_dcgan()
+    model = digits_gan()
     with pytest.raises(RuntimeError, match=r"^LivePlot draws in a notebook, and this is not one: EpochGIF and"):
         model.fit(digits, verbose=0, callbacks=[callbacks.LivePlot()])
     assert int(model.step) == 0

@@ -15,25 +15,3 @@ from kgan.callbacks.quality import Quality
 from kgan.callbacks.records import HistoryCSV, StopOnNaN
 from kgan.callbacks.tracking import TensorBoard, Tracker
 from kgan.training import Callback
-
-__all__ = [
-    "FORMAT",
-    "Callback",
-    "Checkpoint",
-    "ChosenEpochs",
-    "CodeColumns",
-    "CodeCurves",
-    "Doctor",
-    "EpochGIF",
-    "HistoryCSV",
-    "LivePlot",
-    "LossCurves",
-    "ProgressLine",
-    "Quality",
-    "SampleGrid",
-    "Samples",
-    "StopOnNaN",
-    "Stopwatch",
-    "TensorBoard",
-    "Tracker",
-]

@@ -1,9 +1,9 @@
-"""What callbacks have in common: checks, and pictures that cost little time."""
+"""What callbacks have in common: pictures that cost little time, and checks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ SHARE = 0.03  # fraction of the time that redrawing a picture may take
 
 
 class Redrawn(Callback):
-    """A callback that redraws a picture after each epoch, in a small fraction of the time.
+    """A callback that redraws a picture again and again, in a small fraction of the time.
 
     If epochs are short, some are skipped: matplotlib would take longer than training does. The state at the end of
     `fit` is always drawn, however `fit` ends.
     """
+
+    share = SHARE
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -33,10 +35,10 @@ class Redrawn(Callback):
         """How many seconds drawing took last time."""
         return self._took
 
-    def redraw(self, draw: Callable[[], Any]) -> None:
-        """Draw now or, if it is too early, later; a later call replaces this one."""
+    def redraw(self, draw: Callable[[], Any], *, patience: float = 0.0) -> None:
+        """Draw now or, if the last picture is not `patience` seconds old, later; a later call replaces this one."""
         self._waiting = draw
-        if time.monotonic() - self._drawn >= self._took / SHARE:
+        if time.monotonic() - self._drawn > max(patience, self._took / self.share):
             self.draw_waiting()
 
     def draw_waiting(self) -> None:
@@ -61,21 +63,8 @@ def check_finite(variable: keras.Variable, value: np.ndarray, moment: str) -> No
         raise FloatingPointError(f"{variable.path} is not finite {moment}")
 
 
-def check_at_least_1(**arguments: int | Collection[int] | None) -> None:
-    """Raise ValueError, with the name of the argument, if a number or one of several is below 1."""
-    for name, value in arguments.items():
-        numbers = () if value is None else value if isinstance(value, Collection) else (value,)
-        for number in numbers:
-            if number < 1:
-                raise Mistake(f"{name} is {value}: it is counted from 1")
-
-
 def checked_file(path: str | Path, suffix: str) -> Path:
-    """The path of a file to write.
-
-    Raises:
-        ValueError: if the path has another suffix, or is a directory.
-    """
+    """The path of a file to write; Mistake if it has another suffix, or is a directory."""
     path = Path(path)
     if path.is_dir():
         raise Mistake(f"{path} is a directory: name a file that ends in {suffix}")
@@ -85,11 +74,7 @@ def checked_file(path: str | Path, suffix: str) -> Path:
 
 
 def checked_directory(path: str | Path) -> Path:
-    """The path of a directory to write to, which may not exist yet.
-
-    Raises:
-        ValueError: if the path is a file.
-    """
+    """The path of a directory to write to, which may not exist yet; Mistake if it is a file."""
     path = Path(path)
     if path.is_file():
         raise Mistake(f"{path} is a file: name a directory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import operator
 import time
@@ -14,20 +15,25 @@ import numpy as np
 
 from kgan import runs
 from kgan._backend import keras, tf
-from kgan.callbacks.base import check_at_least_1, check_finite, checked_directory
+from kgan.callbacks.base import check_finite, checked_directory
+from kgan.checks import check
 from kgan.errors import Mistake
 from kgan.training import Callback, FitArguments, ResumePoint, workers
+
+FORMAT = 4  # of checkpoints
 
 
 class Checkpoint(Callback):
     """Saves what is needed to resume a run after a crash, as if there had been no crash: bit for bit on a CPU.
 
-    A checkpoint holds the model's training state (see `GAN.training_state`), the history, and the states of kgan's own
-    callbacks in the same `fit`: GIF, curves, table. The last two checkpoints are kept, each with a checksum. If the
-    newest is damaged, the one before is used, with a warning. Checkpoints hold nothing but arrays and JSON.
+    A checkpoint holds the model's training state (see `GAN.training_state`), its history, and the states of kgan's own
+    callbacks in the same `fit`: GIF, chosen epochs, findings. The last two checkpoints are kept. If the newest is
+    damaged, which its checksums show, the one before is used, with a warning. Checkpoints hold nothing but arrays and
+    JSON.
 
     A run is resumed exactly if its data are arrays, `kgan.data.Batches`, or other data that give the same batches in
-    the same order each time. Keras' own callbacks, such as EarlyStopping, start again from the beginning.
+    the same order each time. Keras' own callbacks, such as EarlyStopping, start again from the beginning. Several
+    workers all read the directory, which they must share, and the first one writes it.
 
     Args:
         directory: where to write checkpoints; use it only for them.
@@ -38,8 +44,8 @@ class Checkpoint(Callback):
             from the beginning of the run, so that the same script, started again, ends where it would have ended.
 
     Raises:
-        ValueError: from `fit`, before training: if the model, its optimizers or loss, the images or the batch size
-            differ from those of the checkpoint, or all checkpoints are damaged.
+        ValueError: from `fit`, before training: if the model, its optimizers or loss, the data or the batch size differ
+            from those of the checkpoint, or all checkpoints are damaged.
         FileExistsError: from `fit`: `directory` holds checkpoints of another run, and `resume` is not set.
         BlockingIOError: from `fit`: another process is training in `directory`.
         FloatingPointError: from `fit`: a weight is NaN or infinite; the last good checkpoint is kept.
@@ -54,70 +60,73 @@ class Checkpoint(Callback):
         self, directory: str | Path, *, every: int = 1, minutes: float | None = 10, resume: bool = False
     ) -> None:
         super().__init__()
-        check_at_least_1(every=every)
-        if minutes is not None and not minutes > 0:
-            raise Mistake(f"minutes is {minutes}: it must be above 0, or None")
+        check(every=every, minutes=minutes)
         self.directory = checked_directory(directory)
         self.every = every
         self.minutes = minutes
         self.is_resuming = resume
-        self.steps = 0  # finished steps of the current epoch
+        self._first_step = 0  # of the current epoch
         self._data_start = 0  # the epoch after which the data were at their beginning
         self._run: dict[str, Any] = {}  # describes model, data and arguments of `fit`
         self._described: tuple[keras.Model, dict[str, Any]] | None = None  # a model, as it was when first seen
-        self._history: dict[str, list[float]] = {}
         self._peers: dict[str, Callback] = {}  # the other callbacks of this `fit`
         self._kept: list[int] = []  # numbers of the good checkpoints that are there, the newest last
-        self._up_to_date = False  # whether the newest checkpoint has the model's present state
-        self._written = 0.0  # when the newest checkpoint was written
+        self._saved: tuple[int, int] | None = None  # epoch and step of the model in the newest checkpoint
+        self._written = 0.0  # when that was written
         self._metrics: list[np.ndarray] = []  # sums of the unfinished epoch that is resumed
+
+    @property
+    def steps(self) -> int:
+        """Finished steps of the current epoch."""
+        return int(self.model.step.numpy()) - self._first_step
+
+    @property
+    def _is_up_to_date(self) -> bool:
+        """Whether the newest checkpoint has the model's present state."""
+        return self._saved == (self.epoch, int(self.model.step.numpy()))
 
     @contextlib.contextmanager
     def resume(self, arguments: FitArguments) -> Iterator[ResumePoint]:
         """Lock the directory for this process while `fit` trains, and resume the run in it."""
         model = self.model
         with contextlib.ExitStack() as held:
-            workers.from_chief(self._strategy, lambda: self._take(held))
+            if workers.is_chief(model.distribute_strategy):
+                held.enter_context(runs.lock(self.directory))
+                runs.remove_partial_files(self.directory)
             if self._described is None or self._described[0] is not model:
-                self._described, self._up_to_date = (model, runs.describe_model(model)), False
+                self._described, self._saved = (model, runs.describe_model(model)), None
             self._peers = _named(
-                each for each in arguments.callbacks if isinstance(each, Callback) and each is not self
+                peer for peer in arguments.callbacks if isinstance(peer, Callback) and peer is not self
             )
             fit_arguments = {name: getattr(arguments, name) for name in ("batch_size", "steps_per_epoch", "shuffle")}
-            run = {**runs.describe_data(arguments.data), **fit_arguments, **self._described[1]}
+            run = {**arguments.data.description(), **fit_arguments, **self._described[1]}
             if not self.is_resuming:
-                workers.from_chief(self._strategy, self._check_empty)
-                self.steps, self._data_start, self._run = 0, self.epoch, run
-            elif self._up_to_date:  # `fit` again: changes made by hand since then stay
+                if not self._kept and runs.next_number(self.directory) > 1:
+                    raise FileExistsError(
+                        f"{self.directory} holds checkpoints: continue from them with resume=True, or name another"
+                    )
+                self._begin(run)
+            elif self._is_up_to_date:  # `fit` again: changes made by hand since then stay
                 runs.check_same(run, self._run)
                 _check_epochs(self.epoch, self.steps, arguments.epochs)
             elif not self._read(run, arguments.epochs):
-                self._run = run
+                self._begin(run)
                 self.save()  # at the very beginning, so that there is always one
             self._metrics = [variable.numpy() for variable in model.metrics_variables]
-            self._up_to_date, self._written = False, time.monotonic()
+            self._saved, self._written = None, time.monotonic()
             history = keras.callbacks.History()
-            if self.is_resuming:
-                history.history = {name: list(values) for name, values in self._history.items()}
+            for row in model.recorder.rows if self.is_resuming else ():
+                for name, value in row.items():
+                    if name not in ("epoch", "seconds"):
+                        history.history.setdefault(name, []).append(value)
             epochs = self.epoch if self.is_resuming else 0
             yield ResumePoint(epochs, self.steps, self.epoch - self._data_start, history)
             if self.is_resuming:
                 history.epoch = list(range(self.epoch))
 
-    @property
-    def _strategy(self) -> tf.distribute.Strategy:
-        return self.model.distribute_strategy
-
-    def _take(self, held: contextlib.ExitStack) -> None:
-        """Lock the directory; remove what a killed process left there."""
-        held.enter_context(runs.lock(self.directory))
-        runs.remove_partial_files(self.directory)
-
-    def _check_empty(self) -> None:
-        if not self._kept and runs.next_number(self.directory) > 1:
-            raise FileExistsError(
-                f"{self.directory} holds checkpoints: continue from them with resume=True, or name another"
-            )
+    def _begin(self, run: dict[str, Any]) -> None:
+        """Describe a new run, which begins with the model as it is."""
+        self._first_step, self._data_start, self._run = int(self.model.step.numpy()), self.epoch, run
 
     # A checkpoint is saved when all callbacks have finished their work on an epoch or a step: that is when the next
     # one begins.
@@ -130,22 +139,13 @@ class Checkpoint(Callback):
             self.save()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if not self.minutes or not batch >= self.steps > 0:
-            return
-        is_old = time.monotonic() - self._written > self.minutes * 60
-        if workers.any_of(self._strategy, is_old) and not self._is_held:  # workers' clocks differ
-            self.save()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        done = min(batch + 1, self.params.get("steps") or batch + 1)  # Keras counts whole executions
-        self.steps = max(self.steps, done)  # steps before the resume point pass again, untrained
-        self._up_to_date = False
+        if self.minutes and batch:
+            is_old = time.monotonic() - self._written > self.minutes * 60
+            if workers.any_of(self.model.distribute_strategy, is_old) and not self._is_held:  # workers' clocks differ
+                self.save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        self.steps, self._up_to_date = 0, False
-        for name, value in (logs or {}).items():
-            self._history.setdefault(name, []).append(float(value))
+        self._first_step = int(self.model.step.numpy())
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.save()
@@ -157,7 +157,7 @@ class Checkpoint(Callback):
 
     def save(self) -> None:
         """Write a checkpoint now, between two steps, unless the newest is of this step. All workers must call it."""
-        if self._up_to_date:
+        if self._is_up_to_date:
             return
         workers.average_statistics(self.model)
         arrays, states = {}, {}
@@ -168,17 +168,19 @@ class Checkpoint(Callback):
             state = peer.get_state()
             arrays |= {f"{name}/{key}": value for key, value in state.items() if isinstance(value, np.ndarray)}
             states[name] = {key: value for key, value in state.items() if not isinstance(value, np.ndarray)}
-        state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "history": self._history}
-        state |= {"data_start": self._data_start, "run": self._run, "callbacks": states, "versions": _versions()}
-        if workers.is_chief(self._strategy):
-            number = runs.next_number(self.directory)
+        state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "data_start": self._data_start}
+        state |= {"run": self._run, "versions": _versions()}
+        state |= {"recorder": self.model.recorder.get_state(), "callbacks": states}
+        is_chief, number = workers.is_chief(self.model.distribute_strategy), runs.next_number(self.directory)
+        if is_chief:
             runs.write_checkpoint(self.directory, number, arrays, state)
-            self._kept = [*self._kept[-1:], number]
+        self._kept = [*self._kept[-1:], number]
+        if is_chief:
             runs.keep_checkpoints(self.directory, self._kept)
-        self._up_to_date, self._written = True, time.monotonic()
+        self._saved, self._written = (self.epoch, int(self.model.step.numpy())), time.monotonic()
 
     def restore(self, model: keras.Model | None = None) -> bool:
-        """Restore only the model, from the newest good checkpoint, for example after weights have become NaN.
+        """Restore only the model and its history, for example after weights have become NaN.
 
         Args:
             model: a compiled model; default: the model of the last `fit`.
@@ -193,16 +195,18 @@ class Checkpoint(Callback):
             self.set_model(model)
         if self.model is None:
             raise Mistake("there is no model to restore: name one")
-        saved = workers.from_chief(self._strategy, lambda: runs.read_checkpoint(self.directory))
-        if saved:
-            for variable, value in zip(self.model.training_state, self._values(saved), strict=True):
-                variable.assign(value)
-            self.epoch, self.steps, self._up_to_date = saved.state["epochs"], saved.state["steps"], False
+        if saved := runs.read_checkpoint(self.directory):
+            self._assign(self._values(saved), saved.state)
+            self._saved = None
         return saved is not None
 
     def _read(self, run: dict[str, Any], wanted: int) -> bool:
         """Continue from the newest good checkpoint, if there is one: model, history and callbacks."""
-        saved = workers.from_chief(self._strategy, self._newest)
+        saved = runs.read_checkpoint(self.directory)
+        # None writes before all have read.
+        numbers = workers.gathered(self.model.distribute_strategy, [saved.number if saved else 0])
+        if len(set(np.ravel(numbers))) > 1:
+            raise Mistake(f"the workers do not find the same checkpoint in {self.directory}: they must share it")
         if saved is None:
             return False
         state, where = saved.state, f"checkpoint {saved.number} in {self.directory} cannot be resumed"
@@ -215,35 +219,18 @@ class Checkpoint(Callback):
             if min(epochs, steps, data_start) < 0 or data_start > epochs:
                 raise Mistake(f"it has {epochs} epochs since {data_start}, and {steps} steps")
             _check_epochs(epochs, steps, wanted)
-            history = {str(name): [float(value) for value in each] for name, each in state["history"].items()}
-            for name, peer in self._peers.items():
-                arrays = {
-                    key.removeprefix(f"{name}/"): each
-                    for key, each in saved.arrays.items()
-                    if key.startswith(f"{name}/")
-                }
-                if name in state["callbacks"]:
-                    peer.set_state({**state["callbacks"][name], **arrays})
-                else:  # new to the run
-                    peer.epoch = epochs
+            for name in self._peers.keys() & state["callbacks"].keys():  # the others are new to the run
+                names = [key for key in saved.arrays if key.startswith(f"{name}/")]
+                arrays = {key.removeprefix(f"{name}/"): saved.arrays[key] for key in names}
+                self._peers[name].set_state({**state["callbacks"][name], **arrays})
             if state["versions"] != _versions():
                 made_with = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
                 warnings.warn(f"{where} bit for bit: it was made with {made_with}", stacklevel=4)
+            self._assign(values, state)
         except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError) as error:
             raise Mistake(f"{where}: {error}") from None
-        for variable, value in zip(self.model.training_state, values, strict=True):
-            variable.assign(value)
-        self.epoch, self.steps, self._data_start = epochs, steps, data_start
-        self._history, self._run = history, state["run"]
-        self._kept = [saved.number]
+        self._data_start, self._run, self._kept = data_start, state["run"], [saved.number]
         return True
-
-    def _newest(self) -> runs.Saved | None:
-        """The newest good checkpoint; if there is none, the files of an incomplete one are removed."""
-        saved = runs.read_checkpoint(self.directory)
-        if saved is None:
-            runs.keep_checkpoints(self.directory, ())
-        return saved
 
     def _values(self, saved: runs.Saved) -> list[np.ndarray]:
         """The arrays of a checkpoint in the order of the model's variables, if they fit."""
@@ -253,8 +240,11 @@ class Checkpoint(Callback):
             raise Mistake(f"it holds {len(values)} arrays for a model of {len(variables)}")
         return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
 
-
-FORMAT = 3  # of checkpoints
+    def _assign(self, values: list[np.ndarray], state: dict[str, Any]) -> None:
+        self.model.recorder.set_state(state["recorder"])
+        for variable, value in zip(self.model.training_state, values, strict=True):
+            variable.assign(value)
+        self._first_step = int(self.model.step.numpy()) - state["steps"]
 
 
 def _versions() -> dict[str, str]:
@@ -268,13 +258,13 @@ def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
 
 
 def _named(callbacks: Iterable[Callback]) -> dict[str, Callback]:
-    """Callbacks by class and file: these names are the same in the process that resumes."""
-    named: dict[str, Callback] = {}
+    """Callbacks by class: "SampleGrid 1", "SampleGrid 2", …, the same in the process that resumes."""
+    count: collections.Counter[str] = collections.Counter()
+    named = {}
     for callback in callbacks:
-        target = getattr(callback, "path", getattr(callback, "directory", None))
-        name = type(callback).__name__ + (f" {target.name}" if isinstance(target, Path) else "")
-        count = sum(each.split("#")[0] == name for each in named)
-        named[f"{name}#{count + 1}" if count else name] = callback
+        kind = type(callback).__name__
+        count[kind] += 1
+        named[f"{kind} {count[kind]}"] = callback
     return named
 
 

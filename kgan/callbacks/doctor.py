@@ -9,7 +9,6 @@ import numpy as np
 
 from kgan import diagnosis, quality
 from kgan._backend import keras, tf
-from kgan.data import from_uint8
 from kgan.errors import Mistake
 from kgan.gan import GAN
 from kgan.latent import Stream
@@ -56,8 +55,7 @@ class Doctor(Callback):
         if len(images) < 2:
             raise Mistake(f"the doctor was given {len(images)} real images: it needs 2 or more to see how they vary")
         chosen = np.random.default_rng(0).choice(len(images), min(COUNT, len(images)), replace=False)
-        real = np.asarray(images[np.sort(chosen)])
-        self.real_images = from_uint8(real) if real.dtype == np.uint8 else np.float32(real)
+        self.real_images = quality.as_floats(images[np.sort(chosen)])
         self.classify = classify
         self.say = say
         self.stop_when_sick = stop_when_sick
@@ -67,22 +65,20 @@ class Doctor(Callback):
         self._before: np.ndarray | None = None  # fakes of the epoch before
 
     def before_fit(self, arguments: FitArguments) -> None:
-        if self.real_images.shape[1:] != self.model.data_shape:
-            raise Mistake(
-                f"the doctor was given images of shape {self.real_images.shape[1:]}, the model is trained on "
-                f"{self.model.data_shape}"
-            )
+        shape = self.real_images.shape[1:]
+        if shape != self.model.data_shape:
+            raise Mistake(f"the doctor was given images of shape {shape}, the model makes {self.model.data_shape}")
         self._codes = self.model.sample_codes(len(self.real_images))
         self._gradients = tf.function(_gradients_of(self.model, self.real_images[:GRADIENT_COUNT]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        self.records.append(workers.from_chief(self.model.distribute_strategy, lambda: self.measure(logs or {})))
+        strategy = self.model.distribute_strategy
+        self.records.append(_of_chief(strategy, self.measure(logs or {})))
         found = diagnosis.diagnose(self.records, self.findings)
         self.findings = [*self.findings, *found]
         if found and self.stop_when_sick:
             raise diagnosis.Sick(found[0])
-        for finding in found if self.say and workers.is_chief(self.model.distribute_strategy) else ():
+        for finding in found if self.say and workers.is_chief(strategy) else ():
             self.say(finding)
 
     @property
@@ -93,33 +89,23 @@ class Doctor(Callback):
     def measure(self, logs: dict[str, float]) -> diagnosis.Record:
         """The record that the rules use, of the model as it is now; `logs` are the epoch's metrics."""
         model, real = self.model, self.real_images
-        codes = self._codes
-        gradient_norm, ns_gradient_norm, d_fake_eval = map(float, self._gradients(codes[:GRADIENT_COUNT]))
-        fakes = model.generate(codes)
+        gradient_norm, ns_gradient_norm, d_fake_eval = map(float, self._gradients(self._codes[:GRADIENT_COUNT]))
+        fakes = model.generate(self._codes)
         before, self._before = self._before, fakes[:MOVED]
-        squares = [np.sum(np.square(each.numpy(), dtype=np.float64)) for each in model.trainable_weights]
-        probabilities = (logs.get("d_real", np.nan), logs.get("d_fake", np.nan), d_fake_eval)
+        measured = {name: float(logs.get(name, np.nan)) for name in ("d_loss", "g_loss", "d_real", "d_fake")}
+        measured |= {"gradient_norm": gradient_norm, "ns_gradient_norm": ns_gradient_norm, "d_fake_eval": d_fake_eval}
         if not model.has_probabilities:
-            probabilities = (np.nan,) * 3
-        record = diagnosis.Record(
-            epoch=self.epoch,
-            minibatches=int(model.step.numpy()) * model.d_steps,
-            **{name: float(logs.get(name, np.nan)) for name in ("d_loss", "g_loss")},
-            **dict(zip(("d_real", "d_fake", "d_fake_eval"), map(float, probabilities), strict=True)),
-            gradient_norm=gradient_norm,
-            ns_gradient_norm=ns_gradient_norm,
-            weight_norm=float(np.sqrt(sum(squares))),
-        )
-        if not np.isfinite(fakes).all():
-            return record
-        self._real_metrics = self._real_metrics or {
-            f"real_{name}": value for name, value in self._metrics(real).items()
-        }
-        moved = None if before is None else float(np.sqrt(np.mean(np.square(fakes[:MOVED] - before))))
-        record = record._replace(moved=moved, **self._metrics(fakes), **self._real_metrics)
-        if real.ndim == 4:  # images, not vectors
-            record = record._replace(low=float(real.min()), high=float(real.max()))
-        return record
+            measured |= dict.fromkeys(("d_real", "d_fake", "d_fake_eval"), np.nan)
+        squares = [np.sum(np.square(weight.numpy(), dtype=np.float64)) for weight in model.trainable_weights]
+        measured["weight_norm"] = float(np.sqrt(sum(squares)))
+        if np.isfinite(fakes).all():
+            self._real_metrics = self._real_metrics or {f"real_{k}": v for k, v in self._metrics(real).items()}
+            measured |= {"count": len(fakes), **self._metrics(fakes), **self._real_metrics}
+            if before is not None:
+                measured["moved"] = float(np.sqrt(np.mean(np.square(fakes[:MOVED] - before))))
+            if real.ndim == 4:  # images, not vectors
+                measured |= {"low": float(real.min()), "high": float(real.max())}
+        return diagnosis.Record(self.epoch, int(model.step.numpy()) * model.d_steps, **measured)
 
     def _metrics(self, images: np.ndarray) -> dict[str, Any]:
         """What is measured on fakes and on real images alike."""
@@ -134,13 +120,20 @@ class Doctor(Callback):
 
     def get_state(self) -> dict[str, Any]:
         fakes = {} if self._before is None else {"fakes": self._before}
-        return {**super().get_state(), "records": self.records, "findings": self.findings, **fakes}
+        return {"records": self.records, "findings": self.findings, **fakes}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        self.records = [diagnosis.Record(*each) for each in state["records"]]
-        self.findings = [diagnosis.Finding(*each) for each in state["findings"]]
+        self.records = [diagnosis.Record(*record) for record in state["records"]]
+        self.findings = [diagnosis.Finding(*finding) for finding in state["findings"]]
         self._before = state.get("fakes")
+
+
+def _of_chief(strategy: tf.distribute.Strategy, record: diagnosis.Record) -> diagnosis.Record:
+    """The chief's record: the last digits of other workers may differ, and so might their findings."""
+    own = tf.nest.flatten(record)
+    numbers = workers.from_chief(strategy, [np.nan if value is None else value for value in own])
+    numbers = [None if value is None else type(value)(number) for value, number in zip(own, numbers, strict=True)]
+    return tf.nest.pack_sequence_as(record, numbers)
 
 
 def _gradients_of(model: GAN, real_images: np.ndarray) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:

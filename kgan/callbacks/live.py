@@ -6,27 +6,24 @@ import io
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 from PIL import Image
 
 from kgan import plots
+from kgan.callbacks.base import Redrawn
 from kgan.callbacks.doctor import Doctor
 from kgan.callbacks.pictures import Samples
 from kgan.training import FitArguments
 
 CURVES = ("d_loss", "g_loss", "d_real", "d_fake", "frechet")
-PATIENCE = 5  # seconds between two drawings within a long epoch
-SHARE = 0.1  # fraction of the time that drawing may take
 
 
-class LivePlot(Samples):
+class LivePlot(Redrawn, Samples):
     """Shows samples and curves in a notebook while `fit` runs, in one figure that is redrawn in place.
 
     The figure is redrawn after each epoch, and every few seconds within long ones. If epochs are so short that drawing
-    would take more than a tenth of the time, some are skipped, but never the last epoch of a run that reaches its end.
-    If a `Doctor` is among the callbacks of this `fit`, its first finding stands below the figure. The doctor prints it
-    as well; `say=None` turns that off.
+    would take more than a tenth of the time, some are skipped, but never the end. If a `Doctor` is among the callbacks
+    of this `fit`, its first finding stands below the figure. The doctor prints it as well; `say=None` turns that off.
 
     The figure replaces Keras' progress bar: `fit` shows no bar with it, except with `verbose=1`.
 
@@ -41,73 +38,63 @@ class LivePlot(Samples):
         >>> callback = LivePlot(rows=4)  # and in a notebook: model.fit(images, epochs=30, callbacks=[callback])
     """
 
-    def __init__(self, *, rows: int = 8, columns: int = 8, seed: int = 0) -> None:
+    shows_progress = True
+    share = 0.1  # fraction of the time that drawing may take
+    patience = 5.0  # seconds between two drawings within a long epoch
+
+    def __init__(self, *, rows: int | None = None, columns: int = 8, seed: int = 0) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
         self._doctor: Doctor | None = None  # among the callbacks of this `fit`
-        self._rows: list[dict[str, float]] = []  # the metrics of each epoch, with its number
         self._show: Callable[[bytes], None] | None = None
-        self._began = self._drawn = 0.0  # when `fit` began, when the figure was drawn
-        self._takes = 0.0  # seconds that drawing it takes
+        self._began = 0.0  # when `fit` began
         self._done = self._left = 0  # epochs of this `fit`
-
-    shows_progress = True
 
     def before_fit(self, arguments: FitArguments) -> None:
         super().before_fit(arguments)
-        self._doctor = next((each for each in arguments.callbacks if isinstance(each, Doctor)), None)
+        self._doctor = next((callback for callback in arguments.callbacks if isinstance(callback, Doctor)), None)
         self._show = _display()
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._began, self._done, self._left = time.monotonic(), 0, 0
         self._redraw(f"epoch {self.epoch}" if self.epoch else "before the first epoch")
+        self.draw_waiting()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self._is_due(after=PATIENCE):
-            steps = self.params.get("steps")
-            self._redraw(f"epoch {self.epoch + 1}, step {batch + 1:,}" + (f" of {steps:,}" if steps else ""))
+        steps = self.params.get("steps")
+        of_all = f" of {steps:,}" if steps else ""
+        self._redraw(f"epoch {self.epoch + 1}, step {batch + 1:,}{of_all}", patience=self.patience)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        self._rows.append({"epoch": self.epoch, **{name: float(value) for name, value in (logs or {}).items()}})
         self._done, self._left = self._done + 1, self.params.get("epochs", epoch + 1) - (epoch + 1)
 
     # An epoch is drawn when the next one begins: all callbacks have seen it by then, the doctor too.
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if self._done and self._is_due():
-            each = (time.monotonic() - self._began) / self._done
-            self._redraw(f"epoch {self._of_all()}: {each:.2g} s each, {each * self._left:.0f} s to go")
+        if self._done:
+            seconds = (time.monotonic() - self._began) / self._done
+            self._redraw(f"{self._progress()}: {seconds:.2g} s each, {seconds * self._left:.0f} s to go")
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self._redraw(("stopped after " if self._left else "") + f"epoch {self._of_all()}")
+        self._redraw(("stopped after " if self._left else "") + self._progress())
+        self.draw_waiting()
 
-    def _of_all(self) -> str:
-        return f"{self.epoch} of {self.epoch + self._left}"
+    def _progress(self) -> str:
+        return f"epoch {self.epoch} of {self.epoch + self._left}"
 
-    def _is_due(self, after: float = 0.0) -> bool:
-        return time.monotonic() - self._drawn > max(after, self._takes / SHARE)
-
-    def _redraw(self, caption: str) -> None:
-        began = time.monotonic()
-        self._show(_png(self.picture(caption)))
-        self._drawn = time.monotonic()
-        self._takes = self._drawn - began
+    def _redraw(self, caption: str, patience: float = 0.0) -> None:
+        self.redraw(lambda: self._show(_png(self.picture(caption))), patience=patience)
 
     def picture(self, caption: str = "") -> Image.Image:
         """The figure, as it is now."""
-        history = {name: [row.get(name, math.nan) for row in self._rows] for name in CURVES}
+        columns = self.model.recorder.columns
+        epochs = columns.get("epoch", [])
+        history = {name: columns.get(name, [math.nan] * len(epochs)) for name in CURVES}
         note = None
         if self._doctor:  # its first finding may well explain the others
             note = str(self._doctor.findings[0]) if self._doctor.findings else "The doctor finds nothing wrong."
-        epochs = [row["epoch"] for row in self._rows]
-        return plots.dashboard(self.draw(), history, epochs, caption=caption, note=note)
-
-    def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "rows": self._rows}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        self._rows = state["rows"]
+        has_probabilities = self.model.has_probabilities
+        grid = self.draw()
+        return plots.dashboard(grid, history, epochs, caption=caption, note=note, has_probabilities=has_probabilities)
 
 
 def _display() -> Callable[[bytes], None]:

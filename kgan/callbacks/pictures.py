@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from kgan import losses, plots, runs
-from kgan.callbacks.base import Redrawn, check_at_least_1, checked_directory, checked_file
+from kgan.callbacks.base import Redrawn, checked_directory, checked_file
+from kgan.checks import check
 from kgan.errors import Mistake
 from kgan.training import Callback, FitArguments
 
@@ -38,12 +38,11 @@ class Samples(Callback):
     """
 
     is_for_chief = True
-
     usual_rows = 8
 
     def __init__(self, *, rows: int | None = None, columns: int = 8, seed: int = 0) -> None:
         super().__init__()
-        check_at_least_1(rows=rows, columns=columns)
+        check(rows=rows, columns=columns)
         self._rows_wanted = rows
         self.columns = columns
         self.seed = seed
@@ -52,8 +51,10 @@ class Samples(Callback):
         self._at_epoch_end: tuple[int, np.ndarray] | None = None  # step and samples, kept by the first of the peers
 
     def before_fit(self, arguments: FitArguments) -> None:
-        samples = [each for each in arguments.callbacks if isinstance(each, Samples)]
-        self._peers = [each for each in samples if each.seed == self.seed and each._has_same_rows(self)]
+        samples = [callback for callback in arguments.callbacks if isinstance(callback, Samples)]
+        # The codes of the smaller grid are the first of the larger; with classes, they depend on the columns.
+        same_rows = [peer for peer in samples if not self.model.classes or peer.columns == self.columns]
+        self._peers = [peer for peer in same_rows if peer.seed == self.seed]
         self._drawn_codes = self._at_epoch_end = None  # of another model, or before its weights were changed by hand
         shape = self.model.data_shape
         if len(shape) != 3 or shape[2] not in (1, 3):
@@ -78,7 +79,7 @@ class Samples(Callback):
         """The same images, but the first callback that asks generates them for all."""
         first, step = self._peers[0], int(self.model.step.numpy())
         if first._at_epoch_end is None or first._at_epoch_end[0] != step:
-            codes = first._codes(max(each.count for each in self._peers))
+            codes = first._codes(max(peer.count for peer in self._peers))
             first._at_epoch_end = step, self.model.generate(codes)
         return first._at_epoch_end[1][: self.count]
 
@@ -88,10 +89,6 @@ class Samples(Callback):
             labels = np.arange(count) // self.columns % classes if classes else None
             self._drawn_codes = np.asarray(self.model.sample_codes(count, self.seed, labels))
         return self._drawn_codes[:count]
-
-    def _has_same_rows(self, other: Samples) -> bool:
-        """Whether the codes of the smaller grid are the first of the larger: their classes depend on the columns."""
-        return not other.model.classes or self.columns == other.columns
 
     @property
     def rows(self) -> int:
@@ -134,36 +131,32 @@ class SampleGrid(Samples):
         seed: int = 0,
     ) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
-        epochs = (epochs,) if isinstance(epochs, int) else epochs
-        iterations = (iterations,) if isinstance(iterations, int) else iterations
-        check_at_least_1(every=every, epochs=epochs, iterations=iterations)
+        check(every=every, epochs=epochs, iterations=iterations)
         self.directory = checked_directory(directory)
         self.every = every
-        self.epochs = epochs
-        self.iterations = iterations
+        self.epochs = (epochs,) if isinstance(epochs, int) else epochs
+        self.iterations = (iterations,) if isinstance(iterations, int) else iterations
 
     def next_iteration(self, step: int) -> int | None:
-        return min((each for each in self.iterations if each > step), default=None)
+        return min((iteration for iteration in self.iterations if iteration > step), default=None)
 
     def on_iteration_end(self, step: int) -> None:
-        self._save(f"iteration-{step:06}.png", self.samples())
+        _save(self.draw(), self.directory / f"iteration-{step:06}.png")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
         if self._is_chosen:
-            self._save(f"epoch-{self.epoch:04}.png", self.samples_at_epoch_end())
+            self._save_epoch(self.samples_at_epoch_end())
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         if self.epochs is None and self.epoch and not self._is_chosen:  # whatever `every` says
-            self._save(f"epoch-{self.epoch:04}.png", self.samples())
+            self._save_epoch(self.samples())
 
     @property
     def _is_chosen(self) -> bool:
         return self.epoch % self.every == 0 if self.epochs is None else self.epoch in self.epochs
 
-    def _save(self, name: str, images: np.ndarray) -> None:
-        with runs.replacing(self.directory / name, durable=False) as temporary:
-            self.grid(images).save(temporary)
+    def _save_epoch(self, images: np.ndarray) -> None:
+        _save(self.grid(images), self.directory / f"epoch-{self.epoch:04}.png")
 
 
 class EpochGIF(Redrawn, Samples):
@@ -197,14 +190,14 @@ class EpochGIF(Redrawn, Samples):
         seed: int = 0,
     ) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
-        check_at_least_1(every=every, milliseconds=milliseconds, hold=hold)
+        check(every=every, milliseconds=milliseconds, hold=hold)
         self.path = checked_file(path, ".gif")
         self.every = every
         self.gif = plots.GIF(path, milliseconds=milliseconds, hold=hold)
         self._newest_stays = True
+        self._size: list[int] | None = None  # rows and columns of the frames
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
         epoch, images = self.epoch, self.samples_at_epoch_end()
         stays = epoch == 1 or epoch % self.every == 0
         self.redraw(lambda: self._append(epoch, images, stays))
@@ -213,16 +206,14 @@ class EpochGIF(Redrawn, Samples):
 
     def _append(self, epoch: int, images: np.ndarray, stays: bool) -> None:
         self.gif.append(plots.captioned(self.grid(images), f"epoch {epoch}"), instead=not self._newest_stays)
-        self._newest_stays = stays
+        self._newest_stays, self._size = stays, [self.rows, self.columns]
 
     def get_state(self) -> dict[str, Any]:
-        gif = {"grid": [self.rows, self.columns], **self.gif.get_state()}
-        return {**super().get_state(), "newest_stays": self._newest_stays, **gif}
+        return {"grid": self._size, "newest_stays": self._newest_stays, **self.gif.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        if state["grid"] == [self.rows, self.columns]:  # frames of another size begin a GIF of their own
-            self._newest_stays = state["newest_stays"]
+        if state["grid"] in (None, [self.rows, self.columns]):  # a grid of another size begins a GIF of its own
+            self._size, self._newest_stays = state["grid"], state["newest_stays"]
             self.gif.set_state(state)
 
 
@@ -252,29 +243,25 @@ class ChosenEpochs(Redrawn, Samples):
         seed: int = 0,
     ) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
-        check_at_least_1(epochs=epochs)
+        check(epochs=epochs)
         self.path = checked_file(path, ".png")
         self.epochs = epochs
-        self._chosen: dict[int, Image.Image] = {}
+        self._grids: dict[int, Image.Image] = {}  # of the chosen epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        epoch, images = self.epoch, self.samples_at_epoch_end()
+        epoch, grid = self.epoch, self.grid(self.samples_at_epoch_end())
+        grids = {**self._grids, epoch: grid}
         if epoch in self.epochs:
-            self._chosen = {**self._chosen, epoch: self.grid(images)}
-        self.redraw(lambda: self._save({**self._chosen, epoch: self.grid(images)}))
-
-    def _save(self, shown: dict[int, Image.Image]) -> None:
-        with runs.replacing(self.path, durable=False) as temporary:
-            plots.side_by_side(list(shown.values()), [f"epoch {number}" for number in shown]).save(temporary)
+            self._grids = grids
+        self.redraw(
+            lambda: _save(plots.side_by_side([*grids.values()], [f"epoch {number}" for number in grids]), self.path)
+        )
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), **{f"epoch {n}": np.asarray(each) for n, each in self._chosen.items()}}
+        return {str(epoch): np.asarray(grid) for epoch, grid in self._grids.items()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        chosen = {name.split()[1]: each for name, each in state.items() if name.startswith("epoch ")}
-        self._chosen = {int(number): Image.fromarray(each) for number, each in chosen.items()}
+        self._grids = {int(epoch): Image.fromarray(grid) for epoch, grid in state.items()}
 
 
 class LossCurves(Redrawn):
@@ -294,34 +281,22 @@ class LossCurves(Redrawn):
     def __init__(self, path: str | Path) -> None:
         super().__init__()
         self.path = checked_file(path, ".png")
-        self._epochs: list[int] = []
-        self._history: dict[str, list[float]] = {}
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        if self.epoch:  # the file may show an epoch that came after the checkpoint
+            self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        self._epochs.append(self.epoch)
-        metrics = logs or {}
-        for key in {**self._history, **metrics}:  # what `Quality` measures every few epochs is NaN in the others
-            curve = self._history.setdefault(key, [])
-            curve += [math.nan] * (len(self._epochs) - 1 - len(curve)) + [float(metrics.get(key, math.nan))]
         self.redraw(self._save)
 
     def draw(self) -> Figure:
         """The curves so far."""
-        return plots.loss_curves(self._history, self._epochs)
+        columns = self.model.recorder.columns
+        return plots.loss_curves(columns, columns["epoch"], has_probabilities=self.model.has_probabilities)
 
     def _save(self) -> None:
         with runs.replacing(self.path, durable=False) as temporary:
             self.draw().savefig(temporary, dpi=100)
-
-    def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "epochs": self._epochs, "history": self._history}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        self._epochs, self._history = state["epochs"], state["history"]
-        if self._epochs:  # the file may show an epoch that came after the checkpoint
-            self._save()
 
 
 class CodeCurves(LossCurves):
@@ -334,12 +309,25 @@ class CodeCurves(LossCurves):
         >>> callback = CodeCurves("codes.png")
     """
 
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        self._iterations: list[int] = []  # at the end of each epoch
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, {**(logs or {}), "iterations": int(self.model.step.numpy())})
+        self._iterations.append(int(self.model.step.numpy()))
+        super().on_epoch_end(epoch, logs)
 
     def draw(self) -> Figure:
-        guessing = losses.code_loss_of_guessing(self.model.latent_dim, self.model.prior, self.model.code_loss)
-        return plots.code_curves(self._history, self._history["iterations"], guessing)
+        model, columns = self.model, self.model.recorder.columns
+        first = len(columns["epoch"]) - len(self._iterations)  # the epoch with which this callback began
+        guessing = losses.code_loss_of_guessing(model.latent_dim, model.prior, model.code_loss)
+        return plots.code_curves({name: column[first:] for name, column in columns.items()}, self._iterations, guessing)
+
+    def get_state(self) -> dict[str, Any]:
+        return {"iterations": self._iterations}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._iterations = list(state["iterations"])
 
 
 class CodeColumns(Samples):
@@ -367,20 +355,22 @@ class CodeColumns(Samples):
         generated = model.generate(codes)
         read = model.encode(generated)
         rebuilt = model.generate(read)
-        again = model.reconstruct(rebuilt)
         shape = generated.shape[1:]
         columns = {
             "code": plots.code_images(codes, *shape),
             "generated": generated,
             "code read": plots.code_images(read, *shape),
             "rebuilt": rebuilt,
-            "once more": again,
+            "once more": model.reconstruct(rebuilt),
         }
         zoom = -(-80 // shape[1])  # wide enough for the captions
         grids = [plots.image_grid(images, 1, zoom=zoom) for images in columns.values()]
         return plots.side_by_side(grids, list(columns))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        with runs.replacing(self.path, durable=False) as temporary:
-            self.draw().save(temporary)
+        _save(self.draw(), self.path)
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    with runs.replacing(path, durable=False) as temporary:
+        picture.save(temporary)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kgan import quality
-from kgan.callbacks.base import check_at_least_1
-from kgan.data import Labeled, from_uint8
+from kgan.checks import check, check_choice
+from kgan.data import Labeled
 from kgan.errors import Mistake
 from kgan.latent import Stream
 from kgan.training import Callback, FitArguments, workers
 
-LARGE_IS_GOOD = ("classes",)
+CHOOSING = {"frechet": 1, "classes": -1, "low_confidence": 1}  # metrics; -1: large is good
 
 
 class Quality(Callback):
@@ -42,7 +41,8 @@ class Quality(Callback):
 
     Raises:
         ValueError: for `every` below 1, `count` below 2, fewer than 10 real images, a file that does not end in .keras,
-            an unknown metric, or one that these data do not have (from `fit`).
+            an unknown metric; from `fit`, before training, for a metric that these data do not have, or labels that are
+            not those of a conditional model.
 
     Example:
         >>> callback = Quality(kgan.data.load_labeled("digits"), every=5, keep_best="best.keras")
@@ -60,7 +60,8 @@ class Quality(Callback):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_at_least_1(every=every)
+        check(every=every)
+        check_choice("by", by, CHOOSING)
         if count < 2:
             raise Mistake(f"count is {count}: how images vary is seen in 2 or more")
         reserved, _ = quality.selection_split(len(labeled.images))
@@ -68,8 +69,6 @@ class Quality(Callback):
             raise Mistake(f"there are only {len(labeled.images)} real images: choosing the best model takes 10 or more")
         if keep_best and Path(keep_best).suffix != ".keras":
             raise Mistake(f"keep_best is {keep_best}: the file of a model ends in .keras")
-        if by not in ("frechet", "classes", "low_confidence"):
-            raise Mistake(f"by is {by!r}: choose frechet, classes or low_confidence")
         self.labeled = labeled
         self.every = every
         self.count = min(count, len(reserved))
@@ -79,8 +78,14 @@ class Quality(Callback):
         self.seed = seed
         self.best: tuple[int, float] | None = None  # epoch and value
         self._real: quality.Features | None = None
+        self._labels: np.ndarray | None = None  # the classes that a conditional model is asked for
 
     def before_fit(self, arguments: FitArguments) -> None:
+        if self.model.classes:  # each class as often as in the data
+            if self.labeled.labels is None:
+                raise Mistake("this model is conditional, but the real images of Quality have no labels: pass them too")
+            self._labels = np.random.default_rng(self.seed).choice(self.labeled.labels, self.count)
+        self._codes = self.model.sample_codes(self.count, (self.seed, Stream.SELECTION), self._labels)
         if self._real is not None:
             return
         if isinstance(self.features, str):
@@ -88,41 +93,36 @@ class Quality(Callback):
         if self.by != "frechet" and not self.features.names:
             raise Mistake(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
         reserved, _ = quality.selection_split(len(self.labeled.images))
-        self._real = self.features.extract(from_uint8(self.labeled.images[np.sort(reserved[: self.count])]))
+        self._real = self.features.extract(self.labeled.images[np.sort(reserved[: self.count])])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
         if self.epoch != 1 and self.epoch % self.every:
             return
-        strategy = self.model.distribute_strategy
-        measured = workers.from_chief(strategy, lambda: dict(self.measure()))
+        strategy, measured = self.model.distribute_strategy, self.measure()
+        # All workers measure, but the last digits may differ, and with them the best model.
+        measured = dict(zip(measured, workers.from_chief(strategy, list(measured.values())), strict=True))
         if logs is not None:
             logs.update(measured)
-        value = measured[self.by]
-        sign = -1 if self.by in LARGE_IS_GOOD else 1
+        value, sign = measured[self.by], CHOOSING[self.by]
         if self.best is None or sign * value < sign * self.best[1]:
             self.best = self.epoch, value
             if self.keep_best:
                 with workers.replacing(strategy, self.keep_best) as temporary:
                     self.model.save(temporary)
 
-    def measure(self) -> Iterator[tuple[str, float]]:
+    def measure(self) -> dict[str, float]:
         """The metrics of the model as it is now."""
-        labels = None
-        if self.model.classes:  # each class as often as in the data
-            labels = np.random.default_rng(self.seed).choice(self.labeled.labels, self.count)
-        codes = self.model.sample_codes(self.count, (self.seed, Stream.SELECTION), labels)
-        real, fake = self._real, self.features.extract(self.model.generate(codes))
-        yield "frechet", quality.frechet_distance(real.values, fake.values)
+        real, fake = self._real, self.features.extract(self.model.generate(self._codes))
+        measured = {"frechet": quality.frechet_distance(real.values, fake.values)}
         if fake.class_frequencies is not None:
-            yield "classes", float(quality.covered(real.class_frequencies, fake.class_frequencies))
-            if labels is not None:
-                yield "class_accuracy", float((fake.classes == labels).mean())
-            yield "low_confidence", float((fake.max_probability < quality.LOW_CONFIDENCE).mean())
+            measured["classes"] = float(quality.covered(real.class_frequencies, fake.class_frequencies))
+            if self._labels is not None:
+                measured["class_accuracy"] = float((fake.classes == self._labels).mean())
+            measured["low_confidence"] = float((fake.max_probability < quality.LOW_CONFIDENCE).mean())
+        return measured
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "best": self.best}
+        return {"best": self.best}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
         self.best = tuple(state["best"]) if state["best"] else None

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from kgan._backend import tf
-from kgan.callbacks.base import check_at_least_1
 from kgan.callbacks.pictures import Samples
+from kgan.checks import check
 
 NEEDED = ("init", "log", "finish")
 
@@ -47,7 +47,7 @@ class Tracker(Samples):
         **settings: Any,
     ) -> None:
         super().__init__(rows=rows, columns=columns, seed=seed)
-        check_at_least_1(every=every)
+        check(every=every)
         if missing := [name for name in NEEDED if not callable(getattr(tracker, name, None))]:
             raise TypeError(f"tracker is {tracker!r}, which has no {missing[0]}: it needs {', '.join(NEEDED)}")
         self.tracker = tracker
@@ -60,7 +60,6 @@ class Tracker(Samples):
         self._is_open = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
         content: dict[str, Any] = {name: float(value) for name, value in (logs or {}).items()}
         if self.epoch % self.every == 0:
             content |= self._picture(self.samples_at_epoch_end())
@@ -97,7 +96,6 @@ class TensorBoard:
         if importlib.util.find_spec("tensorboard") is None:
             raise ImportError("TensorBoard is not installed: pip install tensorboard")
         self.directory = Path(directory)
-        self._writer: Any = None
 
     def init(self) -> None:
         """Open a new file."""
@@ -117,5 +115,4 @@ class TensorBoard:
     @staticmethod
     def Image(picture: Image.Image) -> np.ndarray:
         """A picture as TensorBoard takes it, (1, height, width, channels)."""
-        pixels = np.asarray(picture.convert("RGB"))
-        return pixels[np.newaxis]
+        return np.asarray(picture.convert("RGB"))[np.newaxis]

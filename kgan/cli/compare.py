@@ -204,13 +204,12 @@ def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
 
 def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a report that are shown; ValueError if one is missing, since kgan does not trust the file."""
-    from kgan import quality
 
     try:
         metrics = {
             name: {part: None if metric.get(part) is None else float(metric[part]) for part in ("spread", "baseline")}
             | {"value": float(metric["value"])}
-            for name, metric in quality.current_names(report)["metrics"].items()
+            for name, metric in report["metrics"].items()
         }
         missing = [str(name) for name in (report.get("classes") or {}).get("missing", [])]
         return {

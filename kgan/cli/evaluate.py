@@ -84,9 +84,9 @@ def evaluate(
 
 def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """The table of a report: each metric with its spread, its real-vs-real baseline, and what it says."""
-    from kgan.quality import METRICS, current_names
+    from kgan.quality import METRICS
 
-    metrics = current_names(report)["metrics"]
+    metrics = report["metrics"]
     return [
         (name, with_spread(metrics[name]), number(metrics[name]["baseline"]), METRICS[name])
         for name in METRICS

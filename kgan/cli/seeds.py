@@ -57,12 +57,11 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
     if len(trained) > 1:
         say("")
         say(f"metrics of the last epoch over {len(trained)} seeds; ± is their standard deviation")
-        from kgan import quality
 
         with one_sentence():
             files = {number: path / "history.csv" for number, path in trained.items()}  # no file before the first epoch
             histories = {number: runs.read_history(file) for number, file in files.items() if file.exists()}
-            last = {number: _last(quality.current_names(history)) for number, history in histories.items()}
+            last = {number: _last(history) for number, history in histories.items()}
             table(*_metrics(last))
     if failed:
         raise exit_with(f"not trained to the end: seed {', '.join(map(str, failed))}", 1)

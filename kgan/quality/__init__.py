@@ -8,13 +8,12 @@ Each metric is reported next to its value for real images:
     quality.report["metrics"]["frechet"]                # {'value': …, 'spread': …, 'baseline': …}
 """
 
-from __future__ import annotations
-
 from kgan.quality.evaluation import METRICS, Quality, choose_features, evaluate, selection_split
 from kgan.quality.features import (
     LOW_CONFIDENCE,
     FeatureExtractor,
     Features,
+    as_floats,
     averaged,
     classifier,
     inception,
@@ -33,31 +32,3 @@ from kgan.quality.metrics import (
     missing,
     nearest,
 )
-from kgan.quality.names import current_names
-
-__all__ = [
-    "LOW_CONFIDENCE",
-    "METRICS",
-    "FeatureExtractor",
-    "Features",
-    "Manifold",
-    "Quality",
-    "averaged",
-    "choose_features",
-    "class_frequencies",
-    "classifier",
-    "covered",
-    "current_names",
-    "divergence",
-    "diversity",
-    "evaluate",
-    "frechet_distance",
-    "inception",
-    "kernel_distance",
-    "manifold",
-    "missing",
-    "nearest",
-    "pixels",
-    "real_vs_fake_accuracy",
-    "selection_split",
-]

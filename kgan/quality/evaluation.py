@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kgan.data import Labeled, from_uint8
+from kgan.checks import check_choice
+from kgan.data import Labeled
 from kgan.errors import Mistake
 from kgan.quality import metrics
 from kgan.quality.features import (
     LOW_CONFIDENCE,
     FeatureExtractor,
     Features,
+    as_floats,
     averaged,
     classifier,
     inception,
@@ -82,10 +84,9 @@ def choose_features(labeled: Labeled, wanted: str = "auto") -> FeatureExtractor:
         "inception": lambda: inception(labeled.images.shape[1:]),
         "pixels": pixels,
     }
+    check_choice("features", wanted, ["auto", *by_name])
     if wanted in by_name:
         return by_name[wanted]()
-    if wanted != "auto":
-        raise Mistake(f"unknown features {wanted!r}: choose auto, {', '.join(by_name)}")
     try:
         return classifier(labeled)
     except ValueError as error:
@@ -149,8 +150,8 @@ def evaluate(
         The metrics, the first samples and the training images nearest to them.
 
     Raises:
-        ValueError: for a count below 2, no seed, fewer than 4 real images, samples of another shape than these, or
-            unknown features.
+        ValueError: for a count below 2, no seed, fewer than 4 real images, `asked` for real images without labels,
+            samples of another shape than the real images, or unknown features.
         OSError: if InceptionV3 cannot be downloaded.
 
     Example:
@@ -160,109 +161,128 @@ def evaluate(
         >>> sorted(quality.report["metrics"])[:3]
         ['copies', 'coverage', 'density']
     """
-    notes = []
     if count < 2 or not seeds:
         raise Mistake(f"count is {count} and seeds {list(seeds)}: it takes 2 samples or more, and a seed")
     if len(labeled.images) < 4:
         raise Mistake(f"there are only {len(labeled.images)} real images: it takes 4 to compare anything with")
-    reserved, rest = selection_split(len(labeled.images))
-    if count > len(rest) // 2:
-        notes.append(
-            f"{count:,} samples were asked for, {len(rest) // 2:,} are taken: half of the {len(rest):,} real images "
-            f"that are left besides the {len(reserved):,} for choosing the best model"
-        )
-        count = len(rest) // 2
+    if asked and labeled.labels is None:
+        raise Mistake("this model is conditional, but the real images have no labels: its classes cannot be measured")
+    notes: list[str] = []
+    rows, other_rows = _real_rows(len(labeled.images), count, notes)
+    count = len(rows)
+
     progress("features of the real images")
-    if isinstance(features, str):
-        features = choose_features(labeled, features)
-    if features.note:
-        notes.append(features.note)
-    rows = [np.sort(rest[i * count :][:count]) for i in range(2)]
-    first, second = (labeled.images[each] for each in rows)
-    real = features.extract(first)
+    extractor = choose_features(labeled, features) if isinstance(features, str) else features
+    if extractor.note:
+        notes.append(extractor.note)
+    has_classes = bool(asked and extractor.names)
+    real = extractor.extract(labeled.images[rows])
+
     progress("real images against real images")
-    baseline = dict(_compared(real, features.extract(second), notes))
-    if asked and features.names:
-        baseline["class_accuracy"] = float((real.classes == labeled.labels[rows[0]]).mean())
-    accuracy = {"baseline": _real_vs_fake_accuracy(first, second, notes)}
-    del second  # large images take much memory
+    baseline = _compared(real, extractor.extract(labeled.images[other_rows]), notes)
+    if has_classes:
+        baseline["class_accuracy"] = float((real.classes == labeled.labels[rows]).mean())
+    baseline |= _real_vs_fake_accuracy(labeled.images[rows], labeled.images[other_rows], notes)
     distances_of_real = _distances_of_real(labeled, held_out)
     copied = max(SAME, np.quantile(distances_of_real[::2], 0.01))  # the quantile is 0 if images occur twice
     baseline["nearest"] = float(np.median(distances_of_real))
     baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
 
     by_seed: list[dict[str, float]] = []
-    frequencies, asked_for, right = [], 0, 0
+    classes, wanted = [], []  # that the classifier finds in the samples, and that they were asked for
     for seed in seeds:
         progress(f"samples of seed {seed}")
         images = generate(count, seed)
-        if images.shape[1:] != first.shape[1:]:
-            raise Mistake(f"samples have shape {images.shape[1:]}, the real images {first.shape[1:]}")
-        fake = features.extract(images)
-        values = dict(_compared(real, fake, notes))
+        if images.shape[1:] != labeled.images.shape[1:]:
+            raise Mistake(f"samples have shape {images.shape[1:]}, the real images {labeled.images.shape[1:]}")
+        fake = extractor.extract(images)
+        values = _compared(real, fake, notes)
         positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), _training_images(labeled))
-        if asked and features.names:
-            wanted = asked(count, seed)
-            values["class_accuracy"] = float((fake.classes == wanted).mean())
-            asked_for += np.bincount(wanted, minlength=len(features.names))
-            right += np.bincount(wanted[fake.classes == wanted], minlength=len(features.names))
         values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
+        classes.append(fake.classes)
+        if has_classes:
+            wanted.append(asked(count, seed))
+            values["class_accuracy"] = float((fake.classes == wanted[-1]).mean())
         if not by_seed:  # with the first seed alone: the costly metric, and what is shown
-            accuracy["value"] = _real_vs_fake_accuracy(first, images, notes)
-            samples = from_uint8(images[:SHOWN]) if images.dtype == np.uint8 else images[:SHOWN]
-            near = from_uint8(labeled.images[positions[:SHOWN]])
-        if fake.class_frequencies is not None:
-            frequencies.append(fake.class_frequencies)
+            values |= _real_vs_fake_accuracy(labeled.images[rows], images, notes)
+            shown = as_floats(images[:SHOWN]), as_floats(labeled.images[positions[:SHOWN]])
         by_seed.append(values)
 
+    report = {"features": extractor.name, "count": count, "seeds": list(seeds), "metrics": _summary(by_seed, baseline)}
+    if extractor.names:
+        report["classes"] = _class_report(extractor.names, real, np.concatenate(classes), wanted)
+    return Quality({**report, "notes": list(dict.fromkeys(notes))}, *shown)
+
+
+def _real_rows(total: int, count: int, notes: list[str]) -> list[np.ndarray]:
+    """The positions of the real images to compare with, and of as many for the baseline."""
+    reserved, rest = selection_split(total)
+    if count > len(rest) // 2:
+        notes.append(
+            f"{count:,} samples were asked for, {len(rest) // 2:,} are taken: half of the {len(rest):,} real images "
+            f"that are left besides the {len(reserved):,} for choosing the best model"
+        )
+        count = len(rest) // 2
+    return [np.sort(rest[:count]), np.sort(rest[count : 2 * count])]
+
+
+def _compared(real: Features, fake: Features, notes: list[str]) -> dict[str, float]:
+    """The metrics of the features."""
+    kid, spread = metrics.kernel_distance(real.values, fake.values)
+    values = {"frechet": metrics.frechet_distance(real.values, fake.values), "kid": kid, "spread of kid": spread}
+    if len(real.values) > metrics.NEIGHBORS:
+        values |= metrics.manifold(real.values, fake.values)._asdict()
+    else:
+        notes.append(f"{len(real.values)} images are too few for precision, recall, density and coverage")
+    if real.class_frequencies is not None:
+        values["classes"] = float(metrics.covered(real.class_frequencies, fake.class_frequencies))
+        values["low_confidence"] = float((fake.max_probability < LOW_CONFIDENCE).mean())
+        divergence = metrics.divergence(real.class_frequencies, fake.class_frequencies)
+        if np.isfinite(divergence):
+            values["kl"] = divergence
+        else:
+            notes.append("some samples are of a class that the real images compared with lack: kl is infinite")
+    return values
+
+
+def _real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> dict[str, float]:
+    try:
+        return {"real_vs_fake_accuracy": real_vs_fake_accuracy(real, fake)}
+    except Mistake as error:  # too few images
+        notes.append(str(error))
+        return {}
+
+
+def _summary(by_seed: list[dict[str, float]], baseline: dict[str, float]) -> dict[str, dict[str, float | None]]:
+    """The mean of each metric over the seeds, its spread, and its baseline."""
     measured = {}
     for name in METRICS:
-        values = [each[name] for each in by_seed if name in each]
-        if len(values) == len(by_seed):  # otherwise the mean would leave out the worst
+        values = [values[name] for values in by_seed if name in values]
+        # Otherwise the mean would leave out the worst; the accuracy is measured with the first seed only.
+        if len(values) == len(by_seed) or (values and name == "real_vs_fake_accuracy"):
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
             measured[name] = {"value": float(np.mean(values)), "spread": spread, "baseline": baseline.get(name)}
     if len(by_seed) == 1:
         measured["kid"]["spread"] = by_seed[0]["spread of kid"]  # over its subsets
-    if accuracy["value"] is not None:
-        measured["real_vs_fake_accuracy"] = {"spread": None, **accuracy}
-    report = {"features": features.name, "count": count, "seeds": list(seeds), "metrics": measured}
-    if frequencies:
-        mean_frequencies = np.mean(frequencies, axis=0)
-        report["classes"] = {
-            "names": list(features.names),
-            "real": real.class_frequencies.tolist(),
-            "fake": mean_frequencies.tolist(),
-            "missing": [features.names[each] for each in metrics.missing(real.class_frequencies, mean_frequencies)],
-        }
-        if asked:
-            pairs = zip(right, asked_for, strict=True)
-            report["classes"]["accuracy"] = [float(hits / asks) if asks else None for hits, asks in pairs]
-    return Quality({**report, "notes": list(dict.fromkeys(notes))}, samples, near)
+    return measured
 
 
-def _compared(real: Features, fake: Features, notes: list[str]) -> Iterator[tuple[str, float]]:
-    yield "frechet", metrics.frechet_distance(real.values, fake.values)
-    yield from zip(("kid", "spread of kid"), metrics.kernel_distance(real.values, fake.values), strict=True)
-    if len(real.values) > metrics.NEIGHBORS:
-        yield from metrics.manifold(real.values, fake.values)._asdict().items()
-    else:
-        notes.append(f"{len(real.values)} images are too few for precision, recall, density and coverage")
-    if real.class_frequencies is not None:
-        yield "classes", float(metrics.covered(real.class_frequencies, fake.class_frequencies))
-        divergence = metrics.divergence(real.class_frequencies, fake.class_frequencies)
-        if np.isfinite(divergence):
-            yield "kl", divergence
-        else:
-            notes.append("some samples are of a class that the real images compared with lack: kl is infinite")
-        yield "low_confidence", float((fake.max_probability < LOW_CONFIDENCE).mean())
-
-
-def _real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> float | None:
-    try:
-        return real_vs_fake_accuracy(real, fake)
-    except ValueError as error:
-        notes.append(str(error))
-        return None
+def _class_report(
+    names: Sequence[str], real: Features, classes: np.ndarray, wanted: list[np.ndarray]
+) -> dict[str, list[Any]]:
+    """How often each class occurs; with `wanted`, also how often it was right."""
+    frequencies = metrics.class_frequencies(classes, len(names))
+    report: dict[str, list[Any]] = {
+        "names": list(names),
+        "real": real.class_frequencies.tolist(),
+        "fake": frequencies.tolist(),
+        "missing": [names[number] for number in metrics.missing(real.class_frequencies, frequencies)],
+    }
+    if wanted:
+        asked_for = np.concatenate(wanted)
+        found = [classes[asked_for == number] == number for number in range(len(names))]
+        report["accuracy"] = [float(is_right.mean()) if len(is_right) else None for is_right in found]
+    return report
 
 
 def _distances_of_real(labeled: Labeled, held_out: np.ndarray | None) -> np.ndarray:

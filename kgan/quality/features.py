@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kgan._backend import keras, tf
+from kgan.batched import in_batches
 from kgan.data import Labeled, from_uint8
 from kgan.errors import Mistake
 from kgan.files import cache_directory, replacing
@@ -69,7 +69,7 @@ class FeatureExtractor:
 
     def extract(self, images: np.ndarray) -> Features:
         """All features of these images, uint8 or float32 in [-1, 1], from one pass through the network."""
-        values = _joined((self.features(piece) for piece in _float_pieces(images, AT_A_TIME)), len(images))
+        values = in_batches(lambda batch: self.features(as_floats(batch)), images, AT_A_TIME)
         if not self.head:
             return Features(values)
         probabilities = self.head(values)
@@ -82,9 +82,6 @@ def classifier(labeled: Labeled) -> FeatureExtractor:
 
     Its features are the 128 units before the last layer. The network is trained once, for 1,500 steps, on four of five
     images. It is kept in the cache directory under a fingerprint of the data.
-
-    Args:
-        labeled: real images with their labels.
 
     Raises:
         ValueError: without labels, with one class only, or if the network is right on fewer than 60 % of the images
@@ -118,9 +115,9 @@ def classifier(labeled: Labeled) -> FeatureExtractor:
     head = tf.function(lambda values: tf.nn.softmax(last(values)), reduce_retracing=True)
     return FeatureExtractor(
         f"classifier of these data at {height} × {width} pixels, right on {accuracy:.1%} of held-out images",
-        lambda images: _in_batches(features, images),
+        lambda images: _computed(features, images),
         labeled.names,
-        lambda values: _in_batches(head, values),
+        lambda values: _computed(head, values),
     )
 
 
@@ -138,11 +135,7 @@ def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -
     """The 2,048 features of Keras' InceptionV3, whose weights are downloaded when first used.
 
     Its distances cannot be compared with published FID, which uses another port of the network and another way to
-    resize.
-
-    Args:
-        image_shape: (height, width, channels); gray images are given three equal channels.
-        weights: "imagenet"; None for random weights.
+    resize. Gray images are given three equal channels. `weights=None` is for random weights.
 
     Raises:
         ValueError: if Keras' image data format is "channels_first", since Keras then builds InceptionV3 in that format.
@@ -165,22 +158,19 @@ def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -
 
     note = "gray images were given three equal channels for it, which it was not trained on" if is_gray else ""
     name = "Keras Inception: not comparable with published FID"
-    return FeatureExtractor(name, lambda images: _in_batches(features, images, 32), note=note)
+    return FeatureExtractor(name, lambda images: _computed(features, images, 32), note=note)
 
 
 def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
     """How often a fresh classifier, trained on one half, is right about which images of the other half are real.
 
     Args:
-        real, fake: images, uint8 or float32 in [-1, 1], of one shape. The same number of each is drawn at random: as
-            many as the smaller set has, and at most 4,000.
+        real, fake: images, uint8 or float32 in [-1, 1], of one shape, 20 or more of each. The same number of each is
+            drawn at random: as many as the smaller set has, and at most 4,000.
         seed: seed of the classifier's weights and of the halves.
 
     Returns:
         The accuracy: 0.5 if the classifier has to guess, 1 if it is always right.
-
-    Raises:
-        ValueError: for fewer than 20 real or 20 fake images.
 
     Example:
         >>> real_vs_fake_accuracy(images[:64], -images[64:128])
@@ -198,10 +188,20 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     network = _network(images.shape[1:], 2)
     _fit(network, images, labels, STEPS_OF_REAL_VS_FAKE, seed=seed)
     # Its threshold is the median: the other half holds as many real images as fakes.
-    logits = _in_batches(lambda batch: network(batch, training=False), other_images)
+    logits = _computed(lambda batch: network(batch, training=False), other_images)
     leaning = logits[:, 1] - logits[:, 0]
     predicted = leaning > np.median(leaning)
     return float((predicted == other_labels).mean())
+
+
+def as_floats(images: np.ndarray) -> np.ndarray:
+    """Images as float32 in [-1, 1], whether they are uint8 or in [-1, 1] already.
+
+    Example:
+        >>> as_floats(np.array([0, 255], np.uint8))
+        array([-1.,  1.], dtype=float32)
+    """
+    return from_uint8(images) if images.dtype == np.uint8 else np.asarray(images, np.float32)
 
 
 def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
@@ -211,7 +211,14 @@ def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
         >>> averaged(images[:3], 14).shape
         (3, 14, 14, 1)
     """
-    return _in_batches(lambda batch: _averaged(batch, size), images)
+    return _computed(lambda batch: _averaged(batch, size), images)
+
+
+def _computed(
+    function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = AT_A_TIME
+) -> np.ndarray:
+    """A function of float32 images in [-1, 1], for any number of images, which may be uint8."""
+    return in_batches(lambda batch: function(tf.constant(as_floats(batch))), images, batch_size)
 
 
 def _averaged(images: tf.Tensor, size: int) -> tf.Tensor:
@@ -240,7 +247,7 @@ def _train(network: keras.Model, labeled: Labeled) -> float:
     images, labels = labeled.images, labeled.labels
     held_out, train = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
     _fit(network, averaged(images[train]), labels[train], STEPS, seed=0)
-    logits = _in_batches(lambda batch: network(batch, training=False), averaged(images[held_out]))
+    logits = _computed(lambda batch: network(batch, training=False), averaged(images[held_out]))
     return float((logits.argmax(axis=1) == labels[held_out]).mean())
 
 
@@ -252,31 +259,6 @@ def _fit(network: keras.Model, images: np.ndarray, labels: np.ndarray, steps: in
     images, labels = tf.constant(images), tf.constant(labels)
     examples = rows.map(lambda rows: (tf.gather(images, rows), tf.gather(labels, rows))).prefetch(2)
     network.fit(examples, steps_per_epoch=steps, shuffle=False, verbose=0)
-
-
-def _in_batches(
-    function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = AT_A_TIME
-) -> np.ndarray:
-    """Apply a function of float32 images in [-1, 1] to any number of images, which may be uint8, in batches."""
-    return _joined((function(tf.constant(batch)).numpy() for batch in _float_pieces(images, batch_size)), len(images))
-
-
-def _joined(pieces: Iterator[np.ndarray], count: int) -> np.ndarray:
-    """Join pieces, with `count` rows in total, to one array, without holding them twice."""
-    first = next(pieces)
-    joined = np.empty((count, *first.shape[1:]), first.dtype)
-    begin = 0
-    for piece in itertools.chain([first], pieces):
-        joined[begin : begin + len(piece)] = piece
-        begin += len(piece)
-    return joined
-
-
-def _float_pieces(images: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """`size` images at a time, uint8 mapped to [-1, 1]."""
-    for begin in range(0, len(images), size):
-        piece = images[begin : begin + size]
-        yield from_uint8(piece) if piece.dtype == np.uint8 else piece
 
 
 def _fingerprint(labeled: Labeled) -> str:

@@ -1,11 +1,12 @@
 """How far two sets of images are apart: pure functions of their features, each from its paper.
 
-Features are arrays (count, units). The meaning of a metric depends on them, so it is reported with their name.
+Features, `real` and `fake`, are arrays (count, units). The meaning of a metric depends on them, so it is reported with
+their name. Too few rows, or different units, are a ValueError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,7 @@ import numpy as np
 from kgan.errors import Mistake
 
 NEIGHBORS = 5  # for precision, recall, density and coverage, as in the paper of the latter two
-CHUNK = 256  # rows of a table of distances at a time, so that memory stays bounded
-BLOCK = 1024  # columns that are computed at a time
+MEBIBYTES = 16  # for a table of distances, of which some rows are computed at a time
 COVERED = 0.1  # a class is covered if it has at least a tenth of the frequency that it has in the data
 
 
@@ -25,15 +25,6 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
 
     Heusel et al. (2017), *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, eq. 6.
     It is biased upwards, and more so with fewer images. Compare it only at equal counts, and with that of real images.
-
-    Args:
-        real, fake: (count, units), two rows or more.
-
-    Returns:
-        0 if mean and covariance agree.
-
-    Raises:
-        ValueError: for fewer than two rows, or different units.
 
     Example:
         >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))
@@ -58,16 +49,12 @@ def kernel_distance(
     Bińkowski et al. (2018), *Demystifying MMD GANs*, section 4.
 
     Args:
-        real, fake: (count, units), two rows or more.
         subsets: number of random subsets that it is averaged over.
         size: size of a subset; at most the smaller count.
         seed: seed of the subsets.
 
     Returns:
         The mean, which may fall a little below 0, and the standard deviation over the subsets.
-
-    Raises:
-        ValueError: for fewer than two rows, or different units.
 
     Example:
         >>> same = np.ones((10, 3))
@@ -108,23 +95,20 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) 
     *Improved Precision and Recall Metric for Assessing Generative Models*, eq. 2; *Reliable Fidelity and Diversity
     Metrics for Generative Models*, eqs. 3 and 5.
 
-    Args:
-        real, fake: (count, units), more rows than `neighbors`.
-        neighbors: k.
-
-    Raises:
-        ValueError: for too few rows, or different units.
-
     Example:
         >>> points = np.arange(8.0)[:, np.newaxis]
         >>> manifold(points, points + 100, neighbors=2)
         Manifold(precision=0.0, recall=0.0, density=0.0, coverage=0.0)
     """
+    from sklearn.metrics import pairwise_distances_chunked
+
     real, fake = _checked(real, fake, at_least=neighbors + 1)
     real_reach, fake_reach = _reach(real, neighbors), _reach(fake, neighbors)
     within_fakes, covered, within = [], [], np.zeros(len(fake))
-    for distances in _distances(real, fake):  # rows of real images, columns of fakes
-        reach = real_reach[len(covered) * CHUNK :][: len(distances), np.newaxis]
+    first = 0
+    for distances in pairwise_distances_chunked(real, fake, working_memory=MEBIBYTES):  # rows of real images
+        reach = real_reach[first : first + len(distances), np.newaxis]
+        first += len(distances)
         within += (distances < reach).sum(axis=0)
         covered.append(distances.min(axis=1) < reach[:, 0])
         within_fakes.append((distances < fake_reach).any(axis=1))
@@ -152,20 +136,21 @@ def nearest(
         >>> nearest(np.zeros((1, 2)), np.array([[3.0, 3.0], [1.0, 1.0]]))
         (array([1]), array([1.]))
     """
-    flat = images.reshape(len(images), -1)
-    positions, distances = np.zeros(len(flat), np.intp), np.full(len(flat), np.inf)
+    from sklearn.neighbors import NearestNeighbors
+
+    flat = np.asarray(images, np.float64).reshape(len(images), -1)
+    rows, positions, distances = np.arange(len(flat)), np.zeros(len(flat), np.intp), np.full(len(flat), np.inf)
     before = 0  # others in earlier pieces
     for piece in [others] if isinstance(others, np.ndarray) else others:
-        for number, table in enumerate(_distances(flat, piece.reshape(len(piece), -1))):
-            rows = slice(number * CHUNK, number * CHUNK + len(table))
-            if itself is not None:
-                own = itself[rows] - before
-                inside = (own >= 0) & (own < len(piece))
-                table[inside, own[inside]] = np.inf
-            closest, smallest = table.argmin(axis=1), table.min(axis=1)
-            nearer = smallest < distances[rows]
-            positions[rows] = np.where(nearer, before + closest, positions[rows])
-            distances[rows] = np.where(nearer, smallest, distances[rows])
+        search = NearestNeighbors(n_neighbors=min(2, len(piece)), algorithm="brute")
+        # In float64: with float32, scikit-learn takes ten times as long.
+        near, which = search.fit(np.asarray(piece, np.float64).reshape(len(piece), -1)).kneighbors(flat)
+        if itself is not None:
+            near[which == (itself - before)[:, np.newaxis]] = np.inf
+        best = near.argmin(axis=1)
+        nearer = near[rows, best] < distances
+        positions = np.where(nearer, before + which[rows, best], positions)
+        distances = np.where(nearer, near[rows, best], distances)
         before += len(piece)
     return positions, distances / np.sqrt(flat.shape[1])
 
@@ -176,12 +161,6 @@ def diversity(images: np.ndarray, *, most: int = 256) -> float:
     Args:
         images: (count, …), two or more.
         most: how many images are compared at most.
-
-    Returns:
-        The difference, in units of the images, which go from -1 to 1; 0 if all images are the same.
-
-    Raises:
-        ValueError: for fewer than two images.
 
     Example:
         >>> diversity(np.array([[-1.0], [1.0]]))
@@ -240,24 +219,10 @@ def divergence(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> fl
 
 
 def _reach(points: np.ndarray, neighbors: int) -> np.ndarray:
-    """Each point's distance to its k-th neighbor; in the sorted row, the point itself comes first."""
-    # Copied: a view of a column would keep the whole table in memory.
-    tables = _distances(points, points)
-    return np.concatenate([np.partition(table, neighbors, axis=1)[:, neighbors].copy() for table in tables])
+    """Each point's distance to its k-th neighbor."""
+    from sklearn.neighbors import NearestNeighbors
 
-
-def _distances(points: np.ndarray, others: np.ndarray) -> Iterator[np.ndarray]:
-    """The table of Euclidean distances, CHUNK rows at a time."""
-    from sklearn.metrics import pairwise_distances
-
-    def block(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        # With float32, scikit-learn would take only a few rows at a time, and ten times as long.
-        return pairwise_distances(np.asarray(rows, np.float64), np.asarray(columns, np.float64))
-
-    for begin in range(0, len(points), CHUNK):
-        rows = points[begin : begin + CHUNK]
-        # In blocks: all others in float64, such as 20,000 color images of 64 pixels, would take 2 GB.
-        yield np.hstack([block(rows, others[first : first + BLOCK]) for first in range(0, len(others), BLOCK)])
+    return NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(points).kneighbors()[0][:, -1]
 
 
 def _checked(real: np.ndarray, fake: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:

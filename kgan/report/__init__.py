@@ -73,13 +73,13 @@ def write_report(directories: Sequence[str | Path], path: str | Path) -> None:
 
 def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
     """All that the page shows of a run."""
-    record = quality.current_names(runs.read_json(directory / "run.json"))
+    record = runs.read_json(directory / "run.json")
     history = {}
     if (directory / "history.csv").exists():
-        history = quality.current_names(runs.read_history(directory / "history.csv"))
+        history = runs.read_history(directory / "history.csv")
     measured = {}
     if (directory / "quality.json").exists():
-        measured = quality.current_names(runs.read_json(directory / "quality.json"))
+        measured = runs.read_json(directory / "quality.json")
     chart, places = _chart(history)
     used = runs.value_of(record, "settings", dict)
     return {
@@ -143,7 +143,7 @@ def _address(path: Path, fidelity: int) -> str:
     from PIL import Image
 
     try:
-        content = runs.read_file(path, at_most=2**26)  # no devices, links or endless files
+        content = runs.read_file(path)  # no devices, links or endless files
         with Image.open(io.BytesIO(content)) as image:
             picture = image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):

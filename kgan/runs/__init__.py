@@ -1,55 +1,22 @@
 """A run directory: files that are never half written, checkpoints, loading."""
 
-from __future__ import annotations
-
-from kgan.runs.checkpoints import (
-    Saved,
-    keep_checkpoints,
-    next_number,
-    read_checkpoint,
-    write_checkpoint,
-)
-from kgan.runs.description import check_same, describe_data, describe_model
+from kgan.files import replacing
+from kgan.runs.checkpoints import Saved, keep_checkpoints, next_number, read_checkpoint, write_checkpoint
+from kgan.runs.description import check_same, describe_model
 from kgan.runs.directory import (
     FILES,
     check_free,
     check_is_run,
     command,
     lock,
+    read_file,
+    read_history,
+    read_json,
     remove_partial_files,
     resume_command,
     short_names,
+    value_of,
+    write_json,
 )
-from kgan.runs.files import read_file, read_json, replacing, value_of, write_json
-from kgan.runs.history import read_history
 from kgan.runs.loading import load_model
 from kgan.runs.machine import environment, peak_memory, unused_gpu
-
-__all__ = [
-    "FILES",
-    "Saved",
-    "check_free",
-    "check_is_run",
-    "check_same",
-    "command",
-    "describe_data",
-    "describe_model",
-    "environment",
-    "keep_checkpoints",
-    "load_model",
-    "lock",
-    "next_number",
-    "peak_memory",
-    "read_checkpoint",
-    "read_file",
-    "read_history",
-    "read_json",
-    "remove_partial_files",
-    "replacing",
-    "resume_command",
-    "short_names",
-    "unused_gpu",
-    "value_of",
-    "write_checkpoint",
-    "write_json",
-]

@@ -1,4 +1,4 @@
-"""Loads the model of a run, from a file that kgan does not trust."""
+"""Loads the model of a run."""
 
 from __future__ import annotations
 
@@ -60,8 +60,6 @@ def _check_size(path: Path) -> None:
     from kgan._backend import abstract_build, keras
 
     with zipfile.ZipFile(path) as archive:
-        if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
-            raise Mistake("it is compressed, as Keras writes none")
         config = json.loads(archive.read("config.json"))
     config.pop("compile_config", None)  # optimizers are as large as the networks allow
     model = abstract_build(lambda: keras.saving.deserialize_keras_object(config, safe_mode=True))
