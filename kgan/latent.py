@@ -82,7 +82,9 @@ def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
     return codes if labels is None else tf.concat([codes, labels], axis=1)
 
 
-def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical") -> np.ndarray:
+def interpolate(
+    start: np.ndarray, end: np.ndarray, steps: int, path: str = "spherical", classes: int = 0
+) -> np.ndarray:
     """Codes on a path from one code to another; the first and the last are exactly these two.
 
     On the straight line between two codes of N(0, 1) the norm falls: in the middle it is 0.7 of the norm at the ends.
@@ -113,6 +115,10 @@ def interpolate(start: np.ndarray, end: np.ndarray, steps: int, path: str = "sph
         raise Mistake(f"steps is {steps}: a path has 2 or more")
     if start.shape != end.shape or not start.ndim:
         raise Mistake(f"codes have shapes {start.shape} and {end.shape}: a path goes between codes of one shape")
+    if classes:
+        parts = [interpolate(start[..., :-classes], end[..., :-classes], steps, path)]
+        parts.append(interpolate(start[..., -classes:], end[..., -classes:], steps, "linear"))
+        return np.concatenate(parts, axis=-1)
     share = np.linspace(0, 1, steps)[:, np.newaxis]
     start, end = start[..., np.newaxis, :], end[..., np.newaxis, :]
     codes = (1 - share) * start + share * end
