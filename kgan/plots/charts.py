@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DASHBOARD_HEIGHT = 466  # pixels: the height of a grid of 8 × 8 digits
 
 
-def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None) -> Figure:
+def loss_curves(
+    history: Mapping[str, Sequence[float]], epochs: Sequence[int] | None = None, *, has_probabilities: bool = True
+) -> Figure:
     """Both losses by epoch, and under them the probabilities that the discriminator gives, with the line of 0.5.
 
     Args:
@@ -53,8 +55,9 @@ def loss_curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int] | 
     if not len(epochs):
         losses.set(xlim=(0, 1), ylim=(0, 2))
     losses.set_ylabel("loss")
-    probabilities.axhline(0.5, color="black", linewidth=1, linestyle="--", label="cannot tell (0.5)")
-    probabilities.set_ylabel("probability of being real")
+    if has_probabilities:
+        probabilities.axhline(0.5, color="black", linewidth=1, linestyle="--", label="cannot tell (0.5)")
+    probabilities.set_ylabel("probability of being real" if has_probabilities else "score")
     probabilities.set_ylim(-0.02, 1.02)
     for axis in (losses, probabilities):  # above the panel: inside, a legend hides some of the epochs
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.1)
