@@ -33,8 +33,8 @@ from kgan.cli.options import (
     given_settings,
 )
 from kgan.cli.plan import Plan, plan_new, plan_resumed, plan_together
-from kgan.cli.report import report_of
 from kgan.cli.seeds import train_each
+from kgan.cli.show import write_page
 from kgan.cli.tracking import check_tracker
 from kgan.cli.workers import chosen, ending_together, tells_of_loss
 from kgan.errors import Mistake
@@ -209,7 +209,7 @@ def _show(run: Run) -> None:
     """Say where the pictures are; write the page that shows them all."""
     if run.gif.exists():
         say(f"GIF: {run.gif}")
-    if page := report_of(run.plan.directory):
+    if page := write_page(run.plan.directory):
         say(f"report: {page}")
     if (run.plan.directory / "tensorboard").exists():
         say(f"TensorBoard: tensorboard --logdir {run.plan.directory}")
