@@ -101,43 +101,30 @@ def _facts(path: Path, name: str) -> dict[str, Any]:
     found = [path] if (path / "run.json").exists() else [*seeds.directories(path).values()]
     if not found:
         raise FileNotFoundError(f"there is no run in {path}: it has no run.json, and no folder such as seed-0 with one")
-    records, settings = zip(*map(_recorded, found), strict=True)
+    sources = [Source(run) for run in found]
+    settings, records = [source.settings for source in sources], [source.record for source in sources]
     for run, other in zip(found, settings, strict=True):
         for setting, value in settings[0].items():
             if other.get(setting) != value and setting not in MAY_DIFFER:
                 raise Mistake(f"{run} is no other seed of the same run: {setting} is {other.get(setting)}, not {value}")
-    are_several = len(found) > 1
-    return {
-        "title": f"{name} ({len(found)} seeds)" if are_several else name,
-        # The model that is measured, and the pictures that are shown, are of the first run, not of the best.
-        "shown": f"{name}, seed {settings[0]['seed']}" if are_several else name,
-        "runs": [str(run) for run in found],
-        "recipe": records[0]["recipe"],
-        "data": settings[0]["data"],
-        "batch_size": settings[0]["batch_size"],
-        "epochs": [record["epochs"] for record in records],
-        "planned_epochs": settings[0]["epochs"],
-        "status": [record["status"] for record in records],
-        "seconds": _over_seeds([record["seconds"] for record in records]),
-        "curves_by": list(dict.fromkeys(record["features"] for record in records if record.get("features"))),
-        "trained_on": list(dict.fromkeys(record["device"] for record in records)),
-        "quality": _measured_quality(found),
-    }
-
-
-def _recorded(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What run.json says, and the settings in it; Mistake if it lacks anything that the table shows."""
-    source = Source(run)
+    quality = _measured_quality(found)
     try:
-        record = {**source.record, "device": str(source.record["environment"]["device"])}
-        record |= {
-            "seconds": float(record["seconds"]),
-            "epochs": int(record["epochs"]),
-            "status": str(record["status"]),
+        return {
+            "title": f"{name} ({len(found)} seeds)" if len(found) > 1 else name,
+            "runs": [str(run) for run in found],
+            "recipe": records[0]["recipe"],
+            "data": settings[0]["data"],
+            "batch_size": settings[0]["batch_size"],
+            "epochs": [int(record["epochs"]) for record in records],
+            "planned_epochs": settings[0]["epochs"],
+            "status": [str(record["status"]) for record in records],
+            "seconds": _over_seeds([float(record["seconds"]) for record in records]),
+            "curves_by": sorted({str(record["features"]) for record in records if record.get("features")}),
+            "trained_on": sorted({str(record["environment"]["device"]) for record in records}),
+            "quality": quality,
         }
     except (KeyError, TypeError, ValueError):
-        raise Mistake(f"{source.path('run.json')} does not say how the run was trained") from None
-    return record, source.settings
+        raise Mistake(f"{sources[0].path('run.json')} does not say how the run was trained") from None
 
 
 def _measured_quality(found: Sequence[Path]) -> dict[str, Any] | None:
@@ -162,15 +149,15 @@ def _checked(path: Path) -> dict[str, Any]:
     """The parts of a quality.json that are shown; Mistake if one is missing, since kgan does not trust the file."""
     from kgan import runs
 
-    content = runs.read_json(path)
+    report = runs.read_json(path)
     try:
         metrics = {
             name: {part: None if metric.get(part) is None else float(metric[part]) for part in ("spread", "baseline")}
             | {"value": float(metric["value"])}
-            for name, metric in content["metrics"].items()
+            for name, metric in report["metrics"].items()
         }
-        missing = [str(name) for name in (content.get("classes") or {}).get("missing", [])]
-        shown = {"features": str(content["features"]), "count": int(content["count"])}
+        missing = [str(name) for name in (report.get("classes") or {}).get("missing", [])]
+        shown = {"features": str(report["features"]), "count": int(report["count"])}
         return {**shown, "metrics": metrics, "missing": missing}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Mistake(f"{path} cannot be read: it is not what kgan evaluate wrote") from None
@@ -277,18 +264,18 @@ def _notes(facts: Sequence[Facts]) -> Iterator[str]:
         if len(set(values)) > 1:
             yield f"{what} ({'; '.join(dict.fromkeys(values))}): {consequence}."
     for run in facts:
-        measured = [(Path(path) / "quality.json", Path(path) / "model.keras") for path in run["runs"]]
-        missing = [quality.parent for quality, _ in measured if not quality.exists()]
-        older = [quality.parent for quality, model in measured if _time(quality) < _time(model)]
+        paths = [Path(path) for path in run["runs"]]
+        missing = [path for path in paths if not (path / "quality.json").exists()]
+        older = [path for path in paths if not missing and _is_older_than_model(path / "quality.json")]
         if missing:
-            commands = "; ".join(runs.command("evaluate", path) for path in missing)
-            yield f"{run['title']} is not evaluated: {commands}"
+            yield f"{run['title']} is not evaluated: {'; '.join(runs.command('evaluate', path) for path in missing)}"
         elif older:
             yield f"The quality of {run['title']} is older than its model: {runs.command('evaluate', older[0])}"
 
 
-def _time(path: Path) -> float:
-    return path.stat().st_mtime if path.exists() else 0.0
+def _is_older_than_model(file: Path) -> bool:
+    model = file.with_name("model.keras")
+    return model.exists() and file.stat().st_mtime < model.stat().st_mtime
 
 
 def _markdown(machine: str, rows: Sequence[Sequence[str]], notes: Sequence[str], drawn: Sequence[str]) -> str:
@@ -306,8 +293,9 @@ def _side_by_side(facts: Sequence[Facts], models: Sequence[GAN]) -> Image.Image:
     from kgan import plots
 
     grids = [plots.image_grid(model.generate(SAMPLES, seed=0)) for model in models]
-    captions = [f"{run['shown']}, epoch {run['epochs'][0]}" for run in facts]
-    return plots.captioned(plots.side_by_side(grids, captions), f"{SAMPLES} samples each, not cherry-picked")
+    captions = [f"{run['title']}, epoch {run['epochs'][0]}" for run in facts]
+    caption = f"{SAMPLES} samples each, not cherry-picked; of several seeds, the first"
+    return plots.captioned(plots.side_by_side(grids, captions), caption)
 
 
 def _epochs(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
@@ -315,7 +303,7 @@ def _epochs(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
     from kgan import plots
     from kgan.report import pictures_by_epoch
 
-    series = {run["shown"]: pictures_by_epoch(Path(run["runs"][0])) for run in facts}
+    series = {run["title"]: pictures_by_epoch(Path(run["runs"][0])) for run in facts}
     series = {name: pictures for name, pictures in series.items() if pictures}
 
     def write(path: Path) -> None:

@@ -221,24 +221,18 @@ def reconstruct(
 
 def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     """The numbers of the classes to draw, by name; default: all. Empty for a model that is not conditional."""
-    if not source.model.classes:
-        if text:
-            others = "train with --set conditional=true"
-            if source.pretrained:
-                others = "modern-digits and modern-mnist do"
-            elif hasattr(source.model, "encode"):
-                others = "a CodeGAN cannot"
-            raise Mistake(f"--classes is {text}, but {source} knows no classes: {others}")
-        return {}
-    numbers = {name: number for number, name in enumerate(source.class_names)}
-    if text is None:
-        return numbers
-    names = {str(number): name for name, number in numbers.items()} | {name: name for name in numbers}
-    words = [word.strip() for word in text.split(",")]
+    names = source.class_names
+    if text and not names:
+        raise Mistake(f"--classes is {text}, but {source} knows no classes: name a conditional one, as modern-digits")
+    words = [word.strip() for word in text.split(",")] if text is not None else names
+    by_number = dict(zip(map(str, range(len(names))), names, strict=True))
+    chosen = {}
     for word in words:
-        if word not in names:
-            raise Mistake(f"--classes has {word!r}: choose from {', '.join(numbers)}")
-    return {names[word]: numbers[names[word]] for word in words}
+        name = word if word in names else by_number.get(word)
+        if name is None:
+            raise Mistake(f"--classes has {word!r}: choose from {', '.join(names)}")
+        chosen[name] = names.index(name)
+    return chosen
 
 
 def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.ndarray:
