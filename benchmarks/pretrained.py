@@ -15,7 +15,7 @@ from ablation import measured
 
 from kgan import pretrained, quality, recipes, runs
 from kgan.cli import trained
-from kgan.cli.console import number
+from kgan.units import number
 
 COUNT = 10_000
 SHOWN = ("frechet", "precision", "recall")

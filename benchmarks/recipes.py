@@ -14,9 +14,9 @@ import numpy as np
 
 from kgan import recipes, runs
 from kgan.cli import trial
-from kgan.cli.console import number
 from kgan.cli.plan import plan_new
 from kgan.cli.prepare import prepare
+from kgan.units import number
 
 IMAGES = {"cifar10": 50_000, "stl10": 5_000, "oxford_flowers102": 8_189, "cat-dataset": 9_997, "./pictures": 1_000}
 BATCHES = 16  # of random images: more than a trial takes

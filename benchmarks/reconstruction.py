@@ -17,7 +17,7 @@ import numpy as np
 
 from kgan import data, losses, quality, runs
 from kgan.cli import trained
-from kgan.cli.console import with_spread
+from kgan.units import with_spread
 
 COUNT = 1000
 

@@ -11,9 +11,10 @@ from conftest import SMALL
 
 from kgan import data, recipes, runs
 from kgan._backend import keras
-from kgan.cli import console, trial
+from kgan.cli import trial
 from kgan.cli.plan import plan_new
 from kgan.cli.prepare import prepare
+from kgan.units import duration
 
 
 def prepared(tmp_path, **changes):
@@ -105,4 +106,4 @@ def test_an_unknown_precision_is_refused(kgan_command):
     [(0.0123, "0.012 s"), (42, "42 s"), (90, "1.5 min"), (1440, "24 min"), (9000, "2.5 h"), (2.5 * 86_400, "2.5 days")],
 )
 def test_durations_have_two_digits(seconds, text):
-    assert console.duration(seconds) == text
+    assert duration(seconds) == text

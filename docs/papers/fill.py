@@ -18,9 +18,9 @@ import sys
 from pathlib import Path
 
 from kgan import quality, recipes
-from kgan.cli.console import duration
-from kgan.cli.console import number as written
 from kgan.recipes import shared, times
+from kgan.units import duration
+from kgan.units import number as written
 
 HERE = Path(__file__).parent
 BENCHMARKS = HERE.parents[1] / "benchmarks"

@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from kgan import recipes
-from kgan.cli.console import clock, duration, one_sentence, say, size
+from kgan.cli.console import one_sentence, say
 from kgan.cli.options import (
     BatchSize,
     Changes,
@@ -23,6 +23,7 @@ from kgan.cli.options import (
     given_settings,
 )
 from kgan.cli.plan import Plan, plan_new
+from kgan.units import clock, duration, size
 
 if TYPE_CHECKING:
     from kgan.cli.prepare import Prepared

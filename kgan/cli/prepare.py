@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kgan import recipes
-from kgan.cli.console import say, shape_text, warn
+from kgan.cli.console import say, warn
 from kgan.cli.plan import Plan
+from kgan.units import shape_text
 
 if TYPE_CHECKING:
     from kgan.data import Batches, Labeled

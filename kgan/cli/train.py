@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kgan import recipes
-from kgan.cli.console import clock, debug, duration, exit_with, is_mistake, one_sentence, say, sentence
+from kgan.cli.console import debug, exit_with, is_mistake, one_sentence, say, sentence
 from kgan.cli.meeting import declines
 from kgan.cli.options import (
     BatchSize,
@@ -34,10 +34,10 @@ from kgan.cli.options import (
 )
 from kgan.cli.plan import Plan, plan_new, plan_resumed, plan_together
 from kgan.cli.seeds import train_each
-from kgan.cli.show import write_page
 from kgan.cli.tracking import check_tracker
 from kgan.cli.workers import chosen, ending_together, tells_of_loss
 from kgan.errors import Mistake
+from kgan.units import clock, duration
 
 if TYPE_CHECKING:
     from kgan.cli.prepare import Prepared
@@ -209,7 +209,9 @@ def _show(run: Run) -> None:
     """Say where the pictures are; write the page that shows them all."""
     if run.gif.exists():
         say(f"GIF: {run.gif}")
-    if page := write_page(run.plan.directory):
+    from kgan.report import write_own_report
+
+    if page := write_own_report(run.plan.directory):
         say(f"report: {page}")
     if (run.plan.directory / "tensorboard").exists():
         say(f"TensorBoard: tensorboard --logdir {run.plan.directory}")
