@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kgan.cli import seeds
-from kgan.cli.console import number, one_sentence, printable, say, sentence, shape_text, table, with_spread
+from kgan.cli.console import one_sentence, printable, say, sentence, table
 from kgan.cli.trained import Source
 from kgan.errors import Mistake
+from kgan.units import number, shape_text, with_spread
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -242,11 +242,16 @@ def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.nd
     """
     import numpy as np
 
+    from kgan.batched import in_batches
+
     wanted = None if labels is None else np.repeat(labels, CANDIDATES)
     codes = model.sample_codes(count * CANDIDATES, seed, wanted).numpy()
-    few = [slice(begin, begin + 256) for begin in range(0, len(codes), 256)]
-    scores = [model.score(model.generate(codes[i]), labels=None if wanted is None else wanted[i]) for i in few]
-    logits = np.concatenate(scores)
+
+    def score(batch: np.ndarray) -> np.ndarray:
+        labels = batch[:, model.latent_dim :].argmax(axis=1) if model.classes else None
+        return model.score(model.generate(batch), labels=labels)
+
+    logits = in_batches(score, codes, 256)
     if labels is None:
         return codes[np.argsort(-logits, kind="stable")[:count]]
     return codes.reshape(count, CANDIDATES, -1)[np.arange(count), logits.reshape(count, CANDIDATES).argmax(axis=1)]

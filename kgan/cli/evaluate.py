@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from kgan.cli.console import number, on_a_terminal, one_sentence, say, table, with_spread
-from kgan.cli.show import write_page
+from kgan.cli.console import on_a_terminal, one_sentence, say, table
 from kgan.cli.trained import Source, draw
 from kgan.errors import Mistake
+from kgan.units import number, with_spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,7 @@ def evaluate(
         import numpy as np
 
         from kgan import data, plots, quality
+        from kgan.report import write_own_report
 
         def asked(count: int, seed: int) -> np.ndarray:
             """Random classes, each as often as in the data."""
@@ -81,23 +82,15 @@ def evaluate(
         runs.write_json(files[0], report)
         with runs.replacing(files[1], durable=False) as temporary:
             plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
-    table(("metric", "samples", "real images", "what it says"), rows(report), ("samples", "real images"))
+    rows = [
+        (name, with_spread(metric), number(metric["baseline"]), quality.METRICS[name])
+        for name, metric in report["metrics"].items()
+    ]
+    table(("metric", "samples", "real images", "what it says"), rows, ("samples", "real images"))
     for line in (*described(report), *map(str, files)):
         say(line)
     if source.path("report.html").exists():
-        write_page(source.directory)  # the page now has the quality too
-
-
-def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """The table of a report: each metric with its spread, its real-vs-real baseline, and what it says."""
-    from kgan.quality import METRICS
-
-    metrics = report["metrics"]
-    return [
-        (name, with_spread(metrics[name]), number(metrics[name]["baseline"]), METRICS[name])
-        for name in METRICS
-        if name in metrics
-    ]
+        write_own_report(source.directory)  # the page now has the quality too
 
 
 def described(report: Mapping[str, Any]) -> list[str]:

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from kgan import recipes
-from kgan.cli.console import debug, duration, one_sentence, say, sentence, shape_text, table, warn
+from kgan.cli.console import one_sentence, say, table
 from kgan.cli.trained import PretrainedOption, RunArgument, Source
 from kgan.errors import Mistake
 from kgan.recipes import times
+from kgan.units import duration, shape_text
 
 
 def list_recipes(
@@ -73,21 +74,6 @@ def report(
             raise Mistake(f"--out is {target}: it must end in .html")
         write_report(shown, target)
     say(str(target))
-
-
-def write_page(directory: Path) -> Path | None:
-    """Write the page of a run again at the end of another command. An error here does not end that command."""
-    from kgan.report import write_report
-
-    page = directory / "report.html"
-    try:
-        write_report([directory], page)
-    except Exception as error:  # for example because kgan did not write a file of the run
-        if debug():
-            raise
-        warn(f"{page} is not written: {sentence(error)}")
-        return None
-    return page
 
 
 def play(

@@ -112,9 +112,7 @@ class Source:
 
 def draw(model: GAN, codes: np.ndarray) -> np.ndarray:
     """The images of codes, uint8: as floats, tens of thousands of images would fill the memory."""
-    import numpy as np
-
     from kgan import plots
+    from kgan.batched import in_batches
 
-    few = (codes[begin : begin + 1024] for begin in range(0, len(codes), 1024))
-    return np.concatenate([plots.to_uint8(model.generate(batch)) for batch in few])
+    return in_batches(lambda batch: plots.to_uint8(model.generate(batch)), codes, 1024)

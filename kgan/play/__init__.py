@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgan import latent, plots
+from kgan.batched import in_batches
 from kgan.errors import Mistake
 from kgan.play import drawing
 from kgan.play.server import gradio_module, launch
@@ -98,9 +99,12 @@ def _features(model: GAN, codes: np.ndarray) -> np.ndarray:
     with_weights = [layer for layer in network.layers if layer.weights]
     if getattr(network, "inputs", None) and with_weights:
         network = keras.Model(network.inputs[0], with_weights[-1].input)
-    batches = (codes[begin : begin + 64] for begin in range(0, len(codes), 64))
-    flat = (np.asarray(network(batch, training=False), np.float32).reshape(len(batch), -1) for batch in batches)
-    return np.concatenate([rows[:, :: -(-rows.shape[1] // UNITS)].copy() for rows in flat])  # a view keeps all units
+
+    def some_units(batch: np.ndarray) -> np.ndarray:
+        rows = np.asarray(network(batch, training=False), np.float32).reshape(len(batch), -1)
+        return rows[:, :: -(-rows.shape[1] // UNITS)]
+
+    return in_batches(some_units, codes, 64)
 
 
 def _directions_tab(model: GAN, names: Sequence[str]) -> None:

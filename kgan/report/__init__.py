@@ -11,6 +11,7 @@ import functools
 import io
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,17 @@ def write_report(directories: Sequence[str | Path], path: str | Path) -> None:
     text = report(directories)
     with runs.replacing(path, durable=False) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_own_report(directory: Path) -> Path | None:
+    """Write the page of a run into its directory. What goes wrong is a warning: the run itself is whole."""
+    page = directory / "report.html"
+    try:
+        write_report([directory], page)
+    except Exception as error:  # for example because kgan did not write a file of the run
+        warnings.warn(f"{page} is not written: {error}", stacklevel=2)
+        return None
+    return page
 
 
 def last_measured(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
