@@ -23,7 +23,7 @@ def write_run(directory, recipe="dcgan-digits", changes=None, epochs=3, classes=
     for epoch, pixels in enumerate(noise, 1):
         Image.fromarray(pixels).save(directory / "samples" / f"epoch-{epoch:04}.png")
     if has_model:
-        shape = settings["image_size"], settings["image_size"], 1
+        shape = settings["image_size"], settings["image_size"], 1 if settings["data"] in ("digits", "mnist") else 3
         model = recipes.build(recipes.get(recipe), settings, shape, len(classes))
         for kernel in (weight for weight in model.trainable_weights if len(weight.shape) > 1):
             kernel.assign(10 * kernel)  # otherwise all images are about the same gray

@@ -45,9 +45,8 @@ def evaluate(
         source = Source(run)
         model, settings, real = source.model, source.settings, source.labeled()
         if model.classes and real.labels is None:
-            raise Mistake(
-                f"{run} draws classes, but {settings['data']} has no labels now: put each class into a folder"
-            )
+            data_set = settings["data"]
+            raise Mistake(f"{run} draws classes, but {data_set} has no labels now: put each class into a folder")
 
         import numpy as np
 
