@@ -107,8 +107,8 @@ def test_tables_are_whole(encoding, kgan):
     """With as many lines as on a console that can show everything, and columns that are straight."""
     _, plain, _ = kgan("recipes", "dcgan-cats", encoding=encoding)
     _, usual, _ = kgan("recipes", "dcgan-cats")
-    lines, of_utf8 = plain.decode(encoding).splitlines(), usual.decode().splitlines()
-    assert len(lines) == len(of_utf8)
+    lines, usual_lines = plain.decode(encoding).splitlines(), usual.decode().splitlines()
+    assert len(lines) == len(usual_lines)
     heading = next(line for line in lines if line.startswith("setting"))
     for setting in recipes.get("dcgan-cats").settings:
         line = next(line for line in lines if line.startswith(f"{setting} "))

@@ -120,12 +120,12 @@ def test_interpolate_begins_and_ends_at_its_codes(run, kgan_command):
     codes = latent.sample_codes(4, model.latent_dim, seed=4).numpy()
     ends = np.asarray(plots.image_grid(model.generate(codes), 2))
     picture = iio.imread(run / "interpolate-seed-4.png")
-    of_an_image = ends.shape[1] // 2
+    width = ends.shape[1] // 2
     height = len(ends) + plots.CAPTION_HEIGHT
     for top in (plots.CAPTION_HEIGHT, height + plots.CAPTION_HEIGHT):  # linear, spherical
         grid = picture[top : top + len(ends)]
-        np.testing.assert_array_equal(grid[:, :of_an_image], ends[:, :of_an_image])
-        np.testing.assert_array_equal(grid[:, -of_an_image:], ends[:, -of_an_image:])
+        np.testing.assert_array_equal(grid[:, :width], ends[:, :width])
+        np.testing.assert_array_equal(grid[:, -width:], ends[:, -width:])
     with Image.open(run / "interpolate-seed-4.gif") as gif:
         assert (gif.n_frames, gif.info["loop"]) == (46, 0)
         moments = []

@@ -24,13 +24,13 @@ def written(directory, epochs=3, recipe="dcgan-digits", size=60, **changes):
     return directory
 
 
-def data_of(page):
+def page_data(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def test_a_report_holds_the_run(tmp_path):
     page = report([written(tmp_path / "run", batch_size=64)])
-    data = data_of(page)
+    data = page_data(page)
     assert data["epochs"] == [1, 2, 3]
     frames = data["runs"][0]["frames"]
     assert [epoch for epoch, _ in frames] == [1, 2, 3]
@@ -53,7 +53,7 @@ def test_a_report_of_100_epochs_is_below_5_megabytes_and_ends_with_the_last(tmp_
     run = written(tmp_path / "run", epochs=100, size=480)  # noise is the worst that there can be
     page = report([run])
     assert len(page.encode()) < 5e6
-    epochs = data_of(page)["epochs"]
+    epochs = page_data(page)["epochs"]
     assert epochs[-1] == 100
     assert len(epochs) > 10
     gaps = set(np.diff(epochs))
@@ -90,8 +90,8 @@ def test_claims_name_what_is_measured():
 def test_runs_are_compared_in_step(tmp_path):
     one, other = written(tmp_path / "one"), written(tmp_path / "other", epochs=5, batch_size=99)
     page = report([one, other])
-    assert data_of(page)["epochs"] == [1, 2, 3, 4, 5]
-    assert [run["name"] for run in data_of(page)["runs"]] == ["one", "other"]
+    assert page_data(page)["epochs"] == [1, 2, 3, 4, 5]
+    assert [run["name"] for run in page_data(page)["runs"]] == ["one", "other"]
     row = re.search(r"<th scope=\"row\">batch_size</th>(.*?)</tr>", page)[1]
     assert re.findall(r">(\d+)<", row) == ["32", "99"]
 
@@ -127,7 +127,7 @@ def test_files_that_anybody_wrote_spoil_nothing(tmp_path):
         (run / name).write_bytes(b"no picture")
     (run / "link.png").symlink_to(run / "samples" / "epoch-0001.png")
     page = report([run])
-    assert data_of(page)["epochs"] == [1, 3]
+    assert page_data(page)["epochs"] == [1, 3]
     assert "<svg" not in page
     assert "walk" not in page
 

@@ -323,6 +323,7 @@ def _distance_curves(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
     for run in facts:
         files = [Path(path) / "history.csv" for path in run["runs"]]
         histories = [runs.read_history(file) for file in files if file.exists()]
-        curves[run["title"]] = [each for each in histories if any(map(math.isfinite, each.get("frechet", ())))]
-    curves = {title: histories for title, histories in curves.items() if histories}
+        measured = [history for history in histories if any(map(math.isfinite, history.get("frechet", ())))]
+        if measured:
+            curves[run["title"]] = measured
     return plots.distance_curves(curves).savefig if curves else None

@@ -151,7 +151,7 @@ def _path_tab(model: GAN, names: Sequence[str]) -> None:
         *ends, place = values
         return _large(model, walk(101, *ends)[round(place)])
 
-    def strip_of(*ends: Any) -> Image.Image:
+    def strip_at(*ends: Any) -> Image.Image:
         return plots.image_grid(model.generate(walk(PATH_STEPS, *ends)), PATH_STEPS)
 
     natural = latent.natural_path(model.prior)
@@ -168,9 +168,9 @@ def _path_tab(model: GAN, names: Sequence[str]) -> None:
             ends += [_class_picker(names, "First class"), _class_picker(names, "Last class", -1)]
             ends.append(gr.Radio(list(latent.PATHS), value=natural, label="Path"))
             place = gr.Slider(0, 100, 50, step=1, label="Place on the path, in percent")
-    strip = _picture(strip_of(*begin), "The path", "Images along the path", "path")
+    strip = _picture(strip_at(*begin), "The path", "Images along the path", "path")
     _on([field.change for field in (*ends, place)], image_at, [*ends, place], image)
-    _on([field.change for field in ends], strip_of, ends, strip)
+    _on([field.change for field in ends], strip_at, ends, strip)
 
 
 def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
