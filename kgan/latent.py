@@ -102,6 +102,10 @@ def interpolate(
         raise Mistake(f"steps is {steps}: a path has 2 or more")
     if start.shape != end.shape or not start.ndim:
         raise Mistake(f"codes have shapes {start.shape} and {end.shape}: a path goes between codes of one shape")
+    if classes:
+        parts = [interpolate(start[..., :-classes], end[..., :-classes], steps, path)]
+        parts.append(interpolate(start[..., -classes:], end[..., -classes:], steps, "linear"))
+        return np.concatenate(parts, axis=-1)
     share = np.linspace(0, 1, steps)[:, np.newaxis]
     start, end = start[..., np.newaxis, :], end[..., np.newaxis, :]
     codes = (1 - share) * start + share * end

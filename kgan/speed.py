@@ -41,15 +41,12 @@ def interleaved(measures: Sequence[Callable[[], float]], rounds: int | None = No
 
 
 def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], rounds: int | None = None) -> list[float]:
-    """How long a training step of each model takes in `fit`, on random images in [-1, 1].
+    """How long a training step of each model takes in `fit`, on random images, whose content does not change the time.
 
     Args:
         models: compiled models. They are trained on noise, so pass copies.
         batch_sizes: images in a minibatch, for each model; a step takes `d_steps` minibatches, as in Algorithm 1.
         rounds: turns of each model that are kept; default: 9.
-
-    Returns:
-        Milliseconds, in the order of the models. The content of images does not change the time of a step.
 
     Example:
         >>> copy = kgan.load_model("runs/dcgan-digits")
@@ -59,7 +56,7 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], round
     level = logger.level
     logger.setLevel("ERROR")  # TensorFlow warns: it mistakes the functions of five models for one traced five times
     try:
-        return interleaved([_Steps(*each) for each in zip(models, batch_sizes, strict=True)], rounds)
+        return interleaved([_Steps(model, size) for model, size in zip(models, batch_sizes, strict=True)], rounds)
     finally:
         logger.setLevel(level)
 
@@ -72,21 +69,20 @@ class _Steps(keras.callbacks.Callback):
 
     def __init__(self, model: GAN, batch_size: int) -> None:
         super().__init__()
-        self.trained = model
-        self.batch_size = batch_size * model.d_steps
-        shape = self.batch_size, *model.data_shape
-        self.labels = np.arange(self.batch_size) % model.classes if model.classes else None
-        self.images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+        self.trained, self.batch_size = model, batch_size * model.d_steps
+        count = self.batch_size * -(-64 // self.batch_size)  # enough for a reference batch, too
+        self.labels = np.arange(count) % model.classes if model.classes else None
+        self.images = np.random.default_rng(0).uniform(-1, 1, (count, *model.data_shape)).astype("float32")
         self.turn = 1  # executions of `steps_per_execution` steps each
 
     def __call__(self) -> float:
         self.seconds: list[float] = []
-        steps = self.turn * self.trained.steps_per_execution
-        of_data = {"batch_size": self.batch_size, "steps_per_epoch": steps}
-        self.trained.fit(self.images, self.labels, **of_data, verbose=0, callbacks=[self])
-        seconds_per_execution = statistics.median(self.seconds)
-        self.turn = max(1, min(50, round(SECONDS / seconds_per_execution)))
-        return seconds_per_execution / self.trained.steps_per_execution * 1000
+        together = self.trained.steps_per_execution
+        how = {"batch_size": self.batch_size, "steps_per_epoch": self.turn * together, "verbose": 0}
+        self.trained.fit(self.images, self.labels, **how, callbacks=[self])
+        seconds = statistics.median(self.seconds)
+        self.turn = max(1, min(50, round(SECONDS / seconds)))
+        return seconds / together * 1000
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self.began = time.perf_counter()
@@ -97,14 +93,7 @@ class _Steps(keras.callbacks.Callback):
 
 
 def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
-    """How many images the generator of each model draws in a second, in inference mode, as a compiled function.
-
-    Args:
-        models: the models; they are not changed.
-        batch_size: codes that go through the generator together.
-
-    Returns:
-        Images a second, in the order of the models.
+    """How many images the generator of each model draws in a second, `batch_size` at a time, as a compiled function.
 
     Example:
         >>> [alone], [together] = images_a_second([model], 1), images_a_second([model], 64)
@@ -114,14 +103,13 @@ def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
 
 def _draws(model: GAN, batch_size: int) -> Callable[[], float]:
     codes = model.sample_codes(batch_size)
-    draw = model.draws
     times = 1
 
     def measure() -> float:
         nonlocal times
         began = time.perf_counter()
         for _ in range(times):
-            draw(codes).numpy()
+            model.draws(codes).numpy()
         seconds = (time.perf_counter() - began) / times
         times = max(1, min(1000, round(SECONDS / 3 / seconds)))
         return batch_size / seconds

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 import kgan
 from kgan import recipes, runs
 from kgan._backend import keras, tf
-from kgan.cli import app, console
+from kgan.cli import app
 from kgan.recipes import times
+from kgan.units import duration
 
 # kgan train
 
@@ -446,7 +447,7 @@ def test_recipes_are_listed_with_whole_names(kgan_command):
         assert recipe.paper in line
         assert str(recipe["epochs"]) in line
         assert str(recipe["data"]) in line
-        assert f" {console.duration(times.SECONDS[recipe.name])} " in line
+        assert f" {duration(times.SECONDS[recipe.name])} " in line
     assert result.stdout.splitlines()[-1].startswith(f"time: of all epochs, on {times.MACHINE}")
 
 

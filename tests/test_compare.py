@@ -1,17 +1,18 @@
-import csv
+"""`kgan compare`, and the folders of seeds that it takes."""
+
 import json
 import os
 import shutil
 
 import pytest
-from conftest import SMALL
+import typer
 from PIL import Image
 from typer.testing import CliRunner
+from written import DENSE, SMALL, write_history, write_run
 
-from kgan import networks, recipes, runs, speed
+from kgan import networks, runs, speed
 from kgan.cli import app, seeds
 
-DENSE = ["gan-digits", "--batch-size", "256", "--set", "image_size=16", "--set", "hidden_units=8"]
 FILES = {"compare.json", "compare.md", "side-by-side.png", "epochs.gif", "quality.png"}
 
 
@@ -23,67 +24,45 @@ def content(directory):
     return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(speed, "ROUNDS", 1)
-    monkeypatch.setattr(speed, "SECONDS", 0.001)
-
-
-@pytest.fixture(scope="session")
-def of_seeds(tmp_path_factory):
-    """A folder of two seeds of a small dense run, 2 epochs each, and what training printed."""
-    directory = tmp_path_factory.mktemp("of-seeds") / "dense"
-    result = kgan_("train", *DENSE, "--epochs", 2, "--seeds", 2, "--out", directory)
-    assert result.exit_code == 0, result.output
-    return directory, result
-
-
-def report(frechet, spread=0.5, features="classifier", count=1000, missing=()):
+def quality(frechet, spread=0.5, features="classifier", count=1000, missing=()):
     metric = {"value": frechet, "spread": spread, "baseline": 2.0}
     classes = {"names": ["0", "1"], "real": [0.5, 0.5], "fake": [0.9, 0.1], "missing": list(missing)}
     plain = {"features": features, "count": count, "seeds": [0, 1, 2], "notes": [], "classes": classes}
     return {**plain, "metrics": {"frechet": metric, "classes": {"value": 9, "spread": None, "baseline": None}}}
 
 
-def with_old_names(report):
-    """As kgan 0.1 wrote it before its names changed."""
-    metrics = {
-        name: {"value": metric["value"], "spread": metric["spread"], "floor": metric["baseline"]}
-        for name, metric in report["metrics"].items()
-    }
-    return {name: value for name, value in report.items() if name != "metrics"} | {"figures": metrics}
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory):
+    """A dense run of 2 epochs."""
+    return write_run(tmp_path_factory.mktemp("dense") / "seed-0", "gan-digits", DENSE, epochs=2)
 
 
-def write_distances(run, distances):
-    with (run / "history.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    for row, distance in zip(rows, distances, strict=True):
-        row["frechet"] = distance
-    with (run / "history.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-@pytest.fixture(scope="session")
-def compared(trained, of_seeds, tmp_path_factory):
+@pytest.fixture(scope="module")
+def compared(dense, tmp_path_factory):
     """A convolutional run of 3 epochs and a dense one of two seeds and 2 epochs, with quality, compared."""
     place = tmp_path_factory.mktemp("compared")
-    convolutional = shutil.copytree(trained[0], place / "convolutional")
-    dense = shutil.copytree(of_seeds[0], place / "dense")
-    runs.write_json(convolutional / "quality.json", with_old_names(report(10.0, missing=["7"])))
-    write_distances(convolutional, ["", "30.5", "12.5"])
+    convolutional = write_run(place / "convolutional")
+    runs.write_json(convolutional / "quality.json", quality(10.0, missing=["7"]))
+    write_history(convolutional, 3, frechet=["", 30.5, 12.5])
     for seed, distance in enumerate((40.0, 44.0)):
-        runs.write_json(dense / f"seed-{seed}" / "quality.json", report(distance))
+        run = shutil.copytree(dense, place / "dense" / f"seed-{seed}")
+        runs.write_json(run / "quality.json", quality(distance))
     before = content(place)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speed, "ROUNDS", 1)
         patch.setattr(speed, "SECONDS", 0.001)
-        result = kgan_("compare", convolutional, dense, "--out", place / "out")
+        result = kgan_("compare", convolutional, place / "dense", "--out", place / "out")
     assert result.exit_code == 0, result.output
     after = {path: data for path, data in content(place).items() if place / "out" not in path.parents}
     assert after == before  # models are trained to be measured: copies of them
     return place, result
+
+
+@pytest.fixture
+def _without_timing(monkeypatch):
+    """What most tests do not look at."""
+    monkeypatch.setattr(speed, "milliseconds_a_step", lambda models, sizes: [1.0] * len(models))
+    monkeypatch.setattr(speed, "images_a_second", lambda models, batch: [1.0] * len(models))
 
 
 def cells(text, heading):
@@ -101,31 +80,28 @@ def test_compare_leaves_its_files_and_no_half_written_ones(compared):
 def test_compare_counts_parameters_and_multiply_adds(compared):
     place, result = compared
     entries = json.loads((place / "out" / "compare.json").read_text())["runs"]
-    assert [each["title"] for each in entries] == ["convolutional", "dense (2 seeds)"]
+    assert [run["title"] for run in entries] == ["convolutional", "dense (2 seeds)"]
     # 100 → 8 → 256 and 256 → 8 → 1, with biases
     assert entries[1]["parameters"] == {"generator": 808 + 8 * 256 + 256, "discriminator": 256 * 8 + 8 + 8 + 1}
     assert entries[1]["multiply_adds"] == {"generator": 800 + 2048, "discriminator": 2048 + 8}
-    for run, each in zip((place / "convolutional", place / "dense" / "seed-0"), entries, strict=True):
-        model = runs.load_model(run)
-        for name, network in (("generator", model.generator), ("discriminator", model.discriminator)):
-            assert each["parameters"][name] == network.count_params()
-            assert each["multiply_adds"][name] == networks.multiply_adds(network)
+    model = runs.load_model(place / "convolutional")
+    for name, network in (("generator", model.generator), ("discriminator", model.discriminator)):
+        assert entries[0]["parameters"][name] == network.count_params()
+        assert entries[0]["multiply_adds"][name] == networks.multiply_adds(network)
     for text in (result.stdout, (place / "out" / "compare.md").read_text()):
-        assert cells(text, "discriminator: multiply-adds an image") == [
-            f"{entries[0]['multiply_adds']['discriminator']:,}",
-            "2,056",
-        ]
+        convolutional = f"{entries[0]['multiply_adds']['discriminator']:,}"
+        assert cells(text, "discriminator: multiply-adds an image") == [convolutional, "2,056"]
 
 
 def test_compare_measures_speed_and_names_the_machine(compared):
     place, result = compared
-    content = json.loads((place / "out" / "compare.json").read_text())
-    for each in content["runs"]:
-        assert each["milliseconds_a_step"] > 0
-        assert each["batch_size"] == 256
-        assert all(each["images_a_second"][batch] > 0 for batch in ("1", "64"))
+    written = json.loads((place / "out" / "compare.json").read_text())
+    assert [run["batch_size"] for run in written["runs"]] == [16, 256]
+    for run in written["runs"]:
+        assert min(run["milliseconds_a_step"], *run["images_a_second"].values()) > 0
+        assert set(run["images_a_second"]) == {"1", "64"}
     device = runs.environment()["device"]
-    assert content["environment"]["device"] == device
+    assert written["environment"]["device"] == device
     assert f"measuring in turns on {device} (" in result.stdout.splitlines()[0]
     assert f"Measured on {device} (" in (place / "out" / "compare.md").read_text()
 
@@ -160,12 +136,14 @@ def test_compare_draws_all_runs_in_step(compared):
             gif.seek(number)
             frames.append(gif.convert("L"))
     assert len(frames) == 3
-    left, right = (0, 22, 402, 424), (410, 0, 812, 424)
+    half = frames[0].width // 2
+    left, right = (0, 22, half - 8, frames[0].height), (half + 8, 22, *frames[0].size)
     assert frames[1].crop(left).tobytes() != frames[2].crop(left).tobytes()
     assert frames[0].crop(right).tobytes() != frames[1].crop(right).tobytes()
     assert frames[1].crop(right).tobytes() == frames[2].crop(right).tobytes()
 
 
+@pytest.mark.usefixtures("_without_timing")
 def test_compare_again_overwrites_its_own_files_and_no_others(compared, kgan_command, tmp_path):
     place, _ = compared
     out = shutil.copytree(place / "out", tmp_path / "out")
@@ -180,41 +158,46 @@ def test_compare_again_overwrites_its_own_files_and_no_others(compared, kgan_com
     assert "seed-1 is not evaluated: kgan evaluate seed-1\n" in result.stdout
 
 
+@pytest.mark.usefixtures("_without_timing")
 def test_compare_says_what_does_not_compare(compared, kgan_command, tmp_path):
+    """And runs of any name are compared: what looks like markup or a cell, the same name twice, bytes, a line break."""
     place, _ = compared
-    names = {"one": place / "convolutional", "a|b": place / "dense" / "seed-0"}
-    for name, run in names.items():
-        shutil.copytree(run, tmp_path / name)
-    runs.write_json(tmp_path / "a|b" / "quality.json", report(40.0, features="pixels", count=500))
-    record = runs.read_json(tmp_path / "a|b" / "run.json")
+    names = "[cats]", "a|b/run", "b/run", os.fsdecode(b"\xff"), "of two\nlines"
+    for name in names:
+        shutil.copytree(place / "convolutional" if name == "[cats]" else place / "dense" / "seed-0", tmp_path / name)
+    runs.write_json(tmp_path / "a|b/run" / "quality.json", quality(40.0, features="pixels", count=500))
+    record = runs.read_json(tmp_path / "a|b/run" / "run.json")
     record["settings"] |= {"data": "mnist", "batch_size": 128}
     record |= {"status": "interrupted", "environment": {"device": "Tesla T4"}}
-    runs.write_json(tmp_path / "a|b" / "run.json", record)
-    os.utime(tmp_path / "a|b" / "quality.json", (0, 0))
-    result = kgan_command("compare", "one", "a|b")
+    runs.write_json(tmp_path / "a|b/run" / "run.json", record)
+    os.utime(tmp_path / "a|b/run" / "quality.json", (0, 0))
+    result = kgan_command("compare", *names)
     assert result.exit_code == 0, result.output
     for sentence in (
-        "Minibatches of different size (256; 128): ",
-        f"Trained on different machines ({runs.environment()['device']}; Tesla T4): ",
+        "Minibatches of different size (16; 128; 256): ",
+        "Trained on different machines (CPU, 2 cores; Tesla T4): ",
         "Quality is measured by different features (classifier; pixels): its metrics do not compare.",
         "Quality is measured on different numbers of samples (1,000; 500): ",
         "Trained on different data (digits; mnist): ",
-        "The quality of a|b is older than its model: kgan evaluate 'a|b'",
+        "The quality of a|b/run is older than its model: kgan evaluate 'a|b/run'",
     ):
         assert sentence in result.stdout
-    assert cells(result.stdout, "epochs trained") == ["3", "2 of 2: interrupted"]
-    assert "| a\\|b |" in (tmp_path / "compare" / "compare.md").read_text()
+    assert "[cats]" in result.stdout
+    assert cells(result.stdout, "epochs trained")[:2] == ["3", "2 of 2: interrupted"]
+    markdown = (tmp_path / "compare" / "compare.md").read_text()
+    assert "| [cats] | a\\|b/run | b/run | \\udcff | of two lines |" in markdown
 
 
-def test_runs_of_any_name_are_compared(of_seeds, kgan_command, tmp_path):
-    """Bytes that are no text, a line break, the same name twice, and what looks like markup."""
-    names = "a[/b]/run", "b/run", os.fsdecode(b"\xff"), "of two\nlines", "[cats]"
-    for name in names:
-        shutil.copytree(of_seeds[0] / "seed-0", tmp_path / name)
-    result = kgan_command("compare", *names)
+@pytest.mark.usefixtures("_without_timing")
+def test_a_conditional_run_has_images_of_the_same_size(compared, kgan_command, tmp_path):
+    """Its discriminator takes classes as well."""
+    place, _ = compared
+    small = {**SMALL, "conditional": True}
+    write_run(tmp_path / "conditional", changes=small, classes=[str(number) for number in range(10)])
+    result = kgan_command("compare", "conditional", place / "convolutional")
     assert result.exit_code == 0, result.output
-    assert "| a[/b]/run | b/run | \\udcff | of two lines | [cats] |" in (tmp_path / "compare/compare.md").read_text()
-    assert "[cats]" in result.output
+    assert cells(result.stdout, "images") == ["16 × 16 × 1", "16 × 16 × 1"]
+    assert "Images of different size" not in result.stdout
 
 
 # Mistakes: one sentence, exit code 2, nothing written
@@ -236,18 +219,10 @@ def test_runs_of_any_name_are_compared(of_seeds, kgan_command, tmp_path):
         (["one", "two", "--out", "two"], "two holds files, and no earlier comparison: name a new or an empty folder"),
     ],
 )
-def test_mistakes_get_one_sentence(arguments, sentence, of_seeds, kgan_command, tmp_path):
-    for name in (
-        "one",
-        "two",
-        "no-model",
-        "no-json",
-        "odd-json",
-        "odd-quality",
-        "odd-seeds/seed-0",
-        "odd-seeds/seed-1",
-    ):
-        shutil.copytree(of_seeds[0] / "seed-0", tmp_path / name)
+def test_mistakes_get_one_sentence(arguments, sentence, dense, kgan_command, tmp_path):
+    odd = ("one", "two", "no-model", "no-json", "odd-json", "odd-quality", "odd-seeds/seed-0", "odd-seeds/seed-1")
+    for name in odd:
+        shutil.copytree(dense, tmp_path / name)
     (tmp_path / "no-model" / "model.keras").unlink()
     (tmp_path / "no-json" / "run.json").write_text("{")
     runs.write_json(tmp_path / "odd-json" / "run.json", {"recipe": "gan-digits", "settings": {}, "epochs": "many"})
@@ -268,59 +243,64 @@ def test_mistakes_get_one_sentence(arguments, sentence, of_seeds, kgan_command, 
 # kgan train --seeds
 
 
-def test_seeds_are_ordinary_runs(of_seeds, kgan_command, tmp_path):
-    directory, _ = of_seeds
-    assert {path.name for path in directory.iterdir()} == {"seed-0", "seed-1"}
-    result = kgan_command("train", *DENSE, "--epochs", 2, "--seed", 1, "--out", "alone")
+def test_seeds_are_ordinary_runs_and_end_with_a_table(kgan_command, tmp_path):
+    small = ["gan-digits", "--batch-size", 256, "--set", "image_size=16", "--set", "hidden_units=8", "--epochs", 1]
+    result = kgan_command("train", *small, "--seeds", 2, "--out", "dense")
     assert result.exit_code == 0, result.output
-    alone, of_two = runs.load_model("alone"), runs.load_model(directory / "seed-1")
-    assert (alone.generate(4) == of_two.generate(4)).all()
-    assert (alone.generate(4) != runs.load_model(directory / "seed-0").generate(4)).any()
-    assert runs.read_json(directory / "seed-1" / "run.json")["settings"]["seed"] == 1
-
-
-def test_seeds_end_with_a_table_of_means_and_spreads(of_seeds):
-    directory, result = of_seeds
-    last = [runs.read_history(directory / f"seed-{seed}" / "history.csv")["d_loss"][-1] for seed in (0, 1)]
+    assert {path.name for path in (tmp_path / "dense").iterdir()} == {"seed-0", "seed-1"}
+    assert kgan_command("train", *small, "--seed", 1, "--out", "alone").exit_code == 0
+    first, second, alone = (runs.load_model(run) for run in ("dense/seed-0", "dense/seed-1", "alone"))
+    assert (alone.generate(4) == second.generate(4)).all()
+    assert (alone.generate(4) != first.generate(4)).any()
+    assert runs.read_json(tmp_path / "dense" / "seed-1" / "run.json")["settings"]["seed"] == 1
+    last = [runs.read_history(f"dense/seed-{seed}/history.csv")["d_loss"][-1] for seed in (0, 1)]
     spread = abs(last[0] - last[1]) / 2**0.5
-    expected = [f"{sum(last) / 2:.3f} ± {spread:.3f}", *(f"{each:.3f}" for each in last)]
+    expected = [f"{sum(last) / 2:.3f} ± {spread:.3f}", *(f"{value:.3f}" for value in last)]
     assert cells(result.stdout, "d_loss") == expected
     assert "over 2 seeds" in result.stdout
 
 
-def test_seeds_are_resumed(of_seeds, kgan_command, tmp_path):
-    """The first is done, the second was killed at its beginning, the third is new, with the settings of the first."""
-    directory = shutil.copytree(of_seeds[0], tmp_path / "dense")
-    record = runs.read_json(directory / "seed-1" / "run.json")
-    shutil.rmtree(directory / "seed-1")
-    runs.write_json(directory / "seed-1" / "run.json", {**record, "status": "running", "epochs": 0, "seconds": 0.0})
-    before = content(directory / "seed-0")
-    result = kgan_command("train", "--resume", "dense", "--seeds", 3)
-    assert result.exit_code == 0, result.output
-    assert content(directory / "seed-0") == before
-    assert (runs.load_model("dense/seed-1").generate(4) == runs.load_model(of_seeds[0] / "seed-1").generate(4)).all()
-    third = runs.read_json(directory / "seed-2" / "run.json")
-    assert third["settings"] == {**record["settings"], "seed": 2}
-    before = content(directory)
-    again = kgan_command("train", *DENSE, "--epochs", 2, "--seeds", 3, "--out", "dense")
-    assert again.exit_code == 0, again.output
-    assert content(directory) == before
-    assert again.stdout.count("has all its 2 epochs") == 3
+class Trainer:
+    """Stands in for `kgan train`: writes a run where it is told to, and remembers its options; seed 0 diverges."""
+
+    def __init__(self, run):
+        self.run, self.calls = run, []
+
+    def __call__(self, **options):
+        self.calls.append(options)
+        directory = options["resume"] or shutil.copytree(self.run, options["out"])
+        write_history(directory, 2, frechet=[40 + options["seed"], ""])
+        if options["seed"] == 0:
+            raise typer.Exit(1)
+
+    def train_each(self, count, **options):
+        seeds.train_each(
+            self, count, **dict.fromkeys(("recipe", "resume", "out", "seed", "changes", "epochs")) | options
+        )
 
 
-def test_a_seed_that_diverges_does_not_keep_the_others_from_being_trained(kgan_command, tmp_path, monkeypatch):
-    resolve = recipes.resolve
+def test_seeds_are_resumed_and_new_ones_are_like_the_first(dense, tmp_path, capsys):
+    """The table has the last distance that was measured, though not in the last epoch."""
+    directory, trainer = tmp_path / "seeds", Trainer(dense)
+    shutil.copytree(dense, directory / "seed-3")
+    trainer.train_each(2, resume=directory, epochs=9)
+    resumed, new = trainer.calls
+    assert resumed == {**resumed, "resume": directory / "seed-3", "out": None, "seed": 3, "changes": None}
+    assert new == {**new, "resume": None, "out": directory / "seed-4", "seed": 4, "recipe": "gan-digits"}
+    settings = runs.read_json(dense / "run.json")["settings"]
+    assert new["changes"] == [f"{name}={settings[name]}" for name in settings if name not in ("epochs", "seed")]
+    assert cells(capsys.readouterr().out, "frechet") == ["43.500 ± 0.707", "43.000", "44.000"]
 
-    def with_a_bad_seed(recipe, changes):
-        settings = resolve(recipe, changes)
-        return {**settings, "g_learning_rate": 1e38} if settings["seed"] == 0 else settings
 
-    monkeypatch.setattr(recipes, "resolve", with_a_bad_seed)
-    result = kgan_command("train", *SMALL, "--epochs", 1, "--set", "loss=minimax", "--seeds", 2, "--out", "both")
-    assert result.exit_code == 1
-    assert result.stderr.endswith("kgan: not trained to the end: seed 0\n")
-    assert runs.read_json(tmp_path / "both" / "seed-1" / "run.json")["status"] == "finished"
-    assert "metrics of the last epoch" not in result.stdout  # of one seed there is no spread
+def test_a_seed_that_diverges_does_not_keep_the_others_from_being_trained(dense, tmp_path, capsys):
+    trainer = Trainer(dense)
+    with pytest.raises(typer.Exit) as end:
+        trainer.train_each(2, recipe="gan-digits", out=tmp_path / "both")
+    assert end.value.exit_code == 1
+    assert [call["seed"] for call in trainer.calls] == [0, 1]
+    output = capsys.readouterr()
+    assert output.err.endswith("kgan: not trained to the end: seed 0\n")
+    assert "metrics of the last epoch" not in output.out  # of one seed there is no spread
 
 
 @pytest.mark.parametrize(
@@ -333,8 +313,8 @@ def test_a_seed_that_diverges_does_not_keep_the_others_from_being_trained(kgan_c
         (["no-recipe"], "unknown recipe 'no-recipe'"),
     ],
 )
-def test_mistakes_with_seeds_get_one_sentence(arguments, sentence, of_seeds, kgan_command, tmp_path):
-    shutil.copytree(of_seeds[0], tmp_path / "seeds")
+def test_mistakes_with_seeds_get_one_sentence(arguments, sentence, dense, kgan_command, tmp_path):
+    shutil.copytree(dense, tmp_path / "seeds" / "seed-0")
     before = content(tmp_path)
     result = kgan_command("train", "--seeds", 2, *arguments)
     assert result.exit_code == 2

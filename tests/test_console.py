@@ -1,6 +1,7 @@
 """The command on every console: any encoding, and streams that are closed, full, or read by nobody."""
 
 import io
+import itertools
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 
 import pytest
 from conftest import SMALL_SETTINGS
+from written import write_run
 
 from kgan import cli, quality, recipes
 from kgan.cli import console
@@ -55,44 +57,45 @@ def kgan(tmp_path, monkeypatch):
     return run
 
 
-def commands(trained):
-    """What is typed, and its exit code where all is well."""
-    return {
-        "recipes": (["recipes"], 0),
-        "recipes NAME": (["recipes", "gan-mnist"], 0),
-        "--help": (["--help"], 0),
-        "train --help": (["train", "--help"], 0),
-        "mistake": (["train", "dcgan-minst"], 2),
-        "mistake of the command": (["nosuch"], 2),
-        "sample": (["sample", trained, "--count", "4", "--out", "sample.png"], 0),
-        "train": (TRAIN, 0),
-        "evaluate": (["evaluate", trained, "--count", "40", "--seeds", "1", "--features", "pixels"], 0),
-        "compare": (["compare", trained, "another", "--out", "compared"], 0),
-    }
+COMMANDS = {  # what is typed, and its exit code where all is well
+    "recipes": (["recipes"], 0),
+    "recipes NAME": (["recipes", "gan-mnist"], 0),
+    "--help": (["--help"], 0),
+    "train --help": (["train", "--help"], 0),
+    "mistake": (["train", "dcgan-minst"], 2),
+    "mistake of the command": (["nosuch"], 2),
+    "sample": (["sample", "one", "--count", "4", "--out", "sample.png"], 0),
+    "train": (TRAIN, 0),
+    "evaluate": (["evaluate", "one", "--count", "40", "--seeds", "1", "--features", "pixels"], 0),
+    "compare": (["compare", "one", "another", "--out", "compared"], 0),
+}
+QUICK, SLOW = list(COMMANDS)[:6], list(COMMANDS)[6:]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("console") / "run", "gan-digits", {"image_size": 16, "hidden_units": 8})
 
 
 @pytest.fixture
-def _quickly(monkeypatch, trained, tmp_path):
-    """And with another run to compare with."""
-    shutil.copytree(trained[0], tmp_path / "another")
+def _runs(monkeypatch, run, tmp_path):
+    """Two runs here, measured quickly."""
+    for name in ("one", "another"):
+        shutil.copytree(run, tmp_path / name)
     monkeypatch.setattr(quality.evaluation, "real_vs_fake_accuracy", lambda real, fake: 0.5)
-    monkeypatch.setattr("kgan.speed.ROUNDS", 1)
-    monkeypatch.setattr("kgan.speed.SECONDS", 0.001)
+    monkeypatch.setattr("kgan.speed.milliseconds_a_step", lambda models, sizes: [1.0] * len(models))
+    monkeypatch.setattr("kgan.speed.images_a_second", lambda models, batch: [1.0] * len(models))
 
 
-QUICK = list(commands(None))[:7]
-ALL = list(commands(None))
-
-
-@pytest.mark.usefixtures("_quickly")
+@pytest.mark.usefixtures("_runs")
 @pytest.mark.parametrize(
-    ("name", "encoding"), [(name, encoding) for name in ALL for encoding in (ENCODINGS if name in QUICK else ["ascii"])]
+    ("name", "encoding"), [*itertools.product(QUICK, ENCODINGS), *((name, "ascii") for name in SLOW)]
 )
-def test_every_encoding(name, encoding, kgan, trained):
-    arguments, expected = commands(trained[0])[name]
+def test_every_encoding(name, encoding, kgan):
+    arguments, expected = COMMANDS[name]
     code, out, err = kgan(*arguments, encoding=encoding)
     assert code == expected
-    text, errors = (each.decode(encoding) for each in (out, err))
+    text, errors = (output.decode(encoding) for output in (out, err))
     assert "Traceback" not in text + errors
     assert bool(text) == (expected == 0)
     if name != "train":  # which warns of what it finds
@@ -104,8 +107,8 @@ def test_tables_are_whole(encoding, kgan):
     """With as many lines as on a console that can show everything, and columns that are straight."""
     _, plain, _ = kgan("recipes", "dcgan-cats", encoding=encoding)
     _, usual, _ = kgan("recipes", "dcgan-cats")
-    lines, of_utf8 = plain.decode(encoding).splitlines(), usual.decode().splitlines()
-    assert len(lines) == len(of_utf8)
+    lines, usual_lines = plain.decode(encoding).splitlines(), usual.decode().splitlines()
+    assert len(lines) == len(usual_lines)
     heading = next(line for line in lines if line.startswith("setting"))
     for setting in recipes.get("dcgan-cats").settings:
         line = next(line for line in lines if line.startswith(f"{setting} "))
@@ -113,12 +116,17 @@ def test_tables_are_whole(encoding, kgan):
         assert line[heading.index("reason") - 1] == " " != line[heading.index("reason")]
 
 
-@pytest.mark.usefixtures("_quickly")
+@pytest.mark.usefixtures("_runs")
 @pytest.mark.parametrize(
-    ("name", "out"), [(name, out) for name in ALL for out in (["full"] if name == "compare" else DESTINATIONS)]
+    ("name", "out"),
+    [
+        *itertools.product(QUICK, DESTINATIONS),
+        *(("train", out) for out in ("nobody reads", "full")),
+        *((name, "full") for name in ("sample", "evaluate", "compare")),
+    ],
 )
-def test_a_stdout_that_takes_nothing(name, out, kgan, trained, tmp_path):
-    arguments, expected = commands(trained[0])[name]
+def test_a_stdout_that_takes_nothing(name, out, kgan, tmp_path):
+    arguments, expected = COMMANDS[name]
     code, _, err = kgan(*arguments, out=out)
     lost = out == "full" and expected == 0
     assert code == (1 if lost else expected)
@@ -130,8 +138,8 @@ def test_a_stdout_that_takes_nothing(name, out, kgan, trained, tmp_path):
 
 @pytest.mark.parametrize("err", DESTINATIONS)
 @pytest.mark.parametrize("name", QUICK)
-def test_a_stderr_that_takes_nothing(name, err, kgan, trained):
-    arguments, expected = commands(trained[0])[name]
+def test_a_stderr_that_takes_nothing(name, err, kgan):
+    arguments, expected = COMMANDS[name]
     assert kgan(*arguments, err=err)[0] == expected
 
 
@@ -165,7 +173,7 @@ def test_control_characters_do_not_reach_a_terminal(text, kgan):
     ],
 )
 def test_plain_equivalents(text, encoding, expected):
-    assert console.shown_by(encoding, text) == expected
+    assert text.encode(encoding, "plain").decode(encoding) == expected
 
 
 # Mistakes and bugs
@@ -196,19 +204,12 @@ def test_the_traceback_of_a_mistake_can_be_seen(kgan, monkeypatch):
     assert (code, err.count(b"\n")) == (2, 1)
 
 
-def test_too_little_memory_is_one_sentence(kgan, monkeypatch):
+@pytest.mark.parametrize(("error", "expected"), [(MemoryError, 1), (KeyboardInterrupt, 130)])
+def test_too_little_memory_and_ctrl_c_are_no_tracebacks(error, expected, kgan, monkeypatch):
     def get(name):
-        raise MemoryError
-
-    monkeypatch.setattr(recipes, "get", get)
-    assert kgan("recipes", "gan-mnist")[0] == 1
-
-
-def test_ctrl_c_before_training_is_no_traceback(kgan, monkeypatch):
-    def get(name):
-        raise KeyboardInterrupt
+        raise error
 
     monkeypatch.setattr(recipes, "get", get)
     code, _, err = kgan("recipes", "gan-mnist")
-    assert code == 130
+    assert code == expected
     assert b"Traceback" not in err

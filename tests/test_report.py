@@ -6,43 +6,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
+from written import write_history, write_run
 
 from kgan import quality, recipes, runs
 from kgan.cli import app
-from kgan.report import report
+from kgan.report import last_measured, report
 
 METRICS = {"frechet": {"value": 11.2, "spread": 2.5, "baseline": 8.86}, "recall": {"value": 0.866, "baseline": 0.956}}
 
 
 def written(directory, epochs=3, recipe="dcgan-digits", size=60, **changes):
-    """A run directory as `kgan train` leaves it, with grids of noise."""
-    settings = {name: setting.value for name, setting in recipes.get(recipe).settings.items()} | changes
-    finding = {"disease": "collapse", "epoch": 2, "since": 1, "sentence": "all are alike", "suggestion": "Do less"}
-    record = {"recipe": recipe, "paper": "a paper", "settings": settings, "status": "finished", "epochs": epochs}
-    record |= {"seconds": 12.5, "environment": {"device": "CPU", "kgan": "0.2"}, "findings": [finding]}
-    runs.write_json(directory / "run.json", record)
-    names = ["d_loss", "g_loss", "d_real", "d_fake"]
-    lines = [",".join(["epoch", *names, "seconds"])]
-    lines += [",".join(map(str, [epoch, 1.3 / epoch, 0.7, 0.6, 0.4, 1.0])) for epoch in range(1, epochs + 1)]
-    (directory / "history.csv").write_text("\n".join(lines) + "\n")
-    (directory / "samples").mkdir()
-    noise = np.random.default_rng(0).integers(256, size=(epochs, size, size), dtype=np.uint8)
-    for epoch, pixels in enumerate(noise, 1):
-        Image.fromarray(pixels).save(directory / "samples" / f"epoch-{epoch:04}.png")
+    """A run directory with quality and without a model."""
+    write_run(directory, recipe, changes, epochs, has_model=False, size=size)
     classes = {"names": ["0", "1"], "real": [0.5, 0.5], "fake": [0.9, 0.1]}
     runs.write_json(directory / "quality.json", {"metrics": METRICS, "classes": classes, "count": 9, "features": "f"})
     return directory
 
 
-def data_of(page):
+def page_data(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def test_a_report_holds_the_run(tmp_path):
     page = report([written(tmp_path / "run", batch_size=64)])
-    data = data_of(page)
+    data = page_data(page)
     assert data["epochs"] == [1, 2, 3]
     frames = data["runs"][0]["frames"]
     assert [epoch for epoch, _ in frames] == [1, 2, 3]
@@ -65,7 +53,7 @@ def test_a_report_of_100_epochs_is_below_5_megabytes_and_ends_with_the_last(tmp_
     run = written(tmp_path / "run", epochs=100, size=480)  # noise is the worst that there can be
     page = report([run])
     assert len(page.encode()) < 5e6
-    epochs = data_of(page)["epochs"]
+    epochs = page_data(page)["epochs"]
     assert epochs[-1] == 100
     assert len(epochs) > 10
     gaps = set(np.diff(epochs))
@@ -86,6 +74,11 @@ def test_claims_stand_beside_what_was_measured(tmp_path):
     )
 
 
+def test_a_loss_without_probabilities_has_none_in_the_report(tmp_path):
+    assert "probability of being real" in report([written(tmp_path / "plain")])
+    assert "probability of being real" not in report([written(tmp_path / "hinge", loss="hinge")])
+
+
 def test_claims_name_what_is_measured():
     known = {*quality.METRICS, "d_loss", "g_loss", "d_real", "d_fake", "code_loss"}
     for recipe in recipes.RECIPES.values():
@@ -97,14 +90,29 @@ def test_claims_name_what_is_measured():
 def test_runs_are_compared_in_step(tmp_path):
     one, other = written(tmp_path / "one"), written(tmp_path / "other", epochs=5, batch_size=99)
     page = report([one, other])
-    assert data_of(page)["epochs"] == [1, 2, 3, 4, 5]
-    assert [run["name"] for run in data_of(page)["runs"]] == ["one", "other"]
+    assert page_data(page)["epochs"] == [1, 2, 3, 4, 5]
+    assert [run["name"] for run in page_data(page)["runs"]] == ["one", "other"]
     row = re.search(r"<th scope=\"row\">batch_size</th>(.*?)</tr>", page)[1]
     assert re.findall(r">(\d+)<", row) == ["32", "99"]
 
 
+def test_runs_are_compared_by_what_was_measured_last(tmp_path):
+    """Fréchet distances are not measured in every epoch, and perhaps never."""
+    one, other = written(tmp_path / "one"), written(tmp_path / "other")
+    for run in (one, other):
+        runs.write_json(run / "quality.json", {})
+    write_history(one, 3, frechet=[90.0, 40.5, ""])
+    write_history(other, 3, frechet=["", "", ""])
+    row = re.search(r"<th scope=\"row\">frechet</th>(.*?)</tr>", report([one, other]))[1]
+    assert re.findall(r">([\d.]*)</td>", row) == ["40.5", ""]
+    assert last_measured(runs.read_history(one / "history.csv"))["frechet"] == 40.5
+
+
 def test_what_a_run_says_is_escaped(tmp_path):
-    run = written(tmp_path / "run", data="</script><script>alert(1)</script>")
+    run = written(tmp_path / "run")
+    record = runs.read_json(run / "run.json")
+    record["settings"]["data"] = "</script><script>alert(1)</script>"
+    runs.write_json(run / "run.json", record)
     page = report([run])
     assert "<script>alert" not in page
     assert "&lt;/script&gt;" in page
@@ -119,7 +127,7 @@ def test_files_that_anybody_wrote_spoil_nothing(tmp_path):
         (run / name).write_bytes(b"no picture")
     (run / "link.png").symlink_to(run / "samples" / "epoch-0001.png")
     page = report([run])
-    assert data_of(page)["epochs"] == [1, 3]
+    assert page_data(page)["epochs"] == [1, 3]
     assert "<svg" not in page
     assert "walk" not in page
 

@@ -3,6 +3,7 @@ import types
 import numpy as np
 import pytest
 
+import kgan
 from kgan import speed
 
 
@@ -87,9 +88,16 @@ def test_many_models_are_measured_without_a_word(vector_gan, capfd):
     models = [vector_gan() for _ in range(6)]  # TensorFlow warns from 5 on
     for model in models:
         model.compile()
-    speed.milliseconds_a_step(models, [4] * 6)
+    speed.milliseconds_a_step(models, [4] * 6, rounds=1)
     speed.images_a_second(models, 1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_step_of_few_images_has_enough_for_a_reference_batch():
+    model = kgan.DCGAN((8, 8, 1), latent_dim=2, filters=2, depth=1, norm="reference")
+    model.compile()
+    [milliseconds] = speed.milliseconds_a_step([model], [16], rounds=1)
+    assert milliseconds > 0
 
 
 def test_drawing_leaves_a_model_as_it_is(small_dcgan):

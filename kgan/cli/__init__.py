@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from kgan import __version__
-from kgan.cli import compare, draw, evaluate, play, report, show, train
+from kgan.cli import compare, draw, evaluate, show, train
 from kgan.cli.console import standard_streams, warn
 
 app = typer.Typer(
@@ -25,16 +25,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(train.train)
-app.command()(train.plan)
-app.command()(draw.sample)
-app.command()(draw.interpolate)
-app.command()(draw.traverse)
-app.command()(draw.reconstruct)
-app.command()(play.play)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command()(report.report)
+for command in (
+    train.train,
+    train.plan,
+    *(draw.sample, draw.interpolate, draw.traverse, draw.reconstruct),
+    show.play,
+    evaluate.evaluate,
+    compare.compare,
+    show.report,
+):
+    app.command()(command)
 app.command(name="recipes")(show.list_recipes)
 
 

@@ -6,20 +6,26 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kgan.cli import seeds, trained
-from kgan.cli.console import number, one_sentence, printable, say, sentence, shape_text, table, with_spread
+from kgan.cli import seeds
+from kgan.cli.console import one_sentence, printable, say, sentence, table
+from kgan.cli.trained import Source
 from kgan.errors import Mistake
+from kgan.units import number, shape_text, with_spread
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from kgan.gan import GAN
 
-FILES = ("compare.json", "compare.md", "side-by-side.png", "epochs.gif", "quality.png")
 SAMPLES = 64
 BATCHES = (1, 64)  # codes that go through a generator together
+MAY_DIFFER = ("seed", "checkpoint_every", "checkpoint_minutes")  # settings of the seeds of a run
+
+Facts = Mapping[str, Any]  # about a run, as in compare.json
 
 
 def compare(
@@ -36,55 +42,38 @@ def compare(
 
     with one_sentence():
         _check_free(out)
-        entries = _entries(compared)
-        models = [runs.load_model(entry.shown) for entry in entries]  # copies: whatever is done to them, no run changes
+        facts = _described(compared)
+        models = [runs.load_model(run["runs"][0]) for run in facts]  # copies: training them changes no run
         out.mkdir(parents=True, exist_ok=True)
         environment = runs.environment()
         machine = "{device} ({machine}, TensorFlow {tensorflow})".format(**environment)
         say(f"measuring in turns on {machine}")
-        samples = _side_by_side(entries, models)
-        facts = _facts(entries, models)
+        samples = _side_by_side(facts, models)  # before training steps change the models
+        _measure(facts, models)
         rows, notes = list(_rows(facts)), list(_notes(facts))
-        headings = ["", *(each["title"] for each in facts)]
+        headings = ["", *(run["title"] for run in facts)]
         # Written first: it tells the next comparison that it may write to the folder.
         runs.write_json(out / "compare.json", {"environment": environment, "runs": facts, "notes": notes})
-        with runs.replacing(out / "side-by-side.png", durable=False) as temporary:
-            samples.save(temporary)
-        drawn = ["side-by-side.png", *_quality(entries, out), *_epochs(entries, out)]
+        writers = {
+            "side-by-side.png": samples.save,
+            "quality.png": _distance_curves(facts),
+            "epochs.gif": _epochs(facts),
+        }
+        for name, write in writers.items():
+            if write is None:
+                (out / name).unlink(missing_ok=True)  # of an earlier comparison
+            else:
+                with runs.replacing(out / name, durable=False) as temporary:
+                    write(temporary)
+        drawn = [name for name, write in writers.items() if write]
         with runs.replacing(out / "compare.md", durable=False) as temporary:
-            temporary.write_text(_markdown(machine, headings, rows, notes, drawn), "utf-8", "backslashreplace")
-        for name in set(FILES) - {"compare.json", "compare.md", *drawn}:
-            (out / name).unlink(missing_ok=True)  # of an earlier comparison
+            temporary.write_text(_markdown(machine, [headings, *rows], notes, drawn), "utf-8", "backslashreplace")
     table(headings, rows, right_aligned=headings[1:])
-    for line in (*notes, *(str(out / name) for name in FILES if (out / name).exists())):
+    for line in (*notes, *(str(out / name) for name in ("compare.json", "compare.md", *drawn))):
         say(line)
 
 
 # What is compared
-
-
-class Entry(NamedTuple):
-    """A run, or one that was trained from several seeds."""
-
-    name: str
-    runs: dict[int, Path]  # by seed
-    records: list[dict[str, Any]]  # what each run.json says
-    settings: dict[str, Any]  # the settings of the first run
-    quality: dict[str, Any]  # see _measured_quality
-
-    @property
-    def shown(self) -> Path:
-        """The run whose model is measured and whose pictures are shown: the first, not the best."""
-        return next(iter(self.runs.values()))
-
-    @property
-    def title(self) -> str:
-        return f"{self.name} ({len(self.runs)} seeds)" if len(self.runs) > 1 else self.name
-
-    @property
-    def caption(self) -> str:
-        """The caption of a picture."""
-        return f"{self.name}, seed {self.settings['seed']}" if len(self.runs) > 1 else self.name
 
 
 def _check_free(out: Path) -> None:
@@ -94,7 +83,8 @@ def _check_free(out: Path) -> None:
         raise FileExistsError(f"{out} holds files, and no earlier comparison: name a new or an empty folder with --out")
 
 
-def _entries(compared: Sequence[Path]) -> list[Entry]:
+def _described(compared: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the files of each run say, as in compare.json."""
     from kgan import runs
 
     if len(compared) < 2:
@@ -104,107 +94,63 @@ def _entries(compared: Sequence[Path]) -> list[Entry]:
         if resolved.count(path.resolve()) > 1:
             raise Mistake(f"{path} is named twice: a comparison takes different runs")
     names = runs.short_names(compared)
-    return [_entry(path, printable(sentence(name))) for path, name in zip(compared, names, strict=True)]
+    return [_facts(path, printable(sentence(name))) for path, name in zip(compared, names, strict=True)]
 
 
-def _entry(path: Path, name: str) -> Entry:
-    from kgan import runs
-
-    found = {0: path} if (path / "run.json").exists() else seeds.directories(path)
+def _facts(path: Path, name: str) -> dict[str, Any]:
+    """What the files of a run say, or of one that was trained from several seeds."""
+    found = [path] if (path / "run.json").exists() else [*seeds.directories(path).values()]
     if not found:
         raise FileNotFoundError(f"there is no run in {path}: it has no run.json, and no folder such as seed-0 with one")
-    records = [runs.read_json(run / "run.json") for run in found.values()]
-    settings = [_settings(*each) for each in zip(found.values(), records, strict=True)]
-    may_differ = ("seed", "checkpoint_every", "checkpoint_minutes")
-    for run, other in zip(found.values(), settings, strict=True):
+    sources = [Source(run) for run in found]
+    settings, records = [source.settings for source in sources], [source.record for source in sources]
+    for run, other in zip(found, settings, strict=True):
         for setting, value in settings[0].items():
-            if other.get(setting) != value and setting not in may_differ:
+            if other.get(setting) != value and setting not in MAY_DIFFER:
                 raise Mistake(f"{run} is no other seed of the same run: {setting} is {other.get(setting)}, not {value}")
-    return Entry(name, found, records, settings[0], _measured_quality(list(found.values())))
+    quality = _measured_quality(found)
+    try:
+        return {
+            "title": f"{name} ({len(found)} seeds)" if len(found) > 1 else name,
+            "runs": [str(run) for run in found],
+            "recipe": records[0]["recipe"],
+            "data": settings[0]["data"],
+            "batch_size": settings[0]["batch_size"],
+            "epochs": [int(record["epochs"]) for record in records],
+            "planned_epochs": settings[0]["epochs"],
+            "status": [str(record["status"]) for record in records],
+            "seconds": _over_seeds([float(record["seconds"]) for record in records]),
+            "curves_by": sorted({str(record["features"]) for record in records if record.get("features")}),
+            "trained_on": sorted({str(record["environment"]["device"]) for record in records}),
+            "quality": quality,
+        }
+    except (KeyError, TypeError, ValueError):
+        raise Mistake(f"{sources[0].path('run.json')} does not say how the run was trained") from None
 
 
-def _settings(run: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a run; ValueError if its record lacks anything that the table shows."""
-    environment = record.get("environment")
-    numbers, words = (record.get("epochs"), record.get("seconds")), [record.get("status")]
-    words.append(environment.get("device") if isinstance(environment, dict) else None)
-    if not all(isinstance(each, (int, float)) for each in numbers) or not all(isinstance(each, str) for each in words):
-        raise Mistake(f"{run / 'run.json'} does not say how the run was trained")
-    return trained.settings(run)
-
-
-# Metrics: those of each entry, as in compare.json
-
-
-def _facts(entries: Sequence[Entry], models: Sequence[GAN]) -> list[dict[str, Any]]:
-    from kgan import networks, speed
-
-    images_a_second = {batch: speed.images_a_second(models, batch) for batch in BATCHES}
-    steps = speed.milliseconds_a_step(models, [entry.settings["batch_size"] for entry in entries])
-    facts = []
-    for i, (entry, model) in enumerate(zip(entries, models, strict=True)):
-        both = {"generator": model.generator, "discriminator": model.discriminator}
-        facts.append(
-            {
-                "title": entry.title,
-                "runs": [str(run) for run in entry.runs.values()],
-                "recipe": entry.records[0]["recipe"],
-                "model": type(model).__name__,
-                "data": entry.settings["data"],
-                "image_shape": list(model.discriminator.input_shape[1:]),
-                "parameters": {name: network.count_params() for name, network in both.items()},
-                "multiply_adds": {name: networks.multiply_adds(network) for name, network in both.items()},
-                "batch_size": entry.settings["batch_size"],
-                "milliseconds_a_step": steps[i],
-                "images_a_second": {str(batch): measured[i] for batch, measured in images_a_second.items()},
-                "epochs": [record["epochs"] for record in entry.records],
-                "planned_epochs": entry.settings["epochs"],
-                "status": [record["status"] for record in entry.records],
-                "seconds": _over_seeds([record["seconds"] for record in entry.records]),
-                "curves_by": list(dict.fromkeys(filter(None, (record.get("features") for record in entry.records)))),
-                "trained_on": list(dict.fromkeys(record["environment"]["device"] for record in entry.records)),
-                **entry.quality,
-            }
-        )
-    return facts
-
-
-def _over_seeds(values: Sequence[float]) -> dict[str, float | None]:
-    return {"value": statistics.mean(values), "spread": seeds.spread(values)}
-
-
-def _measured_quality(run_directories: Sequence[Path]) -> dict[str, Any]:
+def _measured_quality(found: Sequence[Path]) -> dict[str, Any] | None:
     """What `kgan evaluate` measured. The spread of one run is over sample seeds, that of several over the runs."""
-    from kgan import runs
-
-    missing = [run for run in run_directories if not (run / "quality.json").exists()]
-    if missing:
-        return {"quality": None, "to_do": "; ".join(runs.command("evaluate", run) for run in missing)}
-    reports = [_checked(run / "quality.json", runs.read_json(run / "quality.json")) for run in run_directories]
+    files = [run / "quality.json" for run in found]
+    if not all(file.exists() for file in files):
+        return None
+    reports = [_checked(file) for file in files]
     for name in ("features", "count"):
         if len({report[name] for report in reports}) > 1:
-            raise Mistake(f"the seeds in {run_directories[0].parent} were evaluated by different {name}")
-    quality = {name: reports[0][name] for name in ("features", "count")}
-    quality["metrics"] = reports[0]["metrics"]
+            raise Mistake(f"the seeds in {found[0].parent} were evaluated by different {name}")
+    metrics = reports[0]["metrics"]
     if len(reports) > 1:
-        quality["metrics"] = {
-            name: {
-                **_over_seeds([report["metrics"][name]["value"] for report in reports]),
-                "baseline": metric["baseline"],
-            }
-            for name, metric in reports[0]["metrics"].items()
-            if all(name in report["metrics"] for report in reports)
-        }
-    quality["missing"] = sorted({name for report in reports for name in report["missing"]})
-    stale = [
-        run for run in run_directories if (run / "quality.json").stat().st_mtime < (run / "model.keras").stat().st_mtime
-    ]
-    return {"quality": quality, "older_than_model": [str(run) for run in stale]}
+        names = [name for name in metrics if all(name in report["metrics"] for report in reports)]
+        values = {name: [report["metrics"][name]["value"] for report in reports] for name in names}
+        metrics = {name: {**metrics[name], **_over_seeds(values[name])} for name in names}
+    missing = sorted({name for report in reports for name in report["missing"]})
+    return {**reports[0], "metrics": metrics, "missing": missing}
 
 
-def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a report that are shown; ValueError if one is missing, since kgan does not trust the file."""
+def _checked(path: Path) -> dict[str, Any]:
+    """The parts of a quality.json that are shown; Mistake if one is missing, since kgan does not trust the file."""
+    from kgan import runs
 
+    report = runs.read_json(path)
     try:
         metrics = {
             name: {part: None if metric.get(part) is None else float(metric[part]) for part in ("spread", "baseline")}
@@ -212,43 +158,58 @@ def _checked(path: Path, report: Mapping[str, Any]) -> dict[str, Any]:
             for name, metric in report["metrics"].items()
         }
         missing = [str(name) for name in (report.get("classes") or {}).get("missing", [])]
-        return {
-            "features": str(report["features"]),
-            "count": int(report["count"]),
-            "metrics": metrics,
-            "missing": missing,
-        }
+        shown = {"features": str(report["features"]), "count": int(report["count"])}
+        return {**shown, "metrics": metrics, "missing": missing}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Mistake(f"{path} cannot be read: it is not what kgan evaluate wrote") from None
+
+
+def _over_seeds(values: Sequence[float]) -> dict[str, float | None]:
+    return {"value": statistics.mean(values), "spread": seeds.spread(values)}
+
+
+def _measure(facts: Sequence[dict[str, Any]], models: Sequence[GAN]) -> None:
+    """Add the size and the speed of each model to the facts."""
+    from kgan import networks, speed
+
+    images_a_second = {str(batch): speed.images_a_second(models, batch) for batch in BATCHES}
+    steps = speed.milliseconds_a_step(models, [run["batch_size"] for run in facts])
+    for i, (run, model) in enumerate(zip(facts, models, strict=True)):
+        both = {"generator": model.generator, "discriminator": model.discriminator}
+        run["model"] = type(model).__name__
+        run["image_shape"] = list(model.data_shape)
+        run["parameters"] = {name: network.count_params() for name, network in both.items()}
+        run["multiply_adds"] = {name: networks.multiply_adds(network) for name, network in both.items()}
+        run["milliseconds_a_step"] = steps[i]
+        run["images_a_second"] = {batch: measured[i] for batch, measured in images_a_second.items()}
 
 
 # The table
 
 
-def _rows(facts: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
-    def row(heading: str, text: Callable[[Mapping[str, Any]], str]) -> list[str]:
+def _rows(facts: Sequence[Facts]) -> Iterator[list[str]]:
+    def row(heading: str, text: Callable[[Facts], str]) -> list[str]:
         return [heading, *map(text, facts)]
 
-    yield row("model", lambda each: each["model"])
-    yield row("data", lambda each: each["data"])
-    yield row("images", lambda each: shape_text(each["image_shape"]))
+    yield row("model", lambda run: run["model"])
+    yield row("data", lambda run: run["data"])
+    yield row("images", lambda run: shape_text(run["image_shape"]))
     for name in ("generator", "discriminator"):
-        yield row(f"{name}: parameters", lambda each, name=name: f"{each['parameters'][name]:,}")
-        yield row(f"{name}: multiply-adds an image", lambda each, name=name: f"{each['multiply_adds'][name]:,}")
-    yield row("ms a training step", lambda each: number(each["milliseconds_a_step"]))
-    yield row("images in a minibatch", lambda each: str(each["batch_size"]))
+        yield row(f"{name}: parameters", lambda run, name=name: f"{run['parameters'][name]:,}")
+        yield row(f"{name}: multiply-adds an image", lambda run, name=name: f"{run['multiply_adds'][name]:,}")
+    yield row("ms a training step", lambda run: number(run["milliseconds_a_step"]))
+    yield row("images in a minibatch", lambda run: str(run["batch_size"]))
     for batch in map(str, BATCHES):
-        yield row(f"images a second, batch {batch}", lambda each, batch=batch: f"{each['images_a_second'][batch]:,.0f}")
+        yield row(f"images a second, batch {batch}", lambda run, batch=batch: f"{run['images_a_second'][batch]:,.0f}")
     yield row("epochs trained", _epochs_trained)
-    yield row("seconds trained", lambda each: with_spread(each["seconds"]))
-    yield row("samples evaluated", lambda each: f"{each['quality']['count']:,}" if each["quality"] else "not evaluated")
-    reports = [each["quality"] for each in facts if each["quality"]]
-    for name in dict.fromkeys(name for report in reports for name in report["metrics"]):
-        yield row(name, lambda each, name=name: _metric(each["quality"], name))
-    if reports:
+    yield row("seconds trained", lambda run: with_spread(run["seconds"]))
+    yield row("samples evaluated", lambda run: f"{run['quality']['count']:,}" if run["quality"] else "not evaluated")
+    evaluated = [run["quality"] for run in facts if run["quality"]]
+    for name in dict.fromkeys(name for report in evaluated for name in report["metrics"]):
+        yield row(name, lambda run, name=name: _metric(run["quality"], name))
+    if evaluated:
         yield row(
-            "classes missing",
-            lambda each: (", ".join(each["quality"]["missing"]) or "none") if each["quality"] else "",
+            "classes missing", lambda run: ", ".join(run["quality"]["missing"]) or "none" if run["quality"] else ""
         )
 
 
@@ -256,18 +217,16 @@ def _metric(report: Mapping[str, Any] | None, name: str) -> str:
     if not report or name not in report["metrics"]:
         return ""
     metric = report["metrics"][name]
-    baseline = "" if metric["baseline"] is None else f" (baseline {number(metric['baseline'])})"
-    return with_spread(metric) + baseline
+    return with_spread(metric) + ("" if metric["baseline"] is None else f" (baseline {number(metric['baseline'])})")
 
 
-def _epochs_trained(each: Mapping[str, Any]) -> str:
-    fewest, most = min(each["epochs"]), max(each["epochs"])
-    epochs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    unfinished = [status for status in each["status"] if status != "finished"]
-    return f"{epochs} of {each['planned_epochs']}: {unfinished[0]}" if unfinished else epochs
+def _epochs_trained(run: Facts) -> str:
+    epochs = " to ".join(map(str, sorted({min(run["epochs"]), max(run["epochs"])})))
+    unfinished = [status for status in run["status"] if status != "finished"]
+    return f"{epochs} of {run['planned_epochs']}: {unfinished[0]}" if unfinished else epochs
 
 
-def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _notes(facts: Sequence[Facts]) -> Iterator[str]:
     """How the metrics were measured, and which of them cannot be compared."""
     from kgan import runs
 
@@ -275,52 +234,53 @@ def _notes(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "Speed: medians of turns, the runs one after the other; steps as in training, on random images; images a "
         "second from the generator as a compiled function."
     )
-    differs = _differences(facts)
-    if images := differs(lambda each: shape_text(each["image_shape"])):
-        yield f"Images of different size ({images}): speed and multiply-adds are for the image size of each model."
-    if batches := differs(lambda each: str(each["batch_size"])):
-        yield f"Minibatches of different size ({batches}): a step is not the same amount of work."
-    if devices := differs(lambda each: ", ".join(each["trained_on"])):
-        yield f"Trained on different machines ({devices}): seconds trained do not compare."
-    evaluated = [each["quality"] for each in facts if each["quality"]]
+    evaluated = [run["quality"] for run in facts if run["quality"]]
     if evaluated:
         yield (
             "± is the standard deviation over sample seeds, of runs of several seeds over these; the baseline is what "
             "real images get against other real images."
         )
-    differs = _differences(evaluated)
-    if features := differs(lambda report: report["features"]):
-        yield f"Quality is measured by different features ({features}): its metrics do not compare."
-    elif evaluated:
-        yield f"Quality by the features of: {evaluated[0]['features']}"
-    if curves := _differences([each for each in facts if each["curves_by"]])(lambda each: "; ".join(each["curves_by"])):
-        yield f"Fréchet distances while training are by different features ({curves}): their curves do not compare."
-    if counts := differs(lambda report: f"{report['count']:,}"):
-        yield f"Quality is measured on different numbers of samples ({counts}): Fréchet distances do not compare."
-    if data := _differences(facts)(lambda each: each["data"]):
-        yield f"Trained on different data ({data}): quality is that of each one's own task, and does not compare."
-    for each in facts:
-        if each["quality"] is None:
-            yield f"{each['title']} is not evaluated: {each['to_do']}"
-        elif each["older_than_model"]:
-            run = each["older_than_model"][0]
-            yield f"The quality of {each['title']} is older than its model: {runs.command('evaluate', run)}"
+    features = [quality["features"] for quality in evaluated]
+    if len(set(features)) == 1:
+        yield f"Quality by the features of: {features[0]}"
+    shapes, batches = [shape_text(run["image_shape"]) for run in facts], [str(run["batch_size"]) for run in facts]
+    devices, curves = ([", ".join(run[name]) for run in facts if run[name]] for name in ("trained_on", "curves_by"))
+    for what, values, consequence in (
+        ("Images of different size", shapes, "speed and multiply-adds are for the image size of each model"),
+        ("Minibatches of different size", batches, "a step is not the same amount of work"),
+        ("Trained on different machines", devices, "seconds trained do not compare"),
+        ("Quality is measured by different features", features, "its metrics do not compare"),
+        ("Fréchet distances while training are by different features", curves, "their curves do not compare"),
+        (
+            "Quality is measured on different numbers of samples",
+            [f"{quality['count']:,}" for quality in evaluated],
+            "Fréchet distances do not compare",
+        ),
+        (
+            "Trained on different data",
+            [run["data"] for run in facts],
+            "quality is that of each one's own task, and does not compare",
+        ),
+    ):
+        if len(set(values)) > 1:
+            yield f"{what} ({'; '.join(dict.fromkeys(values))}): {consequence}."
+    for run in facts:
+        paths = [Path(path) for path in run["runs"]]
+        missing = [path for path in paths if not (path / "quality.json").exists()]
+        older = [path for path in paths if not missing and _is_older_than_model(path / "quality.json")]
+        if missing:
+            yield f"{run['title']} is not evaluated: {'; '.join(runs.command('evaluate', path) for path in missing)}"
+        elif older:
+            yield f"The quality of {run['title']} is older than its model: {runs.command('evaluate', older[0])}"
 
 
-def _differences(facts: Sequence[Any]) -> Callable[[Callable[[Any], str]], str]:
-    """A function that names the values of something if they differ; otherwise its result is empty."""
-
-    def of(value: Callable[[Any], str]) -> str:
-        values = dict.fromkeys(map(value, facts))
-        return "; ".join(values) if len(values) > 1 else ""
-
-    return of
+def _is_older_than_model(file: Path) -> bool:
+    model = file.with_name("model.keras")
+    return model.exists() and file.stat().st_mtime < model.stat().st_mtime
 
 
-def _markdown(
-    machine: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str], drawn: Sequence[str]
-) -> str:
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+def _markdown(machine: str, rows: Sequence[Sequence[str]], notes: Sequence[str], drawn: Sequence[str]) -> str:
+    lines = [rows[0], ["---", *["---:"] * (len(rows[0]) - 1)], *rows[1:]]
     table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     pictures = [f"![{name}]({name})" for name in drawn]
     return "\n".join([f"Measured on {machine}.", "", *table, "", *(f"- {note}" for note in notes), "", *pictures, ""])
@@ -329,50 +289,41 @@ def _markdown(
 # Pictures
 
 
-def _side_by_side(entries: Sequence[Entry], models: Sequence[GAN]) -> Any:
+def _side_by_side(facts: Sequence[Facts], models: Sequence[GAN]) -> Image.Image:
     """Samples of each model: figure 1 of Ding, Shao and Ren, *Image Generative Models by GANs and DCGANs*."""
     from kgan import plots
 
     grids = [plots.image_grid(model.generate(SAMPLES, seed=0)) for model in models]
-    captions = [f"{entry.caption}, epoch {entry.records[0]['epochs']}" for entry in entries]
-    return plots.captioned(plots.side_by_side(grids, captions), f"{SAMPLES} samples each, not cherry-picked")
+    captions = [f"{run['title']}, epoch {run['epochs'][0]}" for run in facts]
+    caption = f"{SAMPLES} samples each, not cherry-picked; of several seeds, the first"
+    return plots.captioned(plots.side_by_side(grids, captions), caption)
 
 
-def _epochs(entries: Sequence[Entry], out: Path) -> list[str]:
-    """Write the GIF of all runs in step, if they have pictures of epochs."""
-    from kgan import plots, runs
+def _epochs(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
+    """A function that writes the GIF of all runs in step; None if they have no pictures of epochs."""
+    from kgan import plots
+    from kgan.report import pictures_by_epoch
 
-    series = {entry.caption: _pictures(entry.shown / "samples") for entry in entries}
+    series = {run["title"]: pictures_by_epoch(Path(run["runs"][0])) for run in facts}
     series = {name: pictures for name, pictures in series.items() if pictures}
-    if not series:
-        return []
-    with runs.replacing(out / "epochs.gif", durable=False) as temporary:
-        gif = plots.GIF(temporary)
+
+    def write(path: Path) -> None:
+        gif = plots.GIF(path)
         for frame in plots.epochs_in_step(series):
             gif.append(frame)
-    return ["epochs.gif"]
+
+    return write if series else None
 
 
-def _pictures(directory: Path) -> dict[int, Path]:
-    """The files epoch-0001.png, … by epoch; only plain files, no links."""
-    files = [path for path in directory.glob("epoch-*.png") if path.is_file() and not path.is_symlink()]
-    numbers = [path.stem.removeprefix("epoch-") for path in files]
-    return {int(number): path for number, path in zip(numbers, files, strict=True) if number.isdecimal()}
-
-
-def _quality(entries: Sequence[Entry], out: Path) -> list[str]:
-    """Write the curves of the Fréchet distance, where it was measured while the runs trained."""
+def _distance_curves(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
+    """A function that draws the Fréchet distances which were measured while the runs trained; None if none were."""
     from kgan import plots, runs
 
     curves = {}
-    for entry in entries:
-        files = [run / "history.csv" for run in entry.runs.values()]
+    for run in facts:
+        files = [Path(path) / "history.csv" for path in run["runs"]]
         histories = [runs.read_history(file) for file in files if file.exists()]
-        measured = [each for each in histories if any(map(math.isfinite, each.get("frechet", ())))]
+        measured = [history for history in histories if any(map(math.isfinite, history.get("frechet", ())))]
         if measured:
-            curves[entry.title] = measured
-    if not curves:
-        return []
-    with runs.replacing(out / "quality.png", durable=False) as temporary:
-        plots.distance_curves(curves).savefig(temporary, dpi=100)
-    return ["quality.png"]
+            curves[run["title"]] = measured
+    return plots.distance_curves(curves).savefig if curves else None

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
-import datetime
-import dis
 import errno
 import io
 import os
 import sys
 import traceback
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 import typer
@@ -20,102 +18,87 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-PACKAGE = Path(__file__).parent.parent
-BUG = 70  # exit code of an error that is not a mistake of the user, as in sysexits.h
+from kgan.errors import Mistake
 
-# Replacements for characters that a console cannot show. All others are written as escapes, such as \u4e2d.
+MISTAKES = (Mistake, OSError, ImportError)  # of the user; other errors are bugs
+BUG = 70  # exit code of a bug, as in sysexits.h
+# For encodings that lack these characters. Others lose their accent, or become escapes such as \u4e2d.
 PLAIN = str.maketrans(
-    {"×": "x", "·": ".", "±": "+-", "…": "...", "–": "-", "—": "-", "→": "->", "≤": "<=", "≥": ">=", "²": "^2"}
-    | {"β": "beta", "γ": "gamma", "ε": "epsilon", "ζ": "zeta", "σ": "sigma", "′": "'", "’": "'", "“": '"', "”": '"'}
-    | dict.fromkeys("─━╸╺┄", "-")
-    | dict.fromkeys("│┃", "|")
+    {"×": "x", "·": ".", "±": "+-", "–": "-", "—": "-", "→": "->", "≤": "<=", "≥": ">=", "²": "^2", "′": "'", "’": "'"}
+    | {"“": '"', "”": '"', "β": "beta", "γ": "gamma", "ε": "epsilon", "ζ": "zeta", "σ": "sigma"}
 )
 
 
-class Output(io.TextIOBase):
-    """A standard stream that takes any text and never fails.
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    letters = unicodedata.normalize("NFKD", error.object[error.start : error.end].translate(PLAIN))
+    kept = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return kept.encode("ascii", "backslashreplace").decode(), error.end
 
-    Characters that its encoding lacks are replaced by plain equivalents. When writing fails, because the reader has
-    gone, the disk is full or the stream is closed, the rest is dropped, and `error` holds the reason.
 
-    Args:
-        stream: sys.stdout or sys.stderr; None if it was closed before Python started.
-    """
+codecs.register_error("plain", _plain)
+
+
+class Output(io.TextIOWrapper):
+    """A standard stream that takes any text. When writing fails, the rest is dropped, and `error` holds the reason."""
+
+    buffer = None  # click would go past an ASCII stream and write UTF-8
+    error: OSError | None = None
 
     def __init__(self, stream: TextIO | None) -> None:
-        self.stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        self.error: Exception | None = None
-
-    @property
-    def encoding(self) -> str:
-        return self.stream.encoding or "ascii"
-
-    def isatty(self) -> bool:
-        return self.error is None and self.stream.isatty()
-
-    def fileno(self) -> int:
-        return self.stream.fileno()
+        if stream is None:  # closed before Python started
+            raw, encoding = open(os.devnull, "wb", buffering=0), "utf-8"  # noqa: SIM115
+        else:
+            raw, encoding = getattr(stream.buffer, "raw", stream.buffer), stream.encoding  # no buffer: `python -u`
+        super().__init__(io.BufferedWriter(raw), encoding, "plain", line_buffering=True)
 
     def write(self, text: str) -> int:
-        # On a terminal rich writes escape sequences of its own.
-        shown = shown_by(self.encoding, text if self.isatty() else without_controls(text, keep="\n\r\t"))
-        self._try(lambda: self.stream.write(shown))
+        self._try(super().write, text)
         return len(text)
 
     def flush(self) -> None:
-        self._try(self.stream.flush)
+        self._try(super().flush)
 
-    def _try(self, action: Any) -> None:
-        if self.error:
-            return
+    def _try(self, action: Any, *arguments: str) -> None:
         try:
-            action()
-        except (OSError, ValueError) as error:  # ValueError: I/O operation on closed file
+            if not self.error:
+                action(*arguments)
+        except OSError as error:  # the reader has gone, or the disk is full
             self.error = error
-            with contextlib.suppress(OSError, ValueError):  # otherwise Python fails to write the rest at exit
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
-    """Within the block, stdout and stderr are `Output`s; an error that leaves it is a bug, and is reported as one."""
+    """Within the block, stdout and stderr take any text and never fail; an error that leaves it is shown as a bug."""
     for number in range(3):  # if one is closed, the next file that is opened would get its number, and its output
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
+    code = 0
     try:
         yield
-    except KeyboardInterrupt:
-        code = 130
     except SystemExit as end:
         code = end.code or 0
     except Exception as error:
-        code = _told(error)
-    else:
-        code = 0
+        code = _reported(error)
     sys.stdout.flush()
     lost = sys.stdout.error
-    gone = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
-    if lost and code == 0 and getattr(lost, "errno", None) not in gone:  # not an error: the reader stopped reading
-        print(f"kgan: what it printed was lost: {getattr(lost, 'strerror', None) or lost}", file=sys.stderr)
-        code = 1
+    if lost and not code and lost.errno not in (errno.EPIPE, errno.EINVAL):  # these: the reader stopped reading
+        code = exit_with(f"what it printed was lost: {lost.strerror}", 1).exit_code
     sys.stderr.flush()
     sys.exit(code)
 
 
-def _told(error: Exception) -> int:
+def _reported(error: Exception) -> int:
     """Print what went wrong, and return the exit code."""
     if debug():
-        print(without_controls("".join(traceback.format_exception(error)), keep="\n\t"), file=sys.stderr)
+        traceback.print_exception(error)
         return 2 if is_mistake(error) else BUG
     if isinstance(error, MemoryError):
-        print("kgan: there is not enough memory for this", file=sys.stderr)
-        return 1
+        return exit_with("there is not enough memory for this", 1).exit_code
     what = sentence(f"{type(error).__name__}: {error}")[:300]
-    say(f"kgan: this is a bug in kgan: {what}; with --debug it shows where, for a report", err=True)
-    return BUG
+    return exit_with(f"this is a bug in kgan: {what}; with --debug it shows where, for a report", BUG).exit_code
 
 
 def debug() -> bool:
@@ -128,27 +111,14 @@ def one_sentence() -> Iterator[None]:
     """A user's mistake ends the command with one sentence and exit code 2, and no traceback."""
     try:
         yield
-    except (ValueError, OSError, ImportError) as error:
-        if not is_mistake(error) or debug():
+    except MISTAKES as error:
+        if debug():
             raise
         raise exit_with(error, 2) from None
 
 
 def is_mistake(error: Exception) -> bool:
-    """Whether an error is a user's mistake: a ValueError is one if kgan raised it itself, with `raise`.
-
-    Any other ValueError, such as NumPy's for shapes that do not fit, is a bug in kgan.
-    """
-    if not isinstance(error, ValueError) or isinstance(error, UnicodeError):
-        return isinstance(error, (OSError, ImportError))
-    place = error.__traceback__
-    while place and place.tb_next:
-        place = place.tb_next
-    if place is None:
-        return True
-    code = place.tb_frame.f_code
-    raised = dis.opname[code.co_code[place.tb_lasti]] == "RAISE_VARARGS"
-    return raised and PACKAGE in Path(code.co_filename).parents
+    return isinstance(error, MISTAKES)
 
 
 def exit_with(message: str | Exception, code: int) -> typer.Exit:
@@ -163,44 +133,14 @@ def sentence(message: str | Exception) -> str:
 
 def say(line: str, err: bool = False) -> None:
     """Print a line; names in it may have any characters."""
-    typer.echo(printable(line, sys.stderr if err else sys.stdout), err=err)
+    typer.echo(printable(line), err=err)
 
 
-def printable(text: str, stream: TextIO | None = None) -> str:
-    """The text as a stream (default: stdout) can show it: no control characters, and nothing it cannot encode."""
-    stream = stream or sys.stdout
-    return shown_by(getattr(stream, "encoding", None) or "utf-8", without_controls(text))
-
-
-def shown_by(encoding: str, text: str) -> str:
-    """The text with plain equivalents for characters that this encoding lacks."""
-    try:
-        text.encode(encoding)
-        return text
-    except UnicodeEncodeError:
-        return "".join(_plain(character, encoding) for character in text)
-    except LookupError:  # an encoding that Python does not know
-        return shown_by("ascii", text)
-
-
-def _plain(character: str, encoding: str) -> str:
-    for equivalent in (character, character.translate(PLAIN), unicodedata.normalize("NFKD", character)[:1]):
-        with contextlib.suppress(UnicodeEncodeError):
-            equivalent.encode(encoding)
-            return equivalent
-    return character.encode("ascii", "backslashreplace").decode()
-
-
-def without_controls(text: str, keep: str = "") -> str:
-    """The text with escapes, such as \\x1b, for characters that move a terminal's cursor or reverse its lines."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in keep
-        else character
-        for character in text
-    )
+def printable(text: str) -> str:
+    """The text as stdout shows it; escapes for characters that would move a terminal's cursor or reverse its lines."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return shown.encode(encoding, "plain").decode(encoding)
 
 
 def warn(message: str | Warning, *rest: Any) -> None:
@@ -215,41 +155,6 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right_aligned:
     for row in rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
     console.print(table, soft_wrap=False)
-
-
-def with_spread(metric: Mapping[str, float | None]) -> str:
-    """ "19.7 ± 0.3" """
-    spread = metric.get("spread")
-    return number(metric["value"]) + (f" ± {number(spread)}" if spread is not None else "")
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """(28, 28, 1) → "28 × 28 × 1" """
-    return " × ".join(map(str, shape))
-
-
-def number(value: float | None) -> str:
-    """Three significant digits, or all digits before the point: 0.0512, 19.7, 1,322."""
-    return "" if value is None else f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
-
-
-def duration(seconds: float) -> str:
-    """ "12 s", "8 min", "3.4 h", "2.1 days" """
-    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= (1.5 if unit == "min" else 1) * length:
-            return f"{seconds / length:.2g} {unit}" if seconds < 100 * length else f"{seconds / length:,.0f} {unit}"
-    return f"{seconds:.2g} s"
-
-
-def clock(moment: datetime.datetime) -> str:
-    """ "14:05", or with the day if it is not today: "Nov 27 at 03:10" """
-    today = datetime.datetime.now().astimezone().date()
-    return f"{moment:%H:%M}" if moment.date() == today else f"{moment:%b} {moment.day} at {moment:%H:%M}"
-
-
-def size(count: float) -> str:
-    """A number of bytes: "28 MB", "1.3 GB" """
-    return f"{count / 1e9:.2g} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
 
 
 def on_a_terminal(stream: TextIO | None = None) -> bool:

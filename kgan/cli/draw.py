@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgan.cli import trained
 from kgan.cli.console import one_sentence, say
-from kgan.cli.trained import Pretrained, Run, Source
+from kgan.cli.trained import PretrainedOption, RunArgument, Source, draw
 from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
     from kgan.gan import GAN
 
@@ -28,8 +27,8 @@ Picture = Annotated[
 
 
 def sample(
-    run: Run = None,
-    pretrained: Pretrained = None,
+    run: RunArgument = None,
+    pretrained: PretrainedOption = None,
     count: Annotated[
         int | None,
         typer.Option(min=1, max=10**5, help="Images to draw: 64, or 8 of each class of a conditional run."),
@@ -57,99 +56,94 @@ def sample(
     ] = None,
 ) -> None:
     """Draw samples from a trained run, or from a model that comes with kgan."""
-    from kgan import runs
-
     with one_sentence():
         source = Source(run, pretrained)
         suffix = Path(out or "sample.png").suffix.lower()
-        as_folder = bool(out) and (out.endswith(("/", "\\")) or Path(out).is_dir() or not suffix)
-        if not as_folder and suffix not in (".png", ".npy"):
+        is_folder = bool(out) and (out.endswith(("/", "\\")) or Path(out).is_dir() or not suffix)
+        if not is_folder and suffix not in (".png", ".npy"):
             raise Mistake(f"--out is {out}: it must end in .png, .npy, or / for a folder")
-        if as_folder and Path(out).exists() and any(Path(out).iterdir()):
+        if is_folder and Path(out).exists() and any(Path(out).iterdir()):
             raise FileExistsError(f"{Path(out)} holds files already: name an empty or a new folder with --out")
-        if beside_real and (as_folder or suffix != ".png"):
+        if beside_real and (is_folder or suffix != ".png"):
             raise Mistake(f"--out is {out}: samples next to real images make a grid, which ends in .png")
         model = source.model
         chosen = _chosen_classes(source, classes)
-        count = count or (8 * len(chosen) if chosen else 64)
-        drawn = f"-classes-{'-'.join(map(str, chosen.values()))}" if classes else ""
-        candidates = f"-best-of-{count * CANDIDATES}" if best else ""
-        name = f"sample-{count}{drawn}{candidates}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
+        count = count or 8 * len(chosen) or 64
+        class_part = f"-classes-{'-'.join(map(str, chosen.values()))}" if classes else ""
+        best_part = f"-best-of-{count * CANDIDATES}" if best else ""
+        name = f"sample-{count}{class_part}{best_part}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
         target = Path(out) if out else source.path(name)
         real_images = source.real_images(count, seed) if beside_real else None
 
-        import imageio.v3 as iio
         import numpy as np
+        from PIL import Image
 
-        from kgan import plots
+        from kgan import plots, runs
 
         # The same number of images for each class, as far as possible.
         labels = np.array([*chosen.values()])[np.arange(count) * len(chosen) // count] if chosen else None
         codes = _best(model, count, seed, labels) if best else model.sample_codes(count, seed, labels)
         caption = f"the best {count} of {count * CANDIDATES} by the discriminator" if best else "generated"
-        if as_folder:
-            digits = max(4, len(str(count)))
-            every = itertools.chain.from_iterable(trained.drawn(model, codes))
-            for number, pixels in enumerate(every, start=1):
-                file = f"{'best-' if best else ''}{number:0{digits}}.png"
-                with runs.replacing(target / file, durable=False) as temporary:
-                    iio.imwrite(temporary, pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+        if is_folder:
+            for number, pixels in enumerate(draw(model, codes), start=1):
+                file = target / f"{'best-' if best else ''}{number:0{max(4, len(str(count)))}}.png"
+                _save(Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels), file)
+        elif suffix == ".npy":
+            pixels = draw(model, codes)
+            with runs.replacing(target, durable=False) as temporary, temporary.open("wb") as file:
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(pixels))
+                file.write(pixels)  # of a full disk it says so, which np.save does not
+        elif beside_real:
+            grids = [plots.image_grid(images, margin=0) for images in (model.generate(codes), real_images)]
+            _save(plots.side_by_side(grids, [caption, "real"]), target)
         else:
-            with runs.replacing(target, durable=False) as temporary:
-                if suffix == ".npy":
-                    trained.save(temporary, model, codes)
-                elif real_images is not None:
-                    grids = [plots.image_grid(each, margin=0) for each in (model.generate(codes), real_images)]
-                    plots.side_by_side(grids, [caption, "real"]).save(temporary)
-                else:
-                    has_rows = bool(chosen) and count % len(chosen) == 0
-                    grid = plots.image_grid(model.generate(codes), count // len(chosen) if has_rows else None)
-                    grid = plots.with_row_labels(grid, [*chosen]) if has_rows else grid
-                    (plots.captioned(grid, caption) if best else grid).save(temporary)
+            has_rows = bool(chosen) and count % len(chosen) == 0
+            grid = plots.image_grid(model.generate(codes), count // len(chosen) if has_rows else None)
+            grid = plots.with_row_labels(grid, [*chosen]) if has_rows else grid
+            _save(plots.captioned(grid, caption) if best else grid, target)
     say(str(target))
 
 
 def interpolate(
-    run: Run = None,
-    pretrained: Pretrained = None,
+    run: RunArgument = None,
+    pretrained: PretrainedOption = None,
     pairs: Annotated[int, typer.Option(min=1, max=64, help="Pairs of codes, one per row.")] = 6,
     steps: Annotated[int, typer.Option(min=2, max=64, help="Images from one code to the other.")] = 9,
     seed: Seed = 0,
     out: Picture = None,
 ) -> None:
     """Interpolate between pairs of codes, on linear and on spherical paths: a PNG, and a GIF that loops."""
-    from kgan import runs
-
     with one_sentence():
         source = Source(run, pretrained)
         target = _png(out, source, f"interpolate-seed-{seed}.png")
+        gif = target.with_suffix(".gif")
         model = source.model
 
-        from kgan import latent, plots
+        from kgan import latent, plots, runs
 
         codes = model.sample_codes(2 * pairs, seed).numpy()
-        start, end = codes[::2], codes[1::2]
-        grids = []
-        for path in latent.PATHS:
-            walks = latent.interpolate(start, end, steps, path).reshape(-1, model.code_dim)
-            grids.append(plots.captioned(plots.image_grid(model.generate(walks), steps), f"{path} interpolation"))
-        with runs.replacing(target, durable=False) as temporary:
-            plots.stacked(grids).save(temporary)
 
+        def walk(steps: int, path: str) -> np.ndarray:  # (pairs, steps, code_dim)
+            return latent.interpolate(codes[::2], codes[1::2], steps, path, classes=model.classes)
+
+        def grid(codes: np.ndarray, columns: int | None, path: str) -> Image.Image:
+            return plots.captioned(plots.image_grid(model.generate(codes), columns), f"{path} interpolation")
+
+        grids = [grid(walk(steps, path).reshape(-1, model.code_dim), steps, path) for path in latent.PATHS]
+        _save(plots.stacked(grids), target)
         path = latent.natural_path(model.prior)
-        fine = latent.interpolate(start, end, 24, path).swapaxes(0, 1)
-        gif = target.with_suffix(".gif")
+        moments = walk(24, path).swapaxes(0, 1)
         with runs.replacing(gif, durable=False) as temporary:
             animation = plots.GIF(temporary, milliseconds=80, hold=80)
-            for moment in (*fine, *fine[-2:0:-1]):  # there and back
-                animation.append(plots.captioned(plots.image_grid(model.generate(moment)), f"{path} interpolation"))
-    for file in (target, gif):
-        say(str(file))
+            for codes_then in (*moments, *moments[-2:0:-1]):  # there and back
+                animation.append(grid(codes_then, None, path))
+    say(str(target))
+    say(str(gif))
 
 
 def traverse(
-    run: Run = None,
-    pretrained: Pretrained = None,
+    run: RunArgument = None,
+    pretrained: PretrainedOption = None,
     units: Annotated[
         str, typer.Option(metavar="0,1,…", help="Units of the code, counted from 0; one per row.")
     ] = "0,1,2,3,4,5,6,7",
@@ -158,8 +152,6 @@ def traverse(
     out: Picture = None,
 ) -> None:
     """Change one unit of a code at a time, over the range of its prior, to see what the unit does."""
-    from kgan import runs
-
     with one_sentence():
         source = Source(run, pretrained)
         target = _png(out, source, f"traverse-{units.replace(',', '-')}-seed-{seed}.png")
@@ -174,12 +166,10 @@ def traverse(
         from kgan import latent, plots
 
         end = 1.0 if model.prior == "uniform" else 2.0  # 95 % of N(0, 1) lies within ±2
-        code = model.sample_codes(1, seed).numpy()[0]
-        codes = latent.traverse(code, rows, np.linspace(-end, end, steps))
+        codes = latent.traverse(model.sample_codes(1, seed).numpy()[0], rows, np.linspace(-end, end, steps))
         grid = plots.image_grid(model.generate(codes.reshape(-1, model.code_dim)), steps)
-        with runs.replacing(target, durable=False) as temporary:
-            labeled = plots.with_row_labels(grid, [str(unit) for unit in rows])
-            plots.captioned(labeled, f"one unit a row, from {-end:g} to {end:g}").save(temporary)
+        labeled = plots.with_row_labels(grid, [str(unit) for unit in rows])
+        _save(plots.captioned(labeled, f"one unit a row, from {-end:g} to {end:g}"), target)
     say(str(target))
 
 
@@ -187,7 +177,7 @@ def reconstruct(
     run: Annotated[
         Path | None, typer.Argument(metavar="RUN", help="Run directory of a CodeGAN, such as runs/codegan-digits.")
     ] = None,
-    pretrained: Pretrained = None,
+    pretrained: PretrainedOption = None,
     images: Annotated[
         str | None, typer.Option(help="A folder of images, or other data; default: the training data of the run.")
     ] = None,
@@ -200,8 +190,6 @@ def reconstruct(
     out: Picture = None,
 ) -> None:
     """Read the codes of images, and draw the images again: from these codes, and from the refined codes."""
-    from kgan import runs
-
     with one_sentence():
         source = Source(run, pretrained)
         target = _png(out, source, f"reconstruct{f'-{degrade}' if degrade else ''}-seed-{seed}.png")
@@ -220,36 +208,31 @@ def reconstruct(
         from kgan import plots
 
         shown, known = data.degrade(originals, degrade, seed=seed) if degrade else (originals, None)
-        read = model.reconstruct(shown)
-        refined = model.reconstruct(shown, refine=refine, known=known)
-        rows = {"original": originals, **({degrade: shown} if degrade else {}), "read": read, "refined": refined}
-        errors = ", ".join(
-            f"{name} {50 * np.abs(each - originals).mean():.1f} %" for name, each in rows.items() if name != "original"
-        )
-        grid = plots.image_grid(np.concatenate(list(rows.values())), count)
-        with runs.replacing(target, durable=False) as temporary:
-            labeled = plots.with_row_labels(grid, list(rows))
-            plots.captioned(labeled, f"error of a pixel: {errors}").save(temporary)
+        rows = {"original": originals} | ({degrade: shown} if degrade else {})
+        rows["read"] = model.reconstruct(shown)
+        rows["refined"] = model.reconstruct(shown, refine=refine, known=known)
+        differences = {name: 50 * np.abs(row - originals).mean() for name, row in rows.items() if name != "original"}
+        errors = ", ".join(f"{name} {difference:.1f} %" for name, difference in differences.items())
+        grid = plots.with_row_labels(plots.image_grid(np.concatenate([*rows.values()]), count), [*rows])
+        _save(plots.captioned(grid, f"error of a pixel: {errors}"), target)
     say(f"error of a pixel, of the range from black to white: {errors}")
     say(str(target))
 
 
 def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     """The numbers of the classes to draw, by name; default: all. Empty for a model that is not conditional."""
-    if not source.model.classes:
-        if text:
-            raise Mistake(f"--classes is {text}, but {source} knows no classes: {source.with_classes}")
-        return {}
     names = source.class_names
-    numbers = {name: number for number, name in enumerate(names)}
-    if text is None:
-        return numbers
-    by_either = {**{str(number): number for number in numbers.values()}, **numbers}
-    chosen = [each.strip() for each in text.split(",")]
-    for each in chosen:
-        if each not in by_either:
-            raise Mistake(f"--classes has {each!r}: choose from {', '.join(names)}")
-    return {names[by_either[each]]: by_either[each] for each in chosen}
+    if text and not names:
+        raise Mistake(f"--classes is {text}, but {source} knows no classes: name a conditional one, as modern-digits")
+    words = [word.strip() for word in text.split(",")] if text is not None else names
+    by_number = dict(zip(map(str, range(len(names))), names, strict=True))
+    chosen = {}
+    for word in words:
+        name = word if word in names else by_number.get(word)
+        if name is None:
+            raise Mistake(f"--classes has {word!r}: choose from {', '.join(names)}")
+        chosen[name] = names.index(name)
+    return chosen
 
 
 def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.ndarray:
@@ -259,20 +242,29 @@ def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.nd
     """
     import numpy as np
 
+    from kgan.batched import in_batches
+
     wanted = None if labels is None else np.repeat(labels, CANDIDATES)
     codes = model.sample_codes(count * CANDIDATES, seed, wanted).numpy()
-    logits = np.concatenate(
-        [
-            model.score(model.generate(codes[few]), labels=None if wanted is None else wanted[few])
-            for few in (slice(i, i + 256) for i in range(0, len(codes), 256))
-        ]
-    )
-    if labels is not None:
-        return codes.reshape(count, CANDIDATES, -1)[np.arange(count), logits.reshape(count, CANDIDATES).argmax(axis=1)]
-    return codes[np.argsort(-logits, kind="stable")[:count]]
+
+    def score(batch: np.ndarray) -> np.ndarray:
+        labels = batch[:, model.latent_dim :].argmax(axis=1) if model.classes else None
+        return model.score(model.generate(batch), labels=labels)
+
+    logits = in_batches(score, codes, 256)
+    if labels is None:
+        return codes[np.argsort(-logits, kind="stable")[:count]]
+    return codes.reshape(count, CANDIDATES, -1)[np.arange(count), logits.reshape(count, CANDIDATES).argmax(axis=1)]
 
 
 def _png(out: Path | None, source: Source, name: str) -> Path:
     if out and out.suffix.lower() != ".png":
         raise Mistake(f"--out is {out}: it must end in .png")
     return out or source.path(name)
+
+
+def _save(picture: Image.Image, target: Path) -> None:
+    from kgan import runs
+
+    with runs.replacing(target, durable=False) as temporary:
+        picture.save(temporary)

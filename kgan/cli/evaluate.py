@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from kgan.cli import trained
-from kgan.cli.console import number, on_a_terminal, one_sentence, say, table, with_spread
-from kgan.cli.report import report_of
+from kgan.cli.console import on_a_terminal, one_sentence, say, table
+from kgan.cli.trained import Source, draw
+from kgan.errors import Mistake
+from kgan.units import number, with_spread
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def evaluate(
@@ -39,83 +42,67 @@ def evaluate(
     from kgan import runs
 
     with one_sentence():
-        directory = trained.directory(run)
-        name = "quality" if run.is_dir() or run.stem == "model" else f"quality-{run.stem}"
-        model = runs.load_model(run)
-        settings = trained.settings(run)
-        real = trained.labeled(run)
+        source = Source(run)
+        model, settings, real = source.model, source.settings, source.labeled()
+        if model.classes and real.labels is None:
+            data_set = settings["data"]
+            raise Mistake(f"{run} draws classes, but {data_set} has no labels now: put each class into a folder")
 
         import numpy as np
 
         from kgan import data, plots, quality
+        from kgan.report import write_own_report
 
         def asked(count: int, seed: int) -> np.ndarray:
             """Random classes, each as often as in the data."""
             return real.labels[np.random.default_rng(seed).integers(len(real.labels), size=count)]
 
-        def drawn(count: int, seed: int) -> np.ndarray:
-            labels = asked(count, seed) if model.classes else None
-            return np.concatenate([*trained.drawn(model, model.sample_codes(count, seed, labels))])
+        def generate(count: int, seed: int) -> np.ndarray:
+            return draw(model, model.sample_codes(count, seed, asked(count, seed) if model.classes else None))
 
         held_out = data.held_out(settings["data"], settings["split"], settings["image_size"])
-        with _progress(2 + seeds) as progress:
+        done = itertools.count()
+        progress = Progress(console=Console(stderr=True), disable=not on_a_terminal(sys.stderr), transient=True)
+        with progress:
+            bar = progress.add_task("the real images", total=2 + seeds)
             measured = quality.evaluate(
-                drawn,
+                generate,
                 real,
                 features=features,
                 asked=asked if model.classes else None,
                 held_out=None if held_out is None else held_out.images,
                 count=count,
                 seeds=range(seed, seed + seeds),
-                progress=progress,
+                progress=lambda step: progress.update(bar, description=step, completed=next(done)),
             )
         report = {**measured.report, "device": runs.environment()["device"]}
-        runs.write_json(directory / f"{name}.json", report)
-        with runs.replacing(directory / f"{name}.png", durable=False) as temporary:
+        name = "quality" if run.is_dir() or run.stem == "model" else f"quality-{run.stem}"
+        files = source.path(f"{name}.json"), source.path(f"{name}.png")
+        runs.write_json(files[0], report)
+        with runs.replacing(files[1], durable=False) as temporary:
             plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
-    table(("metric", "samples", "real images", "what it says"), list(rows(report)), ("samples", "real images"))
-    for note in described(report):
-        say(note)
-    for suffix in ("json", "png"):
-        say(f"{directory / name}.{suffix}")
-    if (directory / "report.html").exists():
-        report_of(directory)  # the page now has the quality too
-
-
-def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """The table of a report: each metric with its spread, its real-vs-real baseline, and what it says."""
-    from kgan.quality import METRICS
-
-    metrics = report["metrics"]
-    return [
-        (name, with_spread(metrics[name]), number(metrics[name]["baseline"]), METRICS[name])
-        for name in METRICS
-        if name in metrics
+    rows = [
+        (name, with_spread(metric), number(metric["baseline"]), quality.METRICS[name])
+        for name, metric in report["metrics"].items()
     ]
+    table(("metric", "samples", "real images", "what it says"), rows, ("samples", "real images"))
+    for line in (*described(report), *map(str, files)):
+        say(line)
+    if source.path("report.html").exists():
+        write_own_report(source.directory)  # the page now has the quality too
 
 
 def described(report: Mapping[str, Any]) -> list[str]:
     """How the metrics of a report were measured, in sentences."""
     seeds, classes = len(report["seeds"]), report.get("classes")
-    times = (
-        f", {seeds} times (± is the standard deviation over them)"
-        if seeds > 1
-        else " (± of kid is the standard deviation over its subsets)"
-    )
+    times = " (± of kid is the standard deviation over its subsets)"
+    if seeds > 1:
+        times = f", {seeds} times (± is the standard deviation over them)"
     lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]
     if classes and "accuracy" in classes:
-        each = zip(classes["accuracy"], classes["names"], strict=True)
-        accuracy, worst = min(pair for pair in each if pair[0] is not None)  # None: it was never asked for
+        by_class = zip(classes["accuracy"], classes["names"], strict=True)
+        accuracy, worst = min(pair for pair in by_class if pair[0] is not None)  # None: it was never asked for
         lines.append(f"worst class: {worst}, right in {accuracy:.1%} of cases")
     if classes and classes["missing"]:
         lines.append(f"missing: {', '.join(classes['missing'])}")
     return [*lines, *(f"note: {note}" for note in report["notes"])]
-
-
-@contextlib.contextmanager
-def _progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar on a terminal. Each call names the next step; the step before it is then done."""
-    done = itertools.count()
-    with Progress(console=Console(stderr=True), disable=not on_a_terminal(sys.stderr), transient=True) as bar:
-        line = bar.add_task("the real images", total=steps)
-        yield lambda what: bar.update(line, description=what, completed=next(done))

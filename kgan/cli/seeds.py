@@ -46,23 +46,14 @@ def train_each(train: Callable[..., None], count: int, **options: Any) -> None:
         say(f"seed {number}")
         try:
             if number in existing:
-                train(**{**options, "resume": seed_directory, "out": None, "seed": number})
+                train(**options | {"resume": seed_directory, "out": None, "seed": number})
             else:
-                train(**{**new_options, "resume": None, "out": seed_directory, "seed": number})
+                train(**new_options | {"resume": None, "out": seed_directory, "seed": number})
         except typer.Exit as end:
             if end.exit_code != 1:  # a mistake, or a signal
                 raise
             failed.append(number)
-    trained = {number: path for number, path in directories(directory).items() if number not in failed}
-    if len(trained) > 1:
-        say("")
-        say(f"metrics of the last epoch over {len(trained)} seeds; ± is their standard deviation")
-
-        with one_sentence():
-            files = {number: path / "history.csv" for number, path in trained.items()}  # no file before the first epoch
-            histories = {number: runs.read_history(file) for number, file in files.items() if file.exists()}
-            last = {number: _last(history) for number, history in histories.items()}
-            table(*_metrics(last))
+    _show_spread({number: run for number, run in directories(directory).items() if number not in failed})
     if failed:
         raise exit_with(f"not trained to the end: seed {', '.join(map(str, failed))}", 1)
 
@@ -80,11 +71,31 @@ def _like(run: Path, options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "recipe": options["recipe"] or record["recipe"], "changes": changes + (options["changes"] or [])}
 
 
-def directories(directory: Path) -> dict[int, Path]:
-    """The runs of a folder of seeds, by seed, in order; empty if it is not a folder of seeds.
+def _show_spread(trained: Mapping[int, Path]) -> None:
+    """Print a table of the last metrics: a row for each metric, a column for each seed."""
+    from kgan import runs
+    from kgan.report import last_measured
 
-    A run directory holds no other runs.
-    """
+    if len(trained) < 2:
+        return
+    with one_sentence():
+        files = {number: run / "history.csv" for number, run in trained.items()}  # no file before the first epoch
+        last = {number: last_measured(runs.read_history(file)) for number, file in files.items() if file.exists()}
+    rows = []
+    for name in dict.fromkeys(name for metrics in last.values() for name in metrics):
+        values = [metrics[name] for metrics in last.values() if name in metrics]
+        mean = f"{statistics.mean(values):.3f}"
+        if len(values) > 1:
+            mean += f" ± {spread(values):.3f}"
+        rows.append([name, mean, *(f"{metrics[name]:.3f}" if name in metrics else "" for metrics in last.values())])
+    headings = ["", "mean", *(f"seed {number}" for number in last)]
+    say("")
+    say(f"metrics of the last epoch over {len(trained)} seeds; ± is their standard deviation")
+    table(headings, rows, right_aligned=headings[1:])
+
+
+def directories(directory: Path) -> dict[int, Path]:
+    """The runs of a folder of seeds, by seed, in order; empty if it is not a folder of seeds."""
     names = {path: re.fullmatch(r"seed-(\d{1,10})", path.name) for path in directory.glob("seed-*")}
     found = {int(name[1]): path for path, name in names.items() if name and (path / "run.json").exists()}
     return dict(sorted(found.items()))
@@ -95,21 +106,3 @@ def spread(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     return statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
-
-
-def _last(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """The last measured value of each metric: some metrics are not measured in every epoch."""
-    measured = {name: [value for value in column if not math.isnan(value)] for name, column in history.items()}
-    return {name: column[-1] for name, column in measured.items() if column and name not in ("epoch", "seconds")}
-
-
-def _metrics(last: Mapping[int, Mapping[str, float]]) -> tuple[list[str], list[list[str]], list[str]]:
-    """Headings, rows, and which headings are aligned right: one row for each metric, one column for each seed."""
-    rows = []
-    for name in dict.fromkeys(name for metrics in last.values() for name in metrics):
-        values = [metrics[name] for metrics in last.values() if name in metrics]
-        deviation = spread(values)
-        mean = f"{statistics.mean(values):.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
-        rows.append([name, mean, *(f"{metrics[name]:.3f}" if name in metrics else "" for metrics in last.values())])
-    headings = ["", "mean", *(f"seed {number}" for number in last)]
-    return headings, rows, headings[1:]

@@ -6,12 +6,13 @@ and rebuilt. The page sends requests to its own server only, and reports no usag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kgan import latent, plots
+from kgan.batched import in_batches
 from kgan.errors import Mistake
 from kgan.play import drawing
 from kgan.play.server import gradio_module, launch
@@ -98,19 +99,22 @@ def _features(model: GAN, codes: np.ndarray) -> np.ndarray:
     with_weights = [layer for layer in network.layers if layer.weights]
     if getattr(network, "inputs", None) and with_weights:
         network = keras.Model(network.inputs[0], with_weights[-1].input)
-    batches = (codes[begin : begin + 64] for begin in range(0, len(codes), 64))
-    flat = (np.asarray(network(batch, training=False), np.float32).reshape(len(batch), -1) for batch in batches)
-    return np.concatenate([each[:, :: -(-each.shape[1] // UNITS)].copy() for each in flat])  # a view keeps all units
+
+    def some_units(batch: np.ndarray) -> np.ndarray:
+        rows = np.asarray(network(batch, training=False), np.float32).reshape(len(batch), -1)
+        return rows[:, :: -(-rows.shape[1] // UNITS)]
+
+    return in_batches(some_units, codes, 64)
 
 
 def _directions_tab(model: GAN, names: Sequence[str]) -> None:
     gr = gradio_module()
     found, variance = directions(model)
 
-    def shown(seed: float | None, label: str | None, *steps: float) -> Image.Image:
+    def image_at(seed: float | None, label: str | None, *steps: float) -> Image.Image:
         code = _code(model, seed, names, label)
         code[: model.latent_dim] += np.float32(steps) @ found
-        return _alone(model, code)
+        return _large(model, code)
 
     gr.Markdown(
         "A seed draws a code. The sliders move it in the directions along which the activations of the generator's "
@@ -119,7 +123,7 @@ def _directions_tab(model: GAN, names: Sequence[str]) -> None:
     )
     with gr.Row():
         with gr.Column():
-            first = shown(0, names[0] if names else None, *np.zeros(len(found)))
+            first = image_at(0, names[0] if names else None, *np.zeros(len(found)))
             image = _picture(first, "Generated image", "The image of the code", "generated")
         with gr.Column():
             seed = _seed_field(0, "Seed of the code")
@@ -129,29 +133,26 @@ def _directions_tab(model: GAN, names: Sequence[str]) -> None:
                 for number, part in enumerate(variance, start=1)
             ]
             with gr.Row():
-                gr.Button("Back to 0").click(lambda: [0.0] * len(sliders), None, sliders, api_visibility="private")
-                gr.Button("Another code", variant="primary").click(
-                    lambda number: (int(number or 0) + 1) % 2**31, seed, seed, api_visibility="private"
-                )
-    _on_change([seed, label, *sliders], shown, image)
+                _on([gr.Button("Back to 0").click], lambda: [0.0] * len(sliders), None, sliders)
+                another = gr.Button("Another code", variant="primary")
+                _on([another.click], lambda number: (int(number or 0) + 1) % 2**31, seed, seed)
+    inputs = [seed, label, *sliders]
+    _on([field.change for field in inputs], image_at, inputs, image)
 
 
 def _path_tab(model: GAN, names: Sequence[str]) -> None:
     gr = gradio_module()
 
-    def walk(ends: Sequence[Any], steps: int) -> np.ndarray:
-        first_seed, last_seed, first_class, last_class, path = ends
+    def walk(steps: int, first_seed: Any, last_seed: Any, first_class: Any, last_class: Any, path: str) -> np.ndarray:
         start, end = _code(model, first_seed, names, first_class), _code(model, last_seed, names, last_class)
-        units = model.latent_dim
-        drawn = latent.interpolate(start[:units], end[:units], steps, path)
-        return np.concatenate([drawn, latent.interpolate(start[units:], end[units:], steps, "linear")], axis=1)
+        return latent.interpolate(start, end, steps, path, classes=model.classes)
 
-    def at(*chosen: Any) -> Image.Image:
-        *ends, place = chosen
-        return _alone(model, walk(ends, 101)[round(place)])
+    def image_at(*values: Any) -> Image.Image:
+        *ends, place = values
+        return _large(model, walk(101, *ends)[round(place)])
 
-    def strip_of(*ends: Any) -> Image.Image:
-        return plots.image_grid(model.generate(walk(ends, PATH_STEPS)), PATH_STEPS)
+    def strip_at(*ends: Any) -> Image.Image:
+        return plots.image_grid(model.generate(walk(PATH_STEPS, *ends)), PATH_STEPS)
 
     natural = latent.natural_path(model.prior)
     begin = [1, 2, names[0] if names else None, names[-1] if names else None, natural]
@@ -161,15 +162,15 @@ def _path_tab(model: GAN, names: Sequence[str]) -> None:
     )
     with gr.Row():
         with gr.Column():
-            image = _picture(at(*begin, 50), "On the way", "The image of a code on the path", "on-the-way")
+            image = _picture(image_at(*begin, 50), "On the way", "The image of a code on the path", "on-the-way")
         with gr.Column():
             ends = [_seed_field(1, "Seed of the first code"), _seed_field(2, "Seed of the last code")]
-            labels = [_class_picker(names, "First class"), _class_picker(names, "Last class", -1)]
-            path = gr.Radio(list(latent.PATHS), value=natural, label="Path")
+            ends += [_class_picker(names, "First class"), _class_picker(names, "Last class", -1)]
+            ends.append(gr.Radio(list(latent.PATHS), value=natural, label="Path"))
             place = gr.Slider(0, 100, 50, step=1, label="Place on the path, in percent")
-    strip = _picture(strip_of(*begin), "The path", "Images along the path", "path")
-    _on_change([*ends, *labels, path, place], at, image)
-    _on_change([*ends, *labels, path], strip_of, strip)
+    strip = _picture(strip_at(*begin), "The path", "Images along the path", "path")
+    _on([field.change for field in (*ends, place)], image_at, [*ends, place], image)
+    _on([field.change for field in ends], strip_at, ends, strip)
 
 
 def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
@@ -181,11 +182,11 @@ def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
         if steps:
             stages[f"after {steps:.0f} gradient steps"] = model.reconstruct(images, refine=int(steps))
         zoom = max(1, SIDE // 2 // max(model.data_shape[:2]))
-        return plots.side_by_side([plots.image_grid(each, zoom=zoom) for each in stages.values()], list(stages))
+        return plots.side_by_side([plots.image_grid(stage, zoom=zoom) for stage in stages.values()], list(stages))
 
-    def read(prepare: Any, drawn: Any, steps: float) -> Image.Image:
+    def read(prepare: Callable[..., np.ndarray], image: Any, steps: float) -> Image.Image:
         try:
-            return rebuilt(prepare(drawn, model.data_shape, is_digits), steps)
+            return rebuilt(prepare(image, model.data_shape, is_digits), steps)
         except ValueError as error:
             raise gr.Error(str(error), title="This cannot be read", print_exception=False) from None
 
@@ -212,7 +213,7 @@ def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
                 transforms=(),
                 elem_id="canvas",
             )
-            draw = gr.Button("Read the drawing", variant="primary")
+            button = gr.Button("Read the drawing", variant="primary")
         with gr.Column():
             upload = gr.File(  # not an Image, which Gradio would decode before its size is checked
                 label=f"Or an image file of at most {drawing.MOST_PIXELS / 1e6:.0f} million pixels",
@@ -222,20 +223,13 @@ def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
             )
     first = rebuilt(model.generate(1)[0], 0)
     result = _picture(first, "Reconstruction", "The image, and what the networks make of it", "rebuilt")
-    draw.click(from_canvas, [canvas, steps], result, api_visibility="private")
+    button.click(from_canvas, [canvas, steps], result, api_visibility="private")
     upload.change(from_file, [upload, steps], result, api_visibility="private")
 
 
 def _picture(value: Image.Image, label: str, alt_text: str, elem_id: str) -> Any:
-    return gradio_module().Image(
-        value,
-        label=label,
-        alt_text=alt_text,
-        elem_id=elem_id,
-        interactive=False,
-        buttons=["download"],
-        format="png",
-    )
+    texts = {"label": label, "alt_text": alt_text, "elem_id": elem_id}
+    return gradio_module().Image(value, **texts, interactive=False, buttons=["download"], format="png")
 
 
 def _seed_field(value: int, label: str) -> Any:
@@ -243,22 +237,14 @@ def _seed_field(value: int, label: str) -> Any:
 
 
 def _class_picker(names: Sequence[str], label: str, first: int = 0) -> Any:
-    gr = gradio_module()
-    return gr.Dropdown(list(names), value=names[first] if names else None, label=label, visible=bool(names))
+    value = names[first] if names else None
+    return gradio_module().Dropdown(list(names), value=value, label=label, visible=bool(names))
 
 
-def _on_change(inputs: Sequence[Any], shown: Any, outputs: Any) -> None:
-    """Draw again when an input changes. Of several changes while it draws, only the last counts."""
-    gr = gradio_module()
-    gr.on(
-        [each.change for each in inputs],
-        shown,
-        list(inputs),
-        outputs,
-        trigger_mode="always_last",
-        show_progress="hidden",
-        api_visibility="private",
-    )
+def _on(events: Sequence[Any], function: Callable[..., Any], inputs: Any, outputs: Any) -> None:
+    """Call the function after an event. Of several events while it runs, only the last counts."""
+    how = {"trigger_mode": "always_last", "show_progress": "hidden", "api_visibility": "private"}
+    gradio_module().on(events, function, inputs, outputs, **how)
 
 
 def _code(model: GAN, seed: float | None, names: Sequence[str], label: str | None) -> np.ndarray:
@@ -267,6 +253,6 @@ def _code(model: GAN, seed: float | None, names: Sequence[str], label: str | Non
     return model.sample_codes(1, int(seed or 0), labels).numpy()[0]
 
 
-def _alone(model: GAN, code: np.ndarray) -> Image.Image:
+def _large(model: GAN, code: np.ndarray) -> Image.Image:
     zoom = -(-SIDE // max(model.data_shape[:2]))
     return plots.image_grid(model.generate(code[np.newaxis]), zoom=zoom, margin=0)

@@ -21,7 +21,7 @@ def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: 
     Args:
         canvas: uint8, (height, width, 3 or 4); transparent pixels are white. None: nothing was drawn.
         data_shape: (height, width, channels) of the model's images.
-        is_digit: whether to prepare it as MNIST's images were: see `as_digit`.
+        is_digit: whether to prepare it as MNIST's images were.
 
     Returns:
         An image of shape `data_shape`, float32, in [-1, 1].
@@ -37,9 +37,8 @@ def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: 
     """
     if canvas is None:
         raise Mistake("nothing is drawn yet")
-    picture = Image.fromarray(canvas)
-    if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = Image.fromarray(canvas).convert("RGBA")
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     side = max(data_shape[:2]) * DETAIL
     return _prepared(picture.convert("RGB").resize((side, side), Image.Resampling.BOX), data_shape, is_digit)
 
@@ -48,7 +47,7 @@ def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np
     """An image file as an image of a model: the whole image for a digit, otherwise the central square.
 
     Args:
-        path: in a format that `kgan.data.folders` reads, with at most 16 million pixels.
+        path: in a format that a folder of training images may have, with at most 16 million pixels.
         data_shape, is_digit: see `from_canvas`.
 
     Raises:
@@ -66,46 +65,31 @@ def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np
 def _prepared(picture: Image.Image, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
     height, width, channels = data_shape
     if is_digit:
-        picture = as_digit(picture, height)
+        picture = _as_digit(picture, height)
     picture = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BOX)
     return data.from_uint8(np.asarray(picture).reshape(data_shape))
 
 
-def as_digit(picture: Image.Image, size: int) -> Image.Image:
+def _as_digit(picture: Image.Image, size: int) -> Image.Image:
     """A digit like those of MNIST: white on black, 20 of 28 pixels tall or wide, its center of mass in the middle.
 
     LeCun et al. (1998), *Gradient-Based Learning Applied to Document Recognition*, section III.A. The border of the
     picture is the paper. Strokes are darker or lighter than it, whichever makes the larger contrast.
-
-    Args:
-        picture: any size and mode.
-        size: height and width wanted.
-
-    Raises:
-        ValueError: if nothing stands out from the border.
-
-    Example:
-        >>> picture = Image.new("L", (100, 100), "white")
-        >>> picture.paste(0, (45, 20, 55, 80))
-        >>> as_digit(picture, 28).getbbox()
-        (12, 4, 15, 24)
     """
     gray = np.float32(picture.convert("L")) / 255
     border = float(np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])))
     ink = np.clip(border - gray if border - gray.min() > gray.max() - border else gray - border, 0, 1)
     if ink.max() < 0.1:
         raise Mistake("nothing is drawn here: the whole picture has one color")
-    ink /= ink.max()
-    rows, columns = (np.flatnonzero((ink > 0.2).any(axis=axis)) for axis in (1, 0))
-    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = size * 20 / 28 / max(box.shape)
-    height, width = (max(1, round(side * scale)) for side in box.shape)
-    small = np.asarray(Image.fromarray(np.uint8(box * 255)).resize((width, height), Image.Resampling.LANCZOS))
+    ink = Image.fromarray(np.uint8(255 * ink / ink.max()))
+    ink = ink.crop(ink.point(lambda value: value > 0.2 * 255, "1").getbbox())
+    scale = size * 20 / 28 / max(ink.size)
+    small = np.asarray(ink.resize([max(1, round(side * scale)) for side in ink.size], Image.Resampling.LANCZOS))
     mass = np.float64(small) / small.sum()
     top, left = (
-        int(np.clip(round(size / 2 - (mass.sum(axis=1 - axis) @ (np.arange(side) + 0.5))), 0, size - side))
-        for axis, side in ((0, height), (1, width))
+        int(np.clip(round(size / 2 - mass.sum(axis=1 - axis) @ (np.arange(side) + 0.5)), 0, size - side))
+        for axis, side in enumerate(small.shape)
     )
     digit = np.zeros((size, size), np.uint8)
-    digit[top : top + height, left : left + width] = small
+    digit[top : top + small.shape[0], left : left + small.shape[1]] = small
     return Image.fromarray(digit)

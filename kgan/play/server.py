@@ -8,7 +8,6 @@ import functools
 import os
 import socket
 import tempfile
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORTS = range(7860, 7960)  # the ports that Gradio tries
-MOST_BYTES = 10_000_000  # in one upload
 # Gradio's colors have too little contrast.
 CSS = "[role=tab].selected, .min_value, .max_value, .or { color: var(--body-text-color) !important; }"
 
@@ -70,25 +68,19 @@ def launch(page: gradio.Blocks, host: str = LOOPBACK[0], port: int | None = None
     theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"], primary_hue="blue")
     theme.set(button_primary_background_fill="*primary_700", button_primary_background_fill_dark="*primary_700")
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2  # Pillow raises beyond twice as many: Gradio decodes drawings itself
-    names = LOOPBACK if host in LOOPBACK else ()
     page.queue(default_concurrency_limit=1, max_size=64)
-    _, local, _ = page.launch(
+    options = {"share": False, "ssr_mode": False, "mcp_server": False, "enable_monitoring": False}
+    looks = {"theme": theme, "css": CSS, "footer_links": [], "quiet": True, "show_error": True}
+    _, address, _ = page.launch(
         server_name=f"[{host}]" if ":" in host else host,
         server_port=port,
-        theme=theme,
-        css=CSS,
-        share=False,
-        quiet=True,
         prevent_thread_lock=True,
-        max_file_size=MOST_BYTES,
-        footer_links=[],
-        ssr_mode=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        show_error=True,
-        app_kwargs={"middleware": [Middleware(OwnPagesOnly, names=names)]},
+        max_file_size=10_000_000,
+        app_kwargs={"middleware": [Middleware(OwnPagesOnly, is_local=host in LOOPBACK)]},
+        **options,
+        **looks,
     )
-    return local
+    return address
 
 
 class OwnPagesOnly:
@@ -96,35 +88,33 @@ class OwnPagesOnly:
 
     Args:
         app: the application.
-        names: the host names under which this server may be opened; empty: any name. With any other name, a foreign
-            page could reach a server that listens on this machine only (DNS rebinding).
+        is_local: whether only loopback names are good names of this server. With any other name, a foreign page could
+            reach a server that listens on this machine only (DNS rebinding).
     """
 
-    def __init__(self, app: Any, names: Collection[str] = ()) -> None:
-        self.app, self.names = app, names
+    def __init__(self, app: Any, is_local: bool) -> None:
+        self.app, self.is_local = app, is_local
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] in ("http", "websocket"):
-            from starlette.datastructures import Headers
-            from starlette.responses import PlainTextResponse
+        from starlette.responses import PlainTextResponse
 
-            headers = Headers(scope=scope)
-            host, origin = headers.get("host", ""), headers.get("origin")
-            is_strange = bool(self.names) and urlsplit(f"//{host}").hostname not in self.names
-            if is_strange or (origin and urlsplit(origin).netloc != host):
-                await PlainTextResponse("only pages of this server may ask it", 403)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+        headers = {name: value.decode("latin-1") for name, value in scope.get("headers", ())}
+        host, origin = headers.get(b"host", ""), headers.get(b"origin")
+        is_foreign = self.is_local and urlsplit(f"//{host}").hostname not in LOOPBACK
+        if scope["type"] != "lifespan" and (is_foreign or (origin and urlsplit(origin).netloc != host)):
+            await PlainTextResponse("this server answers only its own pages", 403)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def _free_port(host: str, port: int | None) -> int:
     """The given port, or the first free one. It is tried here because Gradio would wait for each port."""
-    for each in [port] if port else PORTS:
+    for number in [port] if port else PORTS:
         with contextlib.suppress(OSError):
-            family, kind, protocol, _, address = socket.getaddrinfo(host, each, type=socket.SOCK_STREAM)[0]
+            family, kind, protocol, _, address = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind, protocol) as trial:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(address)
-                return each
+                return number
     where = f"port {port} of {host}" if port else f"any port of {host} from {PORTS[0]} to {PORTS[-1]}"
     raise OSError(f"cannot listen on {where}: it is in use, or is not of this machine")

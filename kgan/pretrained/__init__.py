@@ -38,7 +38,8 @@ def load(name: str) -> GAN:
         >>> kgan.pretrained.load("dcgan-digits").generate(3).shape
         (3, 28, 28, 1)
     """
-    return read(_path(name))
+    check_name(name)
+    return read(FOLDER / f"{name}.npz")
 
 
 def record(name: str) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def record(name: str) -> dict[str, Any]:
     """
     import numpy as np
 
-    with np.load(_path(name), allow_pickle=False) as file:
+    check_name(name)
+    with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
         return json.loads(str(file["record"]))
 
 
@@ -73,7 +75,7 @@ def read(path: str | Path) -> GAN:
     settings = {**recipes.resolve(recipe, record["settings"]), "ema": 0.0}
     model = recipes.build_uncompiled(recipe, settings, record["image_shape"], len(record["classes"]))
     for number, weight in enumerate(_weights(model)):
-        weight.assign(_restored(arrays[f"weight-{number}"], arrays.get(f"scale-{number}")))
+        weight.assign(arrays[f"weight-{number}"] * arrays.get(f"scale-{number}", np.float32(1)))
     return model
 
 
@@ -105,6 +107,12 @@ def write(path: str | Path, model: GAN, record: Mapping[str, Any]) -> None:
         np.savez_compressed(temporary, record=np.array(text), **arrays)
 
 
+def check_name(name: str) -> None:
+    """Raise Mistake, with the choices, for an unknown name."""
+    if name not in NAMES:
+        raise Mistake(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
+
+
 def _weights(model: GAN) -> Sequence[Any]:
     return [*model.sampler.weights, *model.discriminator.weights]
 
@@ -117,22 +125,3 @@ def _reduced(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         return weight, None
     scale = np.float32(np.abs(weight).max(axis=tuple(range(weight.ndim - 1))) / 127)
     return np.int8(np.rint(weight / np.where(scale, scale, 1))), scale
-
-
-def _restored(weight: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
-    return weight if scale is None else weight * scale
-
-
-def check_name(name: str) -> None:
-    """Raise ValueError, with the choices, for an unknown name.
-
-    Example:
-        >>> check_name("dcgan-digits")
-    """
-    if name not in NAMES:
-        raise Mistake(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
-
-
-def _path(name: str) -> Path:
-    check_name(name)
-    return FOLDER / f"{name}.npz"

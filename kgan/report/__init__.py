@@ -11,28 +11,16 @@ import functools
 import io
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from kgan import plots, quality, recipes, runs
 from kgan.errors import Mistake
 
 ROOM = 3_500_000  # characters for the grids of all runs
 SIDE = 800  # pixels of a picture, at most
-LEFT_OUT = ("losses.png",)  # the page draws these curves itself
-
-
-class Frame(NamedTuple):
-    """A grid of samples.
-
-    Attributes:
-        epoch: the epoch after which it was drawn.
-        source: the picture itself, as a data URL for an `<img>`.
-    """
-
-    epoch: int
-    source: str
 
 
 def report(directories: Sequence[str | Path]) -> str:
@@ -52,16 +40,16 @@ def report(directories: Sequence[str | Path]) -> str:
 
     if not directories:
         raise Mistake("no run is named: a report is of one or more")
-    paths = [Path(each) for each in directories]
+    paths = [Path(directory) for directory in directories]
     for path in paths:
         runs.check_is_run(path)
-    each = [_run(path, name, ROOM // len(paths)) for path, name in zip(paths, runs.short_names(paths), strict=True)]
-    epochs = sorted({frame.epoch for run in each for frame in run["frames"]})
+    shown = [_run(path, name, ROOM // len(paths)) for path, name in zip(paths, runs.short_names(paths), strict=True)]
+    epochs = sorted({epoch for run in shown for epoch, _ in run["frames"]})
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    data = {"epochs": epochs, "runs": [{name: run[name] for name in ("name", "frames", "places")} for run in each]}
-    return environment.get_template("page.html").render(runs=each, epochs=epochs, compared=_compared(each), data=data)
+    data = {"epochs": epochs, "runs": [{name: run[name] for name in ("name", "frames", "places")} for run in shown]}
+    return environment.get_template("page.html").render(runs=shown, epochs=epochs, compared=_compared(shown), data=data)
 
 
 def write_report(directories: Sequence[str | Path], path: str | Path) -> None:
@@ -71,40 +59,71 @@ def write_report(directories: Sequence[str | Path], path: str | Path) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def write_own_report(directory: Path) -> Path | None:
+    """Write the page of a run into its directory. What goes wrong is a warning: the run itself is whole."""
+    page = directory / "report.html"
+    try:
+        write_report([directory], page)
+    except Exception as error:  # for example because kgan did not write a file of the run
+        warnings.warn(f"{page} is not written: {error}", stacklevel=2)
+        return None
+    return page
+
+
+def last_measured(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The last value of each metric in a history; some metrics are measured only in some epochs, and NaN in the others.
+
+    Example:
+        >>> last_measured({"epoch": [1, 2], "d_loss": [1.3, 1.2], "frechet": [90.0, float("nan")]})
+        {'d_loss': 1.2, 'frechet': 90.0}
+    """
+    return {name: values[-1] for name, values in _measured(history).items()}
+
+
+def pictures_by_epoch(directory: Path) -> dict[int, Path]:
+    """The grids of samples in a run directory, by epoch; only plain files, no links."""
+    found = {path: re.fullmatch(r"epoch-(\d+)", path.stem) for path in (directory / "samples").glob("epoch-*.png")}
+    plain = {int(name[1]): path for path, name in found.items() if name and path.is_file() and not path.is_symlink()}
+    return dict(sorted(plain.items()))
+
+
+def _measured(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """The measured values of each metric that has any."""
+    columns = {name: column for name, column in history.items() if name not in ("epoch", "seconds")}
+    measured = {name: [value for value in column if not math.isnan(value)] for name, column in columns.items()}
+    return {name: values for name, values in measured.items() if values}
+
+
 def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
     """All that the page shows of a run."""
-    record = runs.read_json(directory / "run.json")
-    history = {}
-    if (directory / "history.csv").exists():
-        history = runs.read_history(directory / "history.csv")
-    measured = {}
-    if (directory / "quality.json").exists():
-        measured = runs.read_json(directory / "quality.json")
-    chart, places = _chart(history)
+    record, history_file, quality_file = (directory / file for file in ("run.json", "history.csv", "quality.json"))
+    record = runs.read_json(record)
+    history = runs.read_history(history_file) if history_file.exists() else {}
+    measured = runs.read_json(quality_file) if quality_file.exists() else {}
     used = runs.value_of(record, "settings", dict)
+    recipe = recipes.RECIPES.get(str(record.get("recipe")))
+    chart, places = _chart(history, str(used.get("loss")))
+    metrics, classes = _metrics(measured), _classes(runs.value_of(measured, "classes", dict))
     return {
         "name": name,
         "record": record,
         "command": runs.command("evaluate", directory),
-        "frames": _frames(directory / "samples", room),
+        "frames": _frames(pictures_by_epoch(directory), room),
         "chart": chart,
         "places": places,
         "history": history,
         "rows": list(zip(*history.values(), strict=True)),
         "status": _status(record),
-        "findings": [
-            f"Epoch {each.get('epoch')}: {each.get('sentence')}. {each.get('suggestion')}"
-            for each in runs.value_of(record, "findings", list)
-            if isinstance(each, dict)
-        ],
+        "findings": [found for found in runs.value_of(record, "findings", list) if isinstance(found, dict)],
         "environment": runs.value_of(record, "environment", dict),
         "quality": measured,
-        "metrics": _metrics(measured),
+        "metrics": metrics,
         "count": f"{runs.value_of(measured, 'count', int):,}",
-        "classes": _classes(measured),
-        "claims": _claims(record, measured, history),
+        "classes": classes,
+        "largest": max((max(real, fake) for _, real, fake in classes), default=1) or 1,
+        "claims": _claims(recipe.claims if recipe else {}, metrics, history),
         "pictures": _pictures(directory),
-        "settings": _settings(record),
+        "settings": _settings(used, recipe.settings if recipe else {}),
         "seed": used.get("seed"),
         "data": used.get("data"),
     }
@@ -124,15 +143,14 @@ def _number(value: Any) -> float | None:
     return float(value) if is_number and math.isfinite(value) else None
 
 
-def _frames(folder: Path, room: int) -> list[Frame]:
-    """The grids by epoch; an evenly spaced part of them if all do not fit."""
-    found = {int(match[1]): path for path in folder.glob("epoch-*.png") if (match := re.search(r"-(\d+)$", path.stem))}
-    epochs = sorted(found)
-    address = functools.cache(lambda epoch, fidelity: _address(found[epoch], fidelity))  # the loop needs them again
+def _frames(pictures: Mapping[int, Path], room: int) -> list[tuple[int, str]]:
+    """Epochs and their grids as data URLs; an evenly spaced part of them if all do not fit."""
+    epochs = list(pictures)
+    address = functools.cache(lambda epoch, fidelity: _address(pictures[epoch], fidelity))  # the loop needs them again
     while epochs:
         for fidelity in (85, 60):
-            frames = [Frame(epoch, source) for epoch in epochs if (source := address(epoch, fidelity))]
-            if sum(len(frame.source) for frame in frames) <= room or len(epochs) == 1:
+            frames = [(epoch, source) for epoch in epochs if (source := address(epoch, fidelity))]
+            if sum(len(source) for _, source in frames) <= room or len(epochs) == 1:
                 return frames
         epochs = epochs[-1::-2][::-1]  # every second one, and the last
     return []
@@ -143,7 +161,7 @@ def _address(path: Path, fidelity: int) -> str:
     from PIL import Image
 
     try:
-        content = runs.read_file(path)  # no devices, links or endless files
+        content = runs.read_file(path, at_most=2**26)  # no devices, links or endless files
         with Image.open(io.BytesIO(content)) as image:
             picture = image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -154,21 +172,22 @@ def _address(path: Path, fidelity: int) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _chart(history: Mapping[str, Sequence[float]]) -> tuple[str, dict[int, float]]:
+def _chart(history: Mapping[str, Sequence[float]], loss: str) -> tuple[str, dict[int, float]]:
     """The curves as SVG in the page's own colors, and the horizontal position of each epoch, from 0 to 1."""
     import matplotlib
+
+    from kgan.losses import WITHOUT_PROBABILITIES
 
     epochs = [int(epoch) for epoch in history.get("epoch", []) if math.isfinite(epoch)]
     is_whole = len(epochs) == len(history.get("epoch", []))
     if not epochs or not is_whole or not {"d_loss", "g_loss", "d_real", "d_fake"} <= set(history):
         return "", {}
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "kgan", "legend.framealpha": 0}):
-        figure = plots.loss_curves(history, epochs)
+        figure = plots.loss_curves(history, epochs, has_probabilities=loss not in WITHOUT_PROBABILITIES)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
         figure.draw_without_rendering()
-        axis = figure.axes[0]
-        width = figure.bbox.width
+        axis, width = figure.axes[0], figure.bbox.width
         places = {epoch: axis.transData.transform((epoch, 0))[0] / width for epoch in epochs}
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
@@ -181,86 +200,67 @@ def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """Name, value, value for real images (the baseline), and meaning of each metric."""
     rows = []
     for name, metric in runs.value_of(measured, "metrics", dict).items():
-        value, spread, real = (
-            _number(metric.get(key)) if isinstance(metric, dict) else None for key in ("value", "spread", "baseline")
-        )
+        parts = metric if isinstance(metric, dict) else {}
+        value, spread, real = (_number(parts.get(key)) for key in ("value", "spread", "baseline"))
         if value is not None:
-            written = f"{value:.3g}" + (f" ± {spread:.2g}" if spread else "")
-            meaning = quality.METRICS.get(name, "")
-            rows.append((name.replace("_", " "), written, "" if real is None else f"{real:.3g}", meaning))
+            text = f"{value:.3g}" + (f" ± {spread:.2g}" if spread else "")
+            baseline = "" if real is None else f"{real:.3g}"
+            rows.append((name.replace("_", " "), text, baseline, quality.METRICS.get(name, "")))
     return rows
 
 
 def _claims(
-    record: Mapping[str, Any], measured: Mapping[str, Any], history: Mapping[str, Sequence[float]]
+    claims: Mapping[str, str], metrics: Sequence[tuple[str, ...]], history: Mapping[str, Sequence[float]]
 ) -> list[tuple[str, str]]:
     """Each claim of the paper, and the values of this run that belong to it."""
-    recipe = str(record.get("recipe"))
-    claims = recipes.get(recipe).claims if recipe in recipes.RECIPES else {}
-    shown = {name: f"{value} (real images: {real})" if real else value for name, value, real, _ in _metrics(measured)}
-    for name, column in history.items():
-        known = [value for value in column if math.isfinite(value)]
-        if known:
-            shown.setdefault(name.replace("_", " "), f"{known[0]:.3g} at first, {known[-1]:.3g} at last")
-
-    def here(name: str) -> str:
-        return f"{name} {shown.get(name, 'not measured')}"
-
-    return [
-        (claim, "; ".join(here(name.replace("_", " ")) for name in names.split())) for claim, names in claims.items()
-    ]
+    shown = {
+        name.replace("_", " "): f"{values[0]:.3g} at first, {values[-1]:.3g} at last"
+        for name, values in _measured(history).items()
+    }
+    shown |= {name: f"{value} (real images: {real})" if real else value for name, value, real, _ in metrics}
+    rows = []
+    for claim, names in claims.items():
+        words = [name.replace("_", " ") for name in names.split()]
+        rows.append((claim, "; ".join(f"{name} {shown.get(name, 'not measured')}" for name in words)))
+    return rows
 
 
-def _classes(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each class, its frequencies among real and fake images, and the lengths of their bars in percent."""
-    classes = runs.value_of(measured, "classes", dict)
+def _classes(classes: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """The name of each class, and its frequencies among real and fake images."""
     names, real, fake = (runs.value_of(classes, key, list) for key in ("names", "real", "fake"))
-    shares = [(_number(r), _number(f)) for r, f in zip(real, fake, strict=False)]
-    if not shares or not len(names) == len(real) == len(fake) or any(None in pair for pair in shares):
-        return []
-    largest = max(max(pair) for pair in shares) or 1
-    return [
-        {"name": name, "real": r, "fake": f, "real_bar": 100 * r / largest, "fake_bar": 100 * f / largest}
-        for name, (r, f) in zip(names, shares, strict=True)
-    ]
+    rows = [(name, _number(r), _number(f)) for name, r, f in zip(names, real, fake, strict=False)]
+    is_whole = len(names) == len(real) == len(fake) and not any(None in row for row in rows)
+    return rows if is_whole else []
 
 
 def _pictures(directory: Path) -> list[tuple[str, str]]:
     """The other pictures in the run directory, such as interpolations: title and data URL."""
-    paths = sorted(path for path in directory.glob("[!.]*.png") if path.name not in LEFT_OUT)
+    paths = sorted(path for path in directory.glob("[!.]*.png") if path.name != "losses.png")  # the page draws these
     return [(path.stem.replace("-", " "), source) for path in paths[:12] if (source := _address(path, 80))]
 
 
-def _settings(record: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
+def _settings(used: Mapping[str, Any], usual: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
     """Name, value and reason of each setting, and whether it differs from the recipe."""
-    settings = runs.value_of(record, "settings", dict)
-    recipe = str(record.get("recipe"))
-    known = recipes.get(recipe).settings if recipe in recipes.RECIPES else {}
     rows = []
-    for name, value in settings.items():
-        usual = known.get(name)
-        changed = usual is not None and usual.value != value
-        why = f"changed from {usual.value}" if changed else usual.why if usual else ""
-        rows.append((name, str(value), why, changed))
+    for name, value in used.items():
+        is_changed = name in usual and usual[name].value != value
+        why = "" if name not in usual else f"changed from {usual[name].value}" if is_changed else usual[name].why
+        rows.append((name, str(value), why, is_changed))
     return rows
 
 
-def _compared(each: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+def _compared(shown: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
     """The metrics of several runs next to each other, and the settings in which they differ."""
-    if len(each) < 2:
+    if len(shown) < 2:
         return []
-    tables = [{name: value for name, value, *_ in run["metrics"]} for run in each]
+    measured = [{name: value for name, value, *_ in run["metrics"]} for run in shown]
     last = [
-        {
-            name.replace("_", " "): f"{column[-1]:.3g}"
-            for name, column in run["history"].items()
-            if name not in ("epoch", "seconds") and column and math.isfinite(column[-1])
-        }
-        for run in each
+        {name.replace("_", " "): f"{value:.3g}" for name, value in last_measured(run["history"]).items()}
+        for run in shown
     ]
-    settings = [{name: value for name, value, *_ in run["settings"]} for run in each]
+    settings = [{name: value for name, value, *_ in run["settings"]} for run in shown]
     rows = []
-    for kind in (tables, last, settings):
+    for kind in (measured, last, settings):
         for name in dict.fromkeys(name for one in kind for name in one):
             values = [one.get(name, "") for one in kind]
             if kind is not settings or len(set(values)) > 1:
