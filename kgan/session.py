@@ -339,15 +339,10 @@ def load_images(settings: Mapping[str, Any]) -> tuple[Labeled, dict[str, Any]]:
     """
     from kgan import data
 
-    source, size = settings["data"], settings["image_size"]
-    if path := data.folder(source):
-        if not path.exists():
-            raise FileNotFoundError(f"there is no folder {path}: name a folder of images with --data path/to/folder")
-        folder = data.folders.load(path, size, crop=settings["crop"], background=settings["background"])
-        facts = {"images": folder.images.shape, "skipped": folder.skipped, "ignored": folder.ignored}
-        return data.by_folders(folder), facts
-    real = data.load_labeled(source, split=settings["split"], image_size=size)
-    return real, {"images": real.images.shape}
+    options = {name: settings[name] for name in ("split", "image_size", "crop", "background")}
+    real = data.load_labeled(settings["data"], **options)
+    files = {"skipped": real.skipped, "ignored": real.ignored} if data.is_folder(settings["data"]) else {}
+    return real, {"images": real.images.shape, **files}
 
 
 def make_batches(settings: Mapping[str, Any], real: Labeled) -> Batches:
@@ -517,6 +512,7 @@ def _fit_and_save(
     """Train to the last epoch and save the model. However training ends, `run.json` says so."""
     from kgan.callbacks.run import Stopped, stop_between_steps
     from kgan.diagnosis import Sick
+    from kgan.report import write_own_report
 
     directory, team = run.directory, placement.workers()
     resume = f"resume with: {runs.resume_command(directory, *team.options)}"
@@ -567,7 +563,7 @@ def _fit_and_save(
     where = f"{directory}" + (" of worker 0" if not team.is_chief else "")
     say(f"{status} after {record.epoch} epochs and {clock}; everything is in {where}")
     if team.is_chief:
-        _write_report(directory)
+        write_own_report(directory)
         for what, name in (("GIF", "progress.gif"), ("report", "report.html")):
             if (directory / name).exists():
                 say(f"{what}: {directory / name}")
@@ -599,13 +595,3 @@ def _smaller_learning_rates(run: Run, settings: Mapping[str, Any]) -> str:
     changes = [part for name, value in wanted.items() for part in ("--set", f"{name}={value}")]
     out = run.directory.with_name(f"{run.directory.name}-half-the-learning-rates")
     return f"try smaller learning rates: {runs.command('train', recipe.name, *changes, '--out', out)}"
-
-
-def _write_report(directory: Path) -> None:
-    """Write the page of the run. An error here does not end the program."""
-    from kgan.report import write_report
-
-    try:
-        write_report([directory], directory / "report.html")
-    except Exception as error:  # for example because kgan did not write a file of the run
-        warnings.warn(f"{directory / 'report.html'} is not written: {error}", stacklevel=4)
