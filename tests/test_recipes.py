@@ -44,14 +44,14 @@ def test_numbers_that_the_papers_print():
         assert {setting: recipes.get(name)[setting] for setting in settings} == settings, name
 
 
-@pytest.mark.parametrize("name", ["dcgan-cifar10", "dcgan-stl10"])
-def test_a_small_sibling_differs_in_size_alone(name):
+@pytest.mark.parametrize("name", [name for name in recipes.RECIPES if times.SECONDS[name] > 7200])
+def test_a_recipe_of_two_hours_has_a_small_sibling_that_differs_in_size_alone(name):
     full, small = recipes.get(name), recipes.get(f"{name}-small")
     different = {setting for setting in full.settings if full[setting] != small[setting]}
     assert different <= {"filters", "epochs", "precision", "sample_every"}
     assert set(full.settings) == set(small.settings)
     assert small["filters"] < full["filters"]
-    assert times.SECONDS[small.name] < 7200 < times.SECONDS[name]
+    assert times.SECONDS[small.name] < 7200
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,6 @@ def test_a_modern_recipe_is_the_plain_one_but_for_the_toolbox_width_and_batch(na
     assert modern["conditional"] == (name != "modern-folder"), "a folder may have no classes"
 
 
-def test_every_recipe_of_two_hours_has_a_small_sibling():
-    long = [name for name in recipes.RECIPES if times.SECONDS[name] > 7200]
-    assert {f"{name}-small" for name in long} <= set(recipes.RECIPES)
-
-
 def test_what_the_codegans_print_of_adam_reaches_each_optimizer():
     recipe = recipes.get("codegan-mnist")
     model = recipes.build(recipe, recipes.resolve(recipe, {"filters": 2}), (64, 64, 1))
@@ -84,6 +79,9 @@ def test_what_the_codegans_print_of_adam_reaches_each_optimizer():
         assert (optimizer.epsilon, optimizer.weight_decay) == (1e-8, 1e-5)
         assert float(optimizer.learning_rate) == pytest.approx(2e-4)
     assert (model.code_weight, model.code_loss, model.stages) == (0.012, "l2", 1)
+    # Weight decay does as little as its reason says.
+    assert f"{recipe['d_learning_rate'] * recipe['weight_decay']:.0e}" == "2e-09"
+    assert "2e-9" in recipe.settings["weight_decay"].why
 
 
 def test_settings_reach_the_model():
@@ -98,12 +96,11 @@ def test_settings_reach_the_model():
     assert (model.norm, model.depth, model.upsampling, model.activation) == ("virtual", 1, "nearest", "leaky_relu")
 
 
-@pytest.mark.parametrize("norm", networks.NORMS)
-def test_a_dense_recipe_takes_every_norm(norm):
-    """As those of convolutions: see test_layers."""
+def test_a_dense_recipe_takes_every_norm():
     recipe = recipes.get("gan-digits")
-    model = recipes.build(recipe, recipes.resolve(recipe, {"norm": norm, "hidden_units": 4}), (16, 16, 1))
-    assert model.generate(2).shape == (2, 16, 16, 1)
+    for norm in networks.NORMS:
+        model = recipes.build(recipe, recipes.resolve(recipe, {"norm": norm, "hidden_units": 4}), (16, 16, 1))
+        assert model.generate(2).shape == (2, 16, 16, 1)
 
 
 def test_changes_are_parsed_by_type():
@@ -225,9 +222,3 @@ def test_a_setting_that_is_as_another_recipes_has_its_value():
                 assert setting.value == recipes.get(other)[name], (recipe.name, name)
                 checked += 1
     assert checked
-
-
-def test_weight_decay_does_as_little_as_its_reason_says():
-    recipe = recipes.get("codegan-mnist")
-    assert f"{recipe['d_learning_rate'] * recipe['weight_decay']:.0e}" == "2e-09"
-    assert "2e-9" in recipe.settings["weight_decay"].why
