@@ -29,6 +29,12 @@ class Fails(keras.callbacks.Callback):
             raise self.error
 
 
+@pytest.fixture
+def digits_gan(models_used_again, new_digits_gan):
+    """Lent in this module alone: a model that has seen batches of several sizes has another graph, and other digits."""
+    return functools.partial(models_used_again.lend, new_digits_gan, name="exact")
+
+
 @pytest.fixture(scope="module")
 def straight(new_digits_gan, digits):
     """A model after 3 epochs without a stop."""
