@@ -57,6 +57,7 @@ def forecast(
         50
     """
     from kgan import callbacks, placement, runs
+    from kgan.training import Recorder
 
     chosen, settings, directory = session.new_run(recipe, session.as_settings(**changes), out)
     strategy = placement.strategy(devices, settings)
@@ -77,6 +78,7 @@ def forecast(
     short = min(EPOCHS, 2 + max(2, interval))
     with tempfile.TemporaryDirectory() as name:
         temporary = Path(name)
+        model.recorder = Recorder()  # the run begins here
         parts = session.run_callbacks(temporary, chosen, settings, real, doctor)
         began = time.perf_counter()
         watch = fit(short, round(SECONDS / step / short), [*parts.values()])

@@ -185,6 +185,7 @@ def train(
             # Settings
             if resume is None:
                 recipe, settings, directory = new_run(recipe, changes, out)
+                runs.check_free(directory)
                 before: dict[str, Any] = {}  # the content of run.json
             else:
                 directory = Path(resume)
@@ -247,21 +248,13 @@ def as_settings(**given: Any) -> dict[str, Any]:
 def new_run(
     name: str | None, changes: Mapping[str, Any], out: str | Path | None
 ) -> tuple[recipes.Recipe, dict[str, Any], Path]:
-    """The recipe, the settings and the directory of a new run.
-
-    Raises:
-        Mistake: for an unknown recipe or a setting that cannot be right.
-        FileExistsError: if the directory holds a run.
-    """
+    """The recipe, the settings and the directory of a new run."""
     name = name or recipes.DEFAULT
     if name not in recipes.RECIPES and Path(name).is_dir():
         command = runs.command("train", "modern-folder", "--data", name)
         raise Mistake(f"{name} is a folder, not a recipe: {command}")
     recipe = recipes.get(name)
-    settings = recipes.resolve(recipe, changes)
-    directory = Path(out) if out else Path("runs") / name
-    runs.check_free(directory)
-    return recipe, settings, directory
+    return recipe, recipes.resolve(recipe, changes), Path(out or Path("runs") / name)
 
 
 def resumed_run(
@@ -269,9 +262,7 @@ def resumed_run(
 ) -> tuple[recipes.Recipe, dict[str, Any], dict[str, Any]]:
     """The recipe and the settings of a run that is resumed, and the content of its run.json.
 
-    Raises:
-        Mistake: if the run cannot be resumed, or a setting differs from the run's: only the epochs, and how often
-            checkpoints are written, may change.
+    Only the epochs, and how often checkpoints are written, may change.
     """
     path = directory / "run.json"
     kinds = {"epochs": int, "devices": int, "seconds": (int, float), "resumed": list}
