@@ -110,12 +110,13 @@ class ProgressLine(Stopwatch):
         is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         columns = ("{task.description}", BarColumn(bar_width=20), TimeRemainingColumn(), "{task.fields[metrics]}")
         self.live = Progress(*columns, disable=not is_terminal, transient=True)
-        self.task = self.live.add_task(f"epoch 1/{epochs}", total=epochs * steps_per_epoch, metrics="")
+        self.task = self.live.add_task("", total=epochs * steps_per_epoch, metrics="")
 
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
         if step := int(self.model.step.numpy()):
             self.say(f"resumed after {self.epoch} epochs, at step {step:,}")
+        self._show_epoch()
         self.live.start()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -126,11 +127,13 @@ class ProgressLine(Stopwatch):
             self.live.update(self.task, completed=completed, metrics=_as_text(losses))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        self.live.update(self.task, description=f"epoch {min(self.epoch + 1, self.epochs)}/{self.epochs}")
+        self._show_epoch()
         if self.live.disable:
             seconds = time.perf_counter() - self._begun[-1]
             self.say(f"epoch {self.epoch:{len(str(self.epochs))}}/{self.epochs}  {_as_text(logs)}  {seconds:.1f} s")
+
+    def _show_epoch(self) -> None:
+        self.live.update(self.task, description=f"epoch {min(self.epoch + 1, self.epochs)}/{self.epochs}")
 
     def _predict(self, left: float) -> None:
         known = bool(self.predicted)
