@@ -51,11 +51,7 @@ class Run:
 
     @classmethod
     def load(cls, directory: str | Path) -> Run:
-        """Open the run in a directory.
-
-        Raises:
-            FileNotFoundError: if there is none.
-        """
+        """Open the run in a directory; FileNotFoundError if there is none."""
         runs.check_is_run(directory)
         return cls(directory)
 
@@ -323,11 +319,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def load_images(settings: Mapping[str, Any]) -> tuple[Labeled, dict[str, Any]]:
-    """The real images, and what `run.json` says of them.
-
-    Raises:
-        Mistake, OSError, ImportError: see `kgan.data.load`.
-    """
+    """The real images, and what `run.json` says of them."""
     from kgan import data
 
     options = {name: settings[name] for name in ("split", "image_size", "crop", "background")}
@@ -358,11 +350,7 @@ def build(
     batches: Batches,
     strategy: tf.distribute.Strategy,
 ) -> tuple[GAN, dict[str, Any]]:
-    """The recipe's model for these images, compiled, and the settings with the precision that it has.
-
-    Raises:
-        Mistake: if the networks cannot have the images' size, or a conditional model finds no classes.
-    """
+    """The recipe's model for these images, compiled, and the settings with the precision that it has."""
     from kgan import speed
 
     shape, classes = real.images.shape[1:], len(real.names)
