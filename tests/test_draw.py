@@ -11,6 +11,7 @@ from written import write_run
 
 from kgan import data, latent, plots, runs
 from kgan.cli import app
+from kgan.plots.layout import CAPTION_HEIGHT
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +93,10 @@ def test_real_images_stand_to_the_right_of_a_white_line(run, kgan_command):
     picture = iio.imread(result.stdout.strip())
     generated = np.asarray(plots.image_grid(runs.load_model(run).generate(4), margin=0))
     side = len(generated)
-    assert picture.shape == (plots.CAPTION_HEIGHT + side, 2 * side + 8)  # here captions are shorter than the grids
-    np.testing.assert_array_equal(picture[plots.CAPTION_HEIGHT :, :side], generated)
+    assert picture.shape == (CAPTION_HEIGHT + side, 2 * side + 8)  # here captions are shorter than the grids
+    np.testing.assert_array_equal(picture[CAPTION_HEIGHT:, :side], generated)
     assert (picture[:, side : side + 8] == 255).all()
-    right = picture[plots.CAPTION_HEIGHT :, side + 8 :]
+    right = picture[CAPTION_HEIGHT:, side + 8 :]
     digits = plots.to_uint8(data.load("digits", image_size=16))
     zoom = side // 32
     shown = [right[::zoom, ::zoom][top : top + 16, left : left + 16] for top in (0, 16) for left in (0, 16)]
@@ -121,8 +122,8 @@ def test_interpolate_begins_and_ends_at_its_codes(run, kgan_command):
     ends = np.asarray(plots.image_grid(model.generate(codes), 2))
     picture = iio.imread(run / "interpolate-seed-4.png")
     width = ends.shape[1] // 2
-    height = len(ends) + plots.CAPTION_HEIGHT
-    for top in (plots.CAPTION_HEIGHT, height + plots.CAPTION_HEIGHT):  # linear, spherical
+    height = len(ends) + CAPTION_HEIGHT
+    for top in (CAPTION_HEIGHT, height + CAPTION_HEIGHT):  # linear, spherical
         grid = picture[top : top + len(ends)]
         np.testing.assert_array_equal(grid[:, :width], ends[:, :width])
         np.testing.assert_array_equal(grid[:, -width:], ends[:, -width:])
@@ -144,7 +145,7 @@ def test_traverse_changes_one_unit_a_row(run, kgan_command):
     codes[:3, 0] = codes[3:, 5] = [-2, 0, 2]
     grid = np.asarray(plots.image_grid(model.generate(codes), 3))
     left = plots.with_row_labels(Image.new("L", grid.shape[::-1]), ["0", "5"]).width - grid.shape[1]
-    np.testing.assert_array_equal(iio.imread(first)[plots.CAPTION_HEIGHT :, left : left + grid.shape[1]], grid)
+    np.testing.assert_array_equal(iio.imread(first)[CAPTION_HEIGHT:, left : left + grid.shape[1]], grid)
     kgan_command("traverse", run, "--units", "0,5", "--steps", 3, "--seed", 2, "--out", "again.png")
     np.testing.assert_array_equal(iio.imread(first), iio.imread("again.png"))
 
@@ -172,11 +173,11 @@ def test_walks_of_a_conditional_run_mix_its_classes(kgan_command, tmp_path):
     model = runs.load_model(run)
     start, end = model.sample_codes(2, seed=4, labels=None).numpy()
     assert kgan_command("interpolate", run, "--pairs", 1, "--steps", 3, "--seed", 4).exit_code == 0
-    for path, top in (("linear", plots.CAPTION_HEIGHT), ("spherical", 3 * plots.CAPTION_HEIGHT)):
+    for path, top in (("linear", CAPTION_HEIGHT), ("spherical", 3 * CAPTION_HEIGHT)):
         middle = latent.interpolate(start[:4], end[:4], 3, path)[1]
         codes = np.stack([start, np.concatenate([middle, (start[4:] + end[4:]) / 2]), end])
         grid = np.asarray(plots.image_grid(model.generate(codes), 3))
-        top += 0 if path == "linear" else len(grid) - plots.CAPTION_HEIGHT
+        top += 0 if path == "linear" else len(grid) - CAPTION_HEIGHT
         picture = iio.imread(run / "interpolate-seed-4.png")
         np.testing.assert_array_equal(picture[top : top + len(grid), : grid.shape[1]], grid)
 
@@ -209,9 +210,9 @@ def test_a_codegan_leaves_the_figures_of_its_paper(codegan):
     generated = model.generate(codes)
     expected = np.asarray(plots.image_grid(generated, 1, zoom=5))
     width = expected.shape[1]
-    np.testing.assert_array_equal(columns[plots.CAPTION_HEIGHT :, width + 8 : 2 * width + 8], expected)
+    np.testing.assert_array_equal(columns[CAPTION_HEIGHT:, width + 8 : 2 * width + 8], expected)
     rebuilt = np.asarray(plots.image_grid(model.reconstruct(generated), 1, zoom=5))
-    np.testing.assert_array_equal(columns[plots.CAPTION_HEIGHT :, 3 * (width + 8) : 3 * (width + 8) + width], rebuilt)
+    np.testing.assert_array_equal(columns[CAPTION_HEIGHT:, 3 * (width + 8) : 3 * (width + 8) + width], rebuilt)
 
 
 @pytest.mark.parametrize("degrade", [None, "noise", "blur", "mask"])
@@ -222,11 +223,11 @@ def test_reconstruct(degrade, codegan, kgan_command, tmp_path):
     errors = dict(re.findall(r"(\w+) ([\d.]+) %", result.output))
     assert set(errors) == {"read", "refined", *([degrade] if degrade else [])}
     picture = iio.imread(tmp_path / "a.png")
-    assert len(picture) == plots.CAPTION_HEIGHT + 2 + (4 if degrade else 3) * 50
+    assert len(picture) == CAPTION_HEIGHT + 2 + (4 if degrade else 3) * 50
     if degrade:  # the figure by hand, from the pixels in the picture
         grid = Image.new("L", (152, 202))
         left = plots.with_row_labels(grid, ["original", degrade, "read", "refined"]).width - 150
-        pixels = np.int32(picture[plots.CAPTION_HEIGHT + 2 :, left : left + 150])
+        pixels = np.int32(picture[CAPTION_HEIGHT + 2 :, left : left + 150])
         original, spoilt = (
             [pixels[row * 50 : row * 50 + 48, i * 50 : i * 50 + 48] for i in range(3)] for row in (0, 1)
         )
@@ -240,7 +241,7 @@ def test_reconstruct_images_of_a_folder(codegan, kgan_command, tmp_path):
         Image.new("L", (30, 20), 255).save(tmp_path / "mine" / f"{number}.png")
     result = kgan_command("reconstruct", codegan, "--images", "mine", "--count", 2, "--out", "a.png")
     assert result.exit_code == 0, result.output
-    grid = iio.imread(tmp_path / "a.png")[plots.CAPTION_HEIGHT + 2 :]
+    grid = iio.imread(tmp_path / "a.png")[CAPTION_HEIGHT + 2 :]
     assert (grid[:48] >= 250).mean() > 0.9  # two white images and their label
     assert (grid[50:98] >= 250).mean() < 0.9
 
