@@ -13,8 +13,6 @@ from kgan.errors import Mistake
 from kgan.play import drawing
 from kgan.play.server import gradio_module, launch
 
-__all__ = ["directions", "gradio_module", "launch", "playground"]
-
 if TYPE_CHECKING:
     import gradio
     from PIL import Image
@@ -87,7 +85,7 @@ def directions(model: GAN, count: int = DIRECTIONS) -> tuple[np.ndarray, np.ndar
 
 
 def _features(model: GAN, codes: np.ndarray) -> np.ndarray:
-    """The input of the generator's last layer with weights, (count, units); of a network without a graph, the images."""
+    """The input of the generator's last layer with weights, (count, units); without a graph of layers, the images."""
     from kgan._backend import keras
 
     network = model.sampler
@@ -113,7 +111,7 @@ def _directions_tab(model: GAN, names: Sequence[str]) -> None:
 
     gr.Markdown(
         "A seed draws a code. The sliders move it in the directions along which the activations of the generator's "
-        f"last hidden layer vary most: their principal components over {CODES:,} codes, in standard deviations."
+        f"last hidden layer vary most (principal components over {CODES:,} codes), in standard deviations."
     )
     with gr.Row():
         with gr.Column():
