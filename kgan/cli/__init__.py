@@ -22,8 +22,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DRAWING = (draw.sample, draw.interpolate, draw.traverse, draw.reconstruct, show.play)
-for command in (train.train, train.plan, *DRAWING, evaluate.evaluate, compare.compare, show.report, show.recipes):
+for command in (train.train, train.plan, *DRAWING, evaluate.evaluate, compare.compare, show.report):
     app.command()(command)
+app.command(name="recipes")(show.list_recipes)
 
 
 def main() -> None:
@@ -47,6 +48,8 @@ def _kgan(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option(help="Show the traceback of an error, as KGAN_DEBUG=1 does.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error, as KGAN_DEBUG=1 does.")
+    ] = False,
 ) -> None:
     pass

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import kgan
+from kgan import recipes
 from kgan.cli.console import one_sentence, say, table
 from kgan.cli.trained import PretrainedOption, RunArgument, Source
 from kgan.errors import Mistake
@@ -17,7 +18,7 @@ from kgan.recipes import times
 from kgan.units import duration, shape_text
 
 
-def recipes(
+def list_recipes(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Show every setting of this recipe, and its networks.")
     ] = None,
@@ -25,19 +26,19 @@ def recipes(
     """List the recipes, or show every setting of one with its reason, and its networks."""
     with one_sentence():
         if name:
-            _show_recipe(kgan.recipes.get(name))
+            _show_recipe(recipes.get(name))
             return
     took = {name: duration(seconds) for name, seconds in times.SECONDS.items()}
     rows = [
         (recipe.name, recipe["data"], str(recipe["epochs"]), took.get(recipe.name, ""), recipe.paper)
-        for recipe in kgan.recipes.RECIPES.values()
+        for recipe in recipes.RECIPES.values()
     ]
     table(("recipe", "data set", "epochs", "time", "paper"), rows)
     say("")
     say(f"time: of all epochs, on {times.MACHINE}; kgan plan RECIPE measures it here")
 
 
-def _show_recipe(recipe: kgan.recipes.Recipe) -> None:
+def _show_recipe(recipe: recipes.Recipe) -> None:
     for line in (f"{recipe.name}: a {recipe.model}", recipe.paper, ""):
         say(line)
     rows = [(name, str(setting.value), setting.why) for name, setting in recipe.settings.items()]
@@ -45,15 +46,11 @@ def _show_recipe(recipe: kgan.recipes.Recipe) -> None:
 
     from kgan._backend import abstract_build
 
-    settings, image_shape, classes = (
-        kgan.recipes.resolve(recipe, {}),
-        kgan.recipes.image_shape(recipe),
-        kgan.recipes.classes(recipe),
-    )
-    model = abstract_build(lambda: kgan.recipes.build_uncompiled(recipe, settings, image_shape, classes))
+    settings, image_shape, classes = recipes.resolve(recipe, {}), recipes.image_shape(recipe), recipes.classes(recipe)
+    model = abstract_build(lambda: recipes.build_uncompiled(recipe, settings, image_shape, classes))
     for network, inputs in ((model.generator, "codes"), (model.discriminator, "images")):
-        layers = kgan.networks.layer_table(network)
         rows = [(inputs, shape_text(network.inputs[0].shape[1:]), "")]
+        layers = kgan.networks.layer_table(network)
         rows += [(layer, shape_text(shape), f"{count:,}") for layer, shape, count in layers]
         rows.append(("", "", f"{network.count_params():,}"))
         say("")
