@@ -187,6 +187,8 @@ def train(
                 directory = Path(resume)
                 runs.check_is_run(directory)
                 held.enter_context(_locked(directory))
+                if placement.workers().is_chief:
+                    runs.remove_partial_files(directory)  # and refuse links that lead out of the run
                 recipe, settings, before = resumed_run(directory, recipe, changes, out)
                 if before.get("status") == "finished" and before.get("epochs") == settings["epochs"]:
                     say(f"{directory} has all its {settings['epochs']} epochs: --epochs trains it further")

@@ -1,8 +1,4 @@
-"""Compare how fast models are: they take turns, and the median over the turns counts.
-
-The other work of a machine changes from second to second. It slows models that take turns equally, so their times can
-be compared. Times of models that are measured one after the other cannot.
-"""
+"""Compare how fast models are: they take turns, so that other work of the machine slows all alike; medians count."""
 
 from __future__ import annotations
 
@@ -22,35 +18,18 @@ LONGEST = 120.0  # seconds after which no new round begins, but three rounds are
 
 
 def interleaved(measures: Sequence[Callable[[], float]], rounds: int | None = None) -> list[float]:
-    """Call the functions in turn; return the median of the values of each. The first round warms up and is not kept.
-
-    Example:
-        >>> interleaved([lambda: 2.0, lambda: 3.0])
-        [2.0, 3.0]
-    """
-    kept: list[list[float]] = [[] for _ in measures]
+    """Call the functions in turn; return the median of the values of each. The first round warms up and is not kept."""
+    turns = []
     began = time.perf_counter()
-    for number in range((rounds or ROUNDS) + 1):
-        if number > 3 and time.perf_counter() - began > LONGEST:
-            break
-        for values, measure in zip(kept, measures, strict=True):
-            value = measure()
-            if number:
-                values.append(value)
-    return [statistics.median(values) for values in kept]
+    while len(turns) <= (rounds or ROUNDS) and (len(turns) < 4 or time.perf_counter() - began < LONGEST):
+        turns.append([measure() for measure in measures])
+    return [statistics.median(values) for values in zip(*turns[1:], strict=True)]
 
 
 def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], rounds: int | None = None) -> list[float]:
-    """How long a training step of each model takes in `fit`, on random images, whose content does not change the time.
+    """How long a step of each compiled model takes in `fit`, of `d_steps` minibatches. Pass copies: they are trained.
 
-    Args:
-        models: compiled models. They are trained on noise, so pass copies.
-        batch_sizes: images in a minibatch, for each model; a step takes `d_steps` minibatches, as in Algorithm 1.
-        rounds: turns of each model that are kept; default: 9.
-
-    Example:
-        >>> copy = kgan.load_model("runs/dcgan-digits")
-        >>> [milliseconds] = milliseconds_a_step([copy], [32])
+    The images are random: what is on them does not change the time.
     """
     logger = tf.get_logger()
     level = logger.level
@@ -62,10 +41,7 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], round
 
 
 class _Steps(keras.callbacks.Callback):
-    """When called, it trains for one turn and returns the milliseconds of the median step.
-
-    The beginning and the end of `fit` are left out: a real epoch has so many steps that they do not matter.
-    """
+    """When called, it trains for one turn and returns the milliseconds of the median step, without `fit`'s start."""
 
     def __init__(self, model: GAN, batch_size: int) -> None:
         super().__init__()
@@ -78,8 +54,8 @@ class _Steps(keras.callbacks.Callback):
     def __call__(self) -> float:
         self.seconds: list[float] = []
         together = self.trained.steps_per_execution
-        how = {"batch_size": self.batch_size, "steps_per_epoch": self.turn * together, "verbose": 0}
-        self.trained.fit(self.images, self.labels, **how, callbacks=[self])
+        how = {"batch_size": self.batch_size, "steps_per_epoch": self.turn * together, "callbacks": [self]}
+        self.trained.fit(self.images, self.labels, verbose=0, **how)
         seconds = statistics.median(self.seconds)
         self.turn = max(1, min(50, round(SECONDS / seconds)))
         return seconds / together * 1000
@@ -93,11 +69,7 @@ class _Steps(keras.callbacks.Callback):
 
 
 def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
-    """How many images the generator of each model draws in a second, `batch_size` at a time, as a compiled function.
-
-    Example:
-        >>> [alone], [together] = images_a_second([model], 1), images_a_second([model], 64)
-    """
+    """How many images the generator of each model draws in a second, `batch_size` at a time, as a compiled function."""
     return interleaved([_draws(model, batch_size) for model in models])
 
 

@@ -49,9 +49,8 @@ def kgan(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stderr", stderr)
         with pytest.raises(SystemExit) as end:
             cli.main()
-        for each in (stdout, stderr):
-            if each:
-                each.close()
+        for text in filter(None, (stdout, stderr)):
+            text.close()
         return end.value.code, read_out(), read_err()
 
     return run
@@ -194,14 +193,11 @@ def test_a_bug_is_told_from_a_mistake(kgan, monkeypatch):
         monkeypatch.setenv("KGAN_DEBUG", "0")
 
 
-def test_the_traceback_of_a_mistake_can_be_seen(kgan, monkeypatch):
-    monkeypatch.setenv("KGAN_DEBUG", "1")
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_the_traceback_of_a_mistake_can_be_seen(debug, kgan, monkeypatch):
+    monkeypatch.setenv("KGAN_DEBUG", debug)
     code, _, err = kgan("recipes", "nosuch")
-    assert code == 2
-    assert b"Traceback" in err
-    monkeypatch.setenv("KGAN_DEBUG", "0")
-    code, _, err = kgan("recipes", "nosuch")
-    assert (code, err.count(b"\n")) == (2, 1)
+    assert (code, b"Traceback" in err, err.count(b"\n") == 1) == (2, debug == "1", debug == "0")
 
 
 @pytest.mark.parametrize(("error", "expected"), [(MemoryError, 1), (KeyboardInterrupt, 130)])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -19,21 +19,22 @@ from kgan import callbacks, runs
 from kgan._backend import keras
 from kgan.cli import app
 
-SMALL = ["dcgan-digits", "--batch-size", "256", "--set", "image_size=8", "--set", "filters=2", "--set", "latent_dim=4"]
+SMALL = {"batch_size": 256, "image_size": 8, "filters": 2, "latent_dim": 4}
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-OFTEN = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+OFTEN = settings(
+    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink}
+)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The directory of a small run, and what is in its files."""
     directory = tmp_path_factory.mktemp("runs") / "run"
-    result = CliRunner().invoke(app, ["train", *SMALL, "--epochs", "2", "--out", str(directory)])
-    assert result.exit_code == 0, result.output
+    kgan.train("dcgan-digits", epochs=2, out=directory, verbose=0, **SMALL)
     return directory, contents(directory)
 
 
@@ -52,23 +53,18 @@ class Resumed(BaseException):
     """Instead of training."""
 
 
-@pytest.fixture
-def without_training(monkeypatch):
-    """`fit` does all that comes before training, and no steps are timed before it."""
-
-    def instead(model, *arguments, **keywords):
-        raise Resumed(int(model.step))
-
-    monkeypatch.setattr("kgan.cli.train._predicted", lambda *arguments: "")
-    monkeypatch.setattr(keras.Model, "fit", instead)
-
-
 def resume(directory):
     """Resume with one more epoch: the step it resumes from, or None where it is refused as it should be."""
-    try:
-        result = CliRunner().invoke(app, ["train", "--resume", str(directory), "--epochs", "3"])
-    except Resumed as resumed:
-        return resumed.args[0]
+
+    def instead_of_training(model, *arguments, **keywords):
+        raise Resumed(int(model.step))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "fit", instead_of_training)  # all that comes before is done
+        try:
+            result = CliRunner().invoke(app, ["train", "--resume", str(directory), "--epochs", "3"])
+        except Resumed as resumed:
+            return resumed.args[0]
     assert isinstance(result.exception, (SystemExit, type(None))), result.exception
     assert result.exit_code == 2, result.output
     sentences = [line for line in result.output.splitlines() if line.startswith("kgan: ")]
@@ -82,7 +78,7 @@ def resume(directory):
 
 @OFTEN
 @given(data=st.data())
-def test_a_changed_run_json_is_refused_or_resumed_as_it_was(data, run, without_training):
+def test_a_changed_run_json_is_refused_or_resumed_as_it_was(data, run):
     directory, files = run
     record = json.loads((directory / "run.json").read_text())
     place = data.draw(st.sampled_from([record, record["settings"]]))
@@ -98,7 +94,7 @@ def test_a_changed_run_json_is_refused_or_resumed_as_it_was(data, run, without_t
 
 @OFTEN
 @given(data=st.data())
-def test_damaged_files_are_refused_or_the_checkpoint_before_is_used(data, run, without_training):
+def test_damaged_files_are_refused_or_the_checkpoint_before_is_used(data, run):
     directory, files = run
     names = st.sampled_from([path for path in files if path.suffix in (".json", ".npz")])
     try:
@@ -114,11 +110,12 @@ def test_damaged_files_are_refused_or_the_checkpoint_before_is_used(data, run, w
 
 @OFTEN
 @given(data=st.data())
-def test_a_state_that_anybody_may_have_written(data, run, without_training):
+def test_a_state_that_anybody_may_have_written(data, run):
     directory, files = run
     saved = runs.read_checkpoint(directory / "checkpoint")
     state = saved.state
-    place = data.draw(st.sampled_from([state, state["callbacks"], *state["callbacks"].values(), state["run"]]))
+    places = state, state["callbacks"], *state["callbacks"].values(), state["run"]
+    place = data.draw(st.sampled_from([place for place in places if place]))
     place[data.draw(st.sampled_from(sorted(place)))] = data.draw(ANY_JSON)
     try:
         runs.write_checkpoint(directory / "checkpoint", 3, saved.arrays, state)
@@ -142,7 +139,7 @@ def test_a_state_that_anybody_may_have_written(data, run, without_training):
         {"settings": {"__class__": "x"}},
     ],
 )
-def test_a_hostile_run_json(change, run, tmp_path, without_training):
+def test_a_hostile_run_json(change, run, tmp_path):
     directory = shutil.copytree(run[0], tmp_path / "run")
     record = json.loads((directory / "run.json").read_text())
     (directory / "run.json").write_text(json.dumps({**record, **change}))
@@ -152,7 +149,7 @@ def test_a_hostile_run_json(change, run, tmp_path, without_training):
 
 
 @pytest.mark.parametrize("name", ["samples", "checkpoint", "progress.gif", "run.json", "model.keras"])
-def test_links_that_lead_out_of_a_run_are_not_followed(name, run, tmp_path, without_training):
+def test_links_that_lead_out_of_a_run_are_not_followed(name, run, tmp_path):
     directory, elsewhere = shutil.copytree(run[0], tmp_path / "run"), tmp_path / "elsewhere"
     shutil.move(directory / name, elsewhere)
     (directory / name).symlink_to(elsewhere)
@@ -232,13 +229,13 @@ def test_lambda_layers_are_not_run():
 def with_config(source, target, change):
     """A copy of a model with another config.json."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for each in old.infolist():
-            content = old.read(each)
-            if each.filename == "config.json":
+        for file in old.infolist():
+            content = old.read(file)
+            if file.filename == "config.json":
                 config = json.loads(content)
                 change(config["config"])
                 content = json.dumps(config)
-            new.writestr(each.filename, content)
+            new.writestr(file.filename, content)
 
 
 @pytest.mark.parametrize(
@@ -246,16 +243,15 @@ def with_config(source, target, change):
     [
         ({}, None),
         ({"filters": -3}, "filters"),
-        ({"filters": 10**4}, r"it describes networks of [\d,]+ weights, more than it holds"),
-        ({"latent_dim": 10**12}, r"it describes networks of [\d,]+ weights, more than it holds"),
+        ({"filters": 4096}, r"it describes networks of [\d,]+ weights, more than it holds"),
+        ({"latent_dim": 10**12}, "latent_dim is 1000000000000: it must be from 1 to 4096"),
         ({"latent_dim": 0}, "latent_dim"),
         ({"image_shape": [8, 8, -1]}, "."),
         ({"image_shape": [2**30, 2**30, 1]}, "."),
         ({"image_shape": "8, 8, 1"}, "."),
-        ({"kernel_size": 10**5}, r"it describes networks of [\d,]+ weights, more than it holds"),
         ({"kernel_size": -1}, "kernel_size"),
         ({"seed": "x"}, "."),
-        ({"prior": "cauchy"}, "unknown prior 'cauchy'"),
+        ({"prior": "cauchy"}, "prior is 'cauchy'"),
     ],
 )
 def test_a_hostile_model_config(change, reason, run, tmp_path):
@@ -265,7 +261,7 @@ def test_a_hostile_model_config(change, reason, run, tmp_path):
         runs.load_model(target)
 
 
-def test_the_example_of_a_checkpoint_in_use_is_not_hostile(run, without_training):
+def test_the_example_of_a_checkpoint_in_use_is_not_hostile(run):
     """What all of these tests lean on: the same directory, unchanged, is resumed."""
     assert resume(run[0]) == 14
     assert callbacks.FORMAT == 4
@@ -276,14 +272,7 @@ def test_a_refused_model_leaves_nothing_behind_for_the_next_training(tmp_path, d
     small = kgan.DCGAN((16, 16, 1), latent_dim=4, filters=2)
     small.compile()
     small.save(tmp_path / "good.keras")
-    with zipfile.ZipFile(tmp_path / "good.keras") as archive, zipfile.ZipFile(tmp_path / "bad.keras", "w") as bad:
-        for name in archive.namelist():
-            content = archive.read(name)
-            if name == "config.json":
-                config = json.loads(content)
-                config["config"]["latent_dim"] = 10**12
-                content = json.dumps(config).encode()
-            bad.writestr(name, content)
+    with_config(tmp_path / "good.keras", tmp_path / "bad.keras", lambda config: config.update(filters=4096))
     with pytest.raises(ValueError, match="more than it holds"):
         kgan.load_model(tmp_path / "bad.keras")
     small.fit(digits, batch_size=32, verbose=0)

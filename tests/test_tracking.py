@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-import kgan
 from kgan import callbacks
-from kgan.cli import app
 
 
 class Kept:
@@ -28,15 +25,13 @@ class Kept:
 
 
 @pytest.fixture
-def model():
-    made = kgan.DCGAN((8, 8, 1), filters=2, latent_dim=4)
-    made.compile()
-    return made
+def model(small_dcgan):
+    return small_dcgan()
 
 
 @pytest.fixture
-def images():
-    return np.tanh(np.random.default_rng(0).normal(size=(32, 8, 8, 1))).astype("float32")
+def images(digits):
+    return digits[:32]
 
 
 def test_a_tracker_gets_metrics_each_epoch_and_grids_when_asked(model, images):
@@ -55,9 +50,8 @@ def test_a_tracker_gets_metrics_each_epoch_and_grids_when_asked(model, images):
 def test_a_tracker_is_finished_when_training_fails(model, images):
     kept = Kept()
     model.d_optimizer.learning_rate = 1e30
-    each = [callbacks.Tracker(kept), callbacks.StopOnNaN()]
     with pytest.raises(FloatingPointError):
-        model.fit(images, batch_size=16, epochs=9, verbose=0, callbacks=each)
+        model.fit(images, epochs=9, verbose=0, callbacks=[callbacks.Tracker(kept), callbacks.StopOnNaN()])
     assert kept.calls[-1] == ("finish", None)
 
 
@@ -87,14 +81,13 @@ def test_tensorboard_shows_curves_and_pictures(model, images, tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("paper", "kgan: --log is paper: choose one of tensorboard, wandb, trackio"),
+        ("paper", "kgan: log is paper: choose one of tensorboard, wandb, trackio"),
         ("trackio", "kgan: trackio is not installed: pip install trackio"),
     ],
 )
-def test_a_tracker_that_is_not_there_is_named(name, sentence, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_tracker_that_is_not_there_is_named(name, sentence, kgan_command, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    result = CliRunner().invoke(app, ["train", "gan-digits", "--log", name])
+    result = kgan_command("train", "gan-digits", "--log", name)
     assert result.exit_code == 2
     assert result.output.strip() == sentence
     assert not (tmp_path / "runs").exists()

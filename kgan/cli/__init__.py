@@ -1,8 +1,4 @@
-"""The command line: `kgan train`, `kgan plan`, `kgan sample`, `kgan interpolate`, `kgan traverse`, `kgan reconstruct`,
-`kgan play`, `kgan evaluate`, `kgan compare`, `kgan report`, `kgan recipes`.
-
-Heavy modules are imported inside the commands, so that `kgan --help` answers at once.
-"""
+"""The command line. Heavy modules are imported when a command uses them, so that `kgan --help` answers at once."""
 
 from __future__ import annotations
 
@@ -25,24 +21,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    train.train,
-    train.plan,
-    *(draw.sample, draw.interpolate, draw.traverse, draw.reconstruct),
-    show.play,
-    evaluate.evaluate,
-    compare.compare,
-    show.report,
-):
+DRAWING = (draw.sample, draw.interpolate, draw.traverse, draw.reconstruct, show.play)
+for command in (train.train, train.plan, *DRAWING, evaluate.evaluate, compare.compare, show.report):
     app.command()(command)
 app.command(name="recipes")(show.list_recipes)
 
 
 def main() -> None:
-    """Entry point of the command `kgan`.
-
-    Exit codes: 0, 1 if something failed, 2 for a mistake of the user, 70 for a bug, 128 + the number of a signal.
-    """
+    """Entry point: exits with 0, 1 if something failed, 2 for a mistake, 70 for a bug, 128 + the number of a signal."""
     warnings.showwarning = warn  # one sentence, without the line of code it comes from
     if "--debug" in sys.argv:  # before or after the command
         sys.argv.remove("--debug")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import kgan
 from kgan.cli import seeds
 from kgan.cli.console import one_sentence, printable, say, sentence, table
 from kgan.cli.trained import Source
 from kgan.errors import Mistake
+from kgan.files import replacing
 from kgan.units import number, shape_text, with_spread
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SAMPLES = 64
 BATCHES = (1, 64)  # codes that go through a generator together
 MAY_DIFFER = ("seed", "checkpoint_every", "checkpoint_minutes")  # settings of the seeds of a run
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)  # what a file that kgan did not write leads to
 
 Facts = Mapping[str, Any]  # about a run, as in compare.json
 
@@ -38,14 +40,16 @@ def compare(
     out: Annotated[Path, typer.Option(help="A folder for the table and the pictures.")] = Path("compare"),
 ) -> None:
     """Compare runs: their size, their speed (measured in turns), their quality (if it was measured), their pictures."""
-    from kgan import runs
-
     with one_sentence():
-        _check_free(out)
+        if out.exists() and not out.is_dir():
+            raise FileExistsError(f"{out} is a file: name a folder with --out")
+        if out.is_dir() and any(out.iterdir()) and not (out / "compare.json").is_file():
+            message = f"{out} holds files, and no earlier comparison: name a new or an empty folder with --out"
+            raise FileExistsError(message)
         facts = _described(compared)
-        models = [runs.load_model(run["runs"][0]) for run in facts]  # copies: training them changes no run
+        models = [kgan.load_model(run["runs"][0]) for run in facts]  # copies: training them changes no run
         out.mkdir(parents=True, exist_ok=True)
-        environment = runs.environment()
+        environment = kgan.runs.environment()
         machine = "{device} ({machine}, TensorFlow {tensorflow})".format(**environment)
         say(f"measuring in turns on {machine}")
         samples = _side_by_side(facts, models)  # before training steps change the models
@@ -53,20 +57,16 @@ def compare(
         rows, notes = list(_rows(facts)), list(_notes(facts))
         headings = ["", *(run["title"] for run in facts)]
         # Written first: it tells the next comparison that it may write to the folder.
-        runs.write_json(out / "compare.json", {"environment": environment, "runs": facts, "notes": notes})
-        writers = {
-            "side-by-side.png": samples.save,
-            "quality.png": _distance_curves(facts),
-            "epochs.gif": _epochs(facts),
-        }
-        for name, write in writers.items():
-            if write is None:
-                (out / name).unlink(missing_ok=True)  # of an earlier comparison
-            else:
-                with runs.replacing(out / name, durable=False) as temporary:
+        kgan.runs.write_json(out / "compare.json", {"environment": environment, "runs": facts, "notes": notes})
+        pictures = {"side-by-side.png": samples.save, "quality.png": _distances(facts), "epochs.gif": _epochs(facts)}
+        for name, write in pictures.items():
+            if write:
+                with replacing(out / name, durable=False) as temporary:
                     write(temporary)
-        drawn = [name for name, write in writers.items() if write]
-        with runs.replacing(out / "compare.md", durable=False) as temporary:
+            else:
+                (out / name).unlink(missing_ok=True)  # of an earlier comparison
+        drawn = [name for name, write in pictures.items() if write]
+        with replacing(out / "compare.md", durable=False) as temporary:
             temporary.write_text(_markdown(machine, [headings, *rows], notes, drawn), "utf-8", "backslashreplace")
     table(headings, rows, right_aligned=headings[1:])
     for line in (*notes, *(str(out / name) for name in ("compare.json", "compare.md", *drawn))):
@@ -76,24 +76,15 @@ def compare(
 # What is compared
 
 
-def _check_free(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise FileExistsError(f"{out} is a file: name a folder with --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / "compare.json").is_file():
-        raise FileExistsError(f"{out} holds files, and no earlier comparison: name a new or an empty folder with --out")
-
-
 def _described(compared: Sequence[Path]) -> list[dict[str, Any]]:
     """What the files of each run say, as in compare.json."""
-    from kgan import runs
-
     if len(compared) < 2:
         raise Mistake(f"only one run is named, {compared[0]}: a comparison takes two or more")
     resolved = [path.resolve() for path in compared]
     for path in compared:
         if resolved.count(path.resolve()) > 1:
             raise Mistake(f"{path} is named twice: a comparison takes different runs")
-    names = runs.short_names(compared)
+    names = kgan.runs.short_names(compared)
     return [_facts(path, printable(sentence(name))) for path, name in zip(compared, names, strict=True)]
 
 
@@ -119,12 +110,12 @@ def _facts(path: Path, name: str) -> dict[str, Any]:
             "epochs": [int(record["epochs"]) for record in records],
             "planned_epochs": settings[0]["epochs"],
             "status": [str(record["status"]) for record in records],
-            "seconds": _over_seeds([float(record["seconds"]) for record in records]),
+            "seconds": seeds.over_seeds([float(record["seconds"]) for record in records]),
             "curves_by": sorted({str(record["features"]) for record in records if record.get("features")}),
             "trained_on": sorted({str(record["environment"]["device"]) for record in records}),
             "quality": quality,
         }
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         raise Mistake(f"{sources[0].path('run.json')} does not say how the run was trained") from None
 
 
@@ -133,24 +124,23 @@ def _measured_quality(found: Sequence[Path]) -> dict[str, Any] | None:
     files = [run / "quality.json" for run in found]
     if not all(file.exists() for file in files):
         return None
-    reports = [_checked(file) for file in files]
+    first, *others = reports = [_read_quality(file) for file in files]
     for name in ("features", "count"):
-        if len({report[name] for report in reports}) > 1:
+        if any(report[name] != first[name] for report in others):
             raise Mistake(f"the seeds in {found[0].parent} were evaluated by different {name}")
-    metrics = reports[0]["metrics"]
-    if len(reports) > 1:
-        names = [name for name in metrics if all(name in report["metrics"] for report in reports)]
-        values = {name: [report["metrics"][name]["value"] for report in reports] for name in names}
-        metrics = {name: {**metrics[name], **_over_seeds(values[name])} for name in names}
+    metrics = {
+        name: metric for name, metric in first["metrics"].items() if all(name in report["metrics"] for report in others)
+    }
+    if others:
+        for name, metric in metrics.items():
+            metric |= seeds.over_seeds([report["metrics"][name]["value"] for report in reports])
     missing = sorted({name for report in reports for name in report["missing"]})
-    return {**reports[0], "metrics": metrics, "missing": missing}
+    return {**first, "metrics": metrics, "missing": missing}
 
 
-def _checked(path: Path) -> dict[str, Any]:
-    """The parts of a quality.json that are shown; Mistake if one is missing, since kgan does not trust the file."""
-    from kgan import runs
-
-    report = runs.read_json(path)
+def _read_quality(path: Path) -> dict[str, Any]:
+    """The parts of a quality.json that are shown."""
+    report = kgan.runs.read_json(path)
     try:
         metrics = {
             name: {part: None if metric.get(part) is None else float(metric[part]) for part in ("spread", "baseline")}
@@ -160,28 +150,22 @@ def _checked(path: Path) -> dict[str, Any]:
         missing = [str(name) for name in (report.get("classes") or {}).get("missing", [])]
         shown = {"features": str(report["features"]), "count": int(report["count"])}
         return {**shown, "metrics": metrics, "missing": missing}
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         raise Mistake(f"{path} cannot be read: it is not what kgan evaluate wrote") from None
-
-
-def _over_seeds(values: Sequence[float]) -> dict[str, float | None]:
-    return {"value": statistics.mean(values), "spread": seeds.spread(values)}
 
 
 def _measure(facts: Sequence[dict[str, Any]], models: Sequence[GAN]) -> None:
     """Add the size and the speed of each model to the facts."""
-    from kgan import networks, speed
-
-    images_a_second = {str(batch): speed.images_a_second(models, batch) for batch in BATCHES}
-    steps = speed.milliseconds_a_step(models, [run["batch_size"] for run in facts])
+    drawn = {str(batch): kgan.speed.images_a_second(models, batch) for batch in BATCHES}
+    steps = kgan.speed.milliseconds_a_step(models, [run["batch_size"] for run in facts])
     for i, (run, model) in enumerate(zip(facts, models, strict=True)):
         both = {"generator": model.generator, "discriminator": model.discriminator}
         run["model"] = type(model).__name__
         run["image_shape"] = list(model.data_shape)
         run["parameters"] = {name: network.count_params() for name, network in both.items()}
-        run["multiply_adds"] = {name: networks.multiply_adds(network) for name, network in both.items()}
+        run["multiply_adds"] = {name: kgan.networks.multiply_adds(network) for name, network in both.items()}
         run["milliseconds_a_step"] = steps[i]
-        run["images_a_second"] = {batch: measured[i] for batch, measured in images_a_second.items()}
+        run["images_a_second"] = {batch: measured[i] for batch, measured in drawn.items()}
 
 
 # The table
@@ -206,17 +190,15 @@ def _rows(facts: Sequence[Facts]) -> Iterator[list[str]]:
     yield row("samples evaluated", lambda run: f"{run['quality']['count']:,}" if run["quality"] else "not evaluated")
     evaluated = [run["quality"] for run in facts if run["quality"]]
     for name in dict.fromkeys(name for report in evaluated for name in report["metrics"]):
-        yield row(name, lambda run, name=name: _metric(run["quality"], name))
+        yield row(name, lambda run, name=name: _metric((run["quality"] or {"metrics": {}})["metrics"].get(name)))
     if evaluated:
-        yield row(
-            "classes missing", lambda run: ", ".join(run["quality"]["missing"]) or "none" if run["quality"] else ""
-        )
+        missing = lambda run: ", ".join(run["quality"]["missing"]) or "none" if run["quality"] else ""  # noqa: E731
+        yield row("classes missing", missing)
 
 
-def _metric(report: Mapping[str, Any] | None, name: str) -> str:
-    if not report or name not in report["metrics"]:
+def _metric(metric: Mapping[str, Any] | None) -> str:
+    if metric is None:
         return ""
-    metric = report["metrics"][name]
     return with_spread(metric) + ("" if metric["baseline"] is None else f" (baseline {number(metric['baseline'])})")
 
 
@@ -228,8 +210,6 @@ def _epochs_trained(run: Facts) -> str:
 
 def _notes(facts: Sequence[Facts]) -> Iterator[str]:
     """How the metrics were measured, and which of them cannot be compared."""
-    from kgan import runs
-
     yield (
         "Speed: medians of turns, the runs one after the other; steps as in training, on random images; images a "
         "second from the generator as a compiled function."
@@ -240,43 +220,38 @@ def _notes(facts: Sequence[Facts]) -> Iterator[str]:
             "± is the standard deviation over sample seeds, of runs of several seeds over these; the baseline is what "
             "real images get against other real images."
         )
-    features = [quality["features"] for quality in evaluated]
+    features, counts = (
+        [quality["features"] for quality in evaluated],
+        [f"{quality['count']:,}" for quality in evaluated],
+    )
     if len(set(features)) == 1:
         yield f"Quality by the features of: {features[0]}"
     shapes, batches = [shape_text(run["image_shape"]) for run in facts], [str(run["batch_size"]) for run in facts]
     devices, curves = ([", ".join(run[name]) for run in facts if run[name]] for name in ("trained_on", "curves_by"))
+    data, own_task = [run["data"] for run in facts], "quality is that of each one's own task, and does not compare"
     for what, values, consequence in (
         ("Images of different size", shapes, "speed and multiply-adds are for the image size of each model"),
         ("Minibatches of different size", batches, "a step is not the same amount of work"),
         ("Trained on different machines", devices, "seconds trained do not compare"),
         ("Quality is measured by different features", features, "its metrics do not compare"),
         ("Fréchet distances while training are by different features", curves, "their curves do not compare"),
-        (
-            "Quality is measured on different numbers of samples",
-            [f"{quality['count']:,}" for quality in evaluated],
-            "Fréchet distances do not compare",
-        ),
-        (
-            "Trained on different data",
-            [run["data"] for run in facts],
-            "quality is that of each one's own task, and does not compare",
-        ),
+        ("Quality is measured on different numbers of samples", counts, "Fréchet distances do not compare"),
+        ("Trained on different data", data, own_task),
     ):
         if len(set(values)) > 1:
             yield f"{what} ({'; '.join(dict.fromkeys(values))}): {consequence}."
     for run in facts:
         paths = [Path(path) for path in run["runs"]]
         missing = [path for path in paths if not (path / "quality.json").exists()]
-        older = [path for path in paths if not missing and _is_older_than_model(path / "quality.json")]
         if missing:
-            yield f"{run['title']} is not evaluated: {'; '.join(runs.command('evaluate', path) for path in missing)}"
-        elif older:
-            yield f"The quality of {run['title']} is older than its model: {runs.command('evaluate', older[0])}"
+            commands = "; ".join(kgan.runs.command("evaluate", path) for path in missing)
+            yield f"{run['title']} is not evaluated: {commands}"
+        elif older := [path for path in paths if _modified(path / "quality.json") < _modified(path / "model.keras")]:
+            yield f"The quality of {run['title']} is older than its model: {kgan.runs.command('evaluate', older[0])}"
 
 
-def _is_older_than_model(file: Path) -> bool:
-    model = file.with_name("model.keras")
-    return model.exists() and file.stat().st_mtime < model.stat().st_mtime
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def _markdown(machine: str, rows: Sequence[Sequence[str]], notes: Sequence[str], drawn: Sequence[str]) -> str:
@@ -291,39 +266,33 @@ def _markdown(machine: str, rows: Sequence[Sequence[str]], notes: Sequence[str],
 
 def _side_by_side(facts: Sequence[Facts], models: Sequence[GAN]) -> Image.Image:
     """Samples of each model: figure 1 of Ding, Shao and Ren, *Image Generative Models by GANs and DCGANs*."""
-    from kgan import plots
-
-    grids = [plots.image_grid(model.generate(SAMPLES, seed=0)) for model in models]
+    grids = [kgan.plots.image_grid(model.generate(SAMPLES, seed=0)) for model in models]
     captions = [f"{run['title']}, epoch {run['epochs'][0]}" for run in facts]
     caption = f"{SAMPLES} samples each, not cherry-picked; of several seeds, the first"
-    return plots.captioned(plots.side_by_side(grids, captions), caption)
+    return kgan.plots.captioned(kgan.plots.side_by_side(grids, captions), caption)
 
 
 def _epochs(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
     """A function that writes the GIF of all runs in step; None if they have no pictures of epochs."""
-    from kgan import plots
     from kgan.report import pictures_by_epoch
 
     series = {run["title"]: pictures_by_epoch(Path(run["runs"][0])) for run in facts}
     series = {name: pictures for name, pictures in series.items() if pictures}
 
     def write(path: Path) -> None:
-        gif = plots.GIF(path)
-        for frame in plots.epochs_in_step(series):
+        gif = kgan.plots.GIF(path)
+        for frame in kgan.plots.epochs_in_step(series):
             gif.append(frame)
 
     return write if series else None
 
 
-def _distance_curves(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
+def _distances(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
     """A function that draws the Fréchet distances which were measured while the runs trained; None if none were."""
-    from kgan import plots, runs
-
     curves = {}
     for run in facts:
         files = [Path(path) / "history.csv" for path in run["runs"]]
-        histories = [runs.read_history(file) for file in files if file.exists()]
-        measured = [history for history in histories if any(map(math.isfinite, history.get("frechet", ())))]
-        if measured:
-            curves[run["title"]] = measured
-    return plots.distance_curves(curves).savefig if curves else None
+        histories = [kgan.runs.read_history(file) for file in files if file.exists()]
+        curves[run["title"]] = [one for one in histories if any(map(math.isfinite, one.get("frechet", ())))]
+    curves = {name: measured for name, measured in curves.items() if measured}
+    return kgan.plots.distance_curves(curves).savefig if curves else None

@@ -81,7 +81,7 @@ def standard_streams() -> Iterator[None]:
     except SystemExit as end:
         code = end.code or 0
     except Exception as error:
-        code = _reported(error)
+        code = _exit_code(error)
     sys.stdout.flush()
     lost = sys.stdout.error
     if lost and not code and lost.errno not in (errno.EPIPE, errno.EINVAL):  # these: the reader stopped reading
@@ -90,11 +90,11 @@ def standard_streams() -> Iterator[None]:
     sys.exit(code)
 
 
-def _reported(error: Exception) -> int:
-    """Print what went wrong, and return the exit code."""
+def _exit_code(error: Exception) -> int:
+    """Print what went wrong."""
     if debug():
         traceback.print_exception(error)
-        return 2 if is_mistake(error) else BUG
+        return 2 if isinstance(error, MISTAKES) else BUG
     if isinstance(error, MemoryError):
         return exit_with("there is not enough memory for this", 1).exit_code
     what = sentence(f"{type(error).__name__}: {error}")[:300]
@@ -102,7 +102,6 @@ def _reported(error: Exception) -> int:
 
 
 def debug() -> bool:
-    """Whether tracebacks are shown."""
     return os.environ.get("KGAN_DEBUG", "0") not in ("", "0")
 
 
@@ -115,10 +114,6 @@ def one_sentence() -> Iterator[None]:
         if debug():
             raise
         raise exit_with(error, 2) from None
-
-
-def is_mistake(error: Exception) -> bool:
-    return isinstance(error, MISTAKES)
 
 
 def exit_with(message: str | Exception, code: int) -> typer.Exit:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import kgan
 from kgan.cli.console import one_sentence, say
 from kgan.cli.trained import PretrainedOption, RunArgument, Source, draw
 from kgan.errors import Mistake
+from kgan.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,22 +42,21 @@ def sample(
     seed: Seed = 0,
     best: Annotated[
         bool,
-        typer.Option(
-            help=f"Cherry-pick: draw {CANDIDATES} times as many, keep those with the highest discriminator scores, "
-            "best first."
-        ),
+        typer.Option(help=f"Cherry-pick: of {CANDIDATES} times as many, those that the discriminator scores highest."),
     ] = False,
     beside_real: Annotated[bool, typer.Option(help="Put a grid of as many real images to the right.")] = False,
     out: Annotated[
         str | None,
         typer.Option(
             metavar="FILE.png|FILE.npy|DIR/",
-            help="A grid, an array (uint8, count × height × width × channels), or a folder with a PNG for each image. "
-            "Default: a grid in the run directory.",
+            help="A grid (default: in the run directory), a uint8 array, or a folder with a PNG for each image.",
         ),
     ] = None,
 ) -> None:
     """Draw samples from a trained run, or from a model that comes with kgan."""
+    import numpy as np
+    from PIL import Image
+
     with one_sentence():
         source = Source(run, pretrained)
         suffix = Path(out or "sample.png").suffix.lower()
@@ -69,17 +70,10 @@ def sample(
         model = source.model
         chosen = _chosen_classes(source, classes)
         count = count or 8 * len(chosen) or 64
-        class_part = f"-classes-{'-'.join(map(str, chosen.values()))}" if classes else ""
-        best_part = f"-best-of-{count * CANDIDATES}" if best else ""
-        name = f"sample-{count}{class_part}{best_part}{'-beside-real' if beside_real else ''}-seed-{seed}.png"
-        target = Path(out) if out else source.path(name)
-        real_images = source.real_images(count, seed) if beside_real else None
-
-        import numpy as np
-        from PIL import Image
-
-        from kgan import plots, runs
-
+        options = f"-classes-{'-'.join(map(str, chosen.values()))}" if classes else ""
+        options += f"-best-of-{count * CANDIDATES}" if best else ""
+        options += "-beside-real" if beside_real else ""
+        target = Path(out) if out else source.path(f"sample-{count}{options}-seed-{seed}.png")
         # The same number of images for each class, as far as possible.
         labels = np.array([*chosen.values()])[np.arange(count) * len(chosen) // count] if chosen else None
         codes = _best(model, count, seed, labels) if best else model.sample_codes(count, seed, labels)
@@ -90,17 +84,18 @@ def sample(
                 _save(Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels), file)
         elif suffix == ".npy":
             pixels = draw(model, codes)
-            with runs.replacing(target, durable=False) as temporary, temporary.open("wb") as file:
+            with replacing(target, durable=False) as temporary, temporary.open("wb") as file:
                 np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(pixels))
                 file.write(pixels)  # of a full disk it says so, which np.save does not
         elif beside_real:
-            grids = [plots.image_grid(images, margin=0) for images in (model.generate(codes), real_images)]
-            _save(plots.side_by_side(grids, [caption, "real"]), target)
+            real = source.real_images(count, seed)
+            grids = [kgan.plots.image_grid(images, margin=0) for images in (model.generate(codes), real)]
+            _save(kgan.plots.side_by_side(grids, [caption, "real"]), target)
         else:
             has_rows = bool(chosen) and count % len(chosen) == 0
-            grid = plots.image_grid(model.generate(codes), count // len(chosen) if has_rows else None)
-            grid = plots.with_row_labels(grid, [*chosen]) if has_rows else grid
-            _save(plots.captioned(grid, caption) if best else grid, target)
+            grid = kgan.plots.image_grid(model.generate(codes), count // len(chosen) if has_rows else None)
+            grid = kgan.plots.with_row_labels(grid, [*chosen]) if has_rows else grid
+            _save(kgan.plots.captioned(grid, caption) if best else grid, target)
     say(str(target))
 
 
@@ -118,23 +113,20 @@ def interpolate(
         target = _png(out, source, f"interpolate-seed-{seed}.png")
         gif = target.with_suffix(".gif")
         model = source.model
-
-        from kgan import latent, plots, runs
-
         codes = model.sample_codes(2 * pairs, seed).numpy()
 
         def walk(steps: int, path: str) -> np.ndarray:  # (pairs, steps, code_dim)
-            return latent.interpolate(codes[::2], codes[1::2], steps, path, classes=model.classes)
+            return kgan.latent.interpolate(codes[::2], codes[1::2], steps, path, classes=model.classes)
 
         def grid(codes: np.ndarray, columns: int | None, path: str) -> Image.Image:
-            return plots.captioned(plots.image_grid(model.generate(codes), columns), f"{path} interpolation")
+            return kgan.plots.captioned(kgan.plots.image_grid(model.generate(codes), columns), f"{path} interpolation")
 
-        grids = [grid(walk(steps, path).reshape(-1, model.code_dim), steps, path) for path in latent.PATHS]
-        _save(plots.stacked(grids), target)
-        path = latent.natural_path(model.prior)
+        grids = [grid(walk(steps, path).reshape(-1, model.code_dim), steps, path) for path in kgan.latent.PATHS]
+        _save(kgan.plots.stacked(grids), target)
+        path = kgan.latent.natural_path(model.prior)
         moments = walk(24, path).swapaxes(0, 1)
-        with runs.replacing(gif, durable=False) as temporary:
-            animation = plots.GIF(temporary, milliseconds=80, hold=80)
+        with replacing(gif, durable=False) as temporary:
+            animation = kgan.plots.GIF(temporary, milliseconds=80, hold=80)
             for codes_then in (*moments, *moments[-2:0:-1]):  # there and back
                 animation.append(grid(codes_then, None, path))
     say(str(target))
@@ -152,6 +144,8 @@ def traverse(
     out: Picture = None,
 ) -> None:
     """Change one unit of a code at a time, over the range of its prior, to see what the unit does."""
+    import numpy as np
+
     with one_sentence():
         source = Source(run, pretrained)
         target = _png(out, source, f"traverse-{units.replace(',', '-')}-seed-{seed}.png")
@@ -160,23 +154,16 @@ def traverse(
         except ValueError:
             raise Mistake(f"--units is {units!r}: write whole numbers with commas between them") from None
         model = source.model
-
-        import numpy as np
-
-        from kgan import latent, plots
-
         end = 1.0 if model.prior == "uniform" else 2.0  # 95 % of N(0, 1) lies within ±2
-        codes = latent.traverse(model.sample_codes(1, seed).numpy()[0], rows, np.linspace(-end, end, steps))
-        grid = plots.image_grid(model.generate(codes.reshape(-1, model.code_dim)), steps)
-        labeled = plots.with_row_labels(grid, [str(unit) for unit in rows])
-        _save(plots.captioned(labeled, f"one unit a row, from {-end:g} to {end:g}"), target)
+        codes = kgan.latent.traverse(model.sample_codes(1, seed).numpy()[0], rows, np.linspace(-end, end, steps))
+        grid = kgan.plots.image_grid(model.generate(codes.reshape(-1, model.code_dim)), steps)
+        labeled = kgan.plots.with_row_labels(grid, [str(unit) for unit in rows])
+        _save(kgan.plots.captioned(labeled, f"one unit a row, from {-end:g} to {end:g}"), target)
     say(str(target))
 
 
 def reconstruct(
-    run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="Run directory of a CodeGAN, such as runs/codegan-digits.")
-    ] = None,
+    run: RunArgument = None,
     pretrained: PretrainedOption = None,
     images: Annotated[
         str | None, typer.Option(help="A folder of images, or other data; default: the training data of the run.")
@@ -189,32 +176,26 @@ def reconstruct(
     seed: Seed = 0,
     out: Picture = None,
 ) -> None:
-    """Read the codes of images, and draw the images again: from these codes, and from the refined codes."""
+    """Read the codes of images (by a CodeGAN), and draw the images again: from these codes, and from refined ones."""
+    import numpy as np
+
     with one_sentence():
         source = Source(run, pretrained)
         target = _png(out, source, f"reconstruct{f'-{degrade}' if degrade else ''}-seed-{seed}.png")
-
-        from kgan import data
-
-        if degrade and degrade not in data.DEGRADATIONS:
-            raise Mistake(f"--degrade is {degrade}: choose one of {', '.join(data.DEGRADATIONS)}")
+        if degrade and degrade not in kgan.data.DEGRADATIONS:
+            raise Mistake(f"--degrade is {degrade}: choose one of {', '.join(kgan.data.DEGRADATIONS)}")
         model = source.model
         if not hasattr(model, "encode"):
             raise Mistake(f"{source} is a {type(model).__name__}: only a CodeGAN reads codes, as codegan-digits")
         originals = source.real_images(count, seed, images)
-
-        import numpy as np
-
-        from kgan import plots
-
-        shown, known = data.degrade(originals, degrade, seed=seed) if degrade else (originals, None)
+        shown, known = kgan.data.degrade(originals, degrade, seed=seed) if degrade else (originals, None)
         rows = {"original": originals} | ({degrade: shown} if degrade else {})
         rows["read"] = model.reconstruct(shown)
         rows["refined"] = model.reconstruct(shown, refine=refine, known=known)
         differences = {name: 50 * np.abs(row - originals).mean() for name, row in rows.items() if name != "original"}
         errors = ", ".join(f"{name} {difference:.1f} %" for name, difference in differences.items())
-        grid = plots.with_row_labels(plots.image_grid(np.concatenate([*rows.values()]), count), [*rows])
-        _save(plots.captioned(grid, f"error of a pixel: {errors}"), target)
+        grid = kgan.plots.with_row_labels(kgan.plots.image_grid(np.concatenate([*rows.values()]), count), [*rows])
+        _save(kgan.plots.captioned(grid, f"error of a pixel: {errors}"), target)
     say(f"error of a pixel, of the range from black to white: {errors}")
     say(str(target))
 
@@ -224,22 +205,16 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     names = source.class_names
     if text and not names:
         raise Mistake(f"--classes is {text}, but {source} knows no classes: name a conditional one, as modern-digits")
+    known = {str(number): number for number in range(len(names))} | {name: i for i, name in enumerate(names)}
     words = [word.strip() for word in text.split(",")] if text is not None else names
-    by_number = dict(zip(map(str, range(len(names))), names, strict=True))
-    chosen = {}
     for word in words:
-        name = word if word in names else by_number.get(word)
-        if name is None:
+        if word not in known:
             raise Mistake(f"--classes has {word!r}: choose from {', '.join(names)}")
-        chosen[name] = names.index(name)
-    return chosen
+    return {names[known[word]]: known[word] for word in words}
 
 
 def _best(model: GAN, count: int, seed: int, labels: np.ndarray | None) -> np.ndarray:
-    """The `count` codes, of `CANDIDATES` times as many, whose images the discriminator scores highest, best first.
-
-    With labels: the best of `CANDIDATES` codes for each label, in the order of the labels.
-    """
+    """The codes, of `CANDIDATES` times as many, whose images score highest, best first; with labels, one for each."""
     import numpy as np
 
     from kgan.batched import in_batches
@@ -264,7 +239,5 @@ def _png(out: Path | None, source: Source, name: str) -> Path:
 
 
 def _save(picture: Image.Image, target: Path) -> None:
-    from kgan import runs
-
-    with runs.replacing(target, durable=False) as temporary:
+    with replacing(target, durable=False) as temporary:
         picture.save(temporary)

@@ -12,9 +12,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+import kgan
 from kgan.cli.console import on_a_terminal, one_sentence, say, table
 from kgan.cli.trained import Source, draw
 from kgan.errors import Mistake
+from kgan.files import replacing
 from kgan.units import number, with_spread
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def evaluate(
     ] = "auto",
 ) -> None:
     """Measure how good, varied and new a run's images are; write quality.json and quality.png to its directory."""
-    from kgan import runs
+    import numpy as np
 
     with one_sentence():
         source = Source(run)
@@ -48,11 +50,6 @@ def evaluate(
             data_set = settings["data"]
             raise Mistake(f"{run} draws classes, but {data_set} has no labels now: put each class into a folder")
 
-        import numpy as np
-
-        from kgan import data, plots, quality
-        from kgan.report import write_own_report
-
         def asked(count: int, seed: int) -> np.ndarray:
             """Random classes, each as often as in the data."""
             return real.labels[np.random.default_rng(seed).integers(len(real.labels), size=count)]
@@ -60,12 +57,11 @@ def evaluate(
         def generate(count: int, seed: int) -> np.ndarray:
             return draw(model, model.sample_codes(count, seed, asked(count, seed) if model.classes else None))
 
-        held_out = data.held_out(settings["data"], settings["split"], settings["image_size"])
+        held_out = kgan.data.held_out(settings["data"], settings["split"], settings["image_size"])
         done = itertools.count()
-        progress = Progress(console=Console(stderr=True), disable=not on_a_terminal(sys.stderr), transient=True)
-        with progress:
+        with Progress(console=Console(stderr=True), disable=not on_a_terminal(sys.stderr), transient=True) as progress:
             bar = progress.add_task("the real images", total=2 + seeds)
-            measured = quality.evaluate(
+            measured = kgan.quality.evaluate(
                 generate,
                 real,
                 features=features,
@@ -75,29 +71,30 @@ def evaluate(
                 seeds=range(seed, seed + seeds),
                 progress=lambda step: progress.update(bar, description=step, completed=next(done)),
             )
-        report = {**measured.report, "device": runs.environment()["device"]}
+        report = {**measured.report, "device": kgan.runs.environment()["device"]}
         name = "quality" if run.is_dir() or run.stem == "model" else f"quality-{run.stem}"
         files = source.path(f"{name}.json"), source.path(f"{name}.png")
-        runs.write_json(files[0], report)
-        with runs.replacing(files[1], durable=False) as temporary:
-            plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
+        kgan.runs.write_json(files[0], report)
+        with replacing(files[1], durable=False) as temporary:
+            kgan.plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
     rows = [
-        (name, with_spread(metric), number(metric["baseline"]), quality.METRICS[name])
+        (name, with_spread(metric), number(metric["baseline"]), kgan.quality.METRICS[name])
         for name, metric in report["metrics"].items()
     ]
     table(("metric", "samples", "real images", "what it says"), rows, ("samples", "real images"))
     for line in (*described(report), *map(str, files)):
         say(line)
     if source.path("report.html").exists():
+        from kgan.report import write_own_report
+
         write_own_report(source.directory)  # the page now has the quality too
 
 
 def described(report: Mapping[str, Any]) -> list[str]:
     """How the metrics of a report were measured, in sentences."""
     seeds, classes = len(report["seeds"]), report.get("classes")
-    times = " (± of kid is the standard deviation over its subsets)"
-    if seeds > 1:
-        times = f", {seeds} times (± is the standard deviation over them)"
+    over_seeds = f", {seeds} times (± is the standard deviation over them)"
+    times = over_seeds if seeds > 1 else " (± of kid is the standard deviation over its subsets)"
     lines = [f"{report['count']:,} samples{times}, by the features of: {report['features']}"]
     if classes and "accuracy" in classes:
         by_class = zip(classes["accuracy"], classes["names"], strict=True)

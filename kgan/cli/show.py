@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+import kgan
 from kgan import recipes
 from kgan.cli.console import one_sentence, say, table
 from kgan.cli.trained import PretrainedOption, RunArgument, Source
@@ -27,31 +28,30 @@ def list_recipes(
         if name:
             _show_recipe(recipes.get(name))
             return
-        took = {name: duration(seconds) for name, seconds in times.SECONDS.items()}
-        rows = [
-            (recipe.name, recipe["data"], str(recipe["epochs"]), took.get(recipe.name, ""), recipe.paper)
-            for recipe in recipes.RECIPES.values()
-        ]
-        table(("recipe", "data set", "epochs", "time", "paper"), rows)
-        say("")
-        say(f"time: of all epochs, on {times.MACHINE}; kgan plan RECIPE measures it here")
+    took = {name: duration(seconds) for name, seconds in times.SECONDS.items()}
+    rows = [
+        (recipe.name, recipe["data"], str(recipe["epochs"]), took.get(recipe.name, ""), recipe.paper)
+        for recipe in recipes.RECIPES.values()
+    ]
+    table(("recipe", "data set", "epochs", "time", "paper"), rows)
+    say("")
+    say(f"time: of all epochs, on {times.MACHINE}; kgan plan RECIPE measures it here")
 
 
 def _show_recipe(recipe: recipes.Recipe) -> None:
-    """Print every setting with its reason, and the networks layer by layer."""
     for line in (f"{recipe.name}: a {recipe.model}", recipe.paper, ""):
         say(line)
     rows = [(name, str(setting.value), setting.why) for name, setting in recipe.settings.items()]
     table(("setting", "value", "reason"), rows)
 
-    from kgan import networks
     from kgan._backend import abstract_build
 
     settings, image_shape, classes = recipes.resolve(recipe, {}), recipes.image_shape(recipe), recipes.classes(recipe)
     model = abstract_build(lambda: recipes.build_uncompiled(recipe, settings, image_shape, classes))
     for network, inputs in ((model.generator, "codes"), (model.discriminator, "images")):
         rows = [(inputs, shape_text(network.inputs[0].shape[1:]), "")]
-        rows += [(layer, shape_text(shape), f"{count:,}") for layer, shape, count in networks.layer_table(network)]
+        layers = kgan.networks.layer_table(network)
+        rows += [(layer, shape_text(shape), f"{count:,}") for layer, shape, count in layers]
         rows.append(("", "", f"{network.count_params():,}"))
         say("")
         table((network.name, "shape", "parameters"), rows, right_aligned=("shape", "parameters"))
@@ -64,14 +64,15 @@ def report(
     ] = None,
 ) -> None:
     """Write a page: samples by epoch, curves, quality, the doctor's findings, settings with their reasons."""
-    from kgan.report import write_report
-
     with one_sentence():
         if out is None and len(shown) > 1:
             raise Mistake("several runs have no directory in common: name the file with --out FILE.html")
         target = out or shown[0] / "report.html"
         if target.suffix.lower() != ".html":
             raise Mistake(f"--out is {target}: it must end in .html")
+
+        from kgan.report import write_report
+
         write_report(shown, target)
     say(str(target))
 

@@ -1,8 +1,4 @@
-"""The playground: a trained model as a page with sliders (extra `play`, built with Gradio).
-
-It has three tabs: directions of the latent space, the path between two codes, and, for a CodeGAN, images that are read
-and rebuilt. The page sends requests to its own server only, and reports no usage to anybody.
-"""
+"""The playground: a trained model as a page with sliders, which talks to its own server only (extra `play`)."""
 
 from __future__ import annotations
 
@@ -16,8 +12,6 @@ from kgan.batched import in_batches
 from kgan.errors import Mistake
 from kgan.play import drawing
 from kgan.play.server import gradio_module, launch
-
-__all__ = ["directions", "gradio_module", "launch", "playground"]
 
 if TYPE_CHECKING:
     import gradio
@@ -35,6 +29,9 @@ SIDE = 448  # the least size of an image that is shown alone, in pixels
 def playground(model: GAN, name: str, class_names: Sequence[str] = (), is_digits: bool = False) -> gradio.Blocks:
     """The page of a model; `launch` serves it.
 
+    It has a tab for directions of the latent space, one for the path between two codes, and for a CodeGAN one in which
+    images are read and rebuilt.
+
     Args:
         model: it draws images with 1 or 3 channels.
         name: the title of the page.
@@ -42,8 +39,7 @@ def playground(model: GAN, name: str, class_names: Sequence[str] = (), is_digits
         is_digits: whether to prepare drawings in the same way as the images of MNIST.
 
     Raises:
-        ImportError: if Gradio is not installed.
-        ValueError: if the model does not draw images.
+        ImportError, Mistake: if Gradio is not installed, or the model does not draw images.
 
     Example:
         >>> page = playground(kgan.pretrained.load("dcgan-digits"), "dcgan-digits")
@@ -89,10 +85,7 @@ def directions(model: GAN, count: int = DIRECTIONS) -> tuple[np.ndarray, np.ndar
 
 
 def _features(model: GAN, codes: np.ndarray) -> np.ndarray:
-    """The input of the generator's last layer with weights, (count, units): evenly spaced units, if there are many.
-
-    For a custom network without a graph of layers, the features are the images.
-    """
+    """The input of the generator's last layer with weights, (count, units); without a graph of layers, the images."""
     from kgan._backend import keras
 
     network = model.sampler
@@ -100,7 +93,7 @@ def _features(model: GAN, codes: np.ndarray) -> np.ndarray:
     if getattr(network, "inputs", None) and with_weights:
         network = keras.Model(network.inputs[0], with_weights[-1].input)
 
-    def some_units(batch: np.ndarray) -> np.ndarray:
+    def some_units(batch: np.ndarray) -> np.ndarray:  # evenly spaced ones
         rows = np.asarray(network(batch, training=False), np.float32).reshape(len(batch), -1)
         return rows[:, :: -(-rows.shape[1] // UNITS)]
 
@@ -118,8 +111,7 @@ def _directions_tab(model: GAN, names: Sequence[str]) -> None:
 
     gr.Markdown(
         "A seed draws a code. The sliders move it in the directions along which the activations of the generator's "
-        f"last hidden layer vary most: their principal components over {CODES:,} codes. 1 is about one standard "
-        "deviation."
+        f"last hidden layer vary most (principal components over {CODES:,} codes), in standard deviations."
     )
     with gr.Row():
         with gr.Column():
@@ -156,10 +148,7 @@ def _path_tab(model: GAN, names: Sequence[str]) -> None:
 
     natural = latent.natural_path(model.prior)
     begin = [1, 2, names[0] if names else None, names[-1] if names else None, natural]
-    gr.Markdown(
-        "Two seeds draw two codes. Codes of N(0, 1) lie near a sphere. The spherical path stays near it, the linear "
-        "path goes through its inside."
-    )
+    gr.Markdown("Codes of N(0, 1) lie near a sphere. The spherical path stays near it, the linear one goes inside.")
     with gr.Row():
         with gr.Column():
             image = _picture(image_at(*begin, 50), "On the way", "The image of a code on the path", "on-the-way")
@@ -177,17 +166,16 @@ def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
     gr = gradio_module()
 
     def rebuilt(image: np.ndarray, steps: float) -> Image.Image:
-        images = image[np.newaxis]
-        stages = {"as the model gets it": images, "read and rebuilt": model.reconstruct(images)}
+        stages = {"as the model gets it": image[np.newaxis], "read and rebuilt": model.reconstruct(image[np.newaxis])}
         if steps:
-            stages[f"after {steps:.0f} gradient steps"] = model.reconstruct(images, refine=int(steps))
+            stages[f"after {steps:.0f} gradient steps"] = model.reconstruct(image[np.newaxis], refine=int(steps))
         zoom = max(1, SIDE // 2 // max(model.data_shape[:2]))
         return plots.side_by_side([plots.image_grid(stage, zoom=zoom) for stage in stages.values()], list(stages))
 
     def read(prepare: Callable[..., np.ndarray], image: Any, steps: float) -> Image.Image:
         try:
             return rebuilt(prepare(image, model.data_shape, is_digits), steps)
-        except ValueError as error:
+        except Mistake as error:
             raise gr.Error(str(error), title="This cannot be read", print_exception=False) from None
 
     def from_canvas(layers: dict[str, Any] | None, steps: float) -> Image.Image:
@@ -197,30 +185,20 @@ def _reconstruction_tab(model: GAN, is_digits: bool) -> None:
         return read(drawing.from_file, path, steps) if path else gr.skip()
 
     gr.Markdown(
-        "The discriminator reads the code of an image, and the generator draws the code. Gradient steps on the code "
-        "then bring the drawing closer to the image."
+        "The discriminator reads the code of an image, and the generator draws it. Gradient steps refine the code."
     )
     steps = gr.Slider(0, 300, 100, step=10, label="Gradient steps")
     with gr.Row():
         with gr.Column():
-            canvas = gr.Sketchpad(
-                label="Draw here",
-                canvas_size=(400, 400),
-                fixed_canvas=True,
-                brush=gr.Brush(default_size=28, colors=["#000000"], color_mode="fixed"),
-                placeholder="Choose the brush on the left, then draw",
-                layers=False,
-                transforms=(),
-                elem_id="canvas",
-            )
+            brush = gr.Brush(default_size=28, colors=["#000000"], color_mode="fixed")
+            hint = "Choose the brush on the left, then draw"
+            plain = {"canvas_size": (400, 400), "fixed_canvas": True, "layers": False, "transforms": ()}
+            canvas = gr.Sketchpad(label="Draw here", brush=brush, placeholder=hint, elem_id="canvas", **plain)
             button = gr.Button("Read the drawing", variant="primary")
         with gr.Column():
-            upload = gr.File(  # not an Image, which Gradio would decode before its size is checked
-                label=f"Or an image file of at most {drawing.MOST_PIXELS / 1e6:.0f} million pixels",
-                file_types=["image"],
-                type="filepath",
-                elem_id="upload",
-            )
+            label = f"Or an image file of at most {drawing.MOST_PIXELS / 1e6:.0f} million pixels"
+            # Not an Image, which Gradio would decode before its size is checked.
+            upload = gr.File(label=label, file_types=["image"], type="filepath", elem_id="upload")
     first = rebuilt(model.generate(1)[0], 0)
     result = _picture(first, "Reconstruction", "The image, and what the networks make of it", "rebuilt")
     button.click(from_canvas, [canvas, steps], result, api_visibility="private")

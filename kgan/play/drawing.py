@@ -16,25 +16,7 @@ DETAIL = 4  # a digit is measured at this many times the model's image size
 
 
 def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
-    """A drawing as an image of a model.
-
-    Args:
-        canvas: uint8, (height, width, 3 or 4); transparent pixels are white. None: nothing was drawn.
-        data_shape: (height, width, channels) of the model's images.
-        is_digit: whether to prepare it as MNIST's images were.
-
-    Returns:
-        An image of shape `data_shape`, float32, in [-1, 1].
-
-    Raises:
-        ValueError: if nothing was drawn.
-
-    Example:
-        >>> canvas = np.full((100, 100, 3), 255, np.uint8)
-        >>> canvas[20:80, 45:55] = 0
-        >>> from_canvas(canvas, (28, 28, 1), is_digit=True).shape
-        (28, 28, 1)
-    """
+    """A drawing, (height, width, 3 or 4) uint8, as an image of a model; transparent pixels are white."""
     if canvas is None:
         raise Mistake("nothing is drawn yet")
     picture = Image.fromarray(canvas).convert("RGBA")
@@ -44,19 +26,7 @@ def from_canvas(canvas: np.ndarray | None, data_shape: Sequence[int], is_digit: 
 
 
 def from_file(path: str | Path, data_shape: Sequence[int], is_digit: bool) -> np.ndarray:
-    """An image file as an image of a model: the whole image for a digit, otherwise the central square.
-
-    Args:
-        path: in a format that a folder of training images may have, with at most 16 million pixels.
-        data_shape, is_digit: see `from_canvas`.
-
-    Raises:
-        ValueError: for a file that is not an image, is broken or too large, or is blank although it must be a digit.
-
-    Example:
-        >>> from_file("pictures/one.png", (28, 28, 3), is_digit=False).shape
-        (28, 28, 3)
-    """
+    """An image file as an image of a model: the whole image for a digit, otherwise the central square."""
     side, crop = max(data_shape[:2]) * DETAIL, "contain" if is_digit else "center"
     pixels = data.folders.load_file(path, side, crop=crop, most_pixels=MOST_PIXELS)
     return _prepared(Image.fromarray(pixels), data_shape, is_digit)
@@ -71,7 +41,7 @@ def _prepared(picture: Image.Image, data_shape: Sequence[int], is_digit: bool) -
 
 
 def _as_digit(picture: Image.Image, size: int) -> Image.Image:
-    """A digit like those of MNIST: white on black, 20 of 28 pixels tall or wide, its center of mass in the middle.
+    """A digit like MNIST's: white on black, 20 of 28 pixels tall or wide, its center of mass in the middle.
 
     LeCun et al. (1998), *Gradient-Based Learning Applied to Document Recognition*, section III.A. The border of the
     picture is the paper. Strokes are darker or lighter than it, whichever makes the larger contrast.

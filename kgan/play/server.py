@@ -24,11 +24,7 @@ CSS = "[role=tab].selected, .min_value, .max_value, .or { color: var(--body-text
 
 @functools.cache
 def gradio_module() -> Any:
-    """Gradio, set up to report nothing and to leave no files behind.
-
-    Raises:
-        ImportError: if it is not installed.
-    """
+    """Gradio, set up to report nothing and to leave no files behind."""
     directory = tempfile.TemporaryDirectory(prefix="kgan-play-", ignore_cleanup_errors=True)
     atexit.register(directory.cleanup)
     os.environ["GRADIO_TEMP_DIR"] = directory.name
@@ -44,21 +40,7 @@ def gradio_module() -> Any:
 
 
 def launch(page: gradio.Blocks, host: str = LOOPBACK[0], port: int | None = None) -> str:
-    """Serve a page in the background, and return its address.
-
-    Args:
-        page: see `kgan.play.playground`.
-        host: the address to listen on. With a loopback address, only pages opened under a loopback name are served.
-        port: default: the first free port from 7860 on.
-
-    Raises:
-        OSError: if the port is in use, or the host is not an address of this machine.
-
-    Example:
-        >>> page = kgan.play.playground(kgan.pretrained.load("gan-digits"), "gan-digits")
-        >>> address = launch(page)
-        >>> page.close(verbose=False)
-    """
+    """Serve a page in the background, on the first free port from 7860 on if none is given; return its address."""
     from PIL import Image
     from starlette.middleware import Middleware
 
@@ -86,10 +68,8 @@ def launch(page: gradio.Blocks, host: str = LOOPBACK[0], port: int | None = None
 class OwnPagesOnly:
     """ASGI middleware that refuses requests which a browser sends for pages of other sites.
 
-    Args:
-        app: the application.
-        is_local: whether only loopback names are good names of this server. With any other name, a foreign page could
-            reach a server that listens on this machine only (DNS rebinding).
+    A server of this machine only (`is_local`) answers to loopback names alone: with any other name, a foreign page
+    could reach it (DNS rebinding).
     """
 
     def __init__(self, app: Any, is_local: bool) -> None:

@@ -1,20 +1,18 @@
-"""Trained models that come with the package. They draw digits, and each file has less than 1 MB.
+"""Trained models that come with the package, each in less than 1 MB: weights and how they were made, but no code.
 
-    model = kgan.pretrained.load("dcgan-mnist")
-
-A file holds the weights of both networks and a record of how they were made, but no optimizers and no code. Kernels
-are stored as 8-bit integers, with one scale for each entry of their last axis: a quarter of the size.
+Kernels are stored as 8-bit integers, with one scale for each entry of their last axis: a quarter of the size.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgan import recipes
 from kgan.errors import Mistake
+from kgan.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +30,7 @@ def load(name: str) -> GAN:
         name: one of `kgan.pretrained.NAMES`.
 
     Raises:
-        ValueError: for an unknown name, with the choices.
+        Mistake: for an unknown name, with the choices.
 
     Example:
         >>> kgan.pretrained.load("dcgan-digits").generate(3).shape
@@ -44,9 +42,6 @@ def load(name: str) -> GAN:
 
 def record(name: str) -> dict[str, Any]:
     """How a model was made: its recipe, settings, epochs, image_shape, and the names of its classes.
-
-    Raises:
-        ValueError: for an unknown name, with the choices.
 
     Example:
         >>> kgan.pretrained.record("dcgan-digits")["recipe"]
@@ -60,11 +55,7 @@ def record(name: str) -> dict[str, Any]:
 
 
 def read(path: str | Path) -> GAN:
-    """The model in a file that `write` wrote.
-
-    Example:
-        >>> model = read(FOLDER / "dcgan-digits.npz")
-    """
+    """The model in a file that `write` wrote."""
     import numpy as np
 
     with np.load(path, allow_pickle=False) as file:
@@ -74,7 +65,7 @@ def read(path: str | Path) -> GAN:
     # The generator in the file is already the average, if there was one.
     settings = {**recipes.resolve(recipe, record["settings"]), "ema": 0.0}
     model = recipes.build_uncompiled(recipe, settings, record["image_shape"], len(record["classes"]))
-    for number, weight in enumerate(_weights(model)):
+    for number, weight in enumerate([*model.sampler.weights, *model.discriminator.weights]):
         weight.assign(arrays[f"weight-{number}"] * arrays.get(f"scale-{number}", np.float32(1)))
     return model
 
@@ -95,10 +86,8 @@ def write(path: str | Path, model: GAN, record: Mapping[str, Any]) -> None:
     """
     import numpy as np
 
-    from kgan.files import replacing
-
     arrays = {}
-    for number, weight in enumerate(_weights(model)):
+    for number, weight in enumerate([*model.sampler.weights, *model.discriminator.weights]):
         arrays[f"weight-{number}"], scale = _reduced(weight.numpy())
         if scale is not None:
             arrays[f"scale-{number}"] = scale
@@ -108,13 +97,8 @@ def write(path: str | Path, model: GAN, record: Mapping[str, Any]) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise Mistake, with the choices, for an unknown name."""
     if name not in NAMES:
         raise Mistake(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
-
-
-def _weights(model: GAN) -> Sequence[Any]:
-    return [*model.sampler.weights, *model.discriminator.weights]
 
 
 def _reduced(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

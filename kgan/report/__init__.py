@@ -1,7 +1,6 @@
-"""An HTML page about a run, which needs no network: pictures by epoch, curves, quality, findings, settings.
+"""An HTML page about a run, which needs no network: this module collects the data for `page.html`, a Jinja template.
 
-The page is `page.html`, a Jinja template; this module collects its data. Everything that is read from the files of a
-run is escaped, and the page forbids the browser to load anything.
+Everything that is read from the files of a run is escaped, and the page forbids the browser to load anything.
 """
 
 from __future__ import annotations
@@ -24,32 +23,18 @@ SIDE = 800  # pixels of a picture, at most
 
 
 def report(directories: Sequence[str | Path]) -> str:
-    """The page of one run, or of several runs with a common epoch slider, as HTML.
-
-    Args:
-        directories: run directories; the runs may still be training.
-
-    Raises:
-        FileNotFoundError: if there is no run in a directory.
-        ValueError: if its files are not as kgan writes them, or no run is named.
-
-    Example:
-        >>> page = report(["runs/dcgan-digits"])
-    """
+    """The page of one run, or of several with a common epoch slider, as HTML; the runs may still be training."""
     import jinja2
 
-    if not directories:
-        raise Mistake("no run is named: a report is of one or more")
     paths = [Path(directory) for directory in directories]
     for path in paths:
         runs.check_is_run(path)
     shown = [_run(path, name, ROOM // len(paths)) for path, name in zip(paths, runs.short_names(paths), strict=True)]
     epochs = sorted({epoch for run in shown for epoch, _ in run["frames"]})
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     data = {"epochs": epochs, "runs": [{name: run[name] for name in ("name", "frames", "places")} for run in shown]}
-    return environment.get_template("page.html").render(runs=shown, epochs=epochs, compared=_compared(shown), data=data)
+    return page.get_template("page.html").render(runs=shown, epochs=epochs, compared=_compared(shown), data=data)
 
 
 def write_report(directories: Sequence[str | Path], path: str | Path) -> None:
@@ -59,24 +44,17 @@ def write_report(directories: Sequence[str | Path], path: str | Path) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def write_own_report(directory: Path) -> Path | None:
+def write_own_report(directory: Path) -> None:
     """Write the page of a run into its directory. What goes wrong is a warning: the run itself is whole."""
     page = directory / "report.html"
     try:
         write_report([directory], page)
     except Exception as error:  # for example because kgan did not write a file of the run
         warnings.warn(f"{page} is not written: {error}", stacklevel=2)
-        return None
-    return page
 
 
 def last_measured(history: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """The last value of each metric in a history; some metrics are measured only in some epochs, and NaN in the others.
-
-    Example:
-        >>> last_measured({"epoch": [1, 2], "d_loss": [1.3, 1.2], "frechet": [90.0, float("nan")]})
-        {'d_loss': 1.2, 'frechet': 90.0}
-    """
+    """The last value of each metric in a history; some are measured only in some epochs, and NaN in the others."""
     return {name: values[-1] for name, values in _measured(history).items()}
 
 
@@ -124,8 +102,7 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "claims": _claims(recipe.claims if recipe else {}, metrics, history),
         "pictures": _pictures(directory),
         "settings": _settings(used, recipe.settings if recipe else {}),
-        "seed": used.get("seed"),
-        "data": used.get("data"),
+        "used": used,
     }
 
 
@@ -161,8 +138,7 @@ def _address(path: Path, fidelity: int) -> str:
     from PIL import Image
 
     try:
-        content = runs.read_file(path)
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(runs.read_file(path))) as image:
             picture = image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return ""
@@ -178,10 +154,11 @@ def _chart(history: Mapping[str, Sequence[float]], loss: str) -> tuple[str, dict
 
     from kgan.losses import WITHOUT_PROBABILITIES
 
-    epochs = [int(epoch) for epoch in history.get("epoch", []) if math.isfinite(epoch)]
-    is_whole = len(epochs) == len(history.get("epoch", []))
-    if not epochs or not is_whole or not {"d_loss", "g_loss", "d_real", "d_fake"} <= set(history):
+    if not history.get("epoch") or not {"d_loss", "g_loss", "d_real", "d_fake"} <= set(history):
         return "", {}
+    if not all(map(math.isfinite, history["epoch"])):
+        return "", {}
+    epochs = [int(epoch) for epoch in history["epoch"]]
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "kgan", "legend.framealpha": 0}):
         figure = plots.loss_curves(history, epochs, has_probabilities=loss not in WITHOUT_PROBABILITIES)
         buffer = io.StringIO()
@@ -205,24 +182,26 @@ def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         if value is not None:
             text = f"{value:.3g}" + (f" ± {spread:.2g}" if spread else "")
             baseline = "" if real is None else f"{real:.3g}"
-            rows.append((name.replace("_", " "), text, baseline, quality.METRICS.get(name, "")))
+            rows.append((_words(name), text, baseline, quality.METRICS.get(name, "")))
     return rows
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _claims(
     claims: Mapping[str, str], metrics: Sequence[tuple[str, ...]], history: Mapping[str, Sequence[float]]
 ) -> list[tuple[str, str]]:
     """Each claim of the paper, and the values of this run that belong to it."""
-    shown = {
-        name.replace("_", " "): f"{values[0]:.3g} at first, {values[-1]:.3g} at last"
-        for name, values in _measured(history).items()
-    }
+    columns = _measured(history).items()
+    shown = {_words(name): f"{values[0]:.3g} at first, {values[-1]:.3g} at last" for name, values in columns}
     shown |= {name: f"{value} (real images: {real})" if real else value for name, value, real, _ in metrics}
-    rows = []
-    for claim, names in claims.items():
-        words = [name.replace("_", " ") for name in names.split()]
-        rows.append((claim, "; ".join(f"{name} {shown.get(name, 'not measured')}" for name in words)))
-    return rows
+    wanted = {claim: map(_words, names.split()) for claim, names in claims.items()}
+    return [
+        (claim, "; ".join(f"{name} {shown.get(name, 'not measured')}" for name in names))
+        for claim, names in wanted.items()
+    ]
 
 
 def _classes(classes: Mapping[str, Any]) -> list[tuple[str, float, float]]:
@@ -251,16 +230,11 @@ def _settings(used: Mapping[str, Any], usual: Mapping[str, Any]) -> list[tuple[s
 
 def _compared(shown: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
     """The metrics of several runs next to each other, and the settings in which they differ."""
-    if len(shown) < 2:
-        return []
     measured = [{name: value for name, value, *_ in run["metrics"]} for run in shown]
-    last = [
-        {name.replace("_", " "): f"{value:.3g}" for name, value in last_measured(run["history"]).items()}
-        for run in shown
-    ]
+    last = [{_words(n): f"{value:.3g}" for n, value in last_measured(run["history"]).items()} for run in shown]
     settings = [{name: value for name, value, *_ in run["settings"]} for run in shown]
     rows = []
-    for kind in (measured, last, settings):
+    for kind in (measured, last, settings) if len(shown) > 1 else ():
         for name in dict.fromkeys(name for one in kind for name in one):
             values = [one.get(name, "") for one in kind]
             if kind is not settings or len(set(values)) > 1:
