@@ -13,7 +13,7 @@ from conftest import SMALL, small_settings
 from typer.testing import CliRunner
 
 import kgan
-from kgan import recipes, runs
+from kgan import recipes, runs, session  # noqa: F401
 from kgan._backend import keras, tf
 from kgan.callbacks import progress
 from kgan.cli import app
