@@ -11,12 +11,7 @@ from kgan.recipes.schema import Setting
 
 
 def not_printed(settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """The settings for a paper that prints none of them.
-
-    Example:
-        >>> not_printed({"latent_dim": Setting(100, "100 is Radford's")})["latent_dim"].why
-        "not printed: 100 is Radford's"
-    """
+    """The settings for a paper that prints none of them."""
     return {name: Setting(setting.value, f"not printed: {setting.why}") for name, setting in settings.items()}
 
 
