@@ -37,22 +37,11 @@ MAY_IMPORT = {
     "recipes": {*MODELS, "augment", "data", "latent", "losses", "networks", "penalties"},  # some by name, for choices
     "placement": {"training"},
     "report": {"losses", "plots", "quality", "recipes", "runs"},
-    "session": {
-        "callbacks",
-        "data",
-        "diagnosis",
-        "placement",
-        "plots",
-        "recipes",
-        "report",
-        "runs",
-        "speed",
-        "training",
-    },
-    "forecast": {"callbacks", "placement", "runs", "session"},
     "pretrained": {"recipes"},
     "play": {"data", "latent", "plots"},
 }
+MAY_IMPORT["session"] = {*MAY_IMPORT} - {*EVERYBODY, "pretrained", "play"}
+MAY_IMPORT["forecast"] = {"callbacks", "placement", "runs", "session"}
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - EVERYBODY
 MAY_IMPORT["__main__"] = {"cli"}
 
