@@ -130,6 +130,9 @@ class Packing(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:-1], input_shape[-1] * self.size)
 
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
 
 @keras.saving.register_keras_serializable(package="kgan")
 class ReferenceBatch(keras.layers.Layer):
@@ -162,6 +165,9 @@ class ReferenceBatch(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (None, *input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -202,6 +208,9 @@ class ReferenceNormalization(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "virtual": self.virtual, "epsilon": self.epsilon}
+
 
 @keras.saving.register_keras_serializable(package="kgan")
 class WithoutReference(keras.layers.Layer):
@@ -216,3 +225,6 @@ class WithoutReference(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (None, *input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
