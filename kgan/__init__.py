@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wrapt
 
@@ -87,11 +87,11 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'kgan' has no attribute {name!r}")
 
 
-class _Registered:
+class _Registered(NamedTuple):
     """A placeholder that Keras finds under the name of a kgan class until that class is imported and replaces it."""
 
-    def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
+    module: str
+    name: str
 
     def from_config(self, config: dict[str, Any]) -> Any:
         return getattr(importlib.import_module(self.module), self.name).from_config(config)

@@ -1,6 +1,4 @@
-"""Keras and TensorFlow, started quietly, for every module that needs them.
-
-    from kgan._backend import keras, tf
+"""Keras and TensorFlow, started quietly: `from kgan._backend import keras, tf`.
 
 When TensorFlow starts, its C++ code logs a few lines about oneDNN and CUDA before it reads `TF_CPP_MIN_LOG_LEVEL`.
 """
@@ -62,7 +60,6 @@ def abstract_build(build: Callable[[], keras.Model]) -> keras.Model:
         with keras.StatelessScope(initialize_variables=False):
             return build()
 
-    # Keras keeps, for each thread, a list of variables to initialize later. The list of an extra thread ends with the
-    # thread; in this thread, the next training step would initialize the variables.
+    # In a thread of its own: Keras lists, for each thread, the variables that the next step is to initialize.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         return thread.submit(described).result()

@@ -1,18 +1,11 @@
 """Augmentations: what happens to every image that the discriminator is trained on, real and fake alike.
 
 An augmentation is a function; to add one, write it: `kgan.DCGAN(augment=[("instance_noise", 0.1), my_augmentation])`.
-Gradients flow through it to the generator.
+It gets images (batch, height, width, channels) and returns as many, which can leave [-1, 1]. Gradients flow through it
+to the generator. `strength` is 0 or more; 0 changes nothing. `random` gives numbers (batch, units) of a prior. They
+depend only on the seed, the step and the position of an image in its batch, so a resumed run augments exactly as a run
+that was never stopped.
 
-Args:
-    images: (batch, height, width, channels).
-    random: (units, prior) → numbers (batch, units). They depend only on the seed, the step and the position of an image
-        in its batch, so a resumed run augments exactly as a run that was never stopped.
-    strength: 0 or more; 0 changes nothing.
-
-Returns:
-    Images of the same shape. They can leave [-1, 1].
-
-Example:
     >>> random = lambda units, prior: kgan.latent.sample_codes(4, units, prior)
     >>> instance_noise(tf.zeros((4, 8, 8, 1)), random, strength=0.1).shape
     TensorShape([4, 8, 8, 1])
@@ -46,11 +39,6 @@ def translation(images: tf.Tensor, random: Random, strength: float = 0.125) -> t
     """x′[i, j] = x[i - u₁, j - u₂]: each image is shifted by up to strength · size pixels, and the gap filled with 0.
 
     Zhao et al. (2020), *Differentiable Augmentation for Data-Efficient GAN Training*, section 3.3, with their 1/8.
-
-    Example:
-        >>> random = lambda units, prior: tf.ones((1, units))  # the largest shift down and to the right
-        >>> translation(tf.reshape(tf.range(1.0, 5), (1, 2, 2, 1)), random, 0.5)[0, :, :, 0].numpy().tolist()
-        [[0.0, 0.0], [0.0, 1.0]]
     """
     size = tuple(images.shape[1:3])
     shifts = tf.cast(tf.round(strength * random(2, "uniform") * tf.cast(size, tf.float32)), tf.int32)  # (batch, 2)
@@ -114,20 +102,11 @@ class Augmentation(NamedTuple):
 def get(
     augment: Sequence[str | Callable | tuple[str | Callable, float]], data_shape: Sequence[int]
 ) -> list[Augmentation]:
-    """The augmentations of these names or functions, each with its strength.
-
-    Raises:
-        Mistake: for an unknown name, an entry of another kind, a strength that is negative or not finite, or one of
-            `OF_IMAGES` where `data_shape`, the shape of one example, is that of vectors.
-
-    Example:
-        >>> get([("instance_noise", 0.2)], (28, 28, 1))[0].strength
-        0.2
-    """
+    """The augmentations of these names or functions for examples of a shape; a Mistake for anything else."""
     signature = "(images, random), or (images, random, strength) where it is given with a strength"
     found = [Augmentation(*entry) for entry in named(augment, AUGMENTATIONS, "augmentation", signature, "strength")]
     for function, _ in found:
         if function in OF_IMAGES and len(data_shape) != 3:
-            shape = f"the data have shape {tuple(data_shape)}"
-            raise Mistake(f"{function.__name__} is for images, (height, width, channels): {shape}")
+            name, shape = function.__name__, tuple(data_shape)
+            raise Mistake(f"{name} is for images, (height, width, channels): the data have shape {shape}")
     return found

@@ -57,9 +57,6 @@ RANGES = {
 def check(**values: Any) -> None:
     """Raise Mistake, with the name, the value and the range, for a number out of range; None passes.
 
-    Args:
-        **values: numbers, or collections of numbers, by the names of arguments or settings.
-
     Example:
         >>> check(ema=0.99, epochs=(1, 10))
     """
@@ -71,11 +68,7 @@ def check(**values: Any) -> None:
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
-    """Raise Mistake, with the choices, for a value that is none of them.
-
-    Example:
-        >>> check_choice("prior", "normal", ("normal", "uniform"))
-    """
+    """Raise Mistake, with the choices, for a value that is none of them."""
     if value not in choices:
         raise Mistake(f"{name} is {value!r}: choose one of {', '.join(choices)}")
 
@@ -83,15 +76,9 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
 def named(
     entries: Any, table: Mapping[str, Callable], kind: str, signature: str, number: str
 ) -> list[tuple[Callable, float | None]]:
-    """Penalties or augmentations, each given by name or as a function, alone or with a number.
+    """Penalties or augmentations, each a name in the table or a function, alone or with a number: (function, number).
 
-    Args:
-        entries: see `listed`; an entry is a name in the table, a function, or a pair (name or function, number).
-        table: the functions by name.
-        kind, signature, number: the words for a function, its arguments and its number in messages.
-
-    Returns:
-        (function, number or None) of each entry.
+    `kind`, `signature` and `number` are the words for a function, its arguments and its number in messages.
     """
     found = []
     for entry in listed(entries):

@@ -34,7 +34,6 @@ def sample_codes(
     """Draw codes (count, latent_dim) from the prior p(z); the same seed always draws the same codes.
 
     Args:
-        count, latent_dim: how many, and of how many units.
         prior: "normal" is N(0, 1) in each unit; "uniform" is U(-1, 1).
         seed: one whole number, or several, such as (seed, step, purpose, draw) in training. Each combination is a
             stream of random numbers of its own, and no stream depends on what was drawn before.
@@ -58,12 +57,7 @@ def sample_codes(
 def with_labels(codes: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
     """Codes of a conditional generator, (count, latent_dim + classes): each is followed by its one-hot label.
 
-    In the generator's first, dense layer, the label chooses a vector of weights: an embedding of the class. Without
-    labels the codes are returned as they are.
-
-    Example:
-        >>> with_labels(tf.constant([[0.5, 0.2]]), tf.one_hot([1], 3)).numpy().tolist()
-        [[0.5, 0.20000000298023224, 0.0, 1.0, 0.0]]
+    In the generator's first, dense layer, the label chooses a vector of weights: an embedding of the class.
     """
     return codes if labels is None else tf.concat([codes, labels], axis=1)
 
@@ -79,21 +73,13 @@ def interpolate(
     U(-1, 1) it is the other way round: on the spherical path a unit may go beyond ±1, which the generator never saw.
 
     Args:
-        start, end: codes, (…, units), of the same shape.
-        steps: how many codes, 2 or more.
+        start, end: codes of one shape (…, units).
+        steps: how many codes, 2 or more; the result has shape (…, steps, units).
         path: "linear" or "spherical".
-        classes: how many units at the end of a code hold its class (see `with_labels`): they are mixed linearly on
-            either path, so that a walk between two classes goes through mixtures of the two.
-
-    Returns:
-        Codes of shape (…, steps, units), float32.
-
-    Raises:
-        Mistake: for an unknown path, fewer than 2 steps, codes of different shapes.
+        classes: how many units at the end of a code hold its class: they are mixed linearly on either path.
 
     Example:
-        >>> start, end = sample_codes(2, 100, seed=1)
-        >>> interpolate(start, end, steps=9).shape
+        >>> interpolate(*sample_codes(2, 100, seed=1), steps=9).shape
         (9, 100)
     """
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
@@ -102,10 +88,6 @@ def interpolate(
         raise Mistake(f"steps is {steps}: a path has 2 or more")
     if start.shape != end.shape or not start.ndim:
         raise Mistake(f"codes have shapes {start.shape} and {end.shape}: a path goes between codes of one shape")
-    if classes:
-        parts = [interpolate(start[..., :-classes], end[..., :-classes], steps, path)]
-        parts.append(interpolate(start[..., -classes:], end[..., -classes:], steps, "linear"))
-        return np.concatenate(parts, axis=-1)
     share = np.linspace(0, 1, steps)[:, np.newaxis]
     start, end = start[..., np.newaxis, :], end[..., np.newaxis, :]
     codes = (1 - share) * start + share * end
@@ -137,8 +119,7 @@ def natural_path(prior: str) -> str:
 def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) -> np.ndarray:
     """One code (latent_dim,) with one unit changed at a time: Stiff, von Keyserlingk, Stuart, figures 6 and 9.
 
-    Returns:
-        Codes of shape (units, values, latent_dim), float32: each of these units, counted from 0, takes each value.
+    Each of these units, counted from 0, takes each value: codes of shape (units, values, latent_dim).
 
     Example:
         >>> traverse(np.zeros(100), units=[3, 7], values=[-1, 0, 1]).shape
@@ -164,17 +145,11 @@ def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) ->
     Args:
         codes: (many, latent_dim), drawn from the prior.
         features: (many, …), of a layer of the generator, one row for each code.
-        count: directions wanted, at most as many as codes, and as units of either.
+        count: at most as many as codes, and as units of either.
 
     Returns:
-        Directions of shape (count, latent_dim), float32, the strongest first: adding one of them to a code moves its
-        component by one standard deviation. And the fraction of the features' variance that each component explains.
-
-    Example:
-        >>> codes = sample_codes(1000, 5).numpy()
-        >>> directions, variance = principal_directions(codes, codes * [1, 1, 9, 1, 1], count=1)
-        >>> int(np.abs(directions[0]).argmax())
-        2
+        Directions (count, latent_dim), the strongest first: adding one of them to a code moves its component by one
+        standard deviation. And the fraction of the features' variance that each component explains.
     """
     from sklearn.decomposition import PCA
 

@@ -4,10 +4,9 @@
 - `Packing` shows the discriminator several images at a time, so that it sees when all are alike: Lin et al. (2018),
   *PacGAN: The power of two samples in generative adversarial networks*.
 - `ReferenceBatch`, `ReferenceNormalization` and `WithoutReference` are reference and virtual batch normalization:
-  Salimans et al. (2016), *Improved Techniques for Training GANs*, section 3.5. With batch normalization the output for
-  an example depends on the other examples of its minibatch. Here all are normalized by the statistics of one reference
-  batch, which is chosen once and passes through the network with every minibatch. Virtual batch normalization adds the
-  example itself to the reference batch. The paper uses it in the generator only, because of the cost.
+  Salimans et al. (2016), *Improved Techniques for Training GANs*, section 3.5. All examples are normalized by the
+  statistics of one reference batch, which is chosen once and passes through the network with every minibatch, so none
+  depends on others of its minibatch. Virtual batch normalization adds the example itself to the reference batch.
 """
 
 from __future__ import annotations
@@ -29,10 +28,6 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     It computes the same function with the same weights, and works on bfloat16 directly; Keras' layer makes float32
     copies. An axis that is not the last, renorm, synchronized, or no center or scale, is a Mistake.
-
-    Example:
-        >>> FusedBatchNormalization(momentum=0.9)(np.zeros((10, 7, 7, 8), "float32"), training=True).shape
-        TensorShape([10, 7, 7, 8])
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -68,16 +63,11 @@ class UpsampledConv2D(keras.layers.Conv2D):
     `depth_to_space` puts them in their places. A window of 5 × 5 then takes 9 multiply-adds per pixel instead of 25.
 
     Any other padding, strides, dilation, groups or data format than below is a Mistake.
-
-    Example:
-        >>> layer = UpsampledConv2D(3, kernel_size=5, padding="same", data_format="channels_last")
-        >>> layer(np.zeros((10, 7, 7, 64), "float32")).shape
-        TensorShape([10, 14, 14, 3])
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        has = {"padding": "same", "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}
-        for name, value in {**has, "data_format": "channels_last"}.items():
+        plain = {"padding": "same", "strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}
+        for name, value in {**plain, "data_format": "channels_last"}.items():
             if getattr(self, name) != value:
                 raise Mistake(f"{name} is {getattr(self, name)!r}: that of {type(self).__name__} is {value!r}")
         super().build(input_shape)
@@ -108,14 +98,12 @@ def _phases(size: int) -> np.ndarray:
     """Which of the `size` weights of a window, along one axis, fall on the same small pixel.
 
     An array (2, small, size): for even and for odd pixels, and for each place in the small window, 1 where a weight
-    belongs to that place. For every size, TensorFlow's padding "same" puts the small window in the right position. Of 3
-    weights and an even pixel, [[1, 0, 0], [0, 1, 1], [0, 0, 0]].
+    belongs to that place. Of 3 weights and an even pixel, [[1, 0, 0], [0, 1, 1], [0, 0, 0]].
     """
     before = (size - 1) // 2  # TensorFlow's padding "same"
     places = (np.arange(2)[:, None] + np.arange(size) - before) // 2
-    first, last = int(places.min()), int(places.max())
-    belongs = places[:, None, :] == np.arange(first, last + 1)[:, None]
-    return belongs.astype(np.float32)
+    window = np.arange(places.min(), places.max() + 1)  # on the small image, where padding "same" puts it as well
+    return np.float32(places[:, None, :] == window[:, None])
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -130,11 +118,6 @@ class Packing(keras.layers.Layer):
 
     In inference mode a pack holds copies of one image, so that the logit of an image does not depend on other images.
     The discriminator learns to recognize copies as fake, so compare such logits only with each other.
-
-    Example:
-        >>> packs = Packing(2)(tf.reshape(tf.range(3.0), (3, 1, 1, 1)), training=True)
-        >>> packs[:, 0, 0].numpy().tolist()
-        [[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]]
     """
 
     def __init__(self, size: int, **keywords: Any) -> None:
@@ -158,17 +141,11 @@ class ReferenceBatch(keras.layers.Layer):
     A network begins with it, has `ReferenceNormalization` where it would have BatchNormalization, and then
     `WithoutReference`, all of the same `size`. `GAN.fit` chooses the examples, once: real images for a discriminator,
     codes for a generator. They are weights, so they are saved with the model. Before `fit` they are noise.
-
-    Example:
-        >>> layer = ReferenceBatch(size=4)
-        >>> layer(np.zeros((10, 28, 28, 1))).shape
-        TensorShape([14, 28, 28, 1])
     """
 
     def __init__(self, size: int = REFERENCE_SIZE, seed: int | None = None, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.size = size
-        self.seed = seed
+        self.size, self.seed = size, seed
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         noise = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
@@ -195,27 +172,15 @@ class ReferenceBatch(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class ReferenceNormalization(keras.layers.Layer):
-    """Normalizes each channel by the mean and variance that it has in the reference batch.
+    """Normalizes each channel by the mean and variance that it has in the reference batch, which comes first.
 
-    Args:
-        size: size of the reference batch, which comes first in the input (see `ReferenceBatch`).
-        virtual: whether to use virtual batch normalization: each example is normalized by the reference batch and
-            itself, with weights size / (size + 1) and 1 / (size + 1).
-        epsilon: added to the variance, as in Keras' BatchNormalization.
-
-    Example:
-        >>> layer = ReferenceNormalization(size=4, virtual=True)
-        >>> layer(np.zeros((14, 7, 7, 8))).shape
-        TensorShape([14, 7, 7, 8])
+    With `virtual` an example is normalized by the reference batch and itself, with weights size / (size + 1) and
+    1 / (size + 1).
     """
 
-    def __init__(
-        self, size: int = REFERENCE_SIZE, virtual: bool = False, epsilon: float = 1e-3, **keywords: Any
-    ) -> None:
+    def __init__(self, size: int = REFERENCE_SIZE, virtual: bool = False, epsilon: float = 1e-3, **keywords: Any):
         super().__init__(**keywords)
-        self.size = size
-        self.virtual = virtual
-        self.epsilon = epsilon
+        self.size, self.virtual, self.epsilon = size, virtual, epsilon
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.gamma = self.add_weight(name="gamma", shape=input_shape[-1:], initializer="ones")
@@ -249,12 +214,7 @@ class ReferenceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class WithoutReference(keras.layers.Layer):
-    """Removes the reference batch again: (size + batch, …) → (batch, …).
-
-    Example:
-        >>> WithoutReference(size=4)(np.zeros((14, 1))).shape
-        TensorShape([10, 1])
-    """
+    """Removes the reference batch again: (size + batch, …) → (batch, …)."""
 
     def __init__(self, size: int = REFERENCE_SIZE, **keywords: Any) -> None:
         super().__init__(**keywords)

@@ -4,18 +4,10 @@ In the first three, D(x) = σ(logit) is the probability that x is real. With the
 -log D(x) = ζ(-logit) and -log(1 - D(x)) = ζ(logit), so they never compute log 0, however certain the discriminator is.
 In the others D is the logit itself.
 
-A loss is a pair of such functions, one for each network: `model.compile(loss=(my_d_loss, my_g_loss))`. Both get all
-logits, so a loss may compare real with fake.
+A loss is a pair of such functions, one for each network: `model.compile(loss=(my_d_loss, my_g_loss))`. Both get the
+logits of real images and of fakes, (batch, 1) each, and return a scalar. With label_smoothing=0.1 the target for real
+images is 0.9 instead of 1; that for fakes does not change (one-sided, Salimans et al. 2016, section 3.4).
 
-Args:
-    real_logits, fake_logits: the discriminator's logits for real images and for fakes, (batch, 1) each.
-    label_smoothing: with 0.1 the target for real images is 0.9 instead of 1; that for fakes does not change (one-sided
-        label smoothing, Salimans et al. 2016, section 3.4).
-
-Returns:
-    A scalar.
-
-Example:
     >>> float(discriminator_loss(tf.zeros((4, 1)), tf.zeros((4, 1))))  # 2 ln 2
     1.3862943649291992
 """
@@ -44,7 +36,7 @@ def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smo
 def minimax(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     """G: E[log(1 - D(G(z)))], Algorithm 1 of Goodfellow et al. (2014), last line.
 
-    Its gradient vanishes where the discriminator is certain that the fakes are fake: see `non_saturating`.
+    Its gradient vanishes where the discriminator is certain that the fakes are fake, unlike `non_saturating`'s.
     """
     return -tf.reduce_mean(tf.nn.softplus(fake_logits))
 
@@ -57,44 +49,37 @@ def non_saturating(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
 def least_squares_discriminator(
     real_logits: tf.Tensor, fake_logits: tf.Tensor, label_smoothing: float = 0.0
 ) -> tf.Tensor:
-    """D: E[(D(x) - 1)²] / 2 + E[D(G(z))²] / 2, and G: E[(D(G(z)) - 1)²] / 2.
-
-    Mao et al. (2017), *Least Squares GANs*, equation 9.
-    """
-    real_error = tf.reduce_mean(tf.square(real_logits - (1 - label_smoothing)))
-    return (real_error + tf.reduce_mean(tf.square(fake_logits))) / 2
+    """D: E[(D(x) - 1)²] / 2 + E[D(G(z))²] / 2: Mao et al. (2017), *Least Squares GANs*, equation 9."""
+    real_errors = real_logits - (1 - label_smoothing)
+    return (tf.reduce_mean(tf.square(real_errors)) + tf.reduce_mean(tf.square(fake_logits))) / 2
 
 
 def least_squares_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """G: E[(D(G(z)) - 1)²] / 2, see `least_squares_discriminator`."""
+    """G: E[(D(G(z)) - 1)²] / 2, of the same equation."""
     return tf.reduce_mean(tf.square(fake_logits - 1)) / 2
 
 
 def hinge_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """D: E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))], and G: -E[D(G(z))].
-
-    Lim and Ye (2017), *Geometric GAN*; Miyato et al. (2018), *Spectral Normalization for Generative Adversarial
-    Networks*, equations 16 and 17.
-    """
+    """D: E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: Lim and Ye (2017), *Geometric GAN*."""
     return tf.reduce_mean(tf.nn.relu(1 - real_logits)) + tf.reduce_mean(tf.nn.relu(1 + fake_logits))
 
 
 def wasserstein_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """D: E[D(G(z))] - E[D(x)], and G: -E[D(G(z))].
+    """D: E[D(G(z))] - E[D(x)]: Arjovsky et al. (2017), *Wasserstein GAN*, equation 2.
 
-    Arjovsky et al. (2017), *Wasserstein GAN*, equation 2. It falls without limit unless something bounds the slope of
-    the discriminator: the penalty `kgan.penalties.gradient_penalty`, or spectral normalization.
+    It falls without limit unless something bounds the slope of the discriminator: the penalty
+    `kgan.penalties.gradient_penalty`, or spectral normalization.
     """
     return tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits)
 
 
 def wasserstein_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """G: -E[D(G(z))], see `wasserstein_discriminator` and `hinge_discriminator`."""
+    """G: -E[D(G(z))], for `wasserstein_discriminator` and `hinge_discriminator`."""
     return -tf.reduce_mean(fake_logits)
 
 
 def relativistic_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """D: E[ζ(D(G(z)) - D(x))], and G: E[ζ(D(x) - D(G(z)))], where the n-th real image meets the n-th fake.
+    """D: E[ζ(D(G(z)) - D(x))], where the n-th real image meets the n-th fake.
 
     Jolicoeur-Martineau (2019), *The relativistic discriminator*. Huang et al. (2024), *The GAN is dead; long live the
     GAN!*, show that with the penalties r1 and r2 it keeps the generator from dropping modes.
@@ -103,7 +88,7 @@ def relativistic_discriminator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -
 
 
 def relativistic_generator(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """G: E[ζ(D(x) - D(G(z)))], see `relativistic_discriminator`."""
+    """G: E[ζ(D(x) - D(G(z)))], for `relativistic_discriminator`."""
     return tf.reduce_mean(tf.nn.softplus(real_logits - fake_logits))
 
 
@@ -111,7 +96,7 @@ class AdversarialLoss(NamedTuple):
     """The losses that the two networks minimize: functions (real_logits, fake_logits) → scalar."""
 
     discriminator: Callable[..., tf.Tensor]
-    generator: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    generator: Callable[..., tf.Tensor]
 
 
 LOSSES = {
@@ -128,16 +113,7 @@ UNBOUNDED = ("wasserstein",)  # they fall without limit unless the slope of the 
 
 
 def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top_k: float = 1.0) -> AdversarialLoss:
-    """The losses of the two networks, as `compile` describes them.
-
-    Raises:
-        Mistake: for a loss that is no name in `LOSSES` and no pair of functions; a number out of range; label_smoothing
-            with a loss that has no target; top_k below 1 with a loss in `PAIRED`.
-
-    Example:
-        >>> get("minimax").generator is minimax
-        True
-    """
+    """The losses of the two networks, as `compile` describes them; a Mistake for what it does not take."""
     check(label_smoothing=label_smoothing, top_k=top_k)
     if top_k < 1 and name_of(loss) in PAIRED:
         raise Mistake(f"top_k is {top_k}, but loss {name_of(loss)} compares each fake with a real image: leave it at 1")
@@ -174,7 +150,7 @@ def _takes(function: Callable, *arguments: Any, **keywords: Any) -> bool:
     except TypeError:
         return False
     except ValueError:  # a builtin, whose arguments Python does not know
-        return True
+        pass
     return True
 
 
@@ -185,10 +161,6 @@ def top_k_loss(
 
     Sinha et al. (2020), *Top-k Training of GANs*, section 3, where top_k falls from 1 to 1/2 during training. Under a
     `tf.distribute` strategy each replica takes the best of its own fakes.
-
-    Example:
-        >>> float(top_k_loss(wasserstein_generator, 0.5, tf.zeros((4, 1)), tf.constant([[1.0], [5.0], [3.0], [2.0]])))
-        -4.0
     """
     count = tf.cast(tf.math.ceil(top_k * tf.cast(tf.shape(fake_logits)[0], tf.float32)), tf.int32)
     best = tf.math.top_k(fake_logits[:, 0], count).values
@@ -198,8 +170,8 @@ def top_k_loss(
 def code_l1(codes: tf.Tensor, read_codes: tf.Tensor) -> tf.Tensor:
     """E[Σ |z - E(G(z))|], of codes (batch, latent_dim) and those that a `kgan.CodeGAN` reads back from their images.
 
-    Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*, equation 3. It is summed over
-    the units of a code: a mean over them would make the paper's weight a hundred times weaker.
+    Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*, equation 3: a sum over the
+    units of a code. A mean over them would make the paper's weight a hundred times weaker.
     """
     return tf.reduce_mean(tf.reduce_sum(tf.abs(codes - read_codes), axis=1))
 
@@ -213,14 +185,6 @@ CODE_LOSSES = {"l1": code_l1, "l2": code_l2}
 
 
 def code_loss_of_guessing(latent_dim: int, prior: str = "normal", code_loss: str = "l2") -> float:
-    """The code loss of a discriminator that has learned nothing and always answers with the prior's mean, 0.
-
-    Example:
-        >>> code_loss_of_guessing(100)
-        100.0
-    """
-    expected = {  # E|z| and E z² of a unit
-        "normal": {"l1": math.sqrt(2 / math.pi), "l2": 1.0},
-        "uniform": {"l1": 1 / 2, "l2": 1 / 3},
-    }
-    return latent_dim * expected[prior][code_loss]
+    """The code loss of a discriminator that has learned nothing and always answers with the prior's mean, 0."""
+    l1, l2 = (1 / 2, 1 / 3) if prior == "uniform" else (math.sqrt(2 / math.pi), 1.0)  # E|z| and E z² of a unit
+    return latent_dim * (l1 if code_loss == "l1" else l2)

@@ -2,27 +2,21 @@
 
 Generators take codes (batch, latent_dim) and end in tanh, so their images are in [-1, 1]. Discriminators take images
 and end in logits (batch, 1). Both outputs are float32 under every precision policy, and images are channels-last
-whatever Keras' `image_data_format` is. With a `seed` the initial weights depend only on it; without one, Keras' global
-random generator draws them. A generator and a discriminator have independent weights, even with the same seed.
+whatever Keras' `image_data_format` is. A generator and a discriminator have independent weights, even with one seed.
+What cannot be built is a Mistake, which names the nearest image size, the choices or the range.
 
 Args:
     norm: normalization of the hidden layers: "batch", "synchronized" (batch normalization over the minibatches of all
         devices), "layer" (over height, width and channels), "none"; or "reference" and "virtual", batch normalization
         by one fixed batch (`kgan.layers`). Of a discriminator also "spectral": the weights of all layers are normalized
         instead of the activations (Miyato et al. 2018, *Spectral Normalization for Generative Adversarial Networks*),
-        by Keras' own layer. As in the paper, a convolution's kernel is divided by the largest singular value of its
-        matrix. Unlike in the paper, the quotient becomes the weight that is trained, and the gradient is taken with
-        respect to the quotient.
+        by Keras' own layer. Unlike in the paper, the quotient of weights and largest singular value becomes the weight
+        that is trained, and the gradient is taken with respect to the quotient.
     packing: how many images the discriminator sees together (`kgan.layers`).
-    classes: number of classes of a conditional model. Codes then have `classes` more units, which hold the class: their
-        weights in the generator's first layer are an embedding of the classes. The discriminator takes [images, labels]
-        with one-hot labels, and adds to its logits the product of its last features with a vector of the class (Miyato
-        and Koyama 2018, *cGANs with Projection Discriminator*, figure 1d).
-    seed: seed of the initial weights.
-
-Raises:
-    Mistake: for a number out of range, an unknown choice, an image size or a depth that cannot be (the message names
-        the nearest), and for settings of a discriminator that exclude each other.
+    classes: number of classes of a conditional model. Codes then have `classes` more units, which hold the class. The
+        discriminator takes [images, labels] with one-hot labels, and adds to its logits the product of its last
+        features with a vector of the class (Miyato and Koyama 2018, *cGANs with Projection Discriminator*, figure 1d).
+    seed: seed of the initial weights; without one, Keras' global random generator draws them.
 """
 
 from __future__ import annotations
@@ -48,7 +42,10 @@ from kgan.layers import (
 from kgan.summary import layer_table, multiply_adds  # noqa: F401, for the users of networks
 
 layers = keras.layers
+Layer = layers.Layer
+Seeds = Iterator[int | None]
 CHANNELS_LAST = {"data_format": "channels_last"}  # whatever keras.json says
+_SAME = {"padding": "same", **CHANNELS_LAST}
 
 REFERENCE_NORMS = ("reference", "virtual")
 MIXING_NORMS = ("batch", "synchronized", *REFERENCE_NORMS)  # the logit of an image depends on others as well
@@ -74,10 +71,7 @@ def dense_generator(
 
     Args:
         data_shape: shape of one image or vector, such as (28, 28, 1) or (2,).
-        latent_dim: units of a code.
-        hidden_units: units of the hidden layer.
-        activation: activation of the output: "tanh" for images in [-1, 1], "linear" for vectors of any range.
-        norm, classes, seed: see above.
+        activation: of the output: "tanh" for images in [-1, 1], "linear" for vectors of any range.
 
     Example:
         >>> dense_generator((28, 28, 1)).output_shape
@@ -109,12 +103,7 @@ def dense_discriminator(
     classes: int = 0,
     seed: int | None = None,
 ) -> keras.Model:
-    """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`.
-
-    Example:
-        >>> dense_discriminator((28, 28, 1)).output_shape
-        (None, 1)
-    """
+    """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`."""
     check(hidden_units=hidden_units)
     _units(data_shape)
     _check_discriminator(norm, packing, classes)
@@ -153,16 +142,12 @@ def dcgan_generator(
 
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
-        latent_dim: units of a code.
-        filters: number of filters of the last hidden layer. Each layer before it has twice as many, up to 8 × filters.
-        kernel_size: kernel size of the convolutions. 4 is a multiple of the stride: it avoids the checkerboard pattern
-            of the paper's 5, and is faster.
+        filters: of the last hidden layer. Each layer before it has twice as many, up to 8 × filters.
+        kernel_size: 4 is a multiple of the stride: it avoids the checkerboard pattern of the paper's 5, and is faster.
         depth: how many layers double the size; by default as many as possible, from 4 pixels or a few more.
-        upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, and a convolution follows
-            (`kgan.layers`).
+        upsampling: "transposed" convolutions; or "nearest": each pixel is repeated 2 × 2, and a convolution follows.
         activation: "relu" or "leaky_relu" (0.2).
         stddev: standard deviation of the initial weights, which are drawn from N(0, 0.02) in section 4.
-        norm, classes, seed: see above.
 
     Example:
         >>> dcgan_generator((28, 28, 1)).output_shape
@@ -180,11 +165,10 @@ def dcgan_generator(
     else:
         doubled = functools.partial(UpsampledConv2D, kernel_size=kernel_size, **_SAME)
     # Shapes at line ends are those of (28, 28, 1) images with 64 filters.
+    first = (height, width, widths[-1])
     hidden = [
-        layers.Dense(
-            height * width * widths[-1], use_bias=use_bias, kernel_initializer=_normal(seeds, stddev)
-        ),  # 6,272
-        layers.Reshape((height, width, widths[-1])),  # 7 × 7 × 128
+        layers.Dense(math.prod(first), use_bias=use_bias, kernel_initializer=_normal(seeds, stddev)),  # 6,272
+        layers.Reshape(first),  # 7 × 7 × 128
         *_normalized(norm),
         activated(),
     ]
@@ -220,10 +204,8 @@ def dcgan_discriminator(
 
     Args:
         image_shape, filters, kernel_size, depth, stddev: see `dcgan_generator`; `filters` is that of the first layer.
-        norm, packing, classes, seed: see above.
-        code_units: number of units of a second head, which reads a code from the image. The network then has two
-            outputs, [logits, codes] (Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image
-            Generation*).
+        code_units: units of a second head, which reads a code from the image. The network then has two outputs,
+            [logits, codes] (Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*).
 
     Example:
         >>> dcgan_discriminator((28, 28, 1)).output_shape
@@ -258,16 +240,8 @@ def dcgan_discriminator(
     return keras.Model(model.inputs[0], [*model.outputs, code(model.layers[-1].input)], name="discriminator")
 
 
-_SAME = {"padding": "same", **CHANNELS_LAST}
-
-
 def _network(
-    name: str,
-    input_shape: Sequence[int],
-    hidden: list[keras.layers.Layer],
-    output: list[keras.layers.Layer],
-    norm: str,
-    seeds: Iterator[int | None],
+    name: str, input_shape: Sequence[int], hidden: list[Layer], output: list[Layer], norm: str, seeds: Seeds
 ) -> keras.Model:
     """The layers as a model. The reference batch passes through the hidden ones, where the normalizations are."""
     if norm in REFERENCE_NORMS:
@@ -276,7 +250,7 @@ def _network(
     return _with_power_iterations(model, seeds)
 
 
-def _with_power_iterations(model: keras.Model, seeds: Iterator[int | None]) -> keras.Model:
+def _with_power_iterations(model: keras.Model, seeds: Seeds) -> keras.Model:
     """The model with seeded start vectors for spectral normalization: Keras draws different ones each time."""
     for layer in model.layers:
         if isinstance(layer, layers.SpectralNormalization):
@@ -285,11 +259,7 @@ def _with_power_iterations(model: keras.Model, seeds: Iterator[int | None]) -> k
 
 
 def _projecting(
-    network: keras.Model,
-    classes: int,
-    norm: str,
-    initializer: keras.initializers.Initializer,
-    seeds: Iterator[int | None],
+    network: keras.Model, classes: int, norm: str, initializer: keras.initializers.Initializer, seeds: Seeds
 ) -> keras.Model:
     """The discriminator with labels: Miyato and Koyama (2018), equation 4, the vector of a class · φ(x) + ψ(φ(x))."""
     features, labels = network.layers[-1].input, keras.Input((classes,), name="labels")
@@ -299,13 +269,13 @@ def _projecting(
     return _with_power_iterations(keras.Model([network.inputs[0], labels], logits, name="discriminator"), seeds)
 
 
-def _bounded(layer: keras.layers.Layer, norm: str) -> keras.layers.Layer:
+def _bounded(layer: Layer, norm: str) -> Layer:
     """The layer with its weights divided by their largest singular value, where `norm` is "spectral"."""
     # float32: the layer writes the divided weights back, and bfloat16 would lose the small steps of the optimizer.
     return layers.SpectralNormalization(layer, dtype="float32") if norm == "spectral" else layer
 
 
-def _normalized(norm: str) -> list[keras.layers.Layer]:
+def _normalized(norm: str) -> list[Layer]:
     match norm:
         case "batch":
             # With PyTorch's momentum: at Keras' 0.99 the averages that `generate` uses lag behind by hundreds of steps.
@@ -334,12 +304,9 @@ def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None)
                 f"images of {height} × {width} cannot be made by doubling: "
                 f"take 8 or a multiple of 4 from 16 up, such as {nearest[0]} or {nearest[1]}"
             )
-    most = 0
-    while height % 2 ** (most + 1) == width % 2 ** (most + 1) == 0 and min(height, width) // 2 ** (most + 1) >= 4:
-        most += 1
-    if depth is None:
-        depth = most
-    elif not 1 <= depth <= most:
+    most = max(n for n in range(32) if height % 2**n == width % 2**n == 0 and min(height, width) >= 4 * 2**n)
+    depth = most if depth is None else depth
+    if not 1 <= depth <= most:
         raise Mistake(f"depth is {depth}: images of {height} × {width} can be halved from 1 to {most} times")
     return (height // 2**depth, width // 2**depth), [filters * min(2**layer, 8) for layer in range(depth)]
 
@@ -361,18 +328,18 @@ def _check_discriminator(norm: str, packing: int, classes: int) -> None:
         raise Mistake(f"packing is {packing}: it does not work with classes, here {classes}: a pack has one label")
 
 
-def _seeds(seed: int | None, network: str) -> Iterator[int | None]:
+def _seeds(seed: int | None, network: str) -> Seeds:
     """A seed for each layer of a network: with one seed for all, layers of equal shape would have equal weights."""
     numbers = random.Random(f"{network} {seed}")
     while True:
         yield None if seed is None else numbers.randrange(2**31)
 
 
-def _normal(seeds: Iterator[int | None], stddev: float) -> keras.initializers.Initializer:
+def _normal(seeds: Seeds, stddev: float) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=stddev, seed=next(seeds))
 
 
-def _glorot(seeds: Iterator[int | None]) -> keras.initializers.Initializer:
+def _glorot(seeds: Seeds) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=next(seeds))
 
 

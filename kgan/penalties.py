@@ -1,16 +1,9 @@
 """Penalties: terms that can be added to the discriminator's loss, each with the formula of its paper.
 
-A penalty is a function; to add one, write it: `model.compile(penalties=[("r1", 10.0), my_penalty])`.
+A penalty is a function; to add one, write it: `model.compile(penalties=[("r1", 10.0), my_penalty])`. It gets the
+discriminator, a function images → logits (batch, 1), and equally many real and fake images; with a fourth argument
+`random` also random numbers (see `kgan.augment`). It returns a scalar.
 
-Args:
-    discriminator: a function, images → logits (batch, 1).
-    real_images, fake_images: (batch, …), equally many.
-    random: for a penalty that has this fourth argument: (units, prior) → numbers (batch, units), see `kgan.augment`.
-
-Returns:
-    A scalar.
-
-Example:
     >>> float(r1(lambda images: 3 * images, tf.zeros((4, 1)), tf.zeros((4, 1))))
     4.5
 """
@@ -31,7 +24,7 @@ Random = Callable[[int, str], tf.Tensor]
 def r1(discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor) -> tf.Tensor:
     """E[‖∇D(x)‖²] / 2: Mescheder et al. (2018), *Which Training Methods for GANs do actually Converge?*, equation 9.
 
-    Half of the squared gradient of the logits with respect to the pixels of real images. The weight is the paper's γ.
+    The gradient of logits with respect to the pixels of real images. The weight is the paper's γ.
     """
     return tf.reduce_mean(_squared_slopes(discriminator, real_images)) / 2
 
@@ -81,24 +74,14 @@ class Penalty(NamedTuple):
     function: Callable[..., tf.Tensor]
     weight: float
 
-    def __call__(
-        self, discriminator: Discriminator, real_images: tf.Tensor, fake_images: tf.Tensor, random: Random
-    ) -> tf.Tensor:
+    def __call__(self, discriminator: Discriminator, real: tf.Tensor, fake: tf.Tensor, random: Random) -> tf.Tensor:
         """The weighted penalty. Only functions with an argument `random` get random numbers."""
         numbers = (random,) if "random" in inspect.signature(self.function).parameters else ()
-        return self.weight * self.function(discriminator, real_images, fake_images, *numbers)
+        return self.weight * self.function(discriminator, real, fake, *numbers)
 
 
 def get(penalties: Sequence[str | Callable | tuple[str | Callable, float]]) -> list[Penalty]:
-    """The penalties of these names or functions, each with its weight, by default 1.
-
-    Raises:
-        Mistake: for an unknown name, an entry of another kind, or a weight that is negative or not finite.
-
-    Example:
-        >>> get([("r1", 10.0)])[0].weight
-        10.0
-    """
+    """The penalties of these names or functions, each with its weight, by default 1; a Mistake for anything else."""
     signature = "(discriminator, real_images, fake_images), with random as a fourth argument where it needs numbers"
     found = named(penalties, PENALTIES, "penalty", signature, "weight")
     return [Penalty(function, 1.0 if weight is None else float(weight)) for function, weight in found]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kgan._backend import keras
 from kgan.layers import Packing, ReferenceNormalization, UpsampledConv2D
+from kgan.units import shape_text
 
 layers = keras.layers
 
@@ -23,11 +24,8 @@ def layer_table(network: keras.Model) -> list[LayerRow]:
     """A network layer by layer: what each layer does, its output shape (without the batch), its parameters.
 
     Example:
-        >>> for row in layer_table(kgan.networks.dense_discriminator((28, 28, 1))):
-        ...     print(*row, sep=" | ")
-        flatten | (784,) | 0
-        dense · leaky ReLU 0.2 | (128,) | 100480
-        dense | (1,) | 129
+        >>> layer_table(kgan.networks.dense_discriminator((28, 28, 1)))[1]
+        LayerRow(layer='dense · leaky ReLU 0.2', shape=(128,), parameters=100480)
     """
     found: list[LayerRow] = []
     for layer in network.layers:
@@ -46,13 +44,7 @@ def layer_table(network: keras.Model) -> list[LayerRow]:
 def multiply_adds(network: keras.Model) -> int:
     """How many multiply-adds (a multiplication and an addition) a network needs for one example.
 
-    Dense layers, convolutions and transposed convolutions are counted: they do nearly all of the work. Biases,
-    normalizations, activations and a reference batch, which passes through the network with every minibatch, are not
-    counted. At borders the zeros of padding are counted too.
-
-    Example:
-        >>> multiply_adds(kgan.networks.dense_discriminator((28, 28, 1)))  # 784 · 128 + 128 · 1
-        100480
+    Dense layers and convolutions of both kinds are counted, with the zeros of padding: they do nearly all of the work.
     """
     total = 0
     for outer in network.layers:
@@ -61,11 +53,9 @@ def multiply_adds(network: keras.Model) -> int:
                 total += multiply_adds(layer)
             case layers.Dense():  # along the last axis
                 total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:-1])
-            case UpsampledConv2D():  # the small window once for each output pixel
-                weights = math.prod((*layer.small_size, *layer.kernel.shape[2:]))
-                total += weights * math.prod(outer.output.shape[1:3])
             case layers.Conv2D():  # the window once for each output pixel
-                total += math.prod(layer.kernel.shape) * math.prod(outer.output.shape[1:3])
+                size = layer.small_size if isinstance(layer, UpsampledConv2D) else layer.kernel_size
+                total += math.prod((*size, *layer.kernel.shape[2:], *outer.output.shape[1:3]))
             case layers.Conv2DTranspose():  # the window once for each input pixel
                 total += math.prod(layer.kernel.shape) * math.prod(outer.input.shape[1:3])
     return total
@@ -82,12 +72,10 @@ def _described(layer: keras.layers.Layer) -> str:
             return f"{_described(layer.layer)}, spectral norm"
         case Packing():
             return f"packs of {layer.size}"
-        case layers.Conv2DTranspose():
-            return f"{_window(layer)} transposed convolution, stride {layer.strides[0]}"
-        case UpsampledConv2D():
-            return f"upsampling × 2 and {_window(layer)} convolution, stride 1"
-        case layers.Conv2D():
-            return f"{_window(layer)} convolution, stride {layer.strides[0]}"
+        case layers.Conv2D() | layers.Conv2DTranspose():
+            kind = "transposed convolution" if isinstance(layer, layers.Conv2DTranspose) else "convolution"
+            before = "upsampling × 2 and " if isinstance(layer, UpsampledConv2D) else ""
+            return f"{before}{shape_text(layer.kernel_size)} {kind}, stride {layer.strides[0]}"
         case layers.UpSampling2D():
             return f"upsampling × {layer.size[0]}"
         case layers.BatchNormalization():
@@ -105,7 +93,3 @@ def _described(layer: keras.layers.Layer) -> str:
         case layers.Dense() | layers.Reshape() | layers.Flatten():
             return type(layer).__name__.lower()
     return layer.name.replace("_", " ")
-
-
-def _window(layer: keras.layers.Layer) -> str:
-    return " × ".join(str(size) for size in layer.kernel_size)

@@ -40,12 +40,9 @@ def test_the_discriminator_adds_the_product_with_the_vector_of_the_class():
     discriminator = networks.dense_discriminator((6,), hidden_units=5, classes=3, seed=0)
     images = np.float32(np.random.default_rng(0).normal(size=(4, 6)))
     labels = np.eye(3, dtype="float32")[[2, 0, 1, 1]]
-    hidden, logit = (
-        layer for layer in discriminator.layers if isinstance(layer, keras.layers.Dense) and layer.use_bias
-    )
-    (vectors,) = (
-        layer for layer in discriminator.layers if isinstance(layer, keras.layers.Dense) and not layer.use_bias
-    )
+    dense = [layer for layer in discriminator.layers if isinstance(layer, keras.layers.Dense)]
+    hidden, logit = (layer for layer in dense if layer.use_bias)
+    (vectors,) = (layer for layer in dense if not layer.use_bias)
     assert vectors.kernel.shape == (3, 5)
     features = images @ hidden.kernel.numpy() + hidden.bias.numpy()
     features = np.where(features > 0, features, 0.2 * features)
@@ -290,12 +287,17 @@ def test_a_conditional_run_knows_its_classes(run):
     assert (rows, columns) == (10, 8)
 
 
-def test_sample_draws_a_row_of_each_class(run, tmp_path):
-    result = invoke("sample", str(run), "--out", str(tmp_path / "all.npy"))
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        ((), np.repeat(np.arange(10), 8)),  # a row of each class
+        (("--count", "11"), [0, 0, *range(1, 10)]),  # no multiple of the classes
+    ],
+)
+def test_sample_draws_all_classes(options, labels, run, tmp_path):
+    result = invoke("sample", str(run), *options, "--out", str(tmp_path / "all.npy"))
     assert result.exit_code == 0, result.output
-    model = kgan.load_model(run)
-    labels = np.repeat(np.arange(10), 8)
-    expected = kgan.plots.to_uint8(model.generate(labels=labels))
+    expected = kgan.plots.to_uint8(kgan.load_model(run).generate(labels=labels))
     np.testing.assert_array_equal(np.load(tmp_path / "all.npy"), expected)
 
 
@@ -342,13 +344,6 @@ def test_the_folders_of_a_folder_are_classes(tmp_path):
     assert invoke(*command).exit_code == 0
     images = np.load(tmp_path / "some.npy")
     assert images[:4].mean() > images[4:].mean() + 30
-
-
-def test_a_count_that_is_no_multiple_of_the_classes_draws_them_all(run, tmp_path):
-    command = ["sample", str(run), "--count", "11", "--out", str(tmp_path / "some.npy")]
-    assert invoke(*command).exit_code == 0
-    expected = kgan.load_model(run).generate(labels=[0, 0, *range(1, 10)])
-    np.testing.assert_array_equal(np.load(tmp_path / "some.npy"), kgan.plots.to_uint8(expected))
 
 
 def test_a_class_that_was_never_asked_for_is_not_the_worst():

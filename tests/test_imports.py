@@ -13,49 +13,37 @@ import kgan
 PACKAGE = Path(kgan.__file__).parent
 
 # The rooms of the house, from the ground up: a room imports what is named here, and nothing goes round in circles.
-# For everybody: `_backend`, the quiet start of TensorFlow, `_named`, functions chosen by name, `checks` of ranges,
-# `errors`, `batched`, `units` of what is written, and `files`, which writes whole files.
-EVERYBODY = {"_backend", "_named", "batched", "checks", "errors", "files", "units", "__version__"}
-LAYERS = {"layers"}
-GROUND = {"losses", "penalties", "augment", "latent", *LAYERS, "data", "plots", "diagnosis"}
+EVERYBODY = {"_backend", "batched", "checks", "errors", "files", "units", "__version__"}  # who may be imported by all
 MODELS = {"gan", "dcgan", "codegan"}
 MAY_IMPORT = {
     "_backend": set(),
-    "_named": set(),
-    "batched": set(),
-    "checks": set(),
     "errors": set(),
+    "checks": {"errors"},
+    "batched": {"checks"},
     "files": set(),
     "units": set(),
-    **{room: set() for room in sorted(GROUND)},
-    "networks": LAYERS,
+    **{room: set() for room in ("losses", "penalties", "augment", "latent", "layers", "data", "plots", "diagnosis")},
+    "summary": {"layers"},
+    "networks": {"layers", "summary"},
     "quality": {"data"},
-    "training": {"augment", "data", "latent", "layers", "losses", "penalties"},
-    "gan": {"augment", "latent", "training"},
+    "training": {"data", "latent", "layers", "losses", "penalties"},
+    "sampling": {"data", "latent"},
+    "gan": {"augment", "latent", "sampling", "training"},
     "dcgan": {"gan", "networks"},
     "codegan": {"dcgan", "gan", "latent", "losses", "training"},
-    "runs": {"codegan", "gan"},  # the classes that a file may hold
+    "runs": {"codegan"},  # with it all classes that a file may hold
     "speed": {"gan"},
     "callbacks": {"data", "diagnosis", "gan", "latent", "losses", "plots", "quality", "runs", "training"},
-    "recipes": {*MODELS, "augment", "data", "latent", "losses", "networks", "penalties"},
+    "recipes": {*MODELS, "augment", "data", "latent", "losses", "networks", "penalties"},  # some by name, for choices
+    "placement": {"training"},
     "report": {"losses", "plots", "quality", "recipes", "runs"},
     "pretrained": {"recipes"},
     "play": {"data", "latent", "plots"},
-    "cli": {
-        *GROUND - LAYERS - {"penalties", "augment"},
-        "callbacks",
-        "networks",
-        "play",
-        "pretrained",
-        "quality",
-        "recipes",
-        "report",
-        "runs",
-        "speed",
-        "training",
-    },
-    "__main__": {"cli"},
 }
+MAY_IMPORT["session"] = {*MAY_IMPORT} - {*EVERYBODY, "pretrained", "play"}
+MAY_IMPORT["forecast"] = {"callbacks", "placement", "runs", "session"}
+MAY_IMPORT["cli"] = {*MAY_IMPORT} - EVERYBODY
+MAY_IMPORT["__main__"] = {"cli"}
 
 
 def modules(room):
@@ -68,10 +56,10 @@ def imported(room):
     """The rooms that a room imports, anywhere in it, but for type checkers."""
     found = set()
     for tree in (ast.parse(path.read_text(encoding="utf-8")) for path in modules(room)):
-        of_types = [
-            each for each in ast.walk(tree) if isinstance(each, ast.If) and "TYPE_CHECKING" in ast.dump(each.test)
+        for_types = [
+            node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         ]
-        left_out = {id(inner) for node in of_types for inner in ast.walk(node)}
+        left_out = {id(inner) for node in for_types for inner in ast.walk(node)}
         for node in ast.walk(tree):
             if id(node) in left_out:
                 continue

@@ -47,13 +47,9 @@ def test_penalties_agree_with_finite_differences(name, digits):
     more = (drawn(2),) if name == "gradient_penalty" else ()
     epsilon = (np.asarray(drawn(2)(1, "uniform")).reshape(2, 1, 1, 1) + 1) / 2
     at = {"r1": real, "r2": fake, "gradient_penalty": epsilon * real + (1 - epsilon) * fake}[name]
-    slopes, h = np.zeros((2, 256)), 1e-3
-    for place in range(256):
-        step = np.zeros((1, 256), "float32")
-        step[0, place] = h
-        step = step.reshape(1, 16, 16, 1)
-        slopes[:, place] = ((logits(at + step) - logits(at - step)) / (2 * h))[:, 0]
-    squares = np.sum(slopes**2, axis=1)
+    h = 1e-3
+    steps = h * np.eye(256, dtype="float32").reshape(256, 16, 16, 1)  # one for each pixel
+    squares = [np.sum(((logits(image + steps) - logits(image - steps)) / (2 * h)) ** 2) for image in np.asarray(at)]
     expected = np.mean((np.sqrt(squares) - 1) ** 2) if name == "gradient_penalty" else np.mean(squares) / 2
     assert float(penalties.PENALTIES[name](logits, real, fake, *more)) == pytest.approx(expected, rel=0.03)
 
@@ -269,10 +265,10 @@ def test_a_run_with_a_piece_resumes_exactly(piece, precision, small_dcgan, model
 # Settings
 
 
-def build(*changes, steps=0):
+def build(**changes):
     recipe = recipes.get("dcgan-digits")
     small = {"image_size": "16", "filters": "4", "latent_dim": "8"}
-    return recipes.build(recipe, recipes.resolve(recipe, {**small, **dict(changes)}), (16, 16, 1), steps=steps)
+    return recipes.build(recipe, recipes.resolve(recipe, {**small, **changes}), (16, 16, 1))
 
 
 def test_every_recipe_has_the_toolbox_and_all_but_the_modern_ones_leave_it_off():
@@ -283,30 +279,33 @@ def test_every_recipe_has_the_toolbox_and_all_but_the_modern_ones_leave_it_off()
 
 
 def test_settings_reach_the_model():
-    model = build(("penalty", "r1, r2"), ("penalty_weight", "5"), ("penalty_every", "4"), ("ema", "0.999"))
+    model = build(penalty="r1, r2", penalty_weight="5", penalty_every="4", ema="0.999")
     assert [(term.function, term.weight) for term in model.penalties] == [(penalties.r1, 5.0), (penalties.r2, 5.0)]
     assert (model.penalty_every, model.ema) == (4, 0.999)
-    model = build(("augment", "translation,cutout"), ("d_norm", "spectral"), ("packing", "2"), ("loss", "hinge"))
+    model = build(augment="translation,cutout", d_norm="spectral", packing="2", loss="hinge")
     assert [each.function for each in model.augmentations] == [augment.translation, augment.cutout]
     assert (model.d_norm, model.norm, model.packing) == ("spectral", "batch", 2)
-    assert build(("top_k", "0.5")).generator_loss.args[1] == 0.5
+    assert build(top_k="0.5").generator_loss.args[1] == 0.5
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_learning_rates_fall_to_0_by_the_last_step_of_each_network_and_resume_exactly(schedule, digits, tmp_path):
+    def new(steps=4):
+        recipe = recipes.get("gan-digits")
+        changes = {"hidden_units": 4, "learning_rate_schedule": schedule, "d_steps": 2, "d_learning_rate": 4e-4}
+        changes["steps_per_execution"] = 1
+        return recipes.build(recipe, recipes.resolve(recipe, changes), (16, 16, 1), steps=steps)
+
     def fit(model, **arguments):
-        model.run_eagerly = True  # for 2 steps that is quicker than to trace them
         model.fit(digits[:32], batch_size=16, verbose=0, **arguments)
         return [float(optimizer.learning_rate) for optimizer in (model.d_optimizer, model.g_optimizer)]
 
     def weights(model):
         return [*model.weights, *model.d_optimizer.variables, *model.g_optimizer.variables]
 
-    changes = ("learning_rate_schedule", schedule), ("d_steps", "2"), ("d_learning_rate", "4e-4")
-    straight, halved, resumed = (build(*changes, steps=4) for _ in range(3))
-    assert [float(straight.d_optimizer.learning_rate), float(straight.g_optimizer.learning_rate)] == pytest.approx(
-        [4e-4, 2e-4]
-    )
+    straight, halved, resumed = (new() for _ in range(3))
+    rates = [float(optimizer.learning_rate) for optimizer in (straight.d_optimizer, straight.g_optimizer)]
+    assert rates == pytest.approx([4e-4, 2e-4])
     assert fit(halved, callbacks=[kgan.callbacks.Checkpoint(tmp_path)]) == pytest.approx([2e-4, 1e-4])
     assert fit(straight, epochs=2) == pytest.approx([0.0, 0.0], abs=1e-10)
     halved.save(tmp_path / "model.keras")
@@ -317,7 +316,7 @@ def test_learning_rates_fall_to_0_by_the_last_step_of_each_network_and_resume_ex
         for one, same in zip(weights(straight), weights(other), strict=True):
             np.testing.assert_array_equal(one, same)
     with pytest.raises(Mistake, match=f"learning_rate_schedule is {schedule}, which needs the number of training"):
-        build(("learning_rate_schedule", schedule))
+        new(steps=0)
 
 
 @pytest.mark.parametrize(
@@ -326,42 +325,23 @@ def test_learning_rates_fall_to_0_by_the_last_step_of_each_network_and_resume_ex
         ({"penalty": "r3"}, "penalty is 'r3': choose one of r1, r2, gradient_penalty"),
         ({"augment": "cutout,flip"}, "augment is 'flip': choose one of instance_noise, translation, cutout, color"),
         ({"top_k": "0"}, "top_k is 0.0: it must be above 0 and at most 1"),
-        (
-            {"top_k": "0.5", "loss": "relativistic"},
-            "top_k is 0.5, but loss relativistic compares each fake with a real image",
-        ),
-        (
-            {"learning_rate_schedule": "step"},
-            "learning_rate_schedule is 'step': choose one of constant, linear, cosine",
-        ),
+        ({"top_k": "0.5", "loss": "relativistic"}, "top_k is 0.5, but loss relativistic compares each fake with a"),
+        ({"learning_rate_schedule": "step"}, "learning_rate_schedule is 'step': choose one of constant, linear, cos"),
         ({"ema": "1"}, "ema is 1.0: it must be 0 or more, and less than 1"),
-        (
-            {"d_norm": "spectrum"},
-            "d_norm is 'spectrum': choose one of same, batch, synchronized, reference, virtual, layer, none, spectral",
-        ),
-        (
-            {"loss": "wasserstein"},
-            "loss is wasserstein, which falls without limit: add penalty=gradient_penalty or d_norm=spectral",
-        ),
+        ({"loss": "wasserstein"}, "loss is wasserstein, which falls without limit: add penalty=gradient_penalty or "),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "label_smoothing is 0.1, but the loss has no target that"),
-        (
-            {"loss": "wasserstein", "d_norm": "none", "penalty": "gradient_penalty", "penalty_weight": "0"},
-            "loss is was",
-        ),
+        ({"loss": "wasserstein", "penalty": "gradient_penalty", "penalty_weight": "0"}, "loss is was"),
         (
             {"penalty": "gradient_penalty"},
             "penalty is gradient_penalty, which needs single images, but with norm batch",
         ),
-        (
-            {"packing": "2", "penalty": "r1"},
-            "penalties need single images, but with packing the discriminator sees packs",
-        ),
+        ({"packing": "2", "penalty": "r1"}, "penalties need single images, but with packing the discriminator sees p"),
         ({"packing": "2", "norm": "virtual"}, "packing is 2: with norm 'virtual' the reference batch would be packed"),
     ],
 )
 def test_settings_that_cannot_be(changes, sentence):
     with pytest.raises(Mistake, match=f"^{re.escape(sentence)}"):
-        build(*changes.items())
+        build(**changes)
 
 
 def test_a_loss_given_as_its_functions_is_known_as_by_its_name(small_dcgan):
@@ -378,8 +358,8 @@ def test_vectors_are_not_moved(vector_gan):
     assert vector_gan(augment=["instance_noise"]).augmentations
 
 
-def test_the_doctor_reads_no_probabilities_where_there_are_none(small_dcgan, digits):
-    model = small_dcgan(loss="hinge")
+def test_the_doctor_reads_no_probabilities_where_there_are_none(digits_gan, digits):
+    model = digits_gan(loss="hinge")
     doctor = kgan.callbacks.Doctor(digits)
     model.fit(digits, batch_size=32, epochs=1, verbose=0, callbacks=[doctor])
     record = doctor.records[-1]

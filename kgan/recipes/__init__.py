@@ -50,12 +50,7 @@ RECIPES = {recipe.name: recipe for file in FILES for recipe in file.RECIPES}
 
 
 def get(name: str) -> Recipe:
-    """The recipe with this name; a Mistake with the choices for an unknown one.
-
-    Example:
-        >>> kgan.recipes.get("gan-mnist")["epochs"]
-        100
-    """
+    """The recipe with this name; a Mistake with the choices for an unknown one."""
     if name not in RECIPES:
         raise Mistake(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     return RECIPES[name]

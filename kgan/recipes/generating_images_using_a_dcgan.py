@@ -19,9 +19,7 @@ _CIFAR10 = {
     "latent_dim": Setting(100, "read from Radford's figure 1, which the paper shows"),
     "prior": Setting("normal", "printed"),
     "d_steps": Setting(1, "printed: each batch trains both networks once"),
-    "filters": Setting(
-        128, "read from Radford's figure 1: 1024, 512, 256, 128. For D nothing is printed: the same widths"
-    ),
+    "filters": Setting(128, "read from Radford's figure 1: 1024, 512, 256, 128. For D nothing is printed: the same"),
     "kernel_size": Setting(5, "read from Radford's figure 1"),
     "depth": Setting(0, "read from Radford's figure 1: four doublings, from 4 to 64"),
     "upsampling": Setting("transposed", "printed: transposed convolutions"),

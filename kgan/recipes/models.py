@@ -17,6 +17,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 _SHARED = ("prior", "d_steps", "reuse_fakes", "ema", "seed")
 _DCGAN = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm", "packing", "stddev")
 _CODEGAN = ("code_weight", "code_loss", "stages")
+_COMPILE = ("loss", "label_smoothing", "top_k", "penalty_every", "steps_per_execution")
 
 
 def image_shape(recipe: Recipe) -> tuple[int, int, int]:
@@ -32,18 +33,9 @@ def classes(recipe: Recipe) -> int:
 def build(
     recipe: Recipe, settings: Mapping[str, Any], image_shape: Sequence[int], classes: int = 0, steps: int = 0
 ) -> GAN:
-    """The recipe's model for images of a shape, compiled.
+    """The recipe's model for images of a shape, compiled; `steps` of the whole training let learning rates fall.
 
-    Args:
-        recipe: see `kgan.recipes.get`.
-        settings: see `kgan.recipes.resolve`. Precision "auto" is float32: `kgan.train` measures before it builds.
-        image_shape: (height, width, channels).
-        classes: number of classes of the data, for a conditional model.
-        steps: number of steps of the whole training, for learning rates that fall.
-
-    Raises:
-        Mistake: for an image size, or a depth, that the networks cannot have; a conditional model without classes;
-            falling learning rates without steps.
+    Precision "auto" is float32 here: `kgan.train` measures before it builds.
 
     Example:
         >>> recipe = kgan.recipes.get("dcgan-digits")
@@ -57,10 +49,7 @@ def build(
         d_optimizer=keras.optimizers.Adam(_learning_rate("d", settings, steps), settings["d_beta_1"], **adam),
         g_optimizer=keras.optimizers.Adam(_learning_rate("g", settings, steps), settings["g_beta_1"], **adam),
         penalties=[(name, settings["penalty_weight"]) for name in names(settings["penalty"])],
-        **{
-            name: settings[name]
-            for name in ("loss", "label_smoothing", "top_k", "penalty_every", "steps_per_execution")
-        },
+        **{name: settings[name] for name in _COMPILE},
     )
     return model
 
@@ -93,20 +82,17 @@ def build_uncompiled(recipe: Recipe, settings: Mapping[str, Any], image_shape: S
         arguments["augment"].insert(0, ("instance_noise", settings["noise"]))
     if settings["conditional"]:
         if not classes:
-            raise Mistake(
-                f"conditional is true, but {settings['data']} has no classes: its images have no labels; "
-                "conditional=false needs none"
-            )
+            reason = "its images have no labels; conditional=false needs none"
+            raise Mistake(f"conditional is true, but {settings['data']} has no classes: {reason}")
         arguments["classes"] = classes
     d_norm = None if settings["d_norm"] == "same" else settings["d_norm"]
     with networks.dtype_policy("mixed_bfloat16" if settings["precision"] == "bfloat16" else None):
         if recipe.model == "GAN":
-            both = {"classes": arguments.get("classes", 0), "seed": settings["seed"]}
-            norm, hidden_units = settings["norm"], settings["hidden_units"]
-            generator = networks.dense_generator(image_shape, settings["latent_dim"], hidden_units, norm=norm, **both)
-            discriminator = networks.dense_discriminator(
-                image_shape, hidden_units, norm=d_norm or norm, packing=settings["packing"], **both
-            )
+            both = {"hidden_units": settings["hidden_units"], "seed": settings["seed"]}
+            both["classes"] = arguments.get("classes", 0)
+            norm, packing = settings["norm"], settings["packing"]
+            generator = networks.dense_generator(image_shape, settings["latent_dim"], norm=norm, **both)
+            discriminator = networks.dense_discriminator(image_shape, norm=d_norm or norm, packing=packing, **both)
             return GAN(generator, discriminator, **arguments)
         arguments |= {name: settings[name] for name in _DCGAN if name in settings}
         arguments |= {"d_norm": d_norm, "depth": settings["depth"] or None}

@@ -24,9 +24,7 @@ _R1 = {
 }
 _LAZY_R1 = {
     **_R1,
-    "penalty_every": Setting(
-        4, "R1 takes as long as the rest of D's step; one step in four (Karras et al. 2020) is enough"
-    ),
+    "penalty_every": Setting(4, "R1 takes as long as the rest of D's step; one in four (Karras et al. 2020) is enough"),
 }
 _FAST = {
     "d_learning_rate": Setting(
@@ -41,43 +39,33 @@ def _modern(name: str, plain: str, changes: Mapping[str, Setting]) -> Recipe:
     return _PLAIN[plain].changed(name, changes, paper=f"kgan's {plain} with later methods (docs/toolbox.md)")
 
 
+_MODERN_DIGITS = {
+    **_CONDITIONAL,
+    **_QUICK,
+    **_R1,
+    **_FAST,
+    "penalty_weight": Setting(10.0, "γ of Mescheder et al. 2018; with 1 the samples had a little less variety"),
+    "batch_size": Setting(16, "more steps in the same time: docs/toolbox.md says what each change gains"),
+    "epochs": Setting(40, "as dcgan-digits, with twice as many steps in about the same time"),
+}
+_MODERN_MNIST = {
+    "data": Setting("mnist", "the data set that everyone knows; fashion_mnist works as well"),
+    "split": Setting("train", "60,000 images"),
+    "image_size": Setting(28, "the size of MNIST's images"),
+    **_CONDITIONAL,
+    **_QUICK,
+    **_LAZY_R1,
+    **_FAST,
+    "batch_size": Setting(32, "three times as many steps in the same time as with 128"),
+    "epochs": Setting(20, "seven minutes on two fast cores; digits are readable after one"),
+}
+_MODERN_FOLDER = {
+    **_QUICK,
+    "augment": Setting("translation,color", "a folder has few images, which D would soon memorize (Zhao et al. 2020)"),
+}
+
 RECIPES = (
-    _modern(
-        "modern-digits",
-        "dcgan-digits",
-        {
-            **_CONDITIONAL,
-            **_QUICK,
-            **_R1,
-            **_FAST,
-            "penalty_weight": Setting(10.0, "γ of Mescheder et al. 2018; with 1 the samples had a little less variety"),
-            "batch_size": Setting(16, "more steps in the same time: docs/toolbox.md says what each change gains"),
-            "epochs": Setting(40, "as dcgan-digits, with twice as many steps in about the same time"),
-        },
-    ),
-    _modern(
-        "modern-mnist",
-        "dcgan-digits",
-        {
-            "data": Setting("mnist", "the data set that everyone knows; fashion_mnist works as well"),
-            "split": Setting("train", "60,000 images"),
-            "image_size": Setting(28, "the size of MNIST's images"),
-            **_CONDITIONAL,
-            **_QUICK,
-            **_LAZY_R1,
-            **_FAST,
-            "batch_size": Setting(32, "three times as many steps in the same time as with 128"),
-            "epochs": Setting(20, "seven minutes on two fast cores; digits are readable after one"),
-        },
-    ),
-    _modern(
-        "modern-folder",
-        "dcgan-folder",
-        {
-            **_QUICK,
-            "augment": Setting(
-                "translation,color", "a folder has few images, which D would soon memorize (Zhao et al. 2020)"
-            ),
-        },
-    ),
+    _modern("modern-digits", "dcgan-digits", _MODERN_DIGITS),
+    _modern("modern-mnist", "dcgan-digits", _MODERN_MNIST),
+    _modern("modern-folder", "dcgan-folder", _MODERN_FOLDER),
 )

@@ -25,18 +25,13 @@ class Setting(NamedTuple):
 class Recipe:
     """A model, the paper it comes from, and its settings by name.
 
-    Attributes:
-        name: what `kgan train` calls it.
-        model: "GAN", "DCGAN" or "CodeGAN".
-        paper: authors and title; "; " separates two papers.
-        settings: each value with its reason.
-        claims: what the paper claims about its results. For each claim, the metrics or the columns of the history that
-            show it here, separated by spaces.
+    `claims` says what the paper claims about its results. For each claim, it has the metrics or the columns of the
+    history that show it here, separated by spaces.
     """
 
-    name: str
-    model: str
-    paper: str
+    name: str  # what `kgan train` calls it
+    model: str  # "GAN", "DCGAN" or "CodeGAN"
+    paper: str  # authors and title; "; " separates two papers
     settings: Mapping[str, Setting]
     claims: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -48,8 +43,7 @@ class Recipe:
         return dataclasses.replace(self, name=name, settings={**self.settings, **changes}, **others)
 
 
-# Where the choices of a setting are declared. They are read when a value is checked, not before: the modules import
-# TensorFlow. So a new loss is a choice at once.
+# Where the choices of a setting are declared: read when a value is checked, since the modules import TensorFlow.
 CHOICES = {
     "crop": "kgan.data.folders:CROPS",
     "prior": "kgan.latent:PRIORS",
@@ -70,15 +64,7 @@ FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 
 
 def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Value]:
-    """The recipe's settings with changes; each change is checked, and whether all settings go together.
-
-    Args:
-        recipe: see `kgan.recipes.get`.
-        changes: new values by name, typed or as text.
-
-    Raises:
-        Mistake: for an unknown setting (the message gives the nearest name), a value of another type or out of range,
-            or settings that exclude each other.
+    """The recipe's settings with changes, typed or as text; a Mistake for what is none, or does not go together.
 
     Example:
         >>> kgan.recipes.resolve(kgan.recipes.get("gan-mnist"), {"epochs": "5"})["epochs"]
@@ -97,12 +83,7 @@ def resolve(recipe: Recipe, changes: Mapping[str, Value | str]) -> dict[str, Val
 
 
 def names(text: str) -> list[str]:
-    """The names in a text like "r1,r2"; the text "none" holds no name.
-
-    Example:
-        >>> names("r1, r2")
-        ['r1', 'r2']
-    """
+    """The names in a text like "r1,r2"; the text "none" holds no name."""
     return [] if text == "none" else [name.strip() for name in text.split(",")]
 
 
@@ -115,14 +96,14 @@ def _parsed(name: str, value: Value | str, kind: type) -> Value:
     try:
         return kind(text)
     except ValueError:
-        wanted = {int: "a whole number", float: "a number"}[kind]
+        wanted = "a whole number" if kind is int else "a number"
         raise Mistake(f"{name} is {value!r}: it must be {wanted}") from None
 
 
 def _check(name: str, value: Value) -> None:
     """Raise Mistake for a value that is out of range or no choice."""
     if name in CHOICES:
-        choices = (*(("same",) if name == "d_norm" else ()), *pkgutil.resolve_name(CHOICES[name]))
+        choices = [*["same"] * (name == "d_norm"), *pkgutil.resolve_name(CHOICES[name])]
         for choice in names(value) if name in NAMES else (value,):
             check_choice(name, choice, choices)
     elif name in NUMBERS:

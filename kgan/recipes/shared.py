@@ -11,18 +11,13 @@ from kgan.recipes.schema import Setting
 
 
 def not_printed(settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """The settings for a paper that prints none of them.
-
-    Example:
-        >>> not_printed({"latent_dim": Setting(100, "100 is Radford's")})["latent_dim"].why
-        "not printed: 100 is Radford's"
-    """
+    """The settings for a paper that prints none of them."""
     return {name: Setting(setting.value, f"not printed: {setting.why}") for name, setting in settings.items()}
 
 
 FOLDER = {
     "crop": Setting(
-        "center", "for a folder of images: the central square. letterbox keeps the whole image; head: see dcgan-cats"
+        "center", "for a folder of images: the central square. letterbox keeps all of it; head: see dcgan-cats"
     ),
     "background": Setting("white", "for a folder of images: fills transparent pixels and the margins of letterbox"),
 }
@@ -85,9 +80,7 @@ OUTPUT = {
     "quality_every": Setting(0, "epochs between measurements of quality, which choose best.keras; 0: none"),
     "checkpoint_every": Setting(1, "epochs between checkpoints: a crash costs at most this many"),
     "checkpoint_minutes": Setting(10.0, "minutes between checkpoints in a long epoch; one takes less than a second"),
-    "seed": Setting(
-        0, "seed of the initial weights, codes and data order; the same seed gives the same run on the same machine"
-    ),
+    "seed": Setting(0, "seed of the initial weights, codes and data order; one seed gives the same run on one machine"),
 }
 DENSE_OUTPUT = {
     **OUTPUT,

@@ -37,68 +37,48 @@ _128 = {
     "batch_size": Setting(64, "not printed: half of the 128 in Radford et al. 2016, for 8,000 to 10,000 images"),
     **_DCGAN,
     "filters": Setting(
-        16,
-        "read: 8 × 8 × 128 is printed, and each doubling of the size halves them: 64, 32, 16, then the image's 3",
+        16, "read: 8 × 8 × 128 is printed, and each doubling of the size halves them: 64, 32, 16, then the image's 3"
     ),
     "depth": Setting(4, "printed for G: four convolutions from 8 × 8. For D three are printed; 128 to 8 takes four"),
 }
 
+_COVERED = {"Samples cover all classes; some show no class that one can recognize.": "classes low_confidence"}
 _TOLD = {"Generated images can be told from real ones.": "real_vs_fake_accuracy"}
 _BALANCE = {"The losses of the two networks must be balanced, or training collapses.": "d_loss g_loss d_fake"}
 
+_DIGITS = {
+    "data": Setting("mnist", "printed"),
+    "split": Setting("train", "not printed: 60,000 images. The paper counts 65,000, MNIST has 70,000"),
+    "image_size": Setting(28, "printed"),
+    **shared.FOLDER,
+    "epochs": Setting(25, "printed"),
+    **not_printed(shared.BATCH),
+    **_DCGAN,
+    "filters": Setting(64, "read: layers are removed for small images. Here 7 × 7 × 128, halved to 64, then the image"),
+    "depth": Setting(0, "read: two doublings, from 7 to 28"),
+    **shared.OUTPUT,
+}
+_FLOWERS = {
+    "data": Setting("oxford_flowers102", "printed"),
+    "split": Setting("train+validation+test", "read: 8,100 images are printed; these splits have 8,189"),
+    **shared.FOLDER,
+    "epochs": Setting(40, "printed"),
+    **_128,
+    **shared.OUTPUT,
+}
+_CATS = {
+    "data": Setting("cat-dataset", "printed; from Kaggle: pip install 'kgan[cats]', or name a folder with --data"),
+    "split": Setting("train", "there is only one split"),
+    **shared.FOLDER,
+    "crop": Setting("head", "an improvement that the paper proposes; it trained on whole pictures. Uses .cat files"),
+    "epochs": Setting(60, "55 and 60 are printed; by 60 the paper's run had collapsed"),
+    **_128,
+    **shared.OUTPUT,
+    "chosen_epochs": Setting("55,60", "printed: figures 11 and 12"),
+}
+
 RECIPES = (
-    Recipe(
-        "dcgan-mnist-upsampling",
-        "DCGAN",
-        STIFF,
-        {
-            "data": Setting("mnist", "printed"),
-            "split": Setting("train", "not printed: 60,000 images. The paper counts 65,000, MNIST has 70,000"),
-            "image_size": Setting(28, "printed"),
-            **shared.FOLDER,
-            "epochs": Setting(25, "printed"),
-            **not_printed(shared.BATCH),
-            **_DCGAN,
-            "filters": Setting(
-                64, "read: layers are removed for small images. Here 7 × 7 × 128, halved to 64, then the image"
-            ),
-            "depth": Setting(0, "read: two doublings, from 7 to 28"),
-            **shared.OUTPUT,
-        },
-        {"Samples cover all classes; some show no class that one can recognize.": "classes low_confidence", **_TOLD},
-    ),
-    Recipe(
-        "dcgan-flowers",
-        "DCGAN",
-        STIFF,
-        {
-            "data": Setting("oxford_flowers102", "printed"),
-            "split": Setting("train+validation+test", "read: 8,100 images are printed; these splits have 8,189"),
-            **shared.FOLDER,
-            "epochs": Setting(40, "printed"),
-            **_128,
-            **shared.OUTPUT,
-        },
-        {**_TOLD, **_BALANCE},
-    ),
-    Recipe(
-        "dcgan-cats",
-        "DCGAN",
-        STIFF,
-        {
-            "data": Setting(
-                "cat-dataset", "printed; from Kaggle: pip install 'kgan[cats]', or name a folder with --data"
-            ),
-            "split": Setting("train", "there is only one split"),
-            **shared.FOLDER,
-            "crop": Setting(
-                "head", "an improvement that the paper proposes; the paper trained on whole pictures. Uses .cat files"
-            ),
-            "epochs": Setting(60, "55 and 60 are printed; by 60 the paper's run had collapsed"),
-            **_128,
-            **shared.OUTPUT,
-            "chosen_epochs": Setting("55,60", "printed: figures 11 and 12"),
-        },
-        _BALANCE,
-    ),
+    Recipe("dcgan-mnist-upsampling", "DCGAN", STIFF, _DIGITS, {**_COVERED, **_TOLD}),
+    Recipe("dcgan-flowers", "DCGAN", STIFF, _FLOWERS, {**_TOLD, **_BALANCE}),
+    Recipe("dcgan-cats", "DCGAN", STIFF, _CATS, _BALANCE),
 )
