@@ -25,7 +25,7 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
         (100, 122)
     """
     size = max(picture.width, _caption_width(caption)), picture.height + CAPTION_HEIGHT  # the caption is never cut off
-    strip = _on_white(size, picture.mode, {(0, CAPTION_HEIGHT): picture})
+    strip = on_white(size, picture.mode, {(0, CAPTION_HEIGHT): picture})
     write_line(strip, 0, caption)
     return strip
 
@@ -41,7 +41,7 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
     mode = panels[0].mode if len({panel.mode for panel in panels}) == 1 else "RGB"  # gray next to colored ones
     *lefts, width = itertools.accumulate((panel.width + GAP for panel in panels), initial=0)
     size = width - GAP, max(panel.height for panel in panels)
-    return _on_white(size, mode, {(left, 0): panel for left, panel in zip(lefts, panels, strict=True)})
+    return on_white(size, mode, {(left, 0): panel for left, panel in zip(lefts, panels, strict=True)})
 
 
 def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
@@ -53,7 +53,7 @@ def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
     """
     *tops, height = itertools.accumulate((picture.height for picture in pictures), initial=0)
     size = max(picture.width for picture in pictures), height
-    return _on_white(size, pictures[0].mode, {(0, top): picture for top, picture in zip(tops, pictures, strict=True)})
+    return on_white(size, pictures[0].mode, {(0, top): picture for top, picture in zip(tops, pictures, strict=True)})
 
 
 def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
@@ -64,7 +64,7 @@ def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
         (140, 100)
     """
     width = max(24, *(int(_font().getlength(label)) for label in labels)) + 16
-    labeled = _on_white((grid.width + width, grid.height), grid.mode, {(width, 0): grid})
+    labeled = on_white((grid.width + width, grid.height), grid.mode, {(width, 0): grid})
     for number, label in enumerate(labels):
         place = (width - 8, (number + 0.5) * grid.height / len(labels))
         ImageDraw.Draw(labeled).text(place, label, fill="black", font=_font(), anchor="rm")
@@ -88,7 +88,7 @@ def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int 
             width = max(firsts[name].width, _caption_width(f"{name}, epoch 1"))  # from the first frame on
             placed = {(0, 0): _opened(pictures[newest])} if newest else {}
             caption = f"{name}, epoch {newest}" if newest else name
-            panels[caption] = _on_white((width, firsts[name].height), mode, placed)
+            panels[caption] = on_white((width, firsts[name].height), mode, placed)
         yield side_by_side(list(panels.values()), list(panels))
 
 
@@ -98,7 +98,7 @@ def write_line(picture: Image.Image, top: int, text: str) -> None:
     ImageDraw.Draw(picture).text(place, text, fill="black", font=_font(), anchor="lm")
 
 
-def _on_white(size: tuple[int, int], mode: str, pictures: Mapping[tuple[int, int], Image.Image]) -> Image.Image:
+def on_white(size: tuple[int, int], mode: str, pictures: Mapping[tuple[int, int], Image.Image]) -> Image.Image:
     """A white picture with others on it, by their left and top."""
     white = Image.new(mode, size, "white")
     for place, picture in pictures.items():
