@@ -60,8 +60,8 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     ignored["landmarks"] += len(landmarks)
 
     def decode(name: str) -> tuple[str, np.ndarray | None]:
-        has_head = crop != "head" or f"{name}.cat" in landmarks
-        return _decode(folder / name, image_size, crop if has_head else "center", color)
+        is_headless = crop == "head" and f"{name}.cat" not in landmarks
+        return _decode(folder / name, image_size, "center" if is_headless else crop, color)
 
     key = hashlib.sha256(json.dumps([FORMAT, FORMATS, str(folder), image_size, crop, color]).encode()).hexdigest()[:20]
     cache = cache_directory() / "folders" / key
@@ -81,14 +81,12 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     ignored.update(Path(name).suffix.lower() or "without a suffix" for name in kinds if kinds[name] == NO_IMAGE)
     skipped = {name: kind for name, kind in sorted(kinds.items()) if kind not in (COLOR, GRAY, NO_IMAGE)}
     if not used:
-        formats = ", ".join(FORMATS)
-        raise Mistake(f"there are no images in {folder} ({len(files)} files were looked at): {formats} are read")
+        looked_at = f"{len(files)} files were looked at"
+        raise Mistake(f"there are no images in {folder} ({looked_at}): {', '.join(FORMATS)} are read")
     if len(skipped) > MOST_BROKEN * (len(used) + len(skipped)):
         name, kind = next(iter(skipped.items()))
-        raise Mistake(
-            f"{len(skipped)} of {len(used) + len(skipped)} image files in {folder} cannot be used, such as {name} "
-            f"({kind}): remove the broken ones first"
-        )
+        too_many = f"{len(skipped)} of {len(used) + len(skipped)} image files in {folder} cannot be used"
+        raise Mistake(f"{too_many}, such as {name} ({kind}): remove the broken ones first")
     if COLOR not in kinds.values():
         images = images[..., :1]
     labels, classes = _classes(used)
@@ -168,13 +166,12 @@ def _images(cache: Path, image_size: int) -> np.ndarray:
 
 def _known_kinds(cache: Path, files: dict[str, list[int]], image_size: int) -> dict[str, str] | None:
     """What each file is; None if files have changed since an earlier run, or if the cache is not whole."""
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         index = json.loads((cache / "index.json").read_bytes())
         count = sum(kind in (COLOR, GRAY) for kind in index["kinds"].values())
-        is_whole = index["files"] == files and len(_images(cache, image_size)) == count
-        return index["kinds"] if is_whole else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        if index["files"] == files and len(_images(cache, image_size)) == count:
+            return index["kinds"]
+    return None
 
 
 def _decode_all(
@@ -220,10 +217,7 @@ def _decode_all(
 def _decode(
     path: Path, image_size: int, crop: str, color: tuple[int, ...], most_pixels: int = MOST_PIXELS
 ) -> tuple[str, np.ndarray | None]:
-    """What a file is, or the reason why it cannot be used; and the pixels of an image.
-
-    Raises OSError or MemoryError if the file is not at fault, and another try may succeed.
-    """
+    """What a file is, or why it cannot be used, and its pixels; an error is raised if another try may succeed."""
     suffix, image = path.suffix.lower(), None
     try:
         image = Image.open(path, formats=[*FORMATS, *(["TGA"] if suffix == ".tga" else [])])

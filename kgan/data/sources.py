@@ -105,15 +105,14 @@ def load_labeled(
 def held_out(source: str | Path, split: str = "train", image_size: int | None = None) -> Labeled | None:
     """Real images that a model trained on `split` has not seen: the test split of a TensorFlow data set.
 
-    None for other sources, for a data set without a test split on this machine, and if `split` has images of the test
-    split, as "all" does.
+    None if there is none on this machine, and if `split` has images of it, as "all" does.
 
     Example:
         >>> held_out("digits") is None
         True
     """
-    name, parts = str(source), [part.split("[")[0].strip() for part in split.split("+")]
-    if any(part == "all" or "test" in part for part in parts):  # "all" is every split, the test split among them
+    name = str(source)
+    if re.search(r"\ball\b|test", split):  # "all" is every split, the test split among them
         return None
     if name == "digits" or is_array_file(name) or is_folder(source) or not _is_known(name):
         return None
