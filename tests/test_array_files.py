@@ -1,5 +1,6 @@
 """Files of images: what they hold is loaded, and what they only claim takes no memory."""
 
+import functools
 import io
 import random
 import sys
@@ -20,48 +21,34 @@ def npy(path, **arrays):
     np.save(path, [*arrays.values()][-1])
 
 
-def npz(path, **arrays):
-    np.savez(path, **arrays)
-
-
-def compressed(path, **arrays):
-    np.savez_compressed(path, **arrays)
-
-
-def hdf5(path, **arrays):
+def hdf5(path, options=None, **arrays):
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():
-            file[name] = array
+            file.create_dataset(name, data=array, **(options or {}))
 
 
-def gzipped(path, **arrays):
-    with h5py.File(path, "w") as file:
-        for name, array in arrays.items():
-            file.create_dataset(name, data=array, chunks=True, compression="gzip", shuffle=True, fletcher32=True)
+gzipped = functools.partial(hdf5, options={"chunks": True, "compression": "gzip", "shuffle": True, "fletcher32": True})
 
 
 @pytest.mark.parametrize(
     ("save", "name"),
-    [(npy, "a.npy"), (npz, "a.npz"), (compressed, "a.NPZ"), (hdf5, "a.h5"), (gzipped, "a.hdf5"), (hdf5, "a.H5")],
+    [
+        (npy, "a.npy"),
+        (np.savez, "a.npz"),
+        (np.savez_compressed, "a.NPZ"),
+        (hdf5, "a.h5"),
+        (gzipped, "a.hdf5"),
+        (hdf5, "a.H5"),
+    ],
 )
 @pytest.mark.parametrize("images", [PIXELS, FLOATS, np.float16(FLOATS)], ids=lambda images: str(images.dtype))
-def test_what_is_loaded(save, name, images, tmp_path):
+def test_what_is_loaded(save, name, images, tmp_path, monkeypatch):
     expected = PIXELS if images.dtype != "float16" else np.uint8(np.round((images + 1) * 127.5))
-    with (tmp_path / name).open("wb") as file:
-        save(file, anything=images)
-    np.testing.assert_array_equal(data.load(tmp_path / name, dtype="uint8"), expected)
-    with (tmp_path / name).open("wb") as file:
-        save(file, labels=np.zeros(50), images=images)
-    np.testing.assert_array_equal(data.load(tmp_path / name, dtype="uint8"), expected)
-
-
-def test_it_is_read_piece_by_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(data.arrays, "PIECE", 1000)  # 5 images
-    np.save(tmp_path / "fortran.npy", np.asfortranarray(FLOATS))
-    for save, name in ((npz, "a.npz"), (gzipped, "a.h5")):
-        save(tmp_path / name, images=FLOATS)
-    for name in ("fortran.npy", "a.npz", "a.h5"):
-        np.testing.assert_array_equal(data.load(tmp_path / name, dtype="uint8"), PIXELS)
+    for arrays in ({"anything": images}, {"labels": np.zeros(50), "images": np.asfortranarray(images)}):
+        with (tmp_path / name).open("wb") as file:
+            save(file, **arrays)
+        np.testing.assert_array_equal(data.load(tmp_path / name, dtype="uint8"), expected)
+        monkeypatch.setattr(data.arrays, "PIECE", 1000)  # fewer than all images at a time
 
 
 def claims(shape, dtype="|u1"):
@@ -74,30 +61,31 @@ def claims(shape, dtype="|u1"):
 HUGE = (10**9, 96, 96, 3)  # 27 TB
 
 
-def zipped(content, **entries):
+def written(content):
+    return lambda path: path.write_bytes(content)
+
+
+def zipped(content):
     def write(path):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, each in {"images.npy": content, **entries}.items():
-                archive.writestr(name, each)
+            archive.writestr("images.npy", content)
 
     return write
 
 
-def empty_hdf5(path):
-    with h5py.File(path, "w") as file:
-        file.create_dataset("images", HUGE, "u1", chunks=(1, 96, 96, 3))
+def saved(save, **arrays):
+    return lambda path: save(path, **arrays)
 
 
-def large_chunks(path):
-    with h5py.File(path, "w") as file:
-        file.create_dataset("images", (1, 30000, 30000, 3), "u1", chunks=(1, 30000, 30000, 3), compression="gzip")
+def hdf5_of(shape, beside=0, **options):
+    """One in which nothing was written; with some bytes beside it, it is large enough for what it claims."""
 
+    def write(path):
+        with h5py.File(path, "w") as file:
+            file.create_dataset("images", shape, "u1", **options)
+            file["other"] = np.zeros(beside, np.uint8)
 
-def padded(path):
-    """Claims 10 MB, of which nothing was written, and is large enough for that."""
-    with h5py.File(path, "w") as file:
-        file.create_dataset("images", (10**5, 10, 10, 1), "u1", chunks=(100, 10, 10, 1))
-        file["other"] = np.zeros(10**6, np.uint8)
+    return write
 
 
 def linked(path):
@@ -106,45 +94,44 @@ def linked(path):
         file["images"] = h5py.ExternalLink("other.h5", "images")
 
 
-def outside(path):
-    with h5py.File(path, "w") as file:
-        file.create_dataset("images", (3, 8, 8, 1), "u1", external=[("/etc/passwd", 0, 192)])
-
-
 @pytest.mark.parametrize(
     ("name", "write", "sentence"),
     [
-        ("a.npy", lambda path: path.write_bytes(claims(HUGE)), "says that it holds 27,648,000,000,000 bytes of images"),
+        ("a.npy", written(claims(HUGE)), "says that it holds 27,648,000,000,000 bytes of images, which it does not"),
         ("a.npz", zipped(claims(HUGE)), "says that it holds 27,648,000,000,000 bytes of images, which it does not"),
-        ("a.h5", empty_hdf5, "says that it holds 27,648,000,000,000 bytes of images, which it does not"),
-        ("a.h5", large_chunks, "says that it holds 2,700,000,000 bytes of images"),
+        ("a.h5", hdf5_of(HUGE, chunks=(1, 96, 96, 3)), "says that it holds 27,648,000,000,000 bytes of images, which"),
+        (
+            "a.h5",
+            hdf5_of((1, 30000, 30000, 3), chunks=(1, 30000, 30000, 3), compression="gzip"),
+            "says that it holds 2,700,000,000 bytes of images",
+        ),
+        (
+            "a.h5",
+            hdf5_of((10**5, 10, 10, 1), beside=10**6, chunks=(100, 10, 10, 1)),
+            "says that it holds 10,000,000 bytes of images, which it does not",
+        ),
         ("a.npz", zipped(claims((5, 8, 8, 1))), "says that it holds 320 bytes of images, which it does not"),
         ("a.npz", zipped(claims((5, 8, 8, 1), "|O")), "holds Python objects, which could run anything"),
         ("a.npz", zipped(b"text"), "is not an array of images, or it is damaged"),
-        ("a.npz", lambda path: npz(path, x=PIXELS, y=PIXELS), "holds the arrays x, y: name the one with the images"),
-        ("a.h5", lambda path: hdf5(path, x=PIXELS, y=PIXELS), "holds the arrays x, y: name the one with the images"),
-        ("a.npz", lambda path: npz(path), "holds no array"),
-        ("a.h5", lambda path: hdf5(path), "holds no array"),
-        ("a.h5", lambda path: hdf5(path, images=np.bytes_("x")), r"holds \|S1"),
-        ("a.h5", padded, "says that it holds 10,000,000 bytes of images, which it does not"),
+        ("a.npz", saved(np.savez, x=PIXELS, y=PIXELS), "holds the arrays x, y: name the one with the images"),
+        ("a.h5", saved(hdf5, x=PIXELS, y=PIXELS), "holds the arrays x, y: name the one with the images"),
+        ("a.npz", saved(np.savez), "holds no array"),
+        ("a.h5", saved(hdf5), "holds no array"),
+        ("a.h5", saved(hdf5, images=np.bytes_("x")), r"holds \|S1"),
         ("a.h5", linked, "holds no array"),
-        ("a.h5", outside, "keeps its images in other files"),
-        ("a.npz", lambda path: npz(path, images=PIXELS[..., 0]), r"holds an array of shape \(50, 8, 8\)"),
-        ("a.h5", lambda path: hdf5(path, images=PIXELS[:0]), "holds no images"),
-        ("a.h5", lambda path: hdf5(path, images=FLOATS * 2), "holds float32 from -2 to 2: images are uint8"),
-        ("a.npz", lambda path: npz(path, images=FLOATS * np.nan), "holds float32 from nan"),
-        ("a.npz", lambda path: path.write_bytes(b"PK"), "is not an array of images, or it is damaged"),
-        ("a.h5", lambda path: path.write_bytes(b"\x89HDF"), "is not an array of images, or it is damaged"),
-        (
-            "a.npy",
-            lambda path: np.save(path, np.zeros((5, 8, 8, 4), "u1")),
-            r"images are \(count, height, width, 1 or 3\)",
-        ),
-        ("a.npy", lambda path: np.save(path, np.zeros((5, 8, 8, 1), "i8")), "holds int64 from 0 to 0"),
-        ("a.npy", lambda path: np.save(path, np.full((5, 8, 8, 1), "text")), "is not an array of images: it holds <U4"),
-        ("a.npy", lambda path: np.save(path, np.array([{}]), allow_pickle=True), "holds Python objects"),
-        ("a.npy", lambda path: path.touch(), "a.npy is not an array of images, or it is damaged"),
-        ("a.npy", lambda path: path.write_text("images"), "a.npy is not an array of images, or it is damaged"),
+        ("a.h5", hdf5_of((3, 8, 8, 1), external=[("/etc/passwd", 0, 192)]), "keeps its images in other files"),
+        ("a.npz", saved(np.savez, images=PIXELS[..., 0]), r"holds an array of shape \(50, 8, 8\)"),
+        ("a.h5", saved(hdf5, images=PIXELS[:0]), "holds no images"),
+        ("a.h5", saved(hdf5, images=FLOATS * 2), "holds float32 from -2 to 2: images are uint8"),
+        ("a.npz", saved(np.savez, images=FLOATS * np.nan), "holds float32 from nan"),
+        ("a.npz", written(b"PK"), "is not an array of images, or it is damaged"),
+        ("a.h5", written(b"\x89HDF"), "is not an array of images, or it is damaged"),
+        ("a.npy", saved(npy, images=np.zeros((5, 8, 8, 4), "u1")), r"images are \(count, height, width, 1 or 3\)"),
+        ("a.npy", saved(npy, images=np.zeros((5, 8, 8, 1), "i8")), "holds int64 from 0 to 0"),
+        ("a.npy", saved(npy, images=np.full((5, 8, 8, 1), "text")), "is not an array of images: it holds <U4"),
+        ("a.npy", saved(npy, images=np.array([{}])), "holds Python objects"),
+        ("a.npy", written(b""), "a.npy is not an array of images, or it is damaged"),
+        ("a.npy", written(b"images"), "a.npy is not an array of images, or it is damaged"),
     ],
 )
 def test_what_is_refused(name, write, sentence, tmp_path):
@@ -155,15 +142,15 @@ def test_what_is_refused(name, write, sentence, tmp_path):
 
 
 def test_the_content_says_what_a_file_is(tmp_path):
-    npz(tmp_path / "a.npz", images=np.asfortranarray(PIXELS))
+    np.savez(tmp_path / "a.npz", images=PIXELS)
     (tmp_path / "a.npz").rename(tmp_path / "a.npy")
     np.testing.assert_array_equal(data.load(tmp_path / "a.npy", dtype="uint8"), PIXELS)
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    for name in ("a.npy", "a.npz", "a.h5"):
-        with pytest.raises(FileNotFoundError):
-            data.load(tmp_path / name)
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.h5"])
+def test_a_file_that_is_not_there(name, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        data.load(tmp_path / name)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the size of the address space is read from /proc")
@@ -175,7 +162,7 @@ def test_damaged_files_take_no_memory(tmp_path):
     import resource
 
     draw, refused, loaded = random.Random(0), [], 0
-    kinds = {"a.npy": npy, "a.npz": npz, "b.npz": compressed, "a.h5": hdf5, "b.h5": gzipped}
+    kinds = {"a.npy": npy, "a.npz": np.savez, "b.npz": np.savez_compressed, "a.h5": hdf5, "b.h5": gzipped}
     for name, save in kinds.items():
         save(tmp_path / name, images=PIXELS)
     good = {name: (tmp_path / name).read_bytes() for name in kinds}

@@ -5,7 +5,6 @@ No pickle is opened, and a file that claims more than it holds is refused before
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,32 +59,17 @@ def resize(images: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 def is_array_file(source: str | Path) -> bool:
-    """Whether `source` is the name of a file that holds an array.
-
-    Example:
-        >>> is_array_file("images.npz"), is_array_file("pictures")
-        (True, False)
-    """
+    """Whether `source` is the name of a file that holds an array."""
     return str(source).lower().endswith(SUFFIXES)
 
 
 def load_array(path: Path) -> np.ndarray:
-    """The images of a file, uint8: those of its array `images`, or of its only array.
-
-    Raises:
-        OSError: if the file cannot be read.
-        ValueError: if the file holds no images, or not what its header says.
-
-    Example:
-        >>> np.savez("digits.npz", images=np.zeros((3, 28, 28, 1), np.uint8))
-        >>> load_array(Path("digits.npz")).shape
-        (3, 28, 28, 1)
-    """
+    """The images of a file, uint8: those of its array `images`, or of its only array."""
     path = path.expanduser()
-    with path.open("rb") as file, contextlib.ExitStack() as stack:  # h5py's own errors give no reason
-        opened = _hdf5 if path.suffix.lower() in (".h5", ".hdf5") else _numpy
+    read = _hdf5 if path.suffix.lower() in (".h5", ".hdf5") else _numpy
+    with path.open("rb") as file:  # h5py's own errors give no reason
         try:
-            return _pixels(opened(path, file, stack))
+            return read(path, file)
         except Mistake as mistake:
             raise Mistake(f"{path} {mistake}") from None
         except MemoryError:
@@ -94,17 +78,17 @@ def load_array(path: Path) -> np.ndarray:
             raise Mistake(f"{path} is not an array of images, or it is damaged") from None
 
 
-def _numpy(path: Path, file: IO[bytes], stack: contextlib.ExitStack) -> np.ndarray:
-    """The array of a `.npy`, which stays on the disk, or of a `.npz`: the content decides which of them it is."""
+def _numpy(path: Path, file: IO[bytes]) -> np.ndarray:
+    """The images of a `.npy`, read piece by piece, or of a `.npz`: the content decides which of them it is."""
     if file.read(2) != b"PK":
         file.seek(0)
         _check_header(file, path.stat().st_size)
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    archive = stack.enter_context(np.load(path, allow_pickle=False))
-    entry = archive.zip.getinfo(f"{_chosen(archive.files)}.npy")
-    with archive.zip.open(entry) as member:
-        _check_header(member, entry.file_size)
-    return archive[entry.filename]
+        return _pixels(np.load(path, mmap_mode="r", allow_pickle=False))
+    with np.load(path, allow_pickle=False) as archive:
+        entry = archive.zip.getinfo(f"{_chosen(archive.files)}.npy")
+        with archive.zip.open(entry) as member:
+            _check_header(member, entry.file_size)
+        return _pixels(archive[entry.filename])
 
 
 def _check_header(file: IO[bytes], size: int) -> None:
@@ -119,17 +103,17 @@ def _check_header(file: IO[bytes], size: int) -> None:
         raise Mistake(f"says that it holds {claimed:,} bytes of images, which it does not")
 
 
-def _hdf5(path: Path, file: IO[bytes], stack: contextlib.ExitStack) -> Any:
+def _hdf5(path: Path, file: IO[bytes]) -> np.ndarray:
     import h5py
 
-    opened = stack.enter_context(h5py.File(path, "r"))
-    names = [name for name in opened if isinstance(opened.get(name, getlink=True), h5py.HardLink)]  # in this file
-    images = opened[_chosen([name for name in names if isinstance(opened[name], h5py.Dataset)])]
-    if images.is_virtual or images.external:
-        raise Mistake("keeps its images in other files: save them in one")
-    if images.size and images.id.get_space_status() != h5py.h5d.SPACE_STATUS_ALLOCATED:  # zeros would be read
-        raise Mistake(f"says that it holds {images.nbytes:,} bytes of images, which it does not")
-    return images
+    with h5py.File(path, "r") as opened:
+        names = [name for name in opened if isinstance(opened.get(name, getlink=True), h5py.HardLink)]  # in this file
+        images = opened[_chosen([name for name in names if isinstance(opened[name], h5py.Dataset)])]
+        if images.is_virtual or images.external:
+            raise Mistake("keeps its images in other files: save them in one")
+        if images.size and images.id.get_space_status() != h5py.h5d.SPACE_STATUS_ALLOCATED:  # zeros would be read
+            raise Mistake(f"says that it holds {images.nbytes:,} bytes of images, which it does not")
+        return _pixels(images)
 
 
 def _chosen(names: Sequence[str]) -> str:

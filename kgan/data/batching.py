@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,7 @@ class Batches:
     permutation drawn from (seed, epoch), and leaves out other images than the one before.
 
     Args:
-        images: real images or vectors, (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. Arrays
-            on disk (`numpy.memmap`, HDF5) stay there.
+        images: (count, …): floats as they are, or uint8, mapped from 0…255 to [-1, 1]. Arrays on disk stay there.
         batch_size: size of every batch.
         seed: seed of the order, 0 or more.
         labels: whole numbers, (count,), for a conditional model: batches are then (images, labels).
@@ -56,63 +55,48 @@ class Batches:
         return rows[: len(self) * self.batch_size].reshape(len(self), self.batch_size)
 
     def dataset(self, step: int | Callable[[], int] = 0, replicas: tuple[int, int, int] = (0, 1, 1)) -> tf.data.Dataset:
-        """The batches from a step on.
+        """The batches from a step on, endless: float32, (batch_size, …), or such batches and their labels.
 
         Args:
             step: number of the first batch, or a function that returns it, called when the first batch is asked for.
             replicas: (first, count, total). `total` replicas share each batch, and this dataset is for `count` of them,
                 from number `first` on. It gives the part of each, one after the other, and reads no others.
 
-        Returns:
-            An endless dataset of float32 batches, (batch_size, …), or of such batches and their labels.
-
         Example:
             >>> Batches(images, 64).dataset().element_spec.shape
             TensorShape([64, 28, 28, 1])
         """
         images, dtype = self.images, tf.as_dtype(self.images.dtype)
-        own, count, all_replicas = replicas
-        part = self.batch_size // all_replicas
+        own, count, total = replicas
+        part = self.batch_size // total
         in_memory = isinstance(images, (np.ndarray, tf.Tensor)) and not isinstance(images, np.memmap)
         if in_memory:
             with tf.device("CPU:0"):  # or a GPU would hold all of them
                 images = tf.convert_to_tensor(images)
         labels = None if self.labels is None else tf.constant(self.labels, tf.int64)
 
-        def first_number() -> np.int64:
-            return np.int64(step() if callable(step) else step)
-
-        def order(epoch: np.ndarray) -> np.ndarray:
-            rows = self.order(int(epoch)).reshape(len(self), all_replicas, part)
-            return np.int64(rows[:, own : own + count].reshape(len(self) * count, part))
+        def orders() -> Iterator[np.ndarray]:
+            epoch, begin = divmod(step() if callable(step) else step, len(self))
+            while True:
+                parts = self.order(epoch).reshape(len(self), total, part)[begin:, own : own + count]
+                yield np.int64(parts.reshape(-1, part))
+                epoch, begin = epoch + 1, 0
 
         def read(rows: np.ndarray) -> np.ndarray:
             in_file = np.sort(rows)  # HDF5 reads rows only in ascending order
             return np.ascontiguousarray(np.asarray(images[in_file])[np.argsort(np.argsort(rows))])
 
-        def first(_: tf.Tensor) -> tf.Tensor:
-            return tf.ensure_shape(tf.numpy_function(held_weakly(first_number), [], tf.int64), ())
-
-        def rows_from(start: tf.Tensor) -> tf.data.Dataset:
-            epochs = tf.data.Dataset.counter(start // len(self))
-            return epochs.flat_map(rows_of).skip(start % len(self) * count)
-
-        def rows_of(epoch: tf.Tensor) -> tf.data.Dataset:
-            rows = tf.numpy_function(held_weakly(order), [epoch], tf.int64)
-            return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(rows, (len(self) * count, part)))
-
+        @tf.autograph.experimental.do_not_convert  # which is not needed, and writes temporary files
         def batch(rows: tf.Tensor) -> tf.Tensor:
             chosen = tf.gather(images, rows) if in_memory else tf.numpy_function(held_weakly(read), [rows], dtype)
             chosen = tf.cast(tf.ensure_shape(chosen, (part, *images.shape[1:])), tf.float32)
             scaled = chosen / 127.5 - 1 if dtype == tf.uint8 else chosen
             return scaled if labels is None else (scaled, tf.gather(labels, rows))
 
-        # AutoGraph does not need to convert these functions, and would write temporary files.
-        first, rows_from, rows_of, batch = map(
-            tf.autograph.experimental.do_not_convert, (first, rows_from, rows_of, batch)
-        )
-        rows = tf.data.Dataset.from_tensors(0).map(first).flat_map(rows_from)
-        endless = rows.map(batch, num_parallel_calls=2).prefetch(2)
+        rows = tf.TensorSpec((None, part), tf.int64)
+        epochs = tf.data.Dataset.from_generator(held_weakly(orders), output_signature=rows)
+        epochs.orders = orders  # so that the dataset holds it, and with it all that are made of this dataset
+        endless = epochs.flat_map(tf.data.Dataset.from_tensor_slices).map(batch, num_parallel_calls=2).prefetch(2)
         # That there is no end, it cannot tell by itself.
         return untuned(endless.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)))
 
@@ -139,8 +123,8 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
 def held_weakly(function: Callable) -> Callable:
     """A function for `tf.numpy_function` that holds `function` only by a weak reference.
 
-    TensorFlow keeps what it is given until the process ends, with everything that it refers to. Something else must
-    hold `function` as long as it is called, such as the dataset whose `map` calls `tf.numpy_function`.
+    TensorFlow keeps what it is given until the process ends. Something else must hold `function` as long as it is
+    called, such as the dataset whose `map` calls `tf.numpy_function`.
     """
     reference = weakref.ref(function)
     return lambda *values: reference()(*values)

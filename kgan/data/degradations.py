@@ -14,8 +14,8 @@ def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray,
 
     Args:
         images: (count, height, width, channels), in [-1, 1].
-        how: "noise": Gaussian, with standard deviation 0.5. "blur": Gaussian too, with a standard deviation of a 14th
-            of height and width (2 pixels of 28). "mask": a gray square of half the height and width.
+        how: "noise": Gaussian, with standard deviation 0.5. "blur": Gaussian, with a standard deviation of a 14th of
+            height and width. "mask": a gray square of half the height and width.
         seed: seed of the noise.
 
     Returns:

@@ -1,8 +1,4 @@
-"""Read folders of images: any mix of formats, sizes and color modes; broken files are skipped.
-
-The decoded images are kept in the cache directory (`KGAN_CACHE`; default: the system's) until a file of the folder
-changes, so that the next run starts at once.
-"""
+"""Read folders of images. What is decoded is kept in the cache until a file of the folder changes."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import collections
 import concurrent.futures
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -29,15 +26,14 @@ from kgan.files import cache_directory, replacing
 
 CROPS = ("center", "letterbox", "head")
 Image.init()
-# Only these decoders open files. Whether the last two are there depends on how Pillow was built.
-FORMATS = tuple(
-    name
-    for name in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
-    if name in Image.OPEN and (name != "AVIF" or features.check("avif"))
-)
+HAS_AVIF = "AVIF" in Image.OPEN and features.check("avif")
+# Only these decoders open files.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", *(["AVIF"] if HAS_AVIF else []))
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
 SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif", ".tga"}
 UNREAD = {".heic", ".heif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".raw", ".jxl", ".pcx", ".eps"}
+UNREAD |= set() if HAS_AVIF else {".avif"}
+GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 MOST_PIXELS = 10**8  # of an image, up to 1 GB while decoded; a file of a few bytes can claim more than fits into memory
 LARGE = 10**7  # pixels: images above are decoded one at a time
 HEAD = 1.4  # side of a head's square, relative to the extent of the nine points, from the ear tips to the mouth
@@ -51,34 +47,7 @@ _one_large = threading.Lock()
 
 
 def load(folder: str | Path, image_size: int, *, crop: str = "center", background: str = "white") -> Labeled:
-    """Read all images of a folder and its sub-folders, as squares of one size, in the order of their paths.
-
-    These formats are recognized by content, whatever the name of the file: PNG, JPEG, WEBP, GIF (the first frame), BMP,
-    TIFF, PPM and related formats, JPEG 2000 and, if Pillow supports it, AVIF. TGA is recognized by name. Palettes,
-    gray, 16 bits, CMYK and rotation by EXIF are supported; transparent images are composed over a color. Every other
-    file is counted: as skipped if its name is that of an image, else as ignored. Hidden files are ignored.
-
-    Args:
-        folder: has images, in it or in sub-folders.
-        image_size: height and width wanted.
-        crop: "center" crops to the central square; "letterbox" keeps the whole image and pads it with `background`;
-            "head" crops to a cat's head where a file of landmarks is next to the image (`cat.jpg.cat`, as in the CAT
-            data set: the number 9 and the x and y of the eyes, the mouth and three points of each ear).
-        background: a color, by name or as #rrggbb.
-
-    Returns:
-        Images with 3 channels, or 1 if all of them are gray; an array of more than 256 MB stays on disk (a
-        `numpy.memmap`). The sub-folders are the classes if every image is in one and there are two or more.
-
-    Raises:
-        FileNotFoundError, NotADirectoryError, PermissionError: if there is no such folder, or it cannot be read.
-        ValueError: if there are no images, more than a quarter of them are broken, or crop or color is unknown.
-        OSError: if the cache cannot be written, for example on a full disk.
-
-    Example:
-        >>> load("pictures", image_size=32).images.shape
-        (2, 32, 32, 3)
-    """
+    """All images of a folder, in the order of their paths, as `kgan.data.load_labeled` describes it."""
     folder = Path(os.path.abspath(folder))
     check(image_size=image_size)
     check_choice("crop", crop, CROPS)
@@ -86,13 +55,13 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
         color = ImageColor.getrgb(str(background))[:3]
     except ValueError:
         raise Mistake(f"background is {background!r}: take a color such as white, black or #808080") from None
-    files, skipped, ignored = _files(folder)
-    landmarks = {f"{name}.cat" for name in files if f"{name}.cat" in files} if crop == "head" else set()
+    files, unopened, ignored = _files(folder)
+    landmarks = {f"{name}.cat" for name in files} & files.keys() if crop == "head" else set()
     ignored["landmarks"] += len(landmarks)
 
     def decode(name: str) -> tuple[str, np.ndarray | None]:
-        own_crop = "center" if crop == "head" and f"{name}.cat" not in landmarks else crop
-        return _decode(folder / name, image_size, own_crop, color)
+        is_headless = crop == "head" and f"{name}.cat" not in landmarks
+        return _decode(folder / name, image_size, "center" if is_headless else crop, color)
 
     key = hashlib.sha256(json.dumps([FORMAT, FORMATS, str(folder), image_size, crop, color]).encode()).hexdigest()[:20]
     cache = cache_directory() / "folders" / key
@@ -104,25 +73,20 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
                 kinds = _decode_all(cache, files, [name for name in files if name not in landmarks], decode, image_size)
             images = _images(cache, image_size)
     except OSError as error:
-        reason = error.strerror or error
-        raise OSError(f"{cache} cannot be written to: {reason}; KGAN_CACHE names another directory") from None
+        raise OSError(f"{cache} cannot be written to: {reason(error)}; KGAN_CACHE names another directory") from None
 
-    used = [_readable(name) for name, kind in kinds.items() if kind in (COLOR, GRAY)]
-    for name, kind in kinds.items():
-        if kind == NO_IMAGE:
-            ignored[Path(_readable(name)).suffix.lower() or "without a suffix"] += 1
-        elif kind not in (COLOR, GRAY):
-            skipped[name] = kind
-    skipped = {_readable(name): reason for name, reason in sorted(skipped.items())}
+    # A name may be of bytes that are no UTF-8.
+    kinds = {os.fsencode(name).decode(errors="backslashreplace"): kind for name, kind in {**kinds, **unopened}.items()}
+    used = [name for name, kind in kinds.items() if kind in (COLOR, GRAY)]
+    ignored.update(Path(name).suffix.lower() or "without a suffix" for name in kinds if kinds[name] == NO_IMAGE)
+    skipped = {name: kind for name, kind in sorted(kinds.items()) if kind not in (COLOR, GRAY, NO_IMAGE)}
     if not used:
-        formats = ", ".join(FORMATS)
-        raise Mistake(f"there are no images in {folder} ({len(files)} files were looked at): {formats} are read")
+        looked_at = f"{len(files)} files were looked at"
+        raise Mistake(f"there are no images in {folder} ({looked_at}): {', '.join(FORMATS)} are read")
     if len(skipped) > MOST_BROKEN * (len(used) + len(skipped)):
-        name, reason = next(iter(skipped.items()))
-        raise Mistake(
-            f"{len(skipped)} of {len(used) + len(skipped)} image files in {folder} cannot be used, such as {name} "
-            f"({reason}): remove the broken ones first"
-        )
+        name, kind = next(iter(skipped.items()))
+        too_many = f"{len(skipped)} of {len(used) + len(skipped)} image files in {folder} cannot be used"
+        raise Mistake(f"{too_many}, such as {name} ({kind}): remove the broken ones first")
     if COLOR not in kinds.values():
         images = images[..., :1]
     labels, classes = _classes(used)
@@ -130,21 +94,7 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
 
 
 def load_file(path: str | Path, image_size: int, *, crop: str = "center", most_pixels: int = MOST_PIXELS) -> np.ndarray:
-    """One image as `load` reads it, over white if it is transparent: uint8, (height, width, 3).
-
-    Args:
-        path, image_size: see `load`.
-        crop: "center" for the central square; "contain" for the whole image, whose longer side is image_size.
-        most_pixels: an image with more is refused before it is decoded.
-
-    Raises:
-        ValueError: for a file that is not an image, is broken or too large, with the reason.
-        OSError: for a file that cannot be read.
-
-    Example:
-        >>> load_file("pictures/one.png", image_size=32).shape
-        (32, 32, 3)
-    """
+    """One image over white, uint8, (height, width, 3): its central square, or with crop="contain" the whole image."""
     kind, pixels = _decode(Path(path), image_size, crop, (255, 255, 255), most_pixels)
     if pixels is None:
         raise Mistake(f"{Path(path).name} cannot be used: {'it is not an image' if kind == NO_IMAGE else kind}")
@@ -161,7 +111,9 @@ def about_file(file: Path) -> str:
     return "no folder: name one with images, a file that ends in .npy, .npz or .h5, or a data set such as mnist"
 
 
-# The files of a folder
+def reason(error: Exception) -> str:
+    """The first line of an error's message; its class if there is no message."""
+    return (getattr(error, "strerror", None) or str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collections.Counter[str]]:
@@ -172,19 +124,19 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collecti
         raise NotADirectoryError(f"{folder} is {about_file(folder)}")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise PermissionError(f"{folder} cannot be read: permission denied")
-    files, skipped, ignored = {}, {}, collections.Counter()
+    files, unopened, ignored = {}, {}, collections.Counter()
     for path in folder.rglob("*"):  # it does not follow links to folders
         name = path.relative_to(folder).as_posix()
         try:
             if name.startswith(".") or "/." in name:
                 ignored["hidden"] += path.is_symlink() or not path.is_dir()
-            elif path.is_dir() and path.is_symlink():
-                skipped[name] = "a link to a folder"
             elif path.is_dir():
-                if not os.access(path, os.R_OK | os.X_OK):
-                    skipped[name] = "permission denied"
+                if path.is_symlink():
+                    unopened[name] = "a link to a folder"
+                elif not os.access(path, os.R_OK | os.X_OK):
+                    unopened[name] = "permission denied"
             elif path.is_symlink() and not path.resolve(strict=True).is_relative_to(folder.resolve()):
-                skipped[name] = "a link that leads out of the folder"
+                unopened[name] = "a link that leads out of the folder"
             elif path.is_file():
                 facts = path.stat()
                 # The modification time alone is not enough: copying and unpacking may set it back.
@@ -192,8 +144,8 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collecti
             else:
                 ignored["pipes and devices"] += 1  # reading them may never end
         except (OSError, RuntimeError) as error:  # a broken link, or a loop of links
-            skipped[name] = (getattr(error, "strerror", None) or "a link in circles").lower()
-    return dict(sorted(files.items())), skipped, ignored
+            unopened[name] = (getattr(error, "strerror", None) or "a link in circles").lower()
+    return dict(sorted(files.items())), unopened, ignored
 
 
 def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -201,11 +153,6 @@ def _classes(names: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
     tops = [name.split("/")[0] if "/" in name else "" for name in names]
     classes = tuple(sorted(set(tops)))
     return (None, ()) if "" in classes or len(classes) < 2 else (np.searchsorted(classes, tops), classes)
-
-
-def _readable(name: str) -> str:
-    """A file's name as text, even if its bytes are not valid UTF-8."""
-    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 # The cache of a folder: `images` holds the pixels of all its images, `index.json` what each file is
@@ -219,13 +166,12 @@ def _images(cache: Path, image_size: int) -> np.ndarray:
 
 def _known_kinds(cache: Path, files: dict[str, list[int]], image_size: int) -> dict[str, str] | None:
     """What each file is; None if files have changed since an earlier run, or if the cache is not whole."""
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         index = json.loads((cache / "index.json").read_bytes())
         count = sum(kind in (COLOR, GRAY) for kind in index["kinds"].values())
-        is_whole = index["files"] == files and len(_images(cache, image_size)) == count
-        return index["kinds"] if is_whole else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+        if index["files"] == files and len(_images(cache, image_size)) == count:
+            return index["kinds"]
+    return None
 
 
 def _decode_all(
@@ -242,7 +188,7 @@ def _decode_all(
             return decode(name)
         except (OSError, MemoryError) as error:
             passing.append(name)
-            return _reason(error), None
+            return reason(error), None
 
     (cache / "index.json").unlink(missing_ok=True)
     together = min(512, 1 + TOGETHER // (3 * image_size**2))
@@ -254,8 +200,7 @@ def _decode_all(
         warnings.catch_warnings(action="ignore"),  # Pillow's warnings about odd metadata
     ):
         chunks = (pool.map(one, names[begin : begin + together]) for begin in range(0, len(names), together))
-        results = (result for chunk in chunks for result in chunk)
-        results = track(results, f"checking {len(names):,} files", len(names), **shown)
+        results = track(itertools.chain.from_iterable(chunks), f"checking {len(names):,} files", len(names), **shown)
         for name, (kind, pixels) in zip(names, results, strict=True):
             kinds[name] = kind
             if pixels is not None:
@@ -272,11 +217,7 @@ def _decode_all(
 def _decode(
     path: Path, image_size: int, crop: str, color: tuple[int, ...], most_pixels: int = MOST_PIXELS
 ) -> tuple[str, np.ndarray | None]:
-    """What a file is, or the reason why it cannot be used; and the pixels of an image.
-
-    Raises:
-        OSError, MemoryError: if the file is not at fault, and another try may succeed.
-    """
+    """What a file is, or why it cannot be used, and its pixels; an error is raised if another try may succeed."""
     suffix, image = path.suffix.lower(), None
     try:
         image = Image.open(path, formats=[*FORMATS, *(["TGA"] if suffix == ".tga" else [])])
@@ -288,25 +229,21 @@ def _decode(
     except Image.DecompressionBombError:
         return f"it has more than {most_pixels:,} pixels", None
     except Exception as error:  # of any class: a broken file can fail anywhere in a decoder
-        if image is None and (suffix in UNREAD or (suffix == ".avif" and "AVIF" not in FORMATS)):
+        if image is None and suffix in UNREAD:
             return f"{suffix[1:]} is not read: {', '.join(FORMATS)} are", None
         if image is None and suffix not in SUFFIXES:
             return NO_IMAGE, None
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
             raise
-        return "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else _reason(error), None
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        return "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else reason(error), None
 
 
 def _pixels(
     image: Image.Image, image_size: int, crop: str, color: tuple[int, ...], landmarks: Path
 ) -> tuple[str, np.ndarray]:
     """Whether an image is gray, and its pixels: turned as the camera was held, cropped and fitted."""
-    is_gray = image.mode in ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
-    is_gray &= len(set(color)) == 1 or not (crop == "letterbox" or image.has_transparency_data)
+    shows_color = len(set(color)) > 1 and (crop == "letterbox" or image.has_transparency_data)
+    kind = GRAY if image.mode in GRAY_MODES and not shows_color else COLOR
     if crop == "head":
         image = image.crop(_head(landmarks, image.size))
     else:
@@ -320,7 +257,7 @@ def _pixels(
         image = ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=color)
     else:
         image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-    return GRAY if is_gray else COLOR, np.asarray(image)
+    return kind, np.asarray(image)
 
 
 def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -31,24 +31,29 @@ def load(
 ) -> np.ndarray:
     """Load real images.
 
+    In a folder and its sub-folders, PNG, JPEG, WEBP, GIF (the first frame), BMP, TIFF, PPM, TGA, JPEG 2000 and AVIF
+    files are read, in any mix of sizes and color modes, turned as the camera was held, in the order of their paths.
+    They have one channel if all of them are gray. An array of more than 256 MB stays on the disk, with `dtype="uint8"`.
+
     Args:
         source: "digits": scikit-learn's 1,797 real handwritten digits, which need no network. The name of a data set of
-            TensorFlow Datasets: "mnist", "cifar10", "stl10", "oxford_flowers102", … A folder of image files: see
-            `kgan.data.folders.load`. A file with images of shape (count, height, width, channels), uint8 or float32 in
-            [-1, 1]: `.npy`, or `.npz` or `.h5` with one array or with one that is named `images`. "cat-dataset": the
-            CAT photographs on Kaggle, for which `kagglehub` must be installed.
+            TensorFlow Datasets: "mnist", "cifar10", "stl10", … A folder of images. A file with an array of shape
+            (count, height, width, channels), uint8 or floats in [-1, 1]: `.npy`, or `.npz` or `.h5` with one array or
+            with one that is named `images`. "cat-dataset": the CAT photographs on Kaggle, by `kagglehub`.
         split: split of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
         image_size: images are cut to their central square and resized to this height and width; a folder needs it.
-        crop, background: for images in a folder: see `kgan.data.folders.load`.
+        crop: in a folder, "center" cuts images to the central square, "letterbox" keeps the whole image and pads it,
+            "head" cuts to a cat's head where a file such as `cat.jpg.cat` lists nine points of it.
+        background: a color, by name or as #rrggbb, under transparent images of a folder and around letterboxed ones.
         dtype: "float32" for images in [-1, 1]; "uint8" for images from 0 to 255, in a quarter of the memory.
 
     Returns:
         Images of shape (count, height, width, channels).
 
     Raises:
-        ValueError: for an unknown data set, split or file content, images of mixed sizes without `image_size`, or a
-            folder without images.
-        OSError: for a data set that cannot be downloaded, or a file or folder that cannot be read.
+        ValueError: for an unknown data set, split, crop or color; for a file or folder without images, with images of
+            mixed sizes where `image_size` is missing, or with more than a quarter of its image files broken.
+        OSError: for a data set that cannot be downloaded, a file or folder that cannot be read, or a full disk.
         ImportError: for "cat-dataset" without `kagglehub`.
 
     Example:
@@ -68,12 +73,10 @@ def load_labeled(
     crop: str = "center",
     background: str = "white",
 ) -> Labeled:
-    """Load real images with their labels, if there are any.
+    """Load real images as uint8, with their labels, if there are any; arguments and errors are those of `load`.
 
     The digits and TensorFlow data sets have labels of their own. The labels of a folder are its sub-folders, if every
     image is in one and there are two or more.
-
-    Args and errors: see `load`.
 
     Example:
         >>> load_labeled("digits").labels[:10]
@@ -102,15 +105,14 @@ def load_labeled(
 def held_out(source: str | Path, split: str = "train", image_size: int | None = None) -> Labeled | None:
     """Real images that a model trained on `split` has not seen: the test split of a TensorFlow data set.
 
-    None for other sources, for a data set without a test split on this machine, and if `split` has images of the test
-    split, as "all" does.
+    None if there is none on this machine, and if `split` has images of it, as "all" does.
 
     Example:
         >>> held_out("digits") is None
         True
     """
-    name, parts = str(source), [part.split("[")[0].strip() for part in split.split("+")]
-    if any(part == "all" or "test" in part for part in parts):  # "all" is every split, the test split among them
+    name = str(source)
+    if re.search(r"\ball\b|test", split):  # "all" is every split, the test split among them
         return None
     if name == "digits" or is_array_file(name) or is_folder(source) or not _is_known(name):
         return None
@@ -122,12 +124,7 @@ def held_out(source: str | Path, split: str = "train", image_size: int | None = 
 
 
 def is_folder(source: str | Path) -> bool:
-    """Whether `load` reads `source` as a folder of images: a path, or a folder whose name is not that of a data set.
-
-    Example:
-        >>> is_folder("digits"), is_folder("./digits")
-        (False, True)
-    """
+    """Whether `load` reads `source` as a folder of images: a path, or a folder whose name is not that of a data set."""
     name = str(source)
     if name in ("", "digits") or is_array_file(name):
         return False
@@ -160,7 +157,7 @@ def _download_cats() -> Path:
     try:
         path = Path(kagglehub.dataset_download("crawford/cat-dataset"))
     except Exception as error:  # of many classes: no network, no such page, a full disk
-        reason = "Kaggle does not answer" if "ConnectionError" in type(error).__name__ else _first_line(error)
+        reason = "Kaggle does not answer" if "ConnectionError" in type(error).__name__ else folders.reason(error)
         raise OSError(f"cannot download the CAT data set ({reason}): {by_hand}") from None
     return path / "cats" if (path / "cats").is_dir() else path  # it holds its folders twice
 
@@ -181,7 +178,7 @@ def _data_set(name: str, split: str, image_size: int | None) -> Labeled:
     try:
         builder = tfds.builder(name)
     except Exception as error:  # of many classes: an unknown version or configuration
-        raise Mistake(f"TensorFlow Datasets has no {name!r}: {_first_line(error)}") from None
+        raise Mistake(f"TensorFlow Datasets has no {name!r}: {folders.reason(error)}") from None
     _image_feature(builder, image_size)
     if not builder.is_prepared():
         if not sys.stderr.isatty():
@@ -190,8 +187,8 @@ def _data_set(name: str, split: str, image_size: int | None) -> Labeled:
             _check_reachable(builder)
             builder.download_and_prepare()
         except Exception as error:  # of many classes: no network, a full disk, files to be fetched by hand
-            reason = _first_line(error)
-            raise OSError(f"cannot download {name} ({reason}): 'digits' is a data set that needs no network") from None
+            advice = "'digits' is a data set that needs no network"
+            raise OSError(f"cannot download {name} ({folders.reason(error)}): {advice}") from None
     return _read_split(builder, split, image_size)
 
 
@@ -262,8 +259,3 @@ def _read_split(builder: Any, split: str, image_size: int | None) -> Labeled:
     if not labels or (labels[0] < 0).any():  # -1: the unlabelled split of STL-10
         return Labeled(images)
     return Labeled(images, labels[0], tuple(features[label].names))
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error's message; its class if there is no message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -11,11 +11,13 @@ import numpy as np
 from PIL import Image
 
 from kgan.plots.grids import image_grid
-from kgan.plots.layout import CAPTION_HEIGHT, GAP, write_line
+from kgan.plots.layout import CAPTION_HEIGHT, GAP, on_white, write_line
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DASHED = {"color": "black", "linewidth": 1, "linestyle": "--"}
 DASHBOARD_HEIGHT = 466  # pixels: the height of a grid of 8 × 8 digits
 
 
@@ -25,11 +27,11 @@ def loss_curves(
     """Both losses by epoch, and under them the probabilities that the discriminator gives, with the line of 0.5.
 
     Args:
-        history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`. If it has `frechet`, measured in
-            some of the epochs and NaN in the others, this has a panel of its own.
+        history: d_loss, g_loss, d_real and d_fake by epoch, as in `fit(…).history`. A `frechet`, NaN in epochs in which
+            it was not measured, has a panel of its own.
         epochs: the numbers of the epochs; by default they count from 1. There may be no epochs yet.
-        has_probabilities: whether the loss makes the sigmoid of a logit a probability, as `model.has_probabilities`
-            says. Hinge and Wasserstein losses, for example, do not; then the second panel shows the sigmoid alone.
+        has_probabilities: whether the loss makes the sigmoid of a logit a probability: `model.has_probabilities`. If
+            not, as with hinge and Wasserstein losses, the second panel shows the sigmoid alone.
 
     Returns:
         A matplotlib figure; a notebook shows it as it is, `savefig` writes it.
@@ -39,78 +41,53 @@ def loss_curves(
         >>> [axis.get_ylabel() for axis in figure.axes]
         ['loss', 'probability of being real']
     """
-    from matplotlib.ticker import MaxNLocator
-
     epochs = range(1, len(history["d_loss"]) + 1) if epochs is None else epochs
     distances = np.asarray(history.get("frechet", []), float)
     known = np.isfinite(distances)
-    figure = _figure()
-    losses, outputs, *others = axes = figure.subplots(2 + bool(known.any()), 1, sharex=True)
+    figure, (losses, outputs, *others) = _panels(2 + bool(known.any()), sharex=True)
     marker = "o" if len(epochs) == 1 else None  # one epoch makes no line
-    for axis, curves in (
-        (losses, {"d_loss": "discriminator", "g_loss": "generator"}),
-        (outputs, {"d_real": "of real images", "d_fake": "of fake images"}),
+    for axis, key, label, color in (
+        (losses, "d_loss", "discriminator", "tab:blue"),
+        (losses, "g_loss", "generator", "tab:orange"),
+        (outputs, "d_real", "of real images", "tab:blue"),
+        (outputs, "d_fake", "of fake images", "tab:orange"),
     ):
-        for (key, label), color in zip(curves.items(), ("tab:blue", "tab:orange"), strict=True):
-            axis.plot(epochs, history[key], color=color, label=label, marker=marker)
+        axis.plot(epochs, history[key], color=color, label=label, marker=marker)
+    losses.set_ylabel("loss")
     if not len(epochs):
         losses.set(xlim=(0, 1), ylim=(0, 2))
-    losses.set_ylabel("loss")
     if has_probabilities:
-        _dashed(outputs, 0.5, "cannot tell (0.5)")
-    outputs.set_ylabel("probability of being real" if has_probabilities else "sigmoid of the logits")
-    outputs.set_ylim(-0.02, 1.02)
+        outputs.axhline(0.5, **DASHED, label="cannot tell (0.5)")
+    outputs.set(
+        ylabel="probability of being real" if has_probabilities else "sigmoid of the logits", ylim=(-0.02, 1.02)
+    )
     for axis in (losses, outputs):  # above the panel: inside, a legend hides some of the epochs
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.1)
     for axis in others:
         axis.plot(np.asarray(epochs)[known], distances[known], color="tab:green", marker="o", markersize=3)
         axis.set(ylabel="Fréchet distance", ylim=(0, None))
-    for axis in axes:
-        axis.grid(alpha=0.3)
-    axes[-1].set_xlabel("epoch")
-    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    _by_epoch(figure.axes[-1])
     return figure
 
 
 def code_curves(history: Mapping[str, Sequence[float]], iterations: Sequence[int], guessing: float) -> Figure:
     """The loss of real images and the difference of codes by iteration: figure 4 of Shao, Li and Jiang.
 
-    Args:
-        history: real_loss and code_loss.
-        iterations: the iterations at which they were measured.
-        guessing: the code loss of always guessing the mean of the prior, drawn as a dashed line.
-
-    Example:
-        >>> figure = code_curves({"real_loss": [0.6, 0.5], "code_loss": [90, 70]}, [100, 200], guessing=100)
-        >>> [axis.get_ylabel() for axis in figure.axes]
-        ['loss of real images', 'difference of codes']
+    The code loss of always `guessing` the mean of the prior is drawn as a dashed line.
     """
-    figure = _figure()
-    real_axis, code_axis = figure.subplots(2, 1, sharex=True)
+    figure, (real_axis, code_axis) = _panels(2, sharex=True)
     marker = "o" if len(iterations) == 1 else None
     real_axis.plot(iterations, history["real_loss"], color="tab:blue", marker=marker)
     real_axis.set_ylabel("loss of real images")
     code_axis.plot(iterations, history["code_loss"], color="tab:orange", marker=marker, label="read from fake images")
-    _dashed(code_axis, guessing, f"guessing the mean ({guessing:.3g})")
+    code_axis.axhline(guessing, **DASHED, label=f"guessing the mean ({guessing:.3g})")
     code_axis.set(ylabel="difference of codes", xlabel="iteration", ylim=(0, None))
     code_axis.legend()
-    for axis in (real_axis, code_axis):
-        axis.grid(alpha=0.3)
     return figure
 
 
 def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray) -> Figure:
-    """The classes of the samples next to those of the data, and each sample above the training image nearest to it.
-
-    Args:
-        report: see `kgan.quality.Quality`.
-        samples, nearest: (count, height, width, channels), in [-1, 1].
-
-    Example:
-        >>> figure = quality({"count": 3}, np.zeros((3, 8, 8, 1)), np.zeros((3, 8, 8, 1)))
-        >>> figure.axes[0].get_title()
-        'samples, and under each the training image nearest to it'
-    """
+    """The classes of the samples next to those of the data, and each sample above the training image nearest to it."""
     classes = report.get("classes")
     figure = _figure()
     heights = {"height_ratios": (3, 2)} if classes else None
@@ -138,20 +115,12 @@ def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray)
 def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]]) -> Figure:
     """The Fréchet distance of several runs by epoch, and under it by training time, on a logarithmic scale.
 
-    Args:
-        runs: for each run, by its name, one history for each seed that was trained: `epoch`, `seconds` of each epoch,
-            and `frechet`, which is NaN where it was not measured. All seeds of a run have the same color.
-
-    Example:
-        >>> history = {"epoch": [1, 2, 3], "seconds": [9, 8, 8], "frechet": [90, float("nan"), 20]}
-        >>> by_epoch, by_time = distance_curves({"dcgan": [history]}).axes
-        >>> by_time.lines[0].get_xydata().tolist()
-        [[9.0, 90.0], [25.0, 20.0]]
+    A run has a history for each seed that was trained: epoch, seconds of each epoch, and frechet, NaN where it was not
+    measured. All seeds of a run have the same color.
     """
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    figure = _figure()
-    by_epoch, by_time = axes = figure.subplots(2, 1)
+    figure, (by_epoch, by_time) = _panels(2)
     longest = max(sum(history["seconds"]) for histories in runs.values() for history in histories)
     unit, length = ("minutes", 60) if longest > 600 else ("seconds", 1)
     for number, (name, histories) in enumerate(runs.items()):
@@ -166,16 +135,14 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
             }
             by_epoch.plot(np.asarray(history["epoch"])[known], distances[known], **style)
             by_time.plot(np.cumsum(history["seconds"])[known] / length, distances[known], **style)
-    by_epoch.set_xlabel("epoch")
-    by_epoch.xaxis.set_major_locator(MaxNLocator(integer=True))
-    by_time.set_xlabel(f"training time in {unit}")
-    for axis in axes:
+    for axis in (by_epoch, by_time):
         axis.set(ylabel="Fréchet distance", yscale="log")  # it falls from several hundred to a few
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
-        axis.grid(alpha=0.3)
         axis.legend()
+    _by_epoch(by_epoch)
+    by_time.set_xlabel(f"training time in {unit}")
     return figure
 
 
@@ -188,52 +155,54 @@ def dashboard(
     note: str | None = None,
     has_probabilities: bool = True,
 ) -> Image.Image:
-    """A grid of samples next to the curves of `loss_curves`, in one picture of one size, "RGB".
+    """A grid of samples next to the curves of `loss_curves`, scaled to their height, in one picture of one size, RGB.
 
-    Args:
-        grid: see `image_grid`; it is scaled to the height of the curves.
-        history, epochs, has_probabilities: see `loss_curves`.
-        caption: a line above.
-        note: text below, on two lines at most; None: there is no space for a note.
-
-    Example:
-        >>> history = {"d_loss": [1.3], "g_loss": [0.7], "d_real": [0.6], "d_fake": [0.4]}
-        >>> dashboard(Image.new("L", (466, 466)), history, caption="epoch 1").size
-        (1017, 488)
+    The caption is a line above; the note has two lines below, for which there is no space if it is None.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     figure = loss_curves(history, epochs, has_probabilities=has_probabilities)
     figure.set_dpi(DASHBOARD_HEIGHT / figure.get_figheight())
-    figure.canvas.draw()
-    curves = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    curves = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     if (scale := DASHBOARD_HEIGHT / max(grid.size)) != 1:
         grid = grid.resize((round(grid.width * scale), round(grid.height * scale)), Image.Resampling.LANCZOS)
     left, below = DASHBOARD_HEIGHT + GAP, CAPTION_HEIGHT + DASHBOARD_HEIGHT
-    board = Image.new("RGB", (left + curves.width, below + (0 if note is None else 2 * CAPTION_HEIGHT)), "white")
-    board.paste(grid.convert("RGB"), (0, CAPTION_HEIGHT))
-    board.paste(curves, (left, CAPTION_HEIGHT))
+    size = left + curves.width, below + (0 if note is None else 2 * CAPTION_HEIGHT)
+    board = on_white(size, "RGB", {(0, CAPTION_HEIGHT): grid, (left, CAPTION_HEIGHT): curves})
     write_line(board, 0, caption)
     for number, line in enumerate(textwrap.wrap(note or "", board.width // 7, max_lines=2)):
         write_line(board, below + number * CAPTION_HEIGHT, line)
     return board
 
 
-def _dashed(axis: Any, height: float, label: str) -> None:
-    """A line of reference."""
-    axis.axhline(height, color="black", linewidth=1, linestyle="--", label=label)
+def _panels(count: int, **options: Any) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes, one under the other, with grids."""
+    figure = _figure()
+    axes = figure.subplots(count, 1, **options)
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    return figure, axes
+
+
+def _by_epoch(axis: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _figure() -> Figure:
-    """A figure without pyplot: pyplot would keep all figures in memory."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """A figure without pyplot, which would keep all figures in memory; a notebook shows it nevertheless."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 6), layout="constrained")
-    FigureCanvasAgg(figure)
 
     def png() -> bytes:
         written = io.BytesIO()
         figure.savefig(written, format="png", dpi=80)
         return written.getvalue()
 
-    figure._repr_png_ = png  # a notebook shows the figure by this; by itself it shows only figures of pyplot
+    figure._repr_png_ = png
     return figure

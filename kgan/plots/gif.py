@@ -17,15 +17,14 @@ LOOP = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"  # for ever
 
 
 class GIF:
-    """An animation that grows a frame at a time.
+    """An animation that grows a frame at a time; its file is whole after every frame.
 
-    Each frame is encoded once, when it comes, so that a long animation costs no more per frame than a short one. The
-    file is whole after every frame; the last one is shown longer, until another follows it.
+    Each frame is encoded once, so that a long animation costs no more per frame than a short one.
 
     Args:
         path: path of the file.
         milliseconds: how long a frame is shown.
-        hold: how long the last frame is shown, in milliseconds.
+        hold: how long the last frame is shown, until another follows it.
 
     Example:
         >>> gif = GIF("progress.gif")
@@ -56,10 +55,7 @@ class GIF:
         return {"length": len(self._earlier), "checksum": zlib.crc32(self._earlier), "last": last}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from the result of `get_state`; the file is restored to what it was then.
-
-        If the file is gone or damaged, there is a warning, and a new file begins with the last frame.
-        """
+        """Restore the file to what it was at `get_state`; if it is gone or damaged, begin anew with the last frame."""
         self._last = np.asarray(state["last"], np.uint8).tobytes()
         # A link might lead out of the directory.
         content = self.path.read_bytes() if self.path.is_file() and not self.path.is_symlink() else b""
@@ -71,10 +67,8 @@ class GIF:
             self._write()
 
     def _write(self) -> None:
-        with replacing(self.path, durable=False) as temporary:
-            parts = _header(self._last), self._earlier, _shown_for(self._last, self.hold), b";"
-            with temporary.open("wb") as file:
-                file.writelines(parts)
+        with replacing(self.path, durable=False) as temporary, temporary.open("wb") as file:
+            file.writelines((_header(self._last), self._earlier, _shown_for(self._last, self.hold), b";"))
 
 
 def _header(frame: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +24,8 @@ def captioned(picture: Image.Image, caption: str) -> Image.Image:
         >>> captioned(Image.new("L", (100, 100)), "epoch 12").size
         (100, 122)
     """
-    width = max(picture.width, _caption_width(caption))  # the caption is never cut off
-    strip = Image.new(picture.mode, (width, picture.height + CAPTION_HEIGHT), "white")
-    strip.paste(picture, (0, CAPTION_HEIGHT))
+    size = max(picture.width, _caption_width(caption)), picture.height + CAPTION_HEIGHT  # the caption is never cut off
+    strip = on_white(size, picture.mode, {(0, CAPTION_HEIGHT): picture})
     write_line(strip, 0, caption)
     return strip
 
@@ -38,13 +38,10 @@ def side_by_side(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Im
         (424, 122)
     """
     panels = [captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
-    size = sum(panel.width + GAP for panel in panels) - GAP, max(panel.height for panel in panels)
     mode = panels[0].mode if len({panel.mode for panel in panels}) == 1 else "RGB"  # gray next to colored ones
-    row, left = Image.new(mode, size, "white"), 0
-    for panel in panels:
-        row.paste(panel, (left, 0))
-        left += panel.width + GAP
-    return row
+    *lefts, width = itertools.accumulate((panel.width + GAP for panel in panels), initial=0)
+    size = width - GAP, max(panel.height for panel in panels)
+    return on_white(size, mode, {(left, 0): panel for left, panel in zip(lefts, panels, strict=True)})
 
 
 def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
@@ -54,12 +51,9 @@ def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
         >>> stacked([Image.new("L", (100, 100)), Image.new("L", (90, 20))]).size
         (100, 120)
     """
-    size = max(picture.width for picture in pictures), sum(picture.height for picture in pictures)
-    column, top = Image.new(pictures[0].mode, size, "white"), 0
-    for picture in pictures:
-        column.paste(picture, (0, top))
-        top += picture.height
-    return column
+    *tops, height = itertools.accumulate((picture.height for picture in pictures), initial=0)
+    size = max(picture.width for picture in pictures), height
+    return on_white(size, pictures[0].mode, {(0, top): picture for top, picture in zip(tops, pictures, strict=True)})
 
 
 def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
@@ -70,8 +64,7 @@ def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
         (140, 100)
     """
     width = max(24, *(int(_font().getlength(label)) for label in labels)) + 16
-    labeled = Image.new(grid.mode, (grid.width + width, grid.height), "white")
-    labeled.paste(grid, (width, 0))
+    labeled = on_white((grid.width + width, grid.height), grid.mode, {(width, 0): grid})
     for number, label in enumerate(labels):
         place = (width - 8, (number + 0.5) * grid.height / len(labels))
         ImageDraw.Draw(labeled).text(place, label, fill="black", font=_font(), anchor="rm")
@@ -79,20 +72,9 @@ def with_row_labels(grid: Image.Image, labels: Sequence[str]) -> Image.Image:
 
 
 def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int = 100) -> Iterator[Image.Image]:
-    """The pictures of several runs next to each other, epoch by epoch: frames for a `GIF`, all of one size.
+    """At most so many frames for a GIF: the pictures of several runs, given by run and epoch, next to each other.
 
     A run without a picture of an epoch shows the last one before it; before its first picture, its place is white.
-
-    Args:
-        series: for each run, by its name, the picture files by epoch.
-        at_most: the largest number of frames, the first and the last epoch among them.
-
-    Example:
-        >>> for epoch in (1, 2):
-        ...     kgan.plots.image_grid(np.zeros((4, 28, 28, 1))).save(f"epoch-{epoch}.png")
-        >>> frames = epochs_in_step({"a": {1: "epoch-1.png", 2: "epoch-2.png"}, "b": {1: "epoch-1.png"}})
-        >>> [frame.size for frame in frames]
-        [(244, 140), (244, 140)]
     """
     epochs = sorted({epoch for pictures in series.values() for epoch in pictures})
     if len(epochs) > at_most:
@@ -100,22 +82,28 @@ def epochs_in_step(series: Mapping[str, Mapping[int, str | Path]], at_most: int 
     firsts = {name: _opened(pictures[min(pictures)]) for name, pictures in series.items()}
     mode = "L" if all(first.mode == "L" for first in firsts.values()) else "RGB"
     for epoch in epochs:
-        panels, captions = [], []
+        panels = {}
         for name, pictures in series.items():
             newest = max((number for number in pictures if number <= epoch), default=None)
-            captions.append(f"{name}, epoch {newest}" if newest else name)
             width = max(firsts[name].width, _caption_width(f"{name}, epoch 1"))  # from the first frame on
-            panel = Image.new(mode, (width, firsts[name].height), "white")
-            if newest:
-                panel.paste(_opened(pictures[newest]), (0, 0))
-            panels.append(panel)
-        yield side_by_side(panels, captions)
+            placed = {(0, 0): _opened(pictures[newest])} if newest else {}
+            caption = f"{name}, epoch {newest}" if newest else name
+            panels[caption] = on_white((width, firsts[name].height), mode, placed)
+        yield side_by_side(list(panels.values()), list(panels))
 
 
 def write_line(picture: Image.Image, top: int, text: str) -> None:
     """Write a line of text on a picture, in a strip of CAPTION_HEIGHT that begins at `top`."""
     place = MARGIN + 1, top + CAPTION_HEIGHT // 2
     ImageDraw.Draw(picture).text(place, text, fill="black", font=_font(), anchor="lm")
+
+
+def on_white(size: tuple[int, int], mode: str, pictures: Mapping[tuple[int, int], Image.Image]) -> Image.Image:
+    """A white picture with others on it, by their left and top."""
+    white = Image.new(mode, size, "white")
+    for place, picture in pictures.items():
+        white.paste(picture, place)
+    return white
 
 
 def _opened(path: str | Path) -> Image.Image:
