@@ -18,8 +18,10 @@ from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     from kgan._backend import tf
+    from kgan.data import Batches
 
 WAIT = 300.0  # seconds in which all workers must come
+PARTS = 5  # that workers compare, at most
 
 
 class Workers(NamedTuple):
@@ -85,13 +87,9 @@ def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
 
 
 def strategy(devices: int, settings: Mapping[str, Any]) -> tf.distribute.Strategy:
-    """The strategy to build a model under, so that all workers, or all devices of this machine, share each minibatch.
+    """The strategy to build a model under, so that all workers, or `devices` of this machine, share each minibatch.
 
-    Call it before any other use of TensorFlow, which then fixes the number of its devices.
-
-    Args:
-        devices: GPUs of this machine, or parts of the CPU without GPUs. With workers, 1: they take all their devices.
-        settings: of the run.
+    Devices are GPUs, or parts of the CPU. TensorFlow fixes their number at its first use, so this comes before.
     """
     from kgan._backend import tf
 
@@ -156,19 +154,20 @@ def telling_refusals() -> Iterator[None]:
         raise
 
 
-def agree(strategy: tf.distribute.Strategy, **parts: Any) -> None:
-    """Compare what several workers are about to train. All must call it, or leave `telling_refusals` by an error.
+def agree(strategy: tf.distribute.Strategy, images: Batches, **parts: Any) -> None:
+    """Compare what several workers are about to train: images, and parts that JSON can hold.
 
-    Args:
-        strategy: the strategy of all workers.
-        **parts: `kgan.data.Batches`, or anything that JSON can hold, by names for messages.
+    All must call it, or leave `telling_refusals` by an error.
     """
     import kgan
     from kgan._backend import keras, tf
+    from kgan.data.checks import sha256
 
     if workers().addresses:
         versions = {"kgan": kgan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
-        _compare(strategy, is_ready=True, versions=versions, **parts)
+        digests = [sha256(values) for values in (images.images, images.labels) if values is not None]
+        given = {"versions": versions, **parts, "images": [images.batch_size, images.seed, *digests]}
+        _compare(strategy, is_ready=True, **given)
 
 
 def _compare(strategy: tf.distribute.Strategy, is_ready: bool, **parts: Any) -> None:
@@ -177,7 +176,8 @@ def _compare(strategy: tf.distribute.Strategy, is_ready: bool, **parts: Any) -> 
     own = np.zeros((1 + PARTS, 8), np.int32)
     own[0] = is_ready
     for place, part in enumerate(parts.values(), 1):
-        own[place] = np.frombuffer(_digest(part), np.int32)
+        text = json.dumps(part, sort_keys=True, default=str)
+        own[place] = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.int32)
     of_all = exchange.gathered(strategy, own.ravel()).reshape(-1, 1 + PARTS, 8)
     for number, row in enumerate(of_all):
         if not row[0].all():
@@ -188,27 +188,13 @@ def _compare(strategy: tf.distribute.Strategy, is_ready: bool, **parts: Any) -> 
                 raise Mistake(f"worker {number} differs from worker 0 in its {name}: start all of them alike")
 
 
-PARTS = 5  # that workers compare, at most
-
-
-def _digest(part: Any) -> bytes:
-    """32 bytes that stand for a part."""
-    digest = hashlib.sha256()
-    if hasattr(part, "images"):
-        for begin in range(0, len(part.images), 4096):  # not all at once: they may be on disk
-            digest.update(np.ascontiguousarray(part.images[begin : begin + 4096]))
-        part = [part.batch_size, part.seed, None if part.labels is None else np.asarray(part.labels).tolist()]
-    digest.update(json.dumps(part, sort_keys=True, default=str).encode())
-    return digest.digest()
-
-
 def is_loss(error: Exception) -> bool:
     """Whether this error of TensorFlow means that another worker was lost."""
     from kgan._backend import tf
 
-    errors = tf.errors
-    if isinstance(error, (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError)):
+    kinds = tf.errors
+    if isinstance(error, (kinds.UnavailableError, kinds.AbortedError, kinds.DeadlineExceededError)):
         return True
-    words = ("collective", "heartbeat", "coordination", "connect", "/task:")
-    is_other = isinstance(error, (errors.CancelledError, errors.InternalError, errors.FailedPreconditionError))
-    return is_other and any(word in str(error).lower() for word in words)
+    may_be = isinstance(error, (kinds.CancelledError, kinds.InternalError, kinds.FailedPreconditionError))
+    words = "collective", "heartbeat", "coordination", "connect", "/task:"
+    return may_be and any(word in str(error).lower() for word in words)
