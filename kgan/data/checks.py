@@ -134,8 +134,8 @@ def check_source(x: Any, to: str) -> None:
         raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
-    if getattr(x, "use_multiprocessing", False):
-        raise Mistake(f"{to} reads a PyDataset in threads, not in processes: leave use_multiprocessing out")
+    if isinstance(x, keras.utils.PyDataset) and x.use_multiprocessing:
+        raise Mistake(f"{to} reads a PyDataset in threads, as many as its workers: leave use_multiprocessing out")
     iterable = is_array(x) or isinstance(x, Batches) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
     if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
         raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
