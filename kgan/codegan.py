@@ -111,8 +111,6 @@ class CodeGAN(DCGAN):
         own = "code_weight", "code_loss", "stages"
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
-    # The second head
-
     def discriminate(
         self, images: tf.Tensor, training: bool = True, labels: tf.Tensor | None = None
     ) -> DiscriminatorOutput:
@@ -124,8 +122,6 @@ class CodeGAN(DCGAN):
                 f"the discriminator's output has shape {output_shape}: a CodeGAN's has two heads, "
                 f"[logits (batch, 1), codes (batch, {latent_dim})]"
             )
-
-    # The loss term of the codes
 
     def discriminator_objective(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor
@@ -150,16 +146,13 @@ class CodeGAN(DCGAN):
         distance, read = losses.CODE_LOSSES[self.code_loss], fake.codes
         total = distance(codes, read)
         for stage in range(1, self.stages):
-            # Only the first stage updates moving averages.
-            with training.statistics_kept(self.generator, self.discriminator):
+            with training.statistics_kept(self.generator, self.discriminator):  # which only the first stage updates
                 rebuilt = self.generator(read, training=fake.training)
                 if fake.training:
                     rebuilt = self.augmented(rebuilt, Stream.STAGES, stage)
                 read = self.discriminate(rebuilt, fake.training).codes
             total += distance(codes, read)
         return total / self.stages
-
-    # Encoding
 
     def encode(
         self,

@@ -35,9 +35,7 @@ class DiscriminatorOutput(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class GAN(training.KerasGAN):
-    """A generator and a discriminator, trained against each other by `fit`.
-
-    It is not limited to images: real samples are whatever the discriminator takes, vectors included.
+    """A generator and a discriminator of images, or of vectors, trained against each other by `fit`.
 
     Args:
         generator: a built model, codes (batch, latent_dim) → fake images.
@@ -209,7 +207,7 @@ class GAN(training.KerasGAN):
     # The methods that a variant overrides
 
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:
-        """Raise ValueError if the discriminator's output does not fit this model."""
+        """Refuse a discriminator whose output does not fit this model."""
         if isinstance(output_shape, list) or output_shape[1:] != (1,):
             raise Mistake(f"the discriminator's output has shape {output_shape}: it is logits, (batch, 1)")
 

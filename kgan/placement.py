@@ -94,11 +94,11 @@ def strategy(devices: int, settings: Mapping[str, Any]) -> tf.distribute.Strateg
     from kgan._backend import tf
 
     team, batch_size = workers(), settings["batch_size"]
-    if team.addresses and settings["precision"] == "auto":
-        raise Mistake("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
-    if team.addresses and devices > 1:
-        raise Mistake(f"devices is {devices}, but workers take all their devices: leave it out")
     if team.addresses:
+        if settings["precision"] == "auto":
+            raise Mistake("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
+        if devices > 1:
+            raise Mistake(f"devices is {devices}, but workers take all their devices: leave it out")
         made = _connected()
     elif devices == 1:
         return tf.distribute.get_strategy()
@@ -150,7 +150,7 @@ def telling_refusals() -> Iterator[None]:
     except Exception:
         with contextlib.suppress(Mistake):
             if workers().addresses:
-                _compare(_connected(), is_ready=False)
+                _compare(_connected())
         raise
 
 
@@ -166,15 +166,15 @@ def agree(strategy: tf.distribute.Strategy, images: Batches, **parts: Any) -> No
     if workers().addresses:
         versions = {"kgan": kgan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
         digests = [sha256(values) for values in (images.images, images.labels) if values is not None]
-        given = {"versions": versions, **parts, "images": [images.batch_size, images.seed, *digests]}
-        _compare(strategy, is_ready=True, **given)
+        _compare(strategy, versions=versions, **parts, images=[images.batch_size, images.seed, *digests])
 
 
-def _compare(strategy: tf.distribute.Strategy, is_ready: bool, **parts: Any) -> None:
+def _compare(strategy: tf.distribute.Strategy, **parts: Any) -> None:
+    """Exchange digests of all parts; a worker without parts cannot train."""
     from kgan.training import workers as exchange
 
     own = np.zeros((1 + PARTS, 8), np.int32)
-    own[0] = is_ready
+    own[0] = bool(parts)
     for place, part in enumerate(parts.values(), 1):
         text = json.dumps(part, sort_keys=True, default=str)
         own[place] = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.int32)

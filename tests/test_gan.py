@@ -4,7 +4,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from conftest import new_small_dcgan
 
 import kgan
 from kgan import latent
@@ -211,21 +210,6 @@ def own_generator_loss(real_logits, fake_logits):
 
 
 # Every way to run
-
-
-def test_compiled_by_xla_it_trains_alike(digits):
-    """Batch normalization included. The doors of Keras have `run_eagerly` and `steps_per_execution` as well."""
-
-    def trained(jit_compile):
-        model = new_small_dcgan(d_steps=2)
-        # Not Adam, whose first steps follow the signs of gradients, which rounding turns where they are about 0.
-        model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=jit_compile)
-        before = model.discriminator.get_weights()
-        model.fit(digits, batch_size=32, epochs=1, verbose=0)
-        assert largest_difference(model.discriminator.get_weights(), before) > 1e-2
-        return model.get_weights()
-
-    assert largest_difference(trained(True), trained(False)) < 1e-6
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
