@@ -269,16 +269,6 @@ def test_whole_numbers_are_not_taken_for_pixels(models_used_again, digits, digit
     assert largest_difference(*trained) == 0
 
 
-def test_an_array_in_its_own_order(vector_gan, vectors):
-    trained = []
-    for data, arguments in ((vectors, {"batch_size": 32, "shuffle": False}), (sliced(vectors), {})):
-        model = vector_gan()
-        model.compile(run_eagerly=True)
-        model.fit(data, verbose=0, **arguments)
-        trained.append(everything(model))
-    assert largest_difference(*trained) < 1e-6
-
-
 @pytest.mark.parametrize("kind", ["array", "on disk", "in its own order", "labels", "generator", "resumed by Keras"])
 def test_a_model_that_nobody_holds_is_freed(kind, vector_gan, vectors, tmp_path):
     """TensorFlow keeps each function of `tf.numpy_function`, and with it all that this refers to."""
@@ -359,23 +349,6 @@ def test_a_network_that_was_frozen_after_compile_is_refused(vector_gan, vectors)
 
 
 # Variants
-
-
-def test_metrics_of_a_variant_are_reported_wherever_they_are_updated(vector_gan, vectors):
-    class Measured(kgan.GAN):
-        def __init__(self, *arguments, **keywords):
-            super().__init__(*arguments, **keywords)
-            self.own_metric = keras.metrics.Mean(name="own")  # Keras finds it by itself
-
-        def generator_objective(self, real, fake, codes):
-            self.own_metric.update_state(3.0)
-            return super().generator_objective(real, fake, codes)
-
-    plain = vector_gan()
-    model = Measured(plain.generator, plain.discriminator)
-    model.compile(run_eagerly=True)
-    history = model.fit(vectors, batch_size=32, epochs=2, verbose=0).history
-    assert history["own"] == [3.0, 3.0]
 
 
 def test_penalties_are_not_evaluated(vector_gan, vectors):
