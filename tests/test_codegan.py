@@ -252,7 +252,7 @@ def test_what_is_not_known_does_not_count(small_codegan, digits):
         ({"code_weight": 1.5}, "code_weight is 1.5: it must be from 0 to 1"),
         ({"code_weight": float("nan")}, "code_weight is nan"),
         ({"code_loss": "l3"}, "code_loss is 'l3': choose one of l1, l2"),
-        ({"augment": (("instance_noise", -0.1),)}, "the strength of instance_noise is -0.1: it is 0 or more"),
+        ({"augment": (("instance_noise", -0.1),)}, "the strength of instance_noise is -0.1: it must be 0 or more"),
         ({"stages": 0}, "stages is 0: it must be from 1 to 10"),
         ({"packing": 2}, "packing is 2: a CodeGAN reads a code from a single image, so leave it at 1"),
     ],

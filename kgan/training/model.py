@@ -298,9 +298,7 @@ class KerasGAN(keras.Model):
                     "or such a name after val_"
                 )
             if isinstance(callback, keras.callbacks.EarlyStopping) and callback.mode == "auto":
-                raise Mistake(
-                    f"{kind} cannot tell whether {monitor} should fall or rise: pass mode='min' or mode='max'"
-                )
+                raise Mistake(f"{kind} cannot tell if {monitor} should fall or rise: pass mode='min' or mode='max'")
 
     def _choose_references(self, data: RealImages) -> None:
         """Choose, once, the batch of real images or codes that reference and virtual batch normalization use."""
@@ -394,17 +392,10 @@ class KerasGAN(keras.Model):
             )
         return super().predict(x, *arguments, **keywords)
 
-    def export(
-        self,
-        filepath: Any,
-        format: str = "tf_saved_model",
-        verbose: bool | None = None,
-        input_signature: Any = None,
-        **keywords: Any,
-    ) -> None:
+    def export(self, filepath: Any, *arguments: Any, **keywords: Any) -> None:
         """Like Keras' `export`: save the generator for serving, as a function of codes, (count, latent_dim)."""
-        signature = input_signature or [keras.InputSpec(shape=(None, self.code_dim), dtype="float32")]
-        super().export(filepath, format, verbose, signature, **keywords)
+        signature = [keras.InputSpec(shape=(None, self.code_dim), dtype="float32")]
+        super().export(filepath, *arguments, **{"input_signature": signature, **keywords})
 
     # save, load
 
@@ -414,9 +405,7 @@ class KerasGAN(keras.Model):
         With several workers all of them must call it, and the chief writes the file.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
-            raise Mistake(
-                f"{filepath} is of Keras' old format, which knows models of one optimizer: end the name in .keras"
-            )
+            raise Mistake(f"{filepath} is of Keras' old format, for models of one optimizer: end the name in .keras")
         if workers.is_chief(self.distribute_strategy):
             super().save(filepath, *arguments, **keywords)
         else:
