@@ -142,11 +142,17 @@ def _connected() -> tf.distribute.Strategy:
     return made
 
 
+class Disagreement(Mistake):
+    """What all workers have found out together."""
+
+
 @contextlib.contextmanager
 def telling_refusals() -> Iterator[None]:
     """If the block raises at one of several workers, the others hear of it, and do not wait for this one."""
     try:
         yield
+    except Disagreement:
+        raise
     except Exception:
         with contextlib.suppress(Mistake):
             if workers().addresses:
@@ -154,7 +160,7 @@ def telling_refusals() -> Iterator[None]:
         raise
 
 
-def agree(strategy: tf.distribute.Strategy, images: Batches, **parts: Any) -> None:
+def agree(strategy: tf.distribute.Strategy, images: Batches | None = None, **parts: Any) -> None:
     """Compare what several workers are about to train: images, and parts that JSON can hold.
 
     All must call it, or leave `telling_refusals` by an error.
@@ -165,8 +171,10 @@ def agree(strategy: tf.distribute.Strategy, images: Batches, **parts: Any) -> No
 
     if workers().addresses:
         versions = {"kgan": kgan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
-        digests = [sha256(values) for values in (images.images, images.labels) if values is not None]
-        _compare(strategy, versions=versions, **parts, images=[images.batch_size, images.seed, *digests])
+        if images:
+            digests = [sha256(values) for values in (images.images, images.labels) if values is not None]
+            parts["images"] = [images.batch_size, images.seed, *digests]
+        _compare(strategy, versions=versions, **parts)
 
 
 def _compare(strategy: tf.distribute.Strategy, **parts: Any) -> None:
@@ -181,11 +189,11 @@ def _compare(strategy: tf.distribute.Strategy, **parts: Any) -> None:
     of_all = exchange.gathered(strategy, own.ravel()).reshape(-1, 1 + PARTS, 8)
     for number, row in enumerate(of_all):
         if not row[0].all():
-            raise Mistake(f"worker {number} cannot train, as it says itself")
+            raise Disagreement(f"worker {number} cannot train, as it says itself")
     for place, name in enumerate(parts, 1):
         for number, row in enumerate(of_all):
             if (row[place] != of_all[0, place]).any():
-                raise Mistake(f"worker {number} differs from worker 0 in its {name}: start all of them alike")
+                raise Disagreement(f"worker {number} differs from worker 0 in its {name}: start all of them alike")
 
 
 def is_loss(error: Exception) -> bool:
