@@ -24,23 +24,20 @@ class CodeGAN(DCGAN):
         l_total = w · l_code + (1 - w) · l_DCGAN
 
     Both networks minimize it: Shao, Li, Jiang, *A Survey of DCGAN based Unsupervised Decoding and Image Generation*,
-    equation 2. So the discriminator also encodes images, real ones included, and the generator decodes the codes.
+    equation 2. So the discriminator encodes images, and the generator decodes them.
 
     Args:
         image_shape, latent_dim, …: see `DCGAN`. The paper's noise on the images is `augment=[("instance_noise", 0.1)]`.
         code_weight: w, from 0 (a DCGAN) to 1 (pure regression of codes).
         code_loss: "l1" or "l2", summed over the units of a code (`kgan.losses`).
         stages: how many times a code is read in a training step; the paper uses 1. With 2, the generator also draws an
-            image from the code that was read, and the discriminator reads the code of this image, and so on (the loop
-            training that the paper names as a next step).
+            image from the code that was read, and the discriminator reads that, and so on.
 
     Raises:
-        ValueError: for a weight outside [0, 1], an unknown code loss, stages below 1, classes, packing, a discriminator
-            without a code head.
+        ValueError: for an argument out of range, classes, packing, or a discriminator without a code head.
 
     Metrics of an epoch besides those of `GAN`, all measured in the discriminator's steps:
-        adversarial_loss, code_loss: the two parts of d_loss before they are weighted. The adversarial_loss can be
-            compared with the d_loss of a DCGAN.
+        adversarial_loss, code_loss: the parts of d_loss before they are weighted; the first is the d_loss of a DCGAN.
         real_loss: -log D(x), the mean over real images, without label smoothing.
 
     Example:
@@ -111,10 +108,8 @@ class CodeGAN(DCGAN):
         self.real_loss_metric = keras.metrics.Mean(name="real_loss")
 
     def get_config(self) -> dict[str, Any]:
-        own = {"code_weight": self.code_weight, "code_loss": self.code_loss, "stages": self.stages}
-        return {**super().get_config(), **own}
-
-    # The second head
+        own = "code_weight", "code_loss", "stages"
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
     def discriminate(
         self, images: tf.Tensor, training: bool = True, labels: tf.Tensor | None = None
@@ -127,8 +122,6 @@ class CodeGAN(DCGAN):
                 f"the discriminator's output has shape {output_shape}: a CodeGAN's has two heads, "
                 f"[logits (batch, 1), codes (batch, {latent_dim})]"
             )
-
-    # The loss term of the codes
 
     def discriminator_objective(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor
@@ -153,16 +146,13 @@ class CodeGAN(DCGAN):
         distance, read = losses.CODE_LOSSES[self.code_loss], fake.codes
         total = distance(codes, read)
         for stage in range(1, self.stages):
-            # Only the first stage updates moving averages.
-            with training.statistics_kept(self.generator, self.discriminator):
+            with training.statistics_kept(self.generator, self.discriminator):  # which only the first stage updates
                 rebuilt = self.generator(read, training=fake.training)
                 if fake.training:
                     rebuilt = self.augmented(rebuilt, Stream.STAGES, stage)
                 read = self.discriminate(rebuilt, fake.training).codes
             total += distance(codes, read)
         return total / self.stages
-
-    # Encoding
 
     def encode(
         self,
@@ -173,25 +163,20 @@ class CodeGAN(DCGAN):
         learning_rate: float = 0.05,
         batch_size: int = 256,
     ) -> np.ndarray:
-        """The codes that the discriminator reads from images, real or fake.
+        """The codes that the discriminator reads from images, real or fake: (count, latent_dim), float32.
 
         Args:
             images: (count, height, width, channels), in [-1, 1].
-            refine: number of gradient steps (Adam) on the codes afterwards. They reduce the squared difference between
-                the generator's images and `images`.
-            known: which pixels count in this difference, (count, height, width, 1), 1 or 0; default: all.
-            learning_rate: learning rate of these steps.
+            refine: steps of Adam on the codes afterwards, which bring the generator's images closer to `images`.
+            known: which pixels count in their squared difference, (count, height, width, 1), 1 or 0; default: all.
+            learning_rate: of these steps.
             batch_size: how many images are encoded at a time.
-
-        Returns:
-            Codes of shape (count, latent_dim), float32.
 
         Raises:
             ValueError: for images of another shape than the model's, or outside [-1, 1].
 
         Example:
-            >>> model = kgan.CodeGAN((28, 28, 1), filters=4)
-            >>> model.encode(images[:3]).shape
+            >>> kgan.CodeGAN((28, 28, 1), filters=4).encode(images[:3]).shape
             (3, 100)
         """
         images = np.asarray(images, np.float32)
@@ -206,18 +191,10 @@ class CodeGAN(DCGAN):
         return in_batches(codes, np.arange(len(images)), batch_size)
 
     def reconstruct(self, images: np.ndarray | tf.Tensor, **how: Any) -> np.ndarray:
-        """The images that the generator draws from the codes that the discriminator reads from `images`.
-
-        Args:
-            images: (count, height, width, channels), in [-1, 1].
-            **how: see `encode`.
-
-        Returns:
-            Images of the same shape, float32, in [-1, 1].
+        """The images that the generator draws from the codes of `images`, in the same form; `how`: see `encode`.
 
         Example:
-            >>> model = kgan.CodeGAN((28, 28, 1), filters=4)
-            >>> model.reconstruct(images[:3], refine=2).shape
+            >>> kgan.CodeGAN((28, 28, 1), filters=4).reconstruct(images[:3], refine=2).shape
             (3, 28, 28, 1)
         """
         return self.generate(self.encode(images, **how))

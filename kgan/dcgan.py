@@ -17,21 +17,17 @@ class DCGAN(GAN):
     Args:
         image_shape: (height, width, channels); height and width 8, or multiples of 4 from 16 up.
         latent_dim: units of a code.
-        filters: width of the networks.
-        kernel_size: kernel size of all convolutions.
+        filters, kernel_size: width of the networks and size of their kernels.
         depth, upsampling, activation, norm, stddev: see `kgan.networks.dcgan_generator`.
         d_norm: normalization of the discriminator, see `kgan.networks.dcgan_discriminator`; default: `norm`.
         packing: how many images the discriminator sees together: see `kgan.layers`.
-        reuse_fakes: whether the generator's step uses the fakes made for the discriminator. On by default, as in
-            PyTorch's DCGAN and in *Generating Images Using a DCGAN*: the generator's pass is the most expensive part of
-            a step.
+        reuse_fakes: see `GAN`; on by default, as in PyTorch's DCGAN, since it saves the dearest part of a step.
         seed: seed of the initial weights, the codes and the data order.
         d_steps, prior, augment, classes, ema: see `GAN`.
         **keywords: Keras' own: name, dtype.
 
     Raises:
-        ValueError: for an image size that the networks cannot make (the message names the nearest sizes), or an unknown
-            choice.
+        ValueError: for an image size that the networks cannot make, or an unknown choice.
 
     Example:
         >>> model = kgan.DCGAN(image_shape=(28, 28, 1))
@@ -103,17 +99,5 @@ class DCGAN(GAN):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["generator"], config["discriminator"]  # built again from the arguments below
-        return {
-            **config,
-            "image_shape": self.image_shape,
-            "latent_dim": self.latent_dim,
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "depth": self.depth,
-            "upsampling": self.upsampling,
-            "activation": self.activation,
-            "norm": self.norm,
-            "d_norm": self.d_norm,
-            "packing": self.packing,
-            "stddev": self.stddev,
-        }
+        own = "image_shape", "latent_dim", "filters", "kernel_size", "depth", "upsampling", "activation", "norm"
+        return {**config, **{name: getattr(self, name) for name in (*own, "d_norm", "packing", "stddev")}}

@@ -16,11 +16,11 @@ from kgan.training import images_of, in_some_steps, labels_of, split, statistics
 
 
 class Fakes(NamedTuple):
-    """A minibatch of fakes, as the discriminator sees it, with the tape that recorded the generator's pass."""
+    """A minibatch of fakes, as the discriminator sees it."""
 
     codes: tf.Tensor
     images: tf.Tensor
-    tape: tf.GradientTape
+    tape: tf.GradientTape  # which recorded the generator's pass
     draw: int = 0  # which minibatch of the step it is
     labels: tf.Tensor | None = None  # for a conditional model: the labels of the real images
 
@@ -35,25 +35,21 @@ class DiscriminatorOutput(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="kgan")
 class GAN(training.KerasGAN):
-    """A generator and a discriminator, trained against each other by `fit`.
-
-    It is not limited to images: real samples are whatever the discriminator takes, vectors included.
+    """A generator and a discriminator of images, or of vectors, trained against each other by `fit`.
 
     Args:
         generator: a built model, codes (batch, latent_dim) → fake images.
         discriminator: a built model, images → logits (batch, 1). Logits, not probabilities: end it without a sigmoid.
-        d_steps: discriminator steps before each generator step, k in Algorithm 1. The batch that `fit` delivers is
-            split into this many minibatches.
-        reuse_fakes: whether the generator's step uses the fakes that the discriminator has just seen (cheaper: it saves
-            a generator pass) or draws fresh codes, as Algorithm 1 does.
+        d_steps: discriminator steps before each generator step, k in Algorithm 1. A batch is split into k minibatches.
+        reuse_fakes: whether the generator's step uses the fakes that the discriminator has just seen, which is cheaper,
+            or draws fresh codes, as Algorithm 1 does.
         prior: distribution of the codes, "normal" N(0, 1) or "uniform" U(-1, 1).
         augment: augmentations of all images that the discriminator is trained on: see `kgan.augment`.
-        classes: number of classes of a conditional model; 0: the model is not conditional. A conditional model is
-            trained on images with labels and draws the class that you ask for (Mirza and Osindero 2014, *Conditional
-            Generative Adversarial Nets*). The generator's codes then have `classes` more units, and the discriminator
-            takes [images, labels]: see `kgan.networks`.
-        ema: decay of an average of the generator's weights; 0: no average. With 0.999, images that are generated, shown
-            and exported come from an average over about the last thousand steps: see `kgan.training.averaging`.
+        classes: of a conditional model, which draws the class that you ask for (Mirza and Osindero 2014, *Conditional
+            Generative Adversarial Nets*); 0: the model is not conditional. The generator's codes then have `classes`
+            more units, and the discriminator takes [images, labels].
+        ema: decay of an average of the generator's weights, which then draws all images; 0: no average. With 0.999 it
+            is over about the last thousand steps: see `kgan.training.updates`.
         seed: the random numbers of a step depend only on (seed, step), and the order of an array only on (seed, epoch).
             Layers such as Dropout have a random state of their own: a checkpoint keeps it, `save` does not.
 
@@ -62,8 +58,7 @@ class GAN(training.KerasGAN):
 
     Metrics of an epoch, means over all its examples:
         d_loss, g_loss: the loss that each network minimizes.
-        d_real, d_fake: the probability of being real, σ(logits), that the discriminator gives to real and to fake
-            images. With some losses it is not a probability: see `kgan.losses`.
+        d_real, d_fake: σ(logits) for real and for fake images; with most losses the probability of being real.
         d_penalty: the weighted penalties in d_loss, if there are any.
 
     Example:
@@ -123,17 +118,13 @@ class GAN(training.KerasGAN):
         self.d_penalty_metric = keras.metrics.Mean(name="d_penalty")
 
     def get_config(self) -> dict[str, Any]:
+        plain = "d_steps", "reuse_fakes", "prior", "classes", "ema", "seed"
         return {
             **super().get_config(),
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "d_steps": self.d_steps,
-            "reuse_fakes": self.reuse_fakes,
-            "prior": self.prior,
             "augment": keras.saving.serialize_keras_object(list(self.augment)),
-            "classes": self.classes,
-            "ema": self.ema,
-            "seed": self.seed,
+            **{name: getattr(self, name) for name in plain},
         }
 
     # Algorithm 1
@@ -150,10 +141,7 @@ class GAN(training.KerasGAN):
         return self.get_metrics_result()
 
     def minibatches(self, data: Any) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
-        """`d_steps` minibatches of real images, as the discriminator sees them, each with its labels.
-
-        Labels are None unless the model is conditional, even if the data have labels.
-        """
+        """`d_steps` minibatches of real images, as the discriminator sees them, with labels for a conditional model."""
         images = split(images_of(data), self.d_steps)
         images = [self.augmented(minibatch, Stream.REAL_IMAGES, draw) for draw, minibatch in enumerate(images)]
         labels = labels_of(data, self.classes)
@@ -169,10 +157,7 @@ class GAN(training.KerasGAN):
         return Fakes(codes, images, tape, draw, labels)
 
     def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
-        """One gradient step on the discriminator's loss; only the discriminator's weights change.
-
-        With the paper's loss: ascend log D(x) + log(1 - D(G(z))).
-        """
+        """Change the discriminator alone: with the paper's loss, ascend log D(x) + log(1 - D(G(z)))."""
         count = tf.shape(real_images)[0]
         with tf.GradientTape() as tape:
             # Two passes: in a mixed batch, the statistics of BatchNormalization would tell real from fake.
@@ -185,7 +170,7 @@ class GAN(training.KerasGAN):
         self.d_fake_metric.update_state(tf.sigmoid(fake.logits))
 
     def generator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
-        """One gradient step on the generator's loss; only the generator's weights change."""
+        """Change the generator alone: with the paper's loss, descend log(1 - D(G(z)))."""
         count = tf.shape(fakes.codes)[0]
         with statistics_kept(self.discriminator):  # only its own steps update its moving averages
             # For losses that compare real with fake; for other losses the graph leaves it out.
@@ -222,17 +207,14 @@ class GAN(training.KerasGAN):
     # The methods that a variant overrides
 
     def check_heads(self, output_shape: Any, latent_dim: int) -> None:
-        """Raise ValueError if the discriminator's output does not fit this model."""
+        """Refuse a discriminator whose output does not fit this model."""
         if isinstance(output_shape, list) or output_shape[1:] != (1,):
             raise Mistake(f"the discriminator's output has shape {output_shape}: it is logits, (batch, 1)")
 
     def discriminate(
         self, images: tf.Tensor, training: bool = True, labels: tf.Tensor | None = None
     ) -> DiscriminatorOutput:
-        """The output of the discriminator for these images, with their labels if the model is conditional.
-
-        The default is training mode, which updates moving averages. To score images, use `score`.
-        """
+        """The output of the discriminator. Training mode, the default, updates moving averages."""
         inputs = images if labels is None else [images, labels]
         return DiscriminatorOutput(self.discriminator(inputs, training=training), training=training)
 

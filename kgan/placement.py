@@ -18,8 +18,10 @@ from kgan.errors import Mistake
 
 if TYPE_CHECKING:
     from kgan._backend import tf
+    from kgan.data import Batches
 
 WAIT = 300.0  # seconds in which all workers must come
+PARTS = 5  # that workers compare, at most
 
 
 class Workers(NamedTuple):
@@ -85,22 +87,18 @@ def _checked(addresses: Sequence[str], number: int, source: str) -> Workers:
 
 
 def strategy(devices: int, settings: Mapping[str, Any]) -> tf.distribute.Strategy:
-    """The strategy to build a model under, so that all workers, or all devices of this machine, share each minibatch.
+    """The strategy to build a model under, so that all workers, or `devices` of this machine, share each minibatch.
 
-    Call it before any other use of TensorFlow, which then fixes the number of its devices.
-
-    Args:
-        devices: GPUs of this machine, or parts of the CPU without GPUs. With workers, 1: they take all their devices.
-        settings: of the run.
+    Devices are GPUs, or parts of the CPU. TensorFlow fixes their number at its first use, so this comes before.
     """
     from kgan._backend import tf
 
     team, batch_size = workers(), settings["batch_size"]
-    if team.addresses and settings["precision"] == "auto":
-        raise Mistake("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
-    if team.addresses and devices > 1:
-        raise Mistake(f"devices is {devices}, but workers take all their devices: leave it out")
     if team.addresses:
+        if settings["precision"] == "auto":
+            raise Mistake("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
+        if devices > 1:
+            raise Mistake(f"devices is {devices}, but workers take all their devices: leave it out")
         made = _connected()
     elif devices == 1:
         return tf.distribute.get_strategy()
@@ -144,71 +142,67 @@ def _connected() -> tf.distribute.Strategy:
     return made
 
 
+class Disagreement(Mistake):
+    """What all workers have found out together."""
+
+
 @contextlib.contextmanager
 def telling_refusals() -> Iterator[None]:
     """If the block raises at one of several workers, the others hear of it, and do not wait for this one."""
     try:
         yield
+    except Disagreement:
+        raise
     except Exception:
         with contextlib.suppress(Mistake):
             if workers().addresses:
-                _compare(_connected(), is_ready=False)
+                _compare(_connected())
         raise
 
 
-def agree(strategy: tf.distribute.Strategy, **parts: Any) -> None:
-    """Compare what several workers are about to train. All must call it, or leave `telling_refusals` by an error.
+def agree(strategy: tf.distribute.Strategy, images: Batches | None = None, **parts: Any) -> None:
+    """Compare what several workers are about to train: images, and parts that JSON can hold.
 
-    Args:
-        strategy: the strategy of all workers.
-        **parts: `kgan.data.Batches`, or anything that JSON can hold, by names for messages.
+    All must call it, or leave `telling_refusals` by an error.
     """
     import kgan
     from kgan._backend import keras, tf
+    from kgan.data.checks import sha256
 
     if workers().addresses:
         versions = {"kgan": kgan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
-        _compare(strategy, is_ready=True, versions=versions, **parts)
+        if images:
+            digests = [sha256(values) for values in (images.images, images.labels) if values is not None]
+            parts["images"] = [images.batch_size, images.seed, *digests]
+        _compare(strategy, versions=versions, **parts)
 
 
-def _compare(strategy: tf.distribute.Strategy, is_ready: bool, **parts: Any) -> None:
+def _compare(strategy: tf.distribute.Strategy, **parts: Any) -> None:
+    """Exchange digests of all parts; a worker without parts cannot train."""
     from kgan.training import workers as exchange
 
     own = np.zeros((1 + PARTS, 8), np.int32)
-    own[0] = is_ready
+    own[0] = bool(parts)
     for place, part in enumerate(parts.values(), 1):
-        own[place] = np.frombuffer(_digest(part), np.int32)
+        text = json.dumps(part, sort_keys=True, default=str)
+        own[place] = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.int32)
     of_all = exchange.gathered(strategy, own.ravel()).reshape(-1, 1 + PARTS, 8)
     for number, row in enumerate(of_all):
         if not row[0].all():
-            raise Mistake(f"worker {number} cannot train, as it says itself")
+            raise Disagreement(f"worker {number} cannot train, as it says itself")
     for place, name in enumerate(parts, 1):
         for number, row in enumerate(of_all):
             if (row[place] != of_all[0, place]).any():
-                raise Mistake(f"worker {number} differs from worker 0 in its {name}: start all of them alike")
-
-
-PARTS = 5  # that workers compare, at most
-
-
-def _digest(part: Any) -> bytes:
-    """32 bytes that stand for a part."""
-    digest = hashlib.sha256()
-    if hasattr(part, "images"):
-        for begin in range(0, len(part.images), 4096):  # not all at once: they may be on disk
-            digest.update(np.ascontiguousarray(part.images[begin : begin + 4096]))
-        part = [part.batch_size, part.seed, None if part.labels is None else np.asarray(part.labels).tolist()]
-    digest.update(json.dumps(part, sort_keys=True, default=str).encode())
-    return digest.digest()
+                raise Disagreement(f"worker {number} differs from worker 0 in its {name}: start all of them alike")
 
 
 def is_loss(error: Exception) -> bool:
     """Whether this error of TensorFlow means that another worker was lost."""
     from kgan._backend import tf
 
-    errors = tf.errors
-    if isinstance(error, (errors.UnavailableError, errors.AbortedError, errors.DeadlineExceededError)):
+    kinds = tf.errors
+    if isinstance(error, (kinds.UnavailableError, kinds.AbortedError, kinds.DeadlineExceededError)):
         return True
-    words = ("collective", "heartbeat", "coordination", "connect", "/task:")
-    is_other = isinstance(error, (errors.CancelledError, errors.InternalError, errors.FailedPreconditionError))
-    return is_other and any(word in str(error).lower() for word in words)
+    may_be = isinstance(error, (kinds.CancelledError, kinds.InternalError, kinds.FailedPreconditionError))
+    words = "collective", "heartbeat", "coordination", "connect", "/task:"
+    return may_be and any(word in str(error).lower() for word in words)

@@ -27,8 +27,7 @@ def sample_codes(
         labels: (count,), classes for a conditional model; default: drawn at random, with equal probability.
 
     Raises:
-        ValueError: see there; for labels that are not classes of the model, or that are given to a model without
-            classes.
+        ValueError: see there; for labels that the model does not know.
 
     Example:
         >>> model.sample_codes(3, seed=1).shape
@@ -55,21 +54,17 @@ def generate(
     seed: int = 0,
     batch_size: int = 256,
 ) -> np.ndarray:
-    """Fake images, in inference mode.
+    """Fake images, (count, …), float32, in [-1, 1] where the generator ends in tanh.
 
     Args:
-        codes: codes of shape (count, latent_dim), or how many codes to draw from the prior; the default is one for each
-            label. The codes of a conditional model include their classes: see `sample_codes`.
+        codes: (count, latent_dim), or how many to draw from the prior; the default is one for each label. The codes of
+            a conditional model include their classes: see `sample_codes`.
         labels: classes to draw, for a conditional model: whole numbers from 0, one for each image.
-        seed: seed of the codes, if a count is given: the same seed gives the same codes.
+        seed: the same seed draws the same codes.
         batch_size: how many go through the generator at a time.
 
-    Returns:
-        Images of shape (count, …), float32, in [-1, 1] where the generator ends in tanh.
-
     Raises:
-        ValueError: for a count or a batch size below 1, codes of another width, labels that are not classes of the
-            model, or that are given to a model without classes.
+        ValueError: for a count or a batch size below 1, codes of another width, labels that the model does not know.
 
     Example:
         >>> model.generate(3, seed=1).shape
@@ -99,20 +94,15 @@ def score(
     labels: Sequence[int] | None = None,
     batch_size: int = 256,
 ) -> np.ndarray:
-    """How real the discriminator finds each image, in inference mode.
+    """How real the discriminator finds each image: logits, (count,), float32; the higher, the more real.
 
     Args:
         images: (count, …), in [-1, 1].
         labels: their classes, for a conditional model.
         batch_size: how many go through the discriminator at a time.
 
-    Returns:
-        Logits of shape (count,), float32: the higher, the more real. They are not probabilities, which would all be 1
-        for images that the discriminator is certain of.
-
     Raises:
-        ValueError: for images of another shape than the discriminator's, or outside [-1, 1]; for labels that are
-            missing, that are not classes of the model, or that are given to a model without classes.
+        ValueError: for images of another shape or outside [-1, 1], labels that are missing or not the model's.
 
     Example:
         >>> model.score(model.generate(3)).shape

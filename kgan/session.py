@@ -191,6 +191,9 @@ def train(
                     runs.remove_partial_files(directory)  # and refuse links that lead out of the run
                 recipe, settings, before = resumed_run(directory, recipe, changes, out)
                 if before.get("status") == "finished" and before.get("epochs") == settings["epochs"]:
+                    if placement.workers().addresses:  # the others must have found the same
+                        parts = {"recipe": recipe.name, "settings": settings, "epochs": before["epochs"]}
+                        placement.agree(placement.strategy(1, settings), **parts)
                     say(f"{directory} has all its {settings['epochs']} epochs: --epochs trains it further")
                     return Run(directory)
             devices = devices or before.get("devices") or 1

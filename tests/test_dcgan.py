@@ -53,8 +53,3 @@ def test_learns_the_average_digit(digits):
     before = distance()
     model.fit(digits, batch_size=16, epochs=25, verbose=0)
     assert distance() < before / 4
-
-
-def test_unknown_sizes():
-    with pytest.raises(ValueError, match="images of 30 × 30 cannot be made by doubling"):
-        kgan.DCGAN((30, 30, 1))

@@ -8,7 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,23 @@ ROWS = [
     for line in PAGE.read_text(encoding="utf-8").splitlines()
     if line.startswith("| ") and not line.startswith(("| feature", "| ---"))
 ]
-DOORS = {}
+DOORS = {  # what walks through each of them; those that are refused first
+    "`compile(optimizer=…)`": lambda gan: gan.compile(optimizer="adam"),
+    "`compile(metrics=…)`": lambda gan: gan.compile(metrics=["accuracy"]),
+    "`compile(loss_weights=…)`": lambda gan: gan.compile(loss_weights=[1, 2]),
+    "`class_weight`": lambda gan: fit(gan, y=np.zeros(96), class_weight={0: 1.0}),
+    "`sample_weight`": lambda gan: fit(gan, sample_weight=np.ones(96)),
+    "weights in a dataset": lambda gan: fit(gan, sliced((VECTORS, np.zeros(96), np.ones(96)))),
+    "`fit` without `compile`": lambda gan: kgan.GAN(gan.generator, gan.discriminator).fit(VECTORS, verbose=0),
+    "`EarlyStopping` without `mode`": lambda gan: fit(gan, callbacks=[keras.callbacks.EarlyStopping("g_loss")]),
+    "a `monitor` of `loss` or `val_loss`": lambda gan: fit(gan, callbacks=[keras.callbacks.ReduceLROnPlateau()]),
+    "`TerminateOnNaN`": lambda gan: fit(gan, callbacks=[keras.callbacks.TerminateOnNaN()]),
+    "`predict(images)`": lambda gan: gan.predict(VECTORS),
+    "`train_on_batch` of what cannot be right": lambda gan: gan.train_on_batch(VECTORS[:32, :1]),
+    "`save` as `.h5`": lambda gan: gan.save("model.h5"),
+    "`PyDataset` with `use_multiprocessing`": lambda gan: fit(gan, keras.utils.PyDataset(use_multiprocessing=True)),
+    "networks that are not built": lambda gan: kgan.GAN(keras.Sequential([keras.layers.Dense(2)]), gan.discriminator),
+}
 
 VECTORS = np.random.default_rng(0).normal(size=(96, 2)).astype("float32")  # 3 batches of 32
 STEPS = 3
@@ -31,13 +47,7 @@ STEPS = 3
 
 def door(name):
     """Register what walks through the door of this name."""
-
-    def register(walk):
-        assert name not in DOORS, name
-        DOORS[name] = walk
-        return walk
-
-    return register
+    return functools.partial(DOORS.setdefault, name)
 
 
 def new_gan(d_steps=1, **compiled):
@@ -56,13 +66,22 @@ def fit(model, x=VECTORS, **arguments):
     return model.fit(x, **arguments)
 
 
+def sliced(x):
+    return tf.data.Dataset.from_tensor_slices(x).batch(32)
+
+
 def rates(model):
     return [float(optimizer.learning_rate) for optimizer in (model.d_optimizer, model.g_optimizer)]
 
 
-def same(model, other):
+def same(model, other, within=0):
     """Whether two models have equal weights, step included."""
-    return all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    return all(np.allclose(one, its, rtol=0, atol=within) for one, its in pairs)
+
+
+def copies(variables):
+    return [np.array(variable) for variable in variables]
 
 
 @pytest.fixture
@@ -91,7 +110,7 @@ def test_door(row, another, tmp_path, monkeypatch):
 
 
 def test_every_door_is_on_the_page():
-    assert [row[0] for row in ROWS] == list(DOORS)
+    assert sorted(row[0] for row in ROWS) == sorted(DOORS)
 
 
 # Optimizers and learning rates
@@ -114,31 +133,31 @@ def _(gan):
 @door("`LearningRateSchedule` objects")
 def _(_gan):
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([3], [1e-3, 0.0])
-    model, short = (new_gan(**{f"{n}_optimizer": keras.optimizers.SGD(schedule) for n in "dg"}) for _ in range(2))
-    fit(model, epochs=3)
-    fit(short, epochs=2)  # what is behind a rate of 0 changes nothing
-    assert all(np.array_equal(a, b) for a, b in zip(model.trainable_variables, short.trainable_variables, strict=True))
+    model = new_gan(**{f"{n}_optimizer": keras.optimizers.SGD(schedule) for n in "dg"}, run_eagerly=True)
+    fit(model, epochs=2)
+    before = copies(model.trainable_variables)
+    fit(model, epochs=1)  # at a rate of 0
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.trainable_variables, strict=True))
     assert rates(model) == [0.0, 0.0]
 
 
 @door("`use_ema` of an optimizer")
 def _(_gan, another):
-    model = new_gan(g_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5, use_ema=True, ema_momentum=0.5))
+    model = new_gan(g_optimizer=keras.optimizers.Adam(2e-4, 0.5, use_ema=True, ema_momentum=0.5), run_eagerly=True)
     plain = another()
     fit(model)
     fit(plain)
     averages = model.g_optimizer._model_variables_moving_average
-    for weight, average, last in zip(
-        model.generator.trainable_weights, averages, plain.generator.trainable_weights, strict=True
-    ):
+    networks = model.generator.trainable_weights, plain.generator.trainable_weights
+    for weight, last, average in zip(*networks, averages, strict=True):
         np.testing.assert_array_equal(weight, average)
         assert not np.array_equal(weight, last)
 
 
 @door("`SwapEMAWeights`")
 def _(_gan):
-    ema = {"use_ema": True, "ema_momentum": 0.5}
-    model, averaged = (new_gan(g_optimizer=keras.optimizers.Adam(2e-4, beta_1=0.5, **ema)) for _ in range(2))
+    optimizers = [keras.optimizers.Adam(2e-4, 0.5, use_ema=True, ema_momentum=0.5) for _ in range(2)]
+    model, averaged = (new_gan(g_optimizer=optimizer, run_eagerly=True) for optimizer in optimizers)
     fit(model, callbacks=[keras.callbacks.SwapEMAWeights(swap_on_epoch=True)])
     fit(averaged)
     for swapped, weight in zip(model.generator.weights, averaged.generator.weights, strict=True):
@@ -155,27 +174,12 @@ def _(gan):
     gan.d_optimizer.learning_rate = 2e-4
 
 
-@door("`compile(optimizer=…)`")
-def _(gan):
-    gan.compile(optimizer="adam")
-
-
-@door("`compile(metrics=…)`")
-def _(gan):
-    gan.compile(metrics=["accuracy"])
-
-
-@door("`compile(loss_weights=…)`")
-def _(gan):
-    gan.compile(loss_weights=[1, 2])
-
-
 @door("`compile` again between two `fit`s")
 def _(_gan):
-    model = new_gan()
+    model = new_gan(run_eagerly=True)
     fit(model)
-    model.compile(d_optimizer=keras.optimizers.SGD(0.0), g_optimizer=keras.optimizers.SGD(0.0))
-    before = [np.array(weight) for weight in model.trainable_variables]
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    before = copies(model.trainable_variables)
     fit(model)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.trainable_variables, strict=True))
     assert model.step.numpy() == 4 * STEPS
@@ -193,35 +197,16 @@ def _(gan):
 
 @door("`validation_data`")
 def _(gan):
-    history = fit(gan, validation_data=VECTORS[:40], validation_freq=2)
-    assert len(history.history["val_g_loss"]) == 1
-    assert gan.evaluate(VECTORS[:40], verbose=0, return_dict=True)["g_loss"] == pytest.approx(
-        history.history["val_g_loss"][0]
-    )
+    losses = fit(gan, validation_data=VECTORS[:40], validation_freq=2).history["val_g_loss"]
+    assert losses == pytest.approx([gan.evaluate(VECTORS[:40], verbose=0, return_dict=True)["g_loss"]])
 
 
 @door("`validation_steps`, `validation_batch_size`")
 def _(gan):
-    seen = []
-    counter = keras.callbacks.LambdaCallback()
+    seen, counter = [], keras.callbacks.LambdaCallback()
     counter.on_test_batch_end = lambda batch, logs=None: seen.append(batch)
     fit(gan, epochs=1, validation_data=VECTORS, validation_steps=2, validation_batch_size=8, callbacks=[counter])
     assert seen == [0, 1]
-
-
-@door("`class_weight`")
-def _(gan):
-    fit(gan, y=np.zeros(96), class_weight={0: 1.0})
-
-
-@door("`sample_weight`")
-def _(gan):
-    fit(gan, sample_weight=np.ones(96))
-
-
-@door("weights in a dataset")
-def _(gan):
-    fit(gan, tf.data.Dataset.from_tensor_slices((VECTORS, np.zeros(96), np.ones(96))).batch(32))
 
 
 @door("labels `y`")
@@ -241,7 +226,7 @@ def _(gan):
 def _(gan):
     fit(gan, steps_per_epoch=2, epochs=3)  # the third epoch goes on where the second ended
     assert gan.step.numpy() == 6
-    fit(gan, tf.data.Dataset.from_tensor_slices(VECTORS).batch(32).repeat(), steps_per_epoch=2, epochs=3)
+    fit(gan, sliced(VECTORS).repeat(), steps_per_epoch=2, epochs=3)
     assert gan.step.numpy() == 12
 
 
@@ -251,7 +236,7 @@ def _(_gan):
     gan = new_gan(run_eagerly=True)
     step = type(gan).train_step
     gan.train_step = lambda data: (seen.append(np.asarray(kgan.training.images_of(data))), step(gan, data))[1]
-    fit(gan, epochs=1, shuffle=False)
+    fit(gan, epochs=1, shuffle=False, batch_size=40)  # 40, 40 and 16
     np.testing.assert_array_equal(np.concatenate(seen), VECTORS)
 
 
@@ -269,11 +254,6 @@ def _(gan):
     history = fit(gan, callbacks=keras.callbacks.CallbackList([inside], add_history=True, model=gan))
     assert epochs == [0, 1]
     assert len(history.history["d_loss"]) == 2
-
-
-@door("`fit` without `compile`")
-def _(gan):
-    kgan.GAN(gan.generator, gan.discriminator).fit(VECTORS, verbose=0)
 
 
 @door("`fit` twice")
@@ -294,16 +274,6 @@ def _(gan):
     history = fit(gan, epochs=5, callbacks=[stop])
     assert len(history.history["g_loss"]) == 2
     assert gan.step.numpy() == STEPS  # those of the first epoch are back
-
-
-@door("`EarlyStopping` without `mode`")
-def _(gan):
-    fit(gan, callbacks=[keras.callbacks.EarlyStopping("g_loss")])
-
-
-@door("a `monitor` of `loss` or `val_loss`")
-def _(gan):
-    fit(gan, callbacks=[keras.callbacks.ReduceLROnPlateau()])
 
 
 @door("`ModelCheckpoint` of models")
@@ -358,18 +328,12 @@ def _(gan):
     assert len(lines) == 3
 
 
-@door("`TerminateOnNaN`")
-def _(gan):
-    fit(gan, callbacks=[keras.callbacks.TerminateOnNaN()])
-
-
 @door("`LambdaCallback`")
 def _(gan):
     losses = []
     batch_end = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: losses.append(logs["d_loss"]))
     fit(gan, callbacks=[batch_end])
-    assert len(losses) == 2 * STEPS
-    assert np.isfinite(losses).all()
+    assert np.isfinite(losses).tolist() == [True] * 2 * STEPS
 
 
 @door("`stop_training` from a callback")
@@ -395,14 +359,8 @@ def _(gan):
 @door("`predict(codes)`")
 def _(gan):
     codes = gan.sample_codes(40)
-    np.testing.assert_allclose(gan.predict(codes, verbose=0), gan.generate(40), atol=1e-6)
-    in_batches = tf.data.Dataset.from_tensor_slices(codes).batch(7)
-    np.testing.assert_allclose(gan.predict(in_batches, verbose=0), gan.generate(40), atol=1e-6)
-
-
-@door("`predict(images)`")
-def _(gan):
-    gan.predict(VECTORS)
+    for given in (codes, sliced(codes)):
+        np.testing.assert_allclose(gan.predict(given, verbose=0), gan.generate(40), atol=1e-6)
 
 
 @door("`predict_on_batch(codes)`")
@@ -419,11 +377,6 @@ def _(gan, another):
     assert same(gan, other)
     assert list(logs) == gan.metrics_names
     assert len(gan.train_on_batch(VECTORS[:32])) == 4
-
-
-@door("`train_on_batch` of what cannot be right")
-def _(gan):
-    gan.train_on_batch(VECTORS[:32, :1])
 
 
 @door("`test_on_batch`")
@@ -443,36 +396,34 @@ def _(gan):
 
 @door("a training loop of your own")
 def _(gan, another):
-    dataset = kgan.data.Batches(VECTORS, 32).dataset()
-    for batch in dataset.take(STEPS):
+    for batch in kgan.data.Batches(VECTORS, 32).dataset().take(STEPS):
         gan.train_step(batch)
     other = another()
     fit(other, epochs=1)
-    for mine, its in zip(gan.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, its, atol=1e-5)
+    assert same(gan, other, within=1e-5)
 
 
 @door("a subclass that overrides `train_step` and `metrics`")
 def _(_gan, another):
-    class Counted(kgan.GAN):
+    class Found(kgan.GAN):
         def __init__(self, *arguments, **keywords):
             super().__init__(*arguments, **keywords)
-            self.norm_metric = keras.metrics.Mean(name="norm")
-
-        @property
-        def metrics(self):
-            return [*super().metrics, self.norm_metric]
+            self.count_metric = keras.metrics.Sum(name="count")
 
         def train_step(self, data):
-            self.norm_metric.update_state(tf.norm(kgan.training.images_of(data)))
+            self.count_metric.update_state(len(kgan.training.images_of(data)))
             return super().train_step(data)
 
+    class Named(Found):
+        @property
+        def metrics(self):
+            return [*super().metrics, self.count_metric]
+
     gan = another()
-    model = Counted(gan.generator, gan.discriminator)
-    model.compile()
-    history = fit(model)
-    assert len(history.history["norm"]) == 2
-    assert history.history["norm"][0] > 0
+    for kind in (Found, Named):
+        model = kind(gan.generator, gan.discriminator)
+        model.compile(run_eagerly=True)
+        assert fit(model).history["count"] == [96, 96]
 
 
 # Saving and looking
@@ -508,11 +459,6 @@ def _(gan):
     np.testing.assert_allclose(json.loads(result.stdout.splitlines()[-1]), gan.generate(2), atol=1e-6)
 
 
-@door("`save` as `.h5`")
-def _(gan):
-    gan.save("model.h5")
-
-
 @door("`save_weights`, `load_weights`")
 def _(gan, another):
     fit(gan)
@@ -540,8 +486,7 @@ def _(gan, another):
 def _(gan):
     lines = []
     gan.summary(print_fn=lines.append)
-    assert "generator" in "".join(lines)
-    assert "discriminator" in "".join(lines)
+    assert all(network in "".join(lines) for network in ("(Sequential)", "generator", "discriminator"))
 
 
 @door("`plot_model`")
@@ -551,29 +496,23 @@ def _(gan):
     assert Path("model.png").stat().st_size
 
 
-@door("`copy.deepcopy`")
-def _(gan):
-    fit(gan)
-    copied = copy.deepcopy(gan)
-    assert same(copied, gan)
-    fit(copied)
-    assert copied.step.numpy() == 2 * gan.step.numpy()
+for name, copied in (("copy.deepcopy", copy.deepcopy), ("pickle", lambda model: pickle.loads(pickle.dumps(model)))):
 
-
-@door("`pickle`")
-def _(gan):
-    fit(gan)
-    loaded = pickle.loads(pickle.dumps(gan))
-    assert same(loaded, gan)
-    fit(loaded)
-    fit(gan)
-    assert same(loaded, gan)
+    @door(f"`{name}`")
+    def _(gan, copied=copied):
+        fit(gan)
+        other = copied(gan)
+        assert same(other, gan)
+        other.run_eagerly = True  # tracing takes longer
+        fit(other)
+        fit(gan)
+        assert same(other, gan, within=1e-5)
 
 
 @door("`keras.models.clone_model`")
 def _(gan):
     cloned = keras.models.clone_model(gan)
-    cloned.compile()
+    cloned.compile(run_eagerly=True)
     fit(cloned)
     assert gan.step.numpy() == 0
 
@@ -595,30 +534,25 @@ def _(_gan):
     class Network(keras.Model):
         def __init__(self, units):
             super().__init__()
-            self.inside, self.outside = keras.layers.Dense(8), keras.layers.Dense(units)
+            self.only = keras.layers.Dense(units)
 
         def call(self, inputs):
-            return self.outside(keras.ops.relu(self.inside(inputs)))
+            return self.only(inputs)
 
     generator, discriminator = Network(2), Network(1)
     generator(np.zeros((1, 4))), discriminator(np.zeros((1, 2)))
     model = kgan.GAN(generator, discriminator)
-    model.compile()
+    model.compile(run_eagerly=True)
     fit(model)
     assert model.step.numpy() == 2 * STEPS
-
-
-@door("networks that are not built")
-def _(gan):
-    kgan.GAN(keras.Sequential([keras.layers.Dense(2)]), gan.discriminator)
 
 
 @door("`trainable = False` for a whole network")
 def _(_gan):
     model = new_gan()
     model.discriminator.trainable = False
-    model.compile()
-    before = [np.array(each) for each in model.discriminator.weights]
+    model.compile(run_eagerly=True)
+    before = copies(model.discriminator.weights)
     with pytest.warns(UserWarning, match="the discriminator has no trainable weights"):
         fit(model)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.discriminator.weights, strict=True))
@@ -638,15 +572,23 @@ def _(gan):
 
 @door("`set_image_data_format`")
 def _(_gan):
-    before = keras.config.image_data_format()
     keras.config.set_image_data_format("channels_first")
     try:
         model = kgan.DCGAN((8, 8, 1), latent_dim=4, filters=2)
-        model.compile()
+        model.compile(run_eagerly=True)
         fit(model, np.zeros((8, 8, 8, 1), "float32") - 1, batch_size=8, epochs=1)
         assert model.generate(2).shape == (2, 8, 8, 1)
     finally:
-        keras.config.set_image_data_format(before)
+        keras.config.set_image_data_format("channels_last")
+
+
+def check_policy(name):
+    """Train, evaluate and generate with a policy."""
+    keras.config.set_dtype_policy(name)
+    model = new_gan()
+    assert np.isfinite(fit(model).history["d_loss"]).all()
+    assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
+    assert np.isfinite(model.generate(3)).all()
 
 
 @door("`set_floatx`")
@@ -654,12 +596,7 @@ def _(_gan):
     try:
         for floatx in ("float64", "float16"):
             keras.config.set_floatx(floatx)
-            keras.config.set_dtype_policy(floatx)
-            model = new_gan()
-            history = fit(model)
-            assert np.isfinite(history.history["d_loss"]).all()
-            assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
-            assert np.isfinite(model.generate(3)).all()
+            check_policy(floatx)
     finally:
         keras.config.set_floatx("float32")
 
@@ -667,11 +604,7 @@ def _(_gan):
 @door("`set_dtype_policy`")
 def _(_gan):
     for policy in ("mixed_bfloat16", "mixed_float16"):
-        keras.config.set_dtype_policy(policy)
-        model = new_gan()
-        history = fit(model)
-        assert np.isfinite(history.history["d_loss"]).all()
-        assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
+        check_policy(policy)
 
 
 @door("`keras.utils.set_random_seed`")
@@ -695,22 +628,18 @@ def _(gan):
 
 @door("`fit` in a thread")
 def _(gan):
-    thread = threading.Thread(target=fit, args=(gan,))
-    thread.start()
-    thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(fit, gan).result()
     assert gan.step.numpy() == 2 * STEPS
 
 
 @door("two models at once in two threads")
 def _(gan, another):
     models = [gan, another()]
-    threads = [threading.Thread(target=fit, args=(model,), kwargs={"epochs": 3}) for model in models]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fit, models))
     alone = another()
-    fit(alone, epochs=3)
+    fit(alone)
     assert all(same(model, alone) for model in models)
 
 
@@ -719,17 +648,19 @@ def _(gan):
     eager = new_gan(run_eagerly=True)
     fit(eager)
     fit(gan)
-    for mine, its in zip(eager.get_weights(), gan.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, its, atol=1e-5)
+    assert same(gan, eager, within=1e-5)
 
 
 @door("`jit_compile`")
-def _(gan):
-    compiled = new_gan(jit_compile=True)
-    fit(compiled)
-    fit(gan)
-    for mine, its in zip(compiled.get_weights(), gan.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, its, atol=1e-5)
+def _(_gan):
+    images, models = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 1)).astype("float32"), []
+    for is_compiled in (True, False):
+        models.append(kgan.DCGAN((8, 8, 1), latent_dim=4, filters=4, d_steps=2))  # with batch normalization
+        # Not Adam, whose first steps follow the signs of gradients, which rounding turns where they are about 0.
+        models[-1].compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=is_compiled)
+        fit(models[-1], images)
+    assert same(*models, within=1e-6)
+    assert models[0].step.numpy() == 4
 
 
 @door("`steps_per_execution`")
@@ -752,10 +683,8 @@ def _(gan, another):
     fit(model)
     assert Traced.traces == traces  # traced once
     fit(model, kgan.data.Batches(VECTORS, 32))
-    unknown = tf.data.Dataset.from_generator(
-        lambda: (VECTORS[i : i + 32] for i in (0, 32, 64)), output_signature=tf.TensorSpec((32, 2))
-    )
-    fit(model, unknown)
+    three = functools.partial(iter, VECTORS.reshape(3, 32, 2))
+    fit(model, tf.data.Dataset.from_generator(three, output_signature=tf.TensorSpec((32, 2))))
     assert model.step.numpy() == 8 * STEPS
 
 

@@ -1,7 +1,6 @@
 """Every kind of input: what works trains, and an error names the mistake before anything is trained."""
 
 import io
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,8 @@ BATCHES = [IMAGES[:32], IMAGES[32:64]]
 class Sequence(keras.utils.PyDataset):
     """A `PyDataset` of batches in a list."""
 
-    def __init__(self, batches):
-        super().__init__()
+    def __init__(self, batches, **keywords):
+        super().__init__(**keywords)
         self.batches = batches
 
     def __len__(self):
@@ -68,34 +67,22 @@ def in_hdf5(images):
     return file["images"]
 
 
-def make(d_steps=1, **compiled):
-    model = kgan.GAN(
-        kgan.networks.dense_generator(SHAPE, latent_dim=4, hidden_units=8, seed=0),
-        kgan.networks.dense_discriminator(SHAPE, hidden_units=8, seed=0),
-        d_steps=d_steps,
-    )
-    model.compile(**compiled)
-    return model
+@pytest.fixture
+def gan(digits_gan):
+    """A compiled GAN on images of 8 × 8 × 1."""
+    return digits_gan(size=8)
 
 
 @pytest.fixture
-def gan(models_used_again, tmp_path, monkeypatch):
-    """A compiled GAN on images of 8 × 8 × 1, in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-    return models_used_again.lend(make)
-
-
-@pytest.fixture
-def eager(models_used_again, tmp_path, monkeypatch):
+def eager(digits_gan):
     """As `gan`, but not traced anew for each kind of input."""
-    monkeypatch.chdir(tmp_path)
-    return models_used_again.lend(make, run_eagerly=True)
+    return digits_gan(size=8, run_eagerly=True)
 
 
 @pytest.fixture
-def two_steps(models_used_again):
+def two_steps(digits_gan):
     """As `gan`, with d_steps=2."""
-    return models_used_again.lend(make, d_steps=2)
+    return digits_gan(size=8, d_steps=2)
 
 
 # Functions, since a generator gives its batches once. The second is how many steps an epoch has.
@@ -208,10 +195,6 @@ REFUSED = {
     "range": (lambda: range(5), "gives a int: it must give images"),
     "symbolic tensor": (lambda: keras.KerasTensor((None, *SHAPE)), "was given a KerasTensor"),
     "objects": (lambda: np.array([None] * 96), "images are of type object"),
-    "images in an array of objects": (
-        lambda: np.array([IMAGES[0], IMAGES[1, :4], None], dtype=object)[:2],
-        "images are of type object",
-    ),
     "words": (lambda: np.array(["a", "b"]), "images are of type str"),
     "complex": (lambda: IMAGES * 1j, "images are of type complex64"),
     "generator of None": (lambda: iter([None]), "gives a NoneType"),
@@ -241,16 +224,16 @@ def test_every_epoch_has_all(kind, gan):
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_is_refused(kind, gan):
     make, message = REFUSED[kind]
-    before = [weight.copy() for weight in gan.get_weights()]
-    with pytest.raises(ValueError, match=message):
-        gan.fit(make(), epochs=1, verbose=0)
+    calls = [lambda x: gan.fit(x, epochs=1, verbose=0)]
     if kind != "tuple":  # which is (images, labels), as Keras has it
-        with pytest.raises(ValueError, match=message):
-            gan.evaluate(make(), verbose=0)
+        calls.append(lambda x: gan.evaluate(x, verbose=0))
     if kind not in ("None", "tuple"):
+        steps = None if "endless" in kind else 1
+        calls.append(lambda x: gan.fit(IMAGES, validation_data=x, validation_steps=steps, verbose=0))
+    for call in calls:
         with pytest.raises(ValueError, match=message):
-            gan.fit(IMAGES, validation_data=make(), validation_steps=None if "endless" in kind else 1, verbose=0)
-    assert all(np.array_equal(a, b) for a, b in zip(before, gan.get_weights(), strict=True))
+            call(make())
+    assert gan.step.numpy() == 0
 
 
 @pytest.mark.parametrize(
@@ -281,34 +264,26 @@ def test_arguments_that_do_not_fit(arguments, message, gan):
 
 
 @pytest.mark.parametrize("y", [np.eye(96), {"digit": np.zeros(96)}, list(range(96))], ids=["one-hot", "dict", "list"])
-def test_labels_beside_an_array_are_left_aside(y, gan):
-    gan.fit(IMAGES, y, verbose=0)
-    assert gan.step.numpy() == 3
+def test_labels_beside_an_array_are_left_aside(y, eager):
+    eager.fit(IMAGES, y, verbose=0)
+    assert eager.step.numpy() == 3
 
 
 @pytest.mark.parametrize(
     ("x", "message"),
     [
+        (lambda: IMAGES[:65], "a batch of 1 cannot be split into 2 equal minibatches"),
         (lambda: sliced(IMAGES[:65]).batch(32), "batch with drop_remainder=True"),
-        (
-            lambda: sliced(IMAGES).batch(31, drop_remainder=True),
-            "a batch of 31 cannot be split into 2 equal minibatches",
-        ),
-        (lambda: Sequence([IMAGES[:31]]), "a batch of 31 cannot be split into 2 equal minibatches"),
-        (lambda: iter([IMAGES[:31]]), "a batch of 31 cannot be split into 2 equal minibatches"),
-        (lambda: Loader([IMAGES[:31]]), "a batch of 31 cannot be split into 2 equal minibatches"),
+        (lambda: sliced(IMAGES).batch(31, drop_remainder=True), "a batch of 31 cannot be split"),
+        (lambda: Sequence([IMAGES[:31]]), "a batch of 31 cannot be split"),
+        (lambda: iter([IMAGES[:31]]), "a batch of 31 cannot be split"),
+        (lambda: Loader([IMAGES[:31]]), "a batch of 31 cannot be split"),
     ],
-    ids=["dataset", "dataset of odd batches", "PyDataset", "generator", "loader"],
+    ids=["array in its own order", "dataset", "dataset of odd batches", "PyDataset", "generator", "loader"],
 )
 def test_batches_that_d_steps_does_not_divide(x, message, two_steps):
     with pytest.raises(ValueError, match=message):
-        two_steps.fit(x(), verbose=0)
-    assert two_steps.step.numpy() == 0
-
-
-def test_an_array_in_its_own_order_whose_last_batch_cannot_be_split(two_steps):
-    with pytest.raises(ValueError, match="a batch of 1 cannot be split into 2 equal minibatches"):
-        two_steps.fit(IMAGES[:65], shuffle=False, verbose=0)
+        two_steps.fit(x(), shuffle=False, verbose=0)
     assert two_steps.step.numpy() == 0
 
 
@@ -327,18 +302,17 @@ def test_images_in_0_to_1_are_warned_of(x, gan):
         gan.fit(x(), verbose=0)
 
 
+@pytest.mark.filterwarnings("error")
 def test_good_images_are_not_warned_of(gan):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        gan.fit(IMAGES, verbose=0)
+    gan.fit(IMAGES, verbose=0)
 
 
 class Watched(Sequence):
     """A `PyDataset` that notes what is asked of it."""
 
     def __init__(self, count, workers=1):
-        super().__init__([IMAGES[:8] * number / count for number in range(1, count + 1)])
-        self.workers, self.asked = workers, []
+        super().__init__([IMAGES[:8] * number / count for number in range(1, count + 1)], workers=workers)
+        self.asked = []
 
     def __getitem__(self, index):
         self.asked.append(index)
@@ -351,7 +325,7 @@ class Watched(Sequence):
         self.asked.append("end")
 
 
-def test_the_order_of_a_pydataset_is_a_function_of_seed_and_epoch(eager, models_used_again):
+def test_the_order_of_a_pydataset_is_a_function_of_seed_and_epoch(eager):
     orders = []
     for workers in (1, 3):
         data = Watched(6, workers)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,7 @@ def is_array(x: Any) -> bool:
 
 
 def as_array(x: Any, what: str = "images") -> Any:
-    """Turn a list of images, or an object like an array, into an array; anything else is returned as it is.
-
-    Raises:
-        ValueError: if no images can be made of `x`.
-    """
+    """A list of images, or an object like an array, as an array; anything else as it is."""
     if isinstance(x, (tf.RaggedTensor, tf.SparseTensor)):
         raise Mistake(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
     if isinstance(x, (tf.Variable, keras.Variable)):
@@ -45,11 +42,7 @@ def as_array(x: Any, what: str = "images") -> Any:
 
 
 def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
-    """The labels of `count` images, for a model with `classes` classes; None for a model without classes.
-
-    Raises:
-        ValueError: if there are no labels, or labels that are not whole numbers from 0 to classes - 1.
-    """
+    """The labels of `count` images, whole numbers from 0 to classes - 1; None for a model without classes."""
     if not classes:
         return None
     if y is None:
@@ -65,22 +58,7 @@ def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
 
 
 def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
-    """Raise ValueError for images that a discriminator cannot take; return their range.
-
-    Args:
-        images: (count, …).
-        shape: shape of one image, or of one vector. Vectors may have any range.
-
-    Returns:
-        Smallest and largest value; -1 and 1 for vectors.
-
-    Raises:
-        ValueError: for no images, another shape, or images that hold NaN or lie outside [-1, 1].
-
-    Example:
-        >>> check_images(np.zeros((4, 8, 8, 1)), (8, 8, 1))
-        (0.0, 0.0)
-    """
+    """Refuse images that a discriminator cannot take; return their range, which for vectors is any, as (-1, 1)."""
     expected, found = tuple(shape), tuple(images.shape)
     if found == expected:
         raise Mistake(
@@ -101,7 +79,8 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
         elif len(expected) == 3 and found[1:] == (expected[2], *expected[:2]):
             hint = "; put the channels last: np.moveaxis(images, 1, -1)"
         raise Mistake(f"images have shape {found[1:]}: this discriminator takes {expected}{hint}")
-    low, high = _range(images)
+    lows, highs = zip(*((float(piece.min()), float(piece.max())) for piece in _pieces(images)), strict=True)
+    low, high = float(np.min(lows)), float(np.max(highs))  # NaN if there is one
     if not np.isfinite(low) or not np.isfinite(high):
         raise Mistake(f"images hold NaN or infinity (they range from {low:g} to {high:g}): clean them first")
     if len(expected) != 3:  # vectors, not images
@@ -111,22 +90,28 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
     return low, high
 
 
-def _range(images: Any) -> tuple[float, float]:
-    """Smallest and largest value, computed in pieces, since images may be on disk. NaN if there is one."""
-    pieces = (np.asarray(images[begin : begin + 4096]) for begin in range(0, len(images), 4096))
-    lows, highs = zip(*((float(piece.min()), float(piece.max())) for piece in pieces), strict=True)
-    return float(np.min(lows)), float(np.max(highs))
+def _pieces(array: Any) -> Iterator[np.ndarray]:
+    """The array in pieces: it may be on disk, larger than memory."""
+    return (np.asarray(array[begin : begin + 4096]) for begin in range(0, len(array), 4096))
+
+
+def sha256(array: Any) -> str:
+    """A digest of the values."""
+    digest = hashlib.sha256()
+    for piece in _pieces(array):
+        digest.update(np.ascontiguousarray(piece))
+    return digest.hexdigest()
 
 
 def check_label_count(y: Any, count: int) -> None:
-    """Raise ValueError if there are more or fewer labels than images, even if the model ignores labels."""
+    """Refuse more or fewer labels than images, even if the model ignores labels."""
     for labels in y.values() if isinstance(y, Mapping) else (y,):
         if hasattr(labels, "__len__") and len(labels) != count:
             raise Mistake(f"there are {len(labels)} labels for {count} images")
 
 
 def check_no_weights(**weights: Any) -> None:
-    """Raise ValueError for class_weight and sample_weight, which have no meaning for a GAN."""
+    """Refuse class_weight and sample_weight."""
     for name, given in weights.items():
         if given is not None:
             raise Mistake(
@@ -136,7 +121,7 @@ def check_no_weights(**weights: Any) -> None:
 
 
 def check_source(x: Any, to: str) -> None:
-    """Raise ValueError if `x` is not something that a method takes."""
+    """Refuse what is not a source of images."""
     if x is None:
         raise Mistake(f"{to} was given no images: pass {WHAT_FIT_TAKES}")
     if isinstance(x, (str, bytes)) or hasattr(x, "__fspath__"):
@@ -149,13 +134,15 @@ def check_source(x: Any, to: str) -> None:
         raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
+    if isinstance(x, keras.utils.PyDataset) and x.use_multiprocessing:
+        raise Mistake(f"{to} reads a PyDataset in threads, as many as its workers: leave use_multiprocessing out")
     iterable = is_array(x) or isinstance(x, Batches) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
     if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
         raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
 
 
 def check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) -> None:
-    """Raise ValueError if a batch, images or (images, labels), is not what a training step takes."""
+    """Refuse a batch, images or (images, labels), that no training step takes."""
     if isinstance(batch, Mapping):
         raise Mistake(
             f"the dataset gives a dict with {_keys(batch)}: it must give images, or (images, labels), such as by "

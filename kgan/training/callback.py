@@ -13,12 +13,9 @@ from kgan._backend import keras
 
 
 class FitArguments(NamedTuple):
-    """The arguments of `fit`, for callbacks.
+    """The arguments of `fit`, for callbacks. Numbers are as given, or the default."""
 
-    `data` are the checked images, `kgan.training.data.RealImages`. Numbers are as given, or the default.
-    """
-
-    data: Any
+    data: Any  # the checked images, `kgan.training.data.RealImages`
     callbacks: Sequence[keras.callbacks.Callback]
     epochs: int  # the epoch to train to
     batch_size: int | None
@@ -95,9 +92,7 @@ class Recorder(keras.callbacks.Callback):
 
 
 class Callback(keras.callbacks.Callback):
-    """A callback with the hooks of kgan's `fit`, and the number of finished epochs in `self.epoch`.
-
-    With another model the callback starts over, in the state that it had before its first model.
+    """A callback with the hooks of kgan's `fit`. With another model it starts over, in the state that it began with.
 
     Example:
         >>> class Shout(kgan.callbacks.Callback):
@@ -134,11 +129,7 @@ class Callback(keras.callbacks.Callback):
         super().set_model(model)
 
     def before_fit(self, arguments: FitArguments) -> None:
-        """Check and prepare what is needed before the first step. `self.model` is set.
-
-        Raises:
-            ValueError: if this callback cannot do its work with this model or these arguments.
-        """
+        """Check and prepare what is needed before the first step, for `self.model`; ValueError ends the fit."""
 
     def resume(self, arguments: FitArguments) -> contextlib.AbstractContextManager[ResumePoint | None]:
         """A context manager around all of `fit`; it gives the point to resume from, or None for a new run."""
@@ -148,10 +139,7 @@ class Callback(keras.callbacks.Callback):
         """Called when `fit` has ended, also after an error, to do what is left to do."""
 
     def next_iteration(self, step: int) -> int | None:
-        """The first training step after `step` at whose end `on_iteration_end` should be called; None: there is none.
-
-        `fit` asks for it between executions, so that `steps_per_execution` never skips such a step.
-        """
+        """The first step after `step` at whose end to call `on_iteration_end`: no execution of several skips it."""
         return None
 
     def on_iteration_end(self, step: int) -> None:

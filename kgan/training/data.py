@@ -1,13 +1,11 @@
 """The one door for real images: what `fit`, `evaluate` and the others are given becomes checked `RealImages`.
 
-Whatever is not an array becomes a `tf.data.Dataset`. What cannot be right is refused, in one sentence that names the
-mistake: arrays are checked whole, other data by their first batch.
+Arrays are checked whole, other data by their first batch.
 """
 
 from __future__ import annotations
 
 import collections
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,11 +70,8 @@ class RealImages(NamedTuple):
         found = {"images.seed": self.batches.seed} if self.batches else {}
         for name, values in (("images", self.images), ("labels", self.labels)):
             if values is not None:
-                digest = hashlib.sha256()
-                for begin in range(0, len(values), 4096):  # not all at once: they may be on disk
-                    digest.update(np.ascontiguousarray(values[begin : begin + 4096]))
                 found |= {f"{name}.shape": list(values.shape), f"{name}.dtype": values.dtype.name}
-                found[f"{name}.sha256"] = digest.hexdigest()
+                found[f"{name}.sha256"] = checks.sha256(values)
         return found
 
     def reference(self, count: int, seed: int) -> np.ndarray:
@@ -90,7 +85,7 @@ class RealImages(NamedTuple):
             once = untuned(self.source)
         elif isinstance(self.source, keras.utils.PyDataset):
             once = (self.source[place] for place in range(_length(self.source) or 0))
-        found: list[np.ndarray] = []
+        found = []
         for batch in once:
             found.append(np.asarray(images_of(batch), np.float32))
             if sum(map(len, found)) >= count:
@@ -110,19 +105,7 @@ def real_images(
     steps: int | None = None,
     shuffle: bool = False,
 ) -> RealImages:
-    """Check real images and prepare them for training or evaluation.
-
-    Args:
-        x: what a method was given; for `evaluate` also a pair (images, labels), as validation_data may be.
-        y: labels of an array.
-        model: the model.
-        to: the method: fit, evaluate, validate (within `fit`), train_on_batch, test_on_batch.
-        batch_size, shuffle: arguments of `fit`. `evaluate` keeps the order of the images.
-        steps: steps_per_epoch of `fit`: such an epoch begins where the last one ended. Or steps of `evaluate`.
-
-    Raises:
-        ValueError: for anything that cannot be right.
-    """
+    """Check real images and prepare them for a method: fit, evaluate, validate (within `fit`), …_on_batch."""
     shape, classes, is_evaluated = model.data_shape, model.classes, to in ("evaluate", "validate", "test_on_batch")
     d_steps = 1 if is_evaluated else model.d_steps
     if to in ("evaluate", "validate") and _is_pair(x, shape):
@@ -154,10 +137,9 @@ def real_images(
         return RealImages(x, dataset, x.batch_size, steps or len(x), x.images, x.labels, batches=x)
     length = _length(x)
     if not steps and (length == tf.data.INFINITE_CARDINALITY or (isinstance(x, keras.utils.PyDataset) and not length)):
+        how = "with steps, or validation_steps, how much of it to take"
         raise Mistake(
-            "the dataset is endless: say with steps, or validation_steps, how much of it to take"
-            if is_evaluated
-            else "the dataset is endless: say with steps_per_epoch how long an epoch is"
+            f"the dataset is endless: say {how if is_evaluated else 'with steps_per_epoch how long an epoch is'}"
         )
     if isinstance(x, tf.data.Dataset):
         if d_steps > 1 and images_of(x.element_spec).shape[0] is None:
@@ -165,14 +147,15 @@ def real_images(
                 f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last "
                 "one may not: batch with drop_remainder=True"
             )
-        dataset = _as_given(x) if is_evaluated or not steps else _continued(x, steps)
+        dataset = (lambda _: x) if is_evaluated or not steps else _continued(x, steps)
     elif isinstance(x, keras.utils.PyDataset):
-        places = _places(length, model.seed, shuffle)
-        if is_evaluated:
-            dataset = _generated(lambda _: _epoch(x, itertools.islice(places(0), length)), shape, classes, length)
-        else:
-            steps = steps or length
-            dataset = _generated(lambda begin: _epochs(x, places(begin), steps), shape, classes)
+        epoch, total = (length, length) if is_evaluated else (steps or length, None)
+        steps = steps if is_evaluated else epoch
+
+        def batches(begin: int) -> Iterator[Any]:
+            return itertools.islice(_read_ahead(x, _places(length, model.seed, shuffle, begin), epoch), total)
+
+        dataset = _generated(batches, shape, classes, total)
     elif isinstance(x, Iterator):
         if to == "validate" and not steps:
             raise Mistake(
@@ -221,11 +204,7 @@ def _array(
     checks.check_divisible(len(x) % batch_size, d_steps)
     images = np.asarray(x, np.float32)
     slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
-    return RealImages(x, _continued(slices, steps) if steps else _as_given(slices), batch_size, steps, x, labels)
-
-
-def _as_given(dataset: tf.data.Dataset) -> Callable[[FirstBatch], tf.data.Dataset]:
-    return lambda _: dataset
+    return RealImages(x, _continued(slices, steps) if steps else lambda _: slices, batch_size, steps, x, labels)
 
 
 def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:
@@ -267,38 +246,30 @@ def _generated(
     return opened
 
 
-def _places(count: int | None, seed: int, shuffle: bool) -> Callable[[int], Iterator[int]]:
+def _places(count: int | None, seed: int, shuffle: bool, begin: int) -> Iterator[int]:
     """The places of the batches of a `PyDataset` from a number on, without end: a function of (seed, pass)."""
-
-    def places(begin: int) -> Iterator[int]:
-        if count is None:
-            yield from itertools.count(begin)
-        number, begin = divmod(begin, count)
-        while True:
-            order = np.random.default_rng([seed, number]).permutation(count) if shuffle else np.arange(count)
-            yield from order[begin:].tolist()
-            number, begin = number + 1, 0
-
-    return places
+    if count is None:
+        yield from itertools.count(begin)
+    first, begin = divmod(begin, count)
+    for number in itertools.count(first):
+        order = np.random.default_rng([seed, number]).permutation(count) if shuffle else np.arange(count)
+        yield from order[begin:].tolist()
+        begin = 0
 
 
-def _epochs(source: keras.utils.PyDataset, places: Iterator[int], steps: int) -> Iterator[Any]:
+def _read_ahead(source: keras.utils.PyDataset, places: Iterator[int], steps: int | None) -> Iterator[Any]:
+    """The batches at these places, in epochs of so many steps; `workers` of them are read ahead."""
     while True:
-        yield from _epoch(source, itertools.islice(places, steps))
-
-
-def _epoch(source: keras.utils.PyDataset, places: Iterator[int]) -> Iterator[Any]:
-    """The batches at these places, of which `workers` are read ahead."""
-    source.on_epoch_begin()
-    with ThreadPoolExecutor(max(1, source.workers)) as pool:
-        ahead: collections.deque = collections.deque()
-        for place in places:
-            ahead.append(pool.submit(source.__getitem__, place))
-            if len(ahead) > source.workers:
-                yield ahead.popleft().result()
-        last = [batch.result() for batch in ahead]
-    source.on_epoch_end()  # all is read, and the last step may end the training
-    yield from last
+        source.on_epoch_begin()
+        with ThreadPoolExecutor(max(1, source.workers)) as pool:
+            ahead: collections.deque = collections.deque()
+            for place in itertools.islice(places, steps):
+                ahead.append(pool.submit(source.__getitem__, place))
+                if len(ahead) > source.workers:
+                    yield ahead.popleft().result()
+            last = [batch.result() for batch in ahead]
+        source.on_epoch_end()  # all is read, and the last step may end the training
+        yield from last
 
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
@@ -318,11 +289,7 @@ def _length(x: Any) -> int | None:
 
 
 def _first(x: Any) -> Any:
-    """The first batch.
-
-    Raises:
-        ValueError: if there is none.
-    """
+    """The first batch; a mistake if there is none."""
     if isinstance(x, keras.utils.PyDataset):
         if x.num_batches == 0:
             raise Mistake("the dataset gives no batch: its length is 0")

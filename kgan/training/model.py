@@ -20,12 +20,11 @@ from kgan.errors import Mistake
 from kgan.layers import Packing, ReferenceBatch
 from kgan.training import steps as training_steps
 from kgan.training import workers
-from kgan.training.averaging import Average
-from kgan.training.callback import Callback, FitArguments, Recorder, ResumePoint
+from kgan.training.callback import Callback, FitArguments, Recorder
 from kgan.training.data import RealImages, real_images, split_for_validation
 from kgan.training.replicas import position
 from kgan.training.steps import Steps, executor, images_of
-from kgan.training.updates import OptimizerPair, Updater, built_optimizer, optimized_weights
+from kgan.training.updates import Average, OptimizerPair, Updater, built_optimizer, optimized_weights
 
 
 class KerasGAN(keras.Model):
@@ -56,14 +55,7 @@ class KerasGAN(keras.Model):
         return list({id(variable): variable for variable in variables}.values())
 
     def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
-        """Random numbers of a training step: for the same seed, step and stream they are always the same.
-
-        Args:
-            count: number of rows, one for each image of this replica.
-            *stream: whole numbers that identify this use among all others.
-
-        Returns: a function (units, prior) → (count, units).
-        """
+        """A function (units, prior) → random numbers (count, units), the same for the same seed, step and stream."""
         place, total = position(count)  # among the images of all replicas
 
         def numbers(units: int, prior: str) -> tf.Tensor:
@@ -89,13 +81,12 @@ class KerasGAN(keras.Model):
         Args:
             d_optimizer, g_optimizer: one for each network; by default Adam with learning rate 2e-4 and β1 0.5
                 (Radford et al. 2016, section 4).
-            loss: a name in `kgan.losses.LOSSES`, or two functions (discriminator_loss, generator_loss) of
+            loss: a name in `kgan.losses.LOSSES`, or a pair of functions (discriminator's, generator's) of
                 (real_logits, fake_logits).
             label_smoothing: one-sided: the discriminator's target for real images is 1 - label_smoothing.
             top_k: fraction of the fakes that the generator learns from: those that look most real to the discriminator.
             penalties: terms that are added to the discriminator's loss, such as `[("r1", 10.0)]`: see `kgan.penalties`.
-            penalty_every: with 16, the penalties are computed in one of 16 steps and count 16 times, which is cheaper
-                and nearly as good.
+            penalty_every: with 16, penalties are computed in one of 16 steps and count 16 times, which is cheaper.
             **keywords: Keras' own, such as steps_per_execution.
 
         Raises:
@@ -155,7 +146,7 @@ class KerasGAN(keras.Model):
         """Does nothing: Keras sets it to the `optimizer` of its own `compile`, which is None."""
 
     def _check_trainable(self) -> None:
-        """Raise ValueError if `trainable` was changed since `compile`; warn if a network is frozen."""
+        """Refuse `trainable` changed since `compile`; warn if a network is frozen."""
         for name, updater in (("discriminator", self.d_updater), ("generator", self.g_updater)):
             weights = updater.network.trainable_weights
             if {id(weight) for weight in weights} != optimized_weights(updater.optimizer):
@@ -187,13 +178,12 @@ class KerasGAN(keras.Model):
         """Keras' `fit`, with everything checked first.
 
         An array is shuffled anew in each epoch, by a pure function of (seed, epoch), and split into whole batches;
-        epochs are counted from step 0. A dataset keeps its own order. `kgan.data.Batches` is for images that do not fit
-        into memory.
+        epochs are counted from step 0. A dataset keeps its own order.
 
         Args:
             x: real images, float, in [-1, 1]: an array, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset`,
-                a generator of batches, a `kgan.data.Batches`.
-            y: labels, for a conditional model. Other models ignore them, and the labels in a dataset too.
+                a generator of batches, or `kgan.data.Batches` of images that do not fit into memory.
+            y: labels, for a conditional model; other models ignore labels, those of a dataset too.
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
             callbacks: Keras' and kgan's own. At most one `Checkpoint` among them.
@@ -232,11 +222,15 @@ class KerasGAN(keras.Model):
             callback.before_fit(arguments)
         if verbose == "auto" and any(callback.shows_progress for callback in own):
             verbose = 0
-        with _resumed(own, arguments) as point, contextlib.ExitStack() as after:
+        resuming = [callback for callback in own if type(callback).resume is not Callback.resume]
+        if len(resuming) > 1:
+            raise Mistake("there are several checkpoints among the callbacks: a run has one")
+        with contextlib.ExitStack() as held:
+            point = held.enter_context(resuming[0].resume(arguments)) if resuming else None
             for callback in reversed(own):
-                after.callback(callback.after_fit)
+                held.callback(callback.after_fit)
             initial_epoch = (point and point.epochs) or initial_epoch
-            steps = Steps(self, self.execute, present, absent, point.steps if point else 0)
+            steps = Steps(self, present, absent, point.steps if point else 0)
             done, epochs_before = steps.done, point.epochs_since_data_start if point else 0
 
             def first_batch() -> int:
@@ -284,13 +278,13 @@ class KerasGAN(keras.Model):
         """Does nothing: all is built."""
 
     def _check_call(self, method: str, **weights: Any) -> None:
-        """Raise ValueError if the model is not compiled, or if there are weights of images or classes."""
+        """Refuse a call before `compile`, or with weights of images or classes."""
         if not self.compiled:
             raise Mistake(f"the model is not compiled: call compile() before {method}()")
         check_no_weights(**weights)
 
     def _check_callbacks(self, callbacks: Sequence[Any]) -> None:
-        """Raise ValueError if one of Keras' own callbacks would wait for a metric that a GAN lacks, or fail later."""
+        """Refuse callbacks of Keras that would wait for a metric that a GAN lacks, or fail later."""
         names = [metric.name for metric in self.metrics]
         for callback in callbacks:
             kind = type(callback).__name__
@@ -304,9 +298,7 @@ class KerasGAN(keras.Model):
                     "or such a name after val_"
                 )
             if isinstance(callback, keras.callbacks.EarlyStopping) and callback.mode == "auto":
-                raise Mistake(
-                    f"{kind} cannot tell whether {monitor} should fall or rise: pass mode='min' or mode='max'"
-                )
+                raise Mistake(f"{kind} cannot tell if {monitor} should fall or rise: pass mode='min' or mode='max'")
 
     def _choose_references(self, data: RealImages) -> None:
         """Choose, once, the batch of real images or codes that reference and virtual batch normalization use."""
@@ -331,8 +323,7 @@ class KerasGAN(keras.Model):
     ) -> Any:
         """Like Keras' `evaluate`: the metrics of `fit`, for real images and as many fakes of fixed codes.
 
-        The networks run in inference mode. Penalties are left out, since they are for training: d_loss is the loss
-        alone. Images and labels can have any form that `fit` takes.
+        The networks run in inference mode, and d_loss is without penalties. Images can have any form that `fit` takes.
 
         Example:
             >>> sorted(model.evaluate(images, verbose=0, return_dict=True))
@@ -390,11 +381,7 @@ class KerasGAN(keras.Model):
         return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False).get_concrete_function()
 
     def predict(self, x: Any, *arguments: Any, **keywords: Any) -> np.ndarray:
-        """Like Keras' `predict`: the generator's images for codes, (count, latent_dim), or a dataset of codes.
-
-        Raises:
-            ValueError: for anything but codes.
-        """
+        """Like Keras' `predict`: the generator's images for codes, (count, latent_dim), or a dataset of codes."""
         x = as_array(x, "codes")
         codes = images_of(x.element_spec) if isinstance(x, tf.data.Dataset) else x
         shape = tuple(getattr(codes, "shape", (None, self.code_dim)))
@@ -405,17 +392,10 @@ class KerasGAN(keras.Model):
             )
         return super().predict(x, *arguments, **keywords)
 
-    def export(
-        self,
-        filepath: Any,
-        format: str = "tf_saved_model",
-        verbose: bool | None = None,
-        input_signature: Any = None,
-        **keywords: Any,
-    ) -> None:
+    def export(self, filepath: Any, *arguments: Any, **keywords: Any) -> None:
         """Like Keras' `export`: save the generator for serving, as a function of codes, (count, latent_dim)."""
-        signature = input_signature or [keras.InputSpec(shape=(None, self.code_dim), dtype="float32")]
-        super().export(filepath, format, verbose, signature, **keywords)
+        signature = [keras.InputSpec(shape=(None, self.code_dim), dtype="float32")]
+        super().export(filepath, *arguments, **{"input_signature": signature, **keywords})
 
     # save, load
 
@@ -425,9 +405,7 @@ class KerasGAN(keras.Model):
         With several workers all of them must call it, and the chief writes the file.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
-            raise Mistake(
-                f"{filepath} is of Keras' old format, which knows models of one optimizer: end the name in .keras"
-            )
+            raise Mistake(f"{filepath} is of Keras' old format, for models of one optimizer: end the name in .keras")
         if workers.is_chief(self.distribute_strategy):
             super().save(filepath, *arguments, **keywords)
         else:
@@ -447,17 +425,6 @@ class KerasGAN(keras.Model):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
-
-
-@contextlib.contextmanager
-def _resumed(callbacks: Sequence[Callback], arguments: FitArguments) -> Iterator[ResumePoint | None]:
-    """The point to resume from, if a callback resumes the run."""
-    with contextlib.ExitStack() as stack:
-        resuming = [callback for callback in callbacks if type(callback).resume is not Callback.resume]
-        if len(resuming) > 1:
-            raise Mistake("there are several checkpoints among the callbacks: a run has one")
-        points = [stack.enter_context(callback.resume(arguments)) for callback in resuming]
-        yield points[0] if points else None
 
 
 def _references(network: keras.Model) -> Iterator[ReferenceBatch]:

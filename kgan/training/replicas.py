@@ -1,8 +1,6 @@
-"""The part of a training step that one replica does: its part of the global batch.
+"""A replica's part of the global batch. The result of a step must not depend on the number of replicas.
 
-Under a `tf.distribute` strategy the batch is split among the replicas. The result of a step must not depend on their
-number: codes depend on the position of an image in the global batch, and the gradients of a replica are weighted by its
-fraction of the global batch.
+So codes go by the position of an image in the global batch, and a replica's gradients count by its fraction of it.
 """
 
 from __future__ import annotations
@@ -16,15 +14,7 @@ def count() -> int:
 
 
 def position(batch_size: int | tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:
-    """Where this replica's images begin in the global batch, and how many images the global batch has.
-
-    Args:
-        batch_size: images of this replica.
-
-    Example:
-        >>> position(32)
-        (0, 32)
-    """
+    """Where this replica's `batch_size` images begin in the global batch, and how many images that has."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return 0, batch_size
@@ -39,9 +29,6 @@ def position(batch_size: int | tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Ten
 
 
 def share(batch_size: int | tf.Tensor) -> float | tf.Tensor:
-    """This replica's fraction of the global batch; 1.0 if it is alone.
-
-    Keras adds up the gradients of all replicas, so each of them is weighted by its fraction.
-    """
+    """This replica's fraction of the global batch, since Keras adds up the gradients of all replicas."""
     _, total = position(batch_size)
     return 1.0 if total is batch_size else tf.cast(batch_size, tf.float32) / tf.cast(total, tf.float32)

@@ -12,11 +12,7 @@ from kgan.errors import Mistake
 def fitting_shapes(
     generator: keras.Model, discriminator: keras.Model, classes: int
 ) -> tuple[int, tuple[int, ...], Any]:
-    """Units of a code, classes included; shape of an image; shape of the discriminator's output, or of each head.
-
-    Raises:
-        ValueError: if a network is not built, or the two do not fit each other or the number of classes.
-    """
+    """Units of a code, classes included; shape of an image; shape of the discriminator's output, or of each head."""
     codes, images = _input_shape(generator, "generator"), _input_shape(discriminator, "discriminator", classes)
     if len(codes) != 2:
         raise Mistake(f"the generator takes inputs of shape {codes}: codes are (batch, latent_dim)")

@@ -30,11 +30,7 @@ def labels_of(data: Any, classes: int) -> tf.Tensor | None:
 
 
 def split(real_images: tf.Tensor, d_steps: int) -> list[tf.Tensor]:
-    """The minibatches of a batch; if it cannot be split, an error says what to do.
-
-    With k minibatches, every k-th image belongs to the same one. So a minibatch has the same images when replicas share
-    the batch.
-    """
+    """The minibatches of a batch: every k-th image, so that these are the same when replicas share the batch."""
     if d_steps == 1:
         return [real_images]
     with tf.control_dependencies(_batch_checks(real_images, d_steps)):
@@ -53,17 +49,13 @@ def _batch_checks(real_images: tf.Tensor, d_steps: int) -> list[tf.Operation]:
 
 
 def executor(model: keras.Model) -> Callable[[Any, int], Logs]:
-    """A function of an iterator and a number of steps; it trains this many steps. It is compiled once for all.
-
-    It differs from Keras' own in two ways: it takes any number of steps, and a step happens only if there is a batch.
-    """
+    """A compiled function of an iterator and a number of steps, which trains so many, while there are batches."""
     strategy = model.distribute_strategy
 
     def step(data: Any) -> Logs:
-        # Tied to the data: otherwise the parts of a step that do not depend on the batch, such as the step counter or
-        # the generator's batch statistics, would run once more when the data have ended.
+        # Otherwise what does not depend on the batch, such as the step counter or the generator's batch statistics,
+        # would change once more when the data have ended, or when a batch is refused.
         batch = [part for part in tf.nest.flatten(data, expand_composites=True) if tf.is_tensor(part)]
-        # So that the step counter does not change either if a batch is refused.
         checks = _batch_checks(images_of(data), model.d_steps)
         with tf.control_dependencies([*batch, *checks]):
             return model.train_step(data)
@@ -108,26 +100,15 @@ def executor(model: keras.Model) -> Callable[[Any, int], Logs]:
 class Steps(keras.callbacks.Callback):
     """The steps of one `fit`: Keras' loop calls it as `model.train_function`, and as the first of the callbacks.
 
-    Args:
-        execute: the `executor` of the model.
-        callbacks: the callbacks of this `fit`.
-        absent: callbacks that only another worker calls. Executions also end at the steps that these await, since all
-            workers must train the same number of steps at a time.
-        done: steps of the first epoch that were trained before the run was resumed. Their batches are fetched but not
-            trained on, so Keras' loop, its progress bar and all callbacks see a whole epoch and count correctly.
+    `absent` are callbacks that only another worker calls: all workers must train the same number of steps at a time.
+    The batches of the `done` steps of an epoch that is resumed are fetched but not trained on, so all callbacks see a
+    whole epoch and count correctly.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        execute: Callable[[Any, int], Logs],
-        callbacks: Sequence[Any],
-        absent: Sequence[Any] = (),
-        done: int = 0,
-    ) -> None:
+    def __init__(self, model: keras.Model, callbacks: Sequence[Any], absent: Sequence[Any], done: int) -> None:
         super().__init__()
         self.trained = model
-        self.execute = execute
+        self.execute = model.execute
         self.listeners = [callback for callback in callbacks if isinstance(callback, Callback)]
         self.absent = [callback for callback in absent if isinstance(callback, Callback)]
         self.done = done

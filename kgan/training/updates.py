@@ -4,11 +4,47 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from kgan._backend import keras, tf
 from kgan.errors import Mistake
 from kgan.training import replicas
-from kgan.training.averaging import Average
+
+
+class Average(NamedTuple):
+    """A copy of a network, whose weights w̄ follow the weights w of the network in step t = 0, 1, …:
+
+        w̄ ← β w̄ + (1 - β) w, β = min(decay, (1 + t) / (10 + t))
+
+    It covers about the last 1 / (1 - decay) steps, and in the beginning a ninth of all, so as not to lag behind. It is
+    steadier than a generator, which circles around the solution: Yazıcı et al. (2019), *The Unusual Effectiveness of
+    Averaging in GAN Training*.
+    """
+
+    network: keras.Model  # the copy: see `copied`
+    decay: float
+    step: keras.Variable  # t
+
+    def follow(self, network: keras.Model) -> None:
+        """Move the copy's weights, and its batch normalization's averages, toward those of the network."""
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.decay, (1 + step) / (10 + step))
+        for average, weight in zip(self.network.weights, network.weights, strict=True):
+            # All other weights, such as a reference batch, are copied.
+            is_averaged = weight.trainable or weight.name.startswith("moving_")
+            average.assign(decay * average + (1 - decay) * weight if is_averaged else weight)
+
+
+def copied(network: keras.Model) -> keras.Model:
+    """A copy of a network with the same weights, which no optimizer trains."""
+    try:
+        copy = keras.models.clone_model(network)
+        copy.set_weights(network.get_weights())
+    except Exception as error:  # of any class: the network may have layers of the user's own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise Mistake(f"ema needs a copy of the generator, which Keras cannot build: {reason}") from None
+    copy.name, copy.trainable = f"average_{network.name}", False
+    return copy
 
 
 class Updater:
@@ -22,13 +58,7 @@ class Updater:
         self.average = average
 
     def descend(self, tape: tf.GradientTape, loss: tf.Tensor, batch_size: int | tf.Tensor) -> None:
-        """Change the network's weights in one gradient step that lowers a loss.
-
-        Args:
-            tape: the tape that recorded the loss.
-            loss: a scalar, the mean over this replica's images.
-            batch_size: the number of these images.
-        """
+        """Lower a loss, the mean over this replica's `batch_size` images, by one step of the network's weights."""
         weights = self.network.trainable_weights
         if not weights:  # trainable = False
             return
@@ -44,9 +74,9 @@ class Updater:
 
 
 def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) -> tf.Tensor:
-    """A term of a loss, computed in one of `every` steps and multiplied by `every`: on average it is the same.
+    """A term of a loss, computed in one of `every` steps and counted `every` times: lazy regularization.
 
-    Karras et al. (2020), *Analyzing and Improving the Image Quality of StyleGAN*, appendix B: lazy regularization.
+    Karras et al. (2020), *Analyzing and Improving the Image Quality of StyleGAN*, appendix B.
     """
     if every == 1:
         return term()
@@ -56,10 +86,9 @@ def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) ->
 def built_optimizer(
     optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model, name: str
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of a network, under a name for callbacks that log the learning rate; default: Adam(2e-4, β1 0.5).
+    """The optimizer of a network, by default Adam(2e-4, β1 0.5); under mixed_float16 it scales the loss.
 
-    It is built at once: an unbuilt optimizer loses its state when a model is loaded, with only a warning. Under
-    mixed_float16 it scales the loss.
+    It is built at once: an unbuilt optimizer loses its state when a model is loaded, with only a warning.
     """
     optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
     inner = inner_optimizer(optimizer)
@@ -88,10 +117,7 @@ def optimized_weights(optimizer: keras.optimizers.Optimizer) -> set[int]:
 
 
 class OptimizerPair:
-    """Both optimizers as Keras' own callbacks take them from `model.optimizer`: like a `MultiOptimizer`.
-
-    LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights and TensorBoard act on each of `optimizers`.
-    """
+    """Both optimizers as Keras' own callbacks take them from `model.optimizer`: they act on each of `optimizers`."""
 
     built = True
 
@@ -119,18 +145,13 @@ class OptimizerPair:
 
 @contextlib.contextmanager
 def statistics_kept(*networks: keras.Model) -> Iterator[None]:
-    """Within the block, these networks run in training mode, but their moving averages do not change.
-
-    The states of random layers such as Dropout do change: otherwise the next step would draw the same mask again.
-    """
-    seeds = [seed for network in networks for seed in random_states(network)]
+    """Within the block, the moving averages of these networks do not change, although they run in training mode."""
+    # The states of Dropout do change: otherwise the next step would draw the same mask again. For Keras they are
+    # variables of the network, but not weights.
+    states = [state for network in networks for state in network.non_trainable_variables]
+    seeds = [state for state in states if state.name == "seed_generator_state"]
     # The scope starts from the present values, so that a block within a block continues from the outer one.
     with keras.StatelessScope([(seed, seed.value) for seed in seeds]) as scope:
         yield
     for seed in seeds:
         seed.assign(scope.get_current_value(seed))
-
-
-def random_states(network: keras.Model) -> list[keras.Variable]:
-    """The states of a network's random layers: for Keras they are variables of the network, but not weights."""
-    return [state for state in network.non_trainable_variables if state.name == "seed_generator_state"]

@@ -1,7 +1,6 @@
 """Several machines that train one model: each runs the same script, and its worker trains on a part of every batch.
 
-A training step, reading a metric, and every function here that says so need all workers: all of them must call it, in
-the same order. A worker that calls it alone waits forever. Only the first worker, the chief, writes files.
+What exchanges numbers, a training step and reading a metric too, waits until all workers call it, in the same order.
 """
 
 from __future__ import annotations
@@ -37,12 +36,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def gathered(strategy: tf.distribute.Strategy, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
-    """The numbers of each worker, int32, (workers, n). All workers must call it, with as many numbers.
-
-    Example:
-        >>> gathered(tf.distribute.get_strategy(), [3, 1]).tolist()
-        [[3, 1]]
-    """
+    """The n numbers of each worker, int32, (workers, n). All workers must call it."""
     own = np.asarray(numbers, np.int32)
     if count(strategy) == 1:
         return own[np.newaxis]
@@ -56,16 +50,12 @@ def any_of(strategy: tf.distribute.Strategy, is_so: bool) -> bool:
 
 
 def from_chief(strategy: tf.distribute.Strategy, values: Sequence[float]) -> list[float]:
-    """The chief's values, at all workers. All workers must call it, with as many values."""
+    """The chief's values, at all workers. All workers must call it."""
     return _gathered_floats(strategy, values)[0].tolist()
 
 
 def average_statistics(model: keras.Model) -> None:
-    """Give all workers the mean of their moving averages. All workers must call it.
-
-    A batch normalization that is not synchronized has, on each worker, the averages of that worker's part of the
-    batches.
-    """
+    """Give all workers the mean of their moving averages, which are of parts of batches. All workers must call it."""
     if count(model.distribute_strategy) == 1:
         return
     for weight in model.non_trainable_weights:
@@ -76,10 +66,7 @@ def average_statistics(model: keras.Model) -> None:
 
 @contextlib.contextmanager
 def replacing(strategy: tf.distribute.Strategy, path: str | Path) -> Iterator[Path]:
-    """At the chief `kgan.files.replacing`; at other workers a file that is thrown away.
-
-    It is for files that all workers must write together, such as a model.
-    """
+    """At the chief `kgan.files.replacing`; at others a file to throw away, since all must write a model together."""
     if is_chief(strategy):
         with files.replacing(path) as temporary:
             yield temporary
