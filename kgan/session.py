@@ -342,6 +342,7 @@ def make_batches(settings: Mapping[str, Any], real: Labeled) -> Batches:
 
 
 def steps_of_epoch(settings: Mapping[str, Any], batches: Batches) -> int:
+    """As many as the recipe says, or as the data have."""
     return settings.get("steps_per_epoch") or len(batches)
 
 

@@ -35,13 +35,13 @@ MAY_IMPORT = {
     "speed": {"gan"},
     "callbacks": {"data", "diagnosis", "gan", "latent", "losses", "plots", "quality", "runs", "training"},
     "recipes": {*MODELS, "augment", "data", "latent", "losses", "networks", "penalties"},  # some by name, for choices
-    "placement": {"training"},
+    "placement": {"data", "training"},
     "report": {"losses", "plots", "quality", "recipes", "runs"},
     "pretrained": {"recipes"},
     "play": {"data", "latent", "plots"},
 }
 MAY_IMPORT["session"] = {*MAY_IMPORT} - {*EVERYBODY, "pretrained", "play"}
-MAY_IMPORT["forecast"] = {"callbacks", "placement", "runs", "session"}
+MAY_IMPORT["forecast"] = {"callbacks", "placement", "runs", "session", "training"}
 MAY_IMPORT["cli"] = {*MAY_IMPORT} - EVERYBODY
 MAY_IMPORT["__main__"] = {"cli"}
 

@@ -172,6 +172,7 @@ def check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) ->
 
 
 def warn_of_0_to_1(low: float, high: float) -> None:
+    """Warn of images that may have been left in [0, 1]."""
     if low >= 0:
         warnings.warn(
             f"images range from {low:g} to {high:g}, and kgan expects [-1, 1]: rescale them with images * 2 - 1",
