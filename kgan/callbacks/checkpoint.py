@@ -25,8 +25,8 @@ FORMAT = 4  # of checkpoints
 class Checkpoint(Callback):
     """Saves what is needed to resume a run after a crash, as if there had been no crash: bit for bit on a CPU.
 
-    A checkpoint holds the model's training state, its history, and the states of kgan's own callbacks in the same `fit`,
-    as arrays and JSON. The last two are kept: if the newest is damaged, the one before is used, with a warning.
+    A checkpoint holds the model's training state, its history, and the states of kgan's other callbacks, as arrays and
+    JSON. The last two are kept: if the newest is damaged, the one before is used, with a warning.
 
     A run is resumed exactly if its data are arrays, `kgan.data.Batches`, or other data that give the same batches in
     the same order each time. Keras' own callbacks, such as EarlyStopping, start again from the beginning. Several
@@ -109,10 +109,10 @@ class Checkpoint(Callback):
             self._metrics = [variable.numpy() for variable in model.metrics_variables]
             self._saved, self._written = None, time.monotonic()
             history = keras.callbacks.History()
-            if self.is_resuming:
-                for row in model.recorder.rows:
-                    for name in row.keys() - {"epoch", "seconds"}:
-                        history.history.setdefault(name, []).append(row[name])
+            for row in model.recorder.rows if self.is_resuming else ():
+                for name, value in row.items():
+                    if name not in ("epoch", "seconds"):
+                        history.history.setdefault(name, []).append(value)
             epochs = self.epoch if self.is_resuming else 0
             yield ResumePoint(epochs, self.steps, self.epoch - self._data_start, history)
             if self.is_resuming:

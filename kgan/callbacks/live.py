@@ -22,7 +22,7 @@ CURVES = ("d_loss", "g_loss", "d_real", "d_fake", "frechet")
 class LivePlot(Redrawn, Samples):
     """Shows samples and curves in a notebook while `fit` runs, in one figure that is redrawn in place.
 
-    It is redrawn after each epoch, and every few seconds within long ones, in at most a tenth of the time. If a `Doctor`
+    It is redrawn after each epoch, and every few seconds within long ones, in at most a tenth of the time. If a doctor
     is among the callbacks, its first finding stands below the figure; `say=None` keeps the doctor from printing it too.
     The figure replaces Keras' progress bar, except with `verbose=1`.
 

@@ -24,11 +24,11 @@ MOST_ROWS = 16  # of a grid with a row for each class
 class Samples(Callback):
     """Draws a grid of the same codes each time, so that epochs can be compared: what the callbacks below are based on.
 
-    At the end of an epoch, callbacks with the same seed share the images of the model, which must be of 1 or 3 channels.
+    The images must have 1 or 3 channels. Callbacks with the same seed share them at the end of an epoch.
 
     Args:
-        rows, columns: size of the grid; by default 8 × 8. The grid of a conditional model has one class in each row, and
-            by default as many rows as classes, at most 16.
+        rows, columns: size of the grid; by default 8 × 8. The grid of a conditional model has one class in each row,
+            and by default as many rows as classes, at most 16.
         seed: seed of the codes.
     """
 
