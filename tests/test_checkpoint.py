@@ -386,13 +386,6 @@ def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits_gan
         fit(digits_gan(), digits, 1, callbacks.Checkpoint(checkpoints))
 
 
-def test_bad_arguments(tmp_path):
-    with pytest.raises(ValueError, match="every is 0"):
-        callbacks.Checkpoint(tmp_path, every=0)
-    with pytest.raises(ValueError, match="minutes is -1: it must be above 0"):
-        callbacks.Checkpoint(tmp_path, minutes=-1)
-
-
 def test_versions_that_differ_are_told(checkpoints, digits_gan, digits, monkeypatch):
     monkeypatch.setattr(callbacks.checkpoint, "_versions", lambda: {"keras": "9.9"})
     with pytest.warns(UserWarning, match=f"bit for bit: it was made with keras {keras.__version__}"):

@@ -222,7 +222,13 @@ class Checkpoint(Callback):
         values = [value for name, value in sorted(saved.arrays.items()) if "/" not in name]
         if len(values) != len(variables):
             raise Mistake(f"it holds {len(values)} arrays for a model of {len(variables)}")
-        return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
+        for number, (variable, value) in enumerate(zip(variables, values, strict=True)):
+            dtype, shape = variable.numpy().dtype, tuple(variable.shape)
+            if value.dtype.kind == "V":  # how NumPy stores bfloat16
+                values[number] = value = value.view(dtype)
+            if (value.shape, value.dtype) != (shape, dtype):
+                raise Mistake(f"it holds {value.dtype} {value.shape} for {variable.path}, {dtype} {shape}")
+        return values
 
     def _assign(self, values: list[np.ndarray], state: dict[str, Any]) -> None:
         self.model.recorder.set_state(state["recorder"])
@@ -239,12 +245,3 @@ def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
     if epochs + bool(steps) > wanted:
         has = f"is in epoch {epochs + 1}" if steps else f"has {epochs}"
         raise Mistake(f"epochs is {wanted}, but the run {has} already")
-
-
-def _as_dtype(value: np.ndarray, variable: keras.Variable) -> np.ndarray:
-    current = variable.numpy()
-    if value.dtype.kind == "V":  # how NumPy stores bfloat16
-        value = value.view(current.dtype)
-    if (value.shape, value.dtype) != (current.shape, current.dtype):
-        raise Mistake(f"it holds {value.dtype} {value.shape} for {variable.path}, {current.dtype} {current.shape}")
-    return value
