@@ -109,19 +109,6 @@ def test_gif_has_the_first_and_the_last_epoch_always(digits_gan, digits, tmp_pat
             assert np.abs(np.int32(frame) - expected).max() <= 19  # half of a step of 8 grays
 
 
-def test_gif_in_color(tmp_path):
-    images = np.random.default_rng(0).uniform(-1, 1, (8, 8, 8, 3)).astype("float32")
-    model = kgan.DCGAN((8, 8, 3), latent_dim=4, filters=2)
-    model.compile()
-    model.fit(images, batch_size=4, epochs=2, verbose=0, callbacks=[callbacks.EpochGIF(tmp_path / "a.gif")])
-    with Image.open(tmp_path / "a.gif") as gif:
-        assert gif.n_frames == 2
-        gif.seek(1)
-        drawn = np.asarray(gif.convert("RGB"), np.int32)
-    expected = plots.captioned(plots.image_grid(model.generate(40), 8), "epoch 2")
-    assert np.abs(drawn - np.asarray(expected)).mean() < 12  # 256 colors of its own
-
-
 class Hooked(callbacks.Samples):
     """Has hooks of its own, as LivePlot has; it keeps the samples of the others up to date as well."""
 

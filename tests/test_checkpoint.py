@@ -234,9 +234,7 @@ def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
     assert_same_state(resumed, model)
 
 
-@pytest.mark.parametrize(
-    ("stop", "every", "saves"), [(2, 5, False), (7, 5, False), (6, 1, False), (6, 1, True)], ids=str
-)
+@pytest.mark.parametrize(("stop", "every", "saves"), [(7, 5, False), (6, 1, True)])
 def test_an_interrupted_fit_is_resumed_by_the_same_objects(stop, every, saves, straight, digits_gan, digits, tmp_path):
     """As in a notebook, where the cell is stopped and run again: from the last checkpoint, or one saved by hand."""
     model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, every=every, resume=True)

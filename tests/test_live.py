@@ -131,14 +131,6 @@ def test_a_resumed_run_shows_the_curves_of_the_whole(digits_gan, digits, shown, 
     assert_curves(shown[-1][2], model, plot, model.recorder.columns)
 
 
-def test_a_row_for_each_class(digits, shown):
-    model = kgan.DCGAN((16, 16, 1), latent_dim=8, filters=2, classes=10)
-    model.compile()
-    plot = callbacks.LivePlot()
-    model.fit(digits, np.arange(128) % 10, verbose=0, callbacks=[plot])
-    assert (plot.rows, plot.columns) == (10, 8)
-
-
 def test_it_changes_nothing_in_training(digits_gan, digits, shown, monkeypatch):
     monkeypatch.setattr(callbacks.LivePlot, "patience", 0)  # drawn after each step as well
     shown_model, alone = digits_gan(), digits_gan()
