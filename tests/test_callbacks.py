@@ -199,17 +199,18 @@ def state_of(directory):
     return rows, {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 
-def test_with_another_model_they_begin_anew(digits_gan, digits, tmp_path):
+def test_with_another_model_they_begin_anew(models_used_again, digits_gan, digits, tmp_path):
     """As in a notebook, where the cell of the model is run again and that of the callbacks is not."""
-    first, second, alone = digits_gan(), digits_gan(), digits_gan()
+    first, second = digits_gan(), digits_gan()
     each = everything(tmp_path / "again")
     fit(first, digits, 3, *each)
     for path in (tmp_path / "again" / "samples").iterdir():
         path.unlink()  # of the first: epoch-0003.png would stay
     fit(second, digits, 2, *each)
-    fit(alone, digits, 2, *everything(tmp_path / "alone"))
-    assert state_of(tmp_path / "again") == state_of(tmp_path / "alone")
     assert [callback.epoch for callback in each] == [2] * 5
+    models_used_again.take_back()
+    fit(digits_gan(), digits, 2, *everything(tmp_path / "alone"))
+    assert state_of(tmp_path / "again") == state_of(tmp_path / "alone")
 
 
 def test_a_gif_never_holds_frames_of_two_sizes(digits_gan, digits, tmp_path):
