@@ -1,11 +1,7 @@
 """What can go wrong with a GAN, and its symptoms: rules, each a pure function of what was measured after each epoch.
 
-A rule looks for one disease. Its symptom is a function of all epochs so far: it returns a sentence with the evidence if
-the newest epoch shows the symptom, otherwise None. A symptom becomes a finding only if it lasts for some epochs and
-some minibatches, so a run that recovers soon is not reported. Each disease is found at most once in a run.
-
-`kgan.callbacks.Doctor` takes the measurements. The thresholds come from measurements too: a comment next to each gives
-the values of healthy runs and of the sick runs of `benchmarks/zoo.py`.
+A symptom becomes a finding only if it lasts for some epochs and some minibatches, so a run that recovers soon is not
+reported. Each disease is found at most once in a run. `kgan.callbacks.Doctor` takes the measurements.
 """
 
 from __future__ import annotations
@@ -17,75 +13,41 @@ from typing import Any, NamedTuple
 
 
 class Record(NamedTuple):
-    """What was measured after an epoch, on the same codes and real images each time; None where it does not apply.
+    """What was measured after an epoch, on the same codes and real images each time; None where it does not apply."""
 
-    Attributes:
-        epoch: counted from 1.
-        minibatches: how many minibatches of real images the discriminator has seen: steps × d_steps.
-        d_loss, g_loss, d_real, d_fake: means over the epoch, as in the history. The probabilities, here and below, are
-            NaN where the loss gives none.
-        gradient_norm: norm of the gradient of the generator's loss with respect to its weights.
-        ns_gradient_norm: the same for the non-saturating loss, -E[log D(G(z))].
-        d_fake_eval: the mean probability of being real that the discriminator gives to a batch that holds only fakes,
-            in training mode. This is what the generator's step sees.
-        weight_norm: norm of all trainable weights.
-        moved: root mean square change of the fakes of the same codes since the previous epoch.
-        diversity, real_diversity: how much two fakes differ, and how much two real images differ: see
-            `kgan.quality.diversity`.
-        nearest, real_nearest: mean distance of a fake to the nearest other fake; the same for real images.
-        unsaturated_fraction, real_unsaturated_fraction: fraction of pixels that are not at -1 or 1.
-        low, high: range of the real images.
-        class_frequencies, real_class_frequencies: how often each class occurs, if there is a classifier.
-        count: number of fakes that were looked at, and of real images.
-
-    Example:
-        >>> losses = {"d_loss": 1.4, "g_loss": 0.7, "d_real": 0.5, "d_fake": 0.5}
-        >>> gradients = {"gradient_norm": 1.0, "ns_gradient_norm": 1.0}
-        >>> record = Record(1, 56, **losses, **gradients, d_fake_eval=0.5, weight_norm=30.0)
-    """
-
-    epoch: int
-    minibatches: int
-    d_loss: float
+    epoch: int  # counted from 1
+    minibatches: int  # of real images that the discriminator has seen: steps × d_steps
+    d_loss: float  # this and the next three: means over the epoch, as in the history
     g_loss: float
-    d_real: float
+    d_real: float  # the probabilities are NaN where the loss gives none
     d_fake: float
-    gradient_norm: float
-    ns_gradient_norm: float
-    d_fake_eval: float
-    weight_norm: float
-    moved: float | None = None
-    diversity: float | None = None
+    gradient_norm: float  # of the generator's loss with respect to its weights
+    ns_gradient_norm: float  # the same for the non-saturating loss, -E[log D(G(z))]
+    d_fake_eval: float  # mean probability that D, in training mode, gives to only fakes, as in the generator's step
+    weight_norm: float  # of all trainable weights
+    moved: float | None = None  # root mean square change of the fakes of the same codes since the previous epoch
+    diversity: float | None = None  # how much two fakes differ: see `kgan.quality.diversity`
     real_diversity: float | None = None
-    nearest: float | None = None
+    nearest: float | None = None  # mean distance of a fake to the nearest other fake
     real_nearest: float | None = None
-    unsaturated_fraction: float | None = None
+    unsaturated_fraction: float | None = None  # of pixels that are not at -1 or 1
     real_unsaturated_fraction: float | None = None
-    low: float | None = None
+    low: float | None = None  # range of the real images
     high: float | None = None
-    class_frequencies: Sequence[float] | None = None
+    class_frequencies: Sequence[float] | None = None  # how often each class occurs, if there is a classifier
     real_class_frequencies: Sequence[float] | None = None
-    count: int | None = None
+    count: int | None = None  # of fakes that were looked at, and of real images
 
 
 class Finding(NamedTuple):
-    """A disease that was found.
-
-    Attributes:
-        disease: its name.
-        epoch: the epoch in which it was found.
-        since: the first epoch that showed the symptom.
-        sentence: what is wrong, with the evidence.
-        suggestion: what helps.
-        source: who described it.
-    """
+    """A disease that was found."""
 
     disease: str
-    epoch: int
-    since: int
-    sentence: str
-    suggestion: str
-    source: str
+    epoch: int  # in which it was found
+    since: int  # the first epoch that showed the symptom
+    sentence: str  # what is wrong, with the evidence
+    suggestion: str  # what helps
+    source: str  # who described it
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}: {self.sentence}. {self.suggestion}"
@@ -95,15 +57,12 @@ class Sick(RuntimeError):
     """Ends a run in which a disease was found, if the user asked for that with `stop_when_sick`."""
 
 
-# A function of the records of all epochs so far: the evidence, if the newest epoch shows the symptom.
+# A function of the records of all epochs so far: a sentence with the evidence if the newest epoch shows the symptom.
 Symptom = Callable[[Sequence[Record]], str | None]
 
 
 class Rule(NamedTuple):
-    """A disease and its symptom, which must last for some epochs and minibatches. See `Finding` for the other words.
-
-    Once one of the diseases that cause it (`follows`) is found, this one is not reported.
-    """
+    """A disease and its symptom, which must last for some epochs and minibatches."""
 
     disease: str
     symptom: Symptom
@@ -111,7 +70,7 @@ class Rule(NamedTuple):
     source: str
     epochs: int = 3
     minibatches: int = 150
-    follows: Collection[str] = ()
+    follows: Collection[str] = ()  # once one of these diseases, which cause it, is found, this one is not reported
 
 
 RULES: list[Rule] = []  # specific before general: if several are found in one epoch, the first may explain the others
@@ -128,14 +87,7 @@ def _rule(disease: str, suggestion: str, source: str, **how: Any) -> Callable[[S
 
 
 def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[Finding]:
-    """The diseases that are found with the newest epoch.
-
-    Args:
-        records: the records of all epochs so far.
-        found: the earlier findings.
-
-    Returns:
-        The new findings, most often none.
+    """The diseases that are found with the newest of all epochs so far, besides those found earlier; most often none.
 
     Example:
         >>> measured = {"gradient_norm": 9.0, "ns_gradient_norm": 9.0, "d_fake_eval": 0.001, "weight_norm": 30.0}
@@ -144,11 +96,8 @@ def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[F
         The discriminator has won: it gives real images a probability of 0.999 of being real, and fakes 0.001
     """
     new: list[Finding] = []
-    for rule in _open_rules(found):
-        if rule.follows and {finding.disease for finding in new} & set(rule.follows):
-            continue
-        shown = _shown(rule, records)
-        if shown and len(shown) >= rule.epochs:
+    for rule in RULES:
+        if _is_open(rule, [*found, *new]) and len(shown := _shown(rule, records)) >= rule.epochs:
             before = records[-len(shown) - 1].minibatches if len(shown) < len(records) else 0
             if records[-1].minibatches - before >= rule.minibatches:
                 since = records[-len(shown)].epoch
@@ -157,19 +106,13 @@ def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[F
 
 
 def shows_symptoms(records: Sequence[Record], found: Sequence[Finding] = ()) -> bool:
-    """Whether the newest epoch shows a symptom of a disease that is not a finding yet. It may never become one.
-
-    Example:
-        >>> measured = {"gradient_norm": 1.0, "ns_gradient_norm": 1.0, "d_fake_eval": 0.99, "weight_norm": 30.0}
-        >>> shows_symptoms([Record(1, 56, 9.0, 0.0, 0.6, 0.99, **measured)])
-        True
-    """
-    return any(rule.symptom(records) for rule in _open_rules(found)) if records else False
+    """Whether the newest epoch shows a symptom of a disease that is not a finding yet. It may never become one."""
+    return bool(records) and any(rule.symptom(records) for rule in RULES if _is_open(rule, found))
 
 
-def _open_rules(found: Sequence[Finding]) -> list[Rule]:
-    known = {finding.disease for finding in found}
-    return [rule for rule in RULES if rule.disease not in known and not known & set(rule.follows)]
+def _is_open(rule: Rule, found: Sequence[Finding]) -> bool:
+    """Whether neither this disease nor one that causes it was found."""
+    return not {rule.disease, *rule.follows} & {finding.disease for finding in found}
 
 
 def _shown(rule: Rule, records: Sequence[Record]) -> list[str]:
@@ -180,7 +123,7 @@ def _shown(rule: Rule, records: Sequence[Record]) -> list[str]:
     return shown
 
 
-# Thresholds, each with the worst value of healthy runs (`gan-digits`, `dcgan-digits`) and the values of sick runs.
+# Thresholds, each with the worst value of healthy runs (`gan-digits`, `dcgan-digits`) and those of `benchmarks/zoo.py`.
 
 LARGEST_LOSS = 1000.0  # healthy 2.5; gradient descent that explodes 5e6 and more; a discriminator that has won 20
 MOST_GROWTH = 100.0  # healthy 1.2 in a run; 11 in 20 epochs with learning rates × 50, which did no harm

@@ -79,9 +79,8 @@ def state_of(model):
 
 def assert_same_state(model, expected):
     """Exactly that of another model, or what `state_of` said of it."""
-    for value, same in zip(
-        state_of(model), expected if isinstance(expected, list) else state_of(expected), strict=True
-    ):
+    expected = expected if isinstance(expected, list) else state_of(expected)
+    for value, same in zip(state_of(model), expected, strict=True):
         np.testing.assert_array_equal(value, same)
 
 
@@ -105,13 +104,12 @@ def files_of(directory):
 # Exact
 
 
-@pytest.mark.parametrize("stops", [(2,), (1, 4, 8, 13, 16, 19)])
-def test_a_resumed_run_is_the_run_that_was_never_stopped(stops, models_used_again, digits_gan, digits, tmp_path):
+def test_a_resumed_run_is_the_run_that_was_never_stopped(models_used_again, digits_gan, digits, tmp_path):
     """In the middle of epochs and at their ends; files and history included."""
     straight, interrupted = tmp_path / "straight", tmp_path / "interrupted"
     model = digits_gan()
     expected, state = fit(model, digits, 5, *all_callbacks(straight)), state_of(model)
-    for stop in stops:
+    for stop in (1, 4, 8, 13, 16, 19):
         models_used_again.take_back()
         with contextlib.suppress(KeyboardInterrupt):
             fit(digits_gan(), digits, 5, *all_callbacks(interrupted, resume=True, minutes=1e-9), Fails(stop))
@@ -146,7 +144,6 @@ def assert_exact(new, models_used_again, data, directory, stops, **arguments):
         ("digits_gan", "float32", {"steps_per_execution": 2}),
         ("digits_gan", "mixed_float16", {}),
         ("digits_gan", "bfloat16", {}),
-        ("small_dcgan", "float32", {}),
         ("small_dcgan", "mixed_bfloat16", {}),
     ],
     ids=str,
@@ -179,36 +176,26 @@ def test_it_is_exact_with_every_kind_of_data(kind, arguments, models_used_again,
             return digits[32 * index : 32 * index + 32]
 
     in_order = tf.data.Dataset.from_tensor_slices(digits).batch(32)
-    data = {
-        "Batches": Batches(digits, 32, seed=5),
-        "repeated": in_order.repeat(),
-        "finite": in_order,
-        "PyDataset": Pictures(),
-        "unshuffled": digits,
-    }[kind]
-    assert_exact(digits_gan, models_used_again, data, tmp_path, stops=[3, 6], epochs=4, **arguments)
-
-
-class Images:
-    """An array of a kind that TensorFlow does not know, such as one on disk."""
-
-    def __init__(self, images):
-        self.images, self.shape, self.dtype = images, images.shape, images.dtype
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, rows):
-        return self.images[rows]
+    data = {"Batches": Batches(digits, 32, seed=5), "PyDataset": Pictures(), "unshuffled": digits}
+    data |= {"finite": in_order, "repeated": in_order.repeat()}
+    assert_exact(digits_gan, models_used_again, data[kind], tmp_path, stops=[5], epochs=3, **arguments)
 
 
 def test_the_batches_of_later_steps_come_without_those_before(digits):
     read = []
 
-    class Watched(Images):
+    class Watched:
+        """An array of a kind that TensorFlow does not know, such as one on disk."""
+
+        def __init__(self, images):
+            self.images, self.shape, self.dtype = images, images.shape, images.dtype
+
+        def __len__(self):
+            return len(self.images)
+
         def __getitem__(self, rows):
             read.append(rows)
-            return super().__getitem__(rows)
+            return self.images[rows]
 
     expected = list(Batches(digits, 32, seed=3).dataset().take(7).as_numpy_iterator())
     later = Batches(Watched(digits), 32, seed=3).dataset(5).take(2)
@@ -222,33 +209,18 @@ def test_the_batches_of_later_steps_come_without_those_before(digits):
 
 
 def test_more_epochs_go_on(digits_gan, digits, tmp_path):
+    """With other objects, as in another process, and with the same; and no more than are asked for."""
     model = digits_gan()
     expected = fit(model, digits, 4)
-    for epochs in (2, 2, 4):
-        resumed = digits_gan()
-        history = fit(resumed, digits, epochs, callbacks.Checkpoint(tmp_path, resume=True))
-        assert history.epoch == list(range(epochs))
+    for process in ((1,), (1, 1, 3), (4,)):
+        resumed, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
+        for epochs in process:
+            history = fit(resumed, digits, epochs, checkpoint)
+            assert history.epoch == list(range(epochs))
     assert_same_state(resumed, model)
     assert history.history == expected.history
     with pytest.raises(ValueError, match="epochs is 3, but the run has 4 already"):
         fit(digits_gan(), digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
-
-
-def test_fit_called_twice_counts_on_in_one_process_and_in_two(models_used_again, digits_gan, digits, tmp_path):
-    both = tmp_path / "one", tmp_path / "two"
-    model, each = digits_gan(), all_callbacks(both[0], resume=True)
-    fit(model, digits, 2, *each)
-    fit(model, digits, 5, *each)
-    state = state_of(model)
-    models_used_again.take_back()
-    fit(digits_gan(), digits, 2, *all_callbacks(both[1], resume=True))
-    models_used_again.take_back()
-    again = digits_gan()
-    fit(again, digits, 5, *all_callbacks(both[1], resume=True))
-    assert_same_state(again, state)
-    assert [row["epoch"] for row in rows_of(both[1])] == ["1", "2", "3", "4", "5"]
-    assert rows_of(both[0]) == rows_of(both[1])
-    assert files_of(both[0]) == files_of(both[1])
 
 
 def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
@@ -262,9 +234,7 @@ def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
     assert_same_state(resumed, model)
 
 
-@pytest.mark.parametrize(
-    ("stop", "every", "saves"), [(2, 5, False), (7, 5, False), (6, 1, False), (6, 1, True)], ids=str
-)
+@pytest.mark.parametrize(("stop", "every", "saves"), [(7, 5, False), (6, 1, True)])
 def test_an_interrupted_fit_is_resumed_by_the_same_objects(stop, every, saves, straight, digits_gan, digits, tmp_path):
     """As in a notebook, where the cell is stopped and run again: from the last checkpoint, or one saved by hand."""
     model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, every=every, resume=True)
@@ -287,17 +257,6 @@ def test_a_learning_rate_that_a_callback_changes_is_kept(digits_gan, digits, tmp
         fit(model, digits, 3, checkpoint, Halves(), Fails(10))
     fit(model, digits, 3, checkpoint, Halves())
     assert_same_state(model, straight)
-
-
-def test_what_other_callbacks_add_to_the_logs_is_kept(digits_gan, digits, tmp_path):
-    class Adds(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            logs["quality"] = np.float32(3)
-
-    fit(digits_gan(), digits, 2, Adds(), *all_callbacks(tmp_path))
-    assert [row["quality"] for row in rows_of(tmp_path)] == ["3.0", "3.0"]
-    saved = runs.read_checkpoint(tmp_path / "checkpoint").state["recorder"]
-    assert [row["quality"] for row in saved["rows"]] == [3, 3]
 
 
 def test_restoring_a_model_by_hand(stopped, digits_gan, digits):
@@ -349,12 +308,11 @@ def test_another_run_is_refused(model, data, batch_size, named, checkpoints, dig
     step = 16 // data.get("size", 16)
     images = digits[: data.get("count", 128), ::step, ::step] * (-1 if data.get("negative") else 1)
     other, checkpoint = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
-    untouched = [variable.numpy() for variable in other.training_state]
+    untouched = state_of(other)
     with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be resumed: .*{named}.*: only epochs may"):
         other.fit(images, batch_size=batch_size, epochs=4, verbose=0, callbacks=[checkpoint])
     assert contents(checkpoints) == before
-    for variable, value in zip(other.training_state, untouched, strict=True):
-        np.testing.assert_array_equal(variable.numpy(), value)
+    assert_same_state(other, untouched)
 
 
 def test_another_optimizer_is_refused(checkpoints, digits_gan, digits):
@@ -426,13 +384,6 @@ def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits_gan
         fit(digits_gan(), digits, 1, callbacks.Checkpoint(checkpoints))
 
 
-def test_bad_arguments(tmp_path):
-    with pytest.raises(ValueError, match="every is 0"):
-        callbacks.Checkpoint(tmp_path, every=0)
-    with pytest.raises(ValueError, match="minutes is -1: it must be above 0"):
-        callbacks.Checkpoint(tmp_path, minutes=-1)
-
-
 def test_versions_that_differ_are_told(checkpoints, digits_gan, digits, monkeypatch):
     monkeypatch.setattr(callbacks.checkpoint, "_versions", lambda: {"keras": "9.9"})
     with pytest.warns(UserWarning, match=f"bit for bit: it was made with keras {keras.__version__}"):
@@ -452,21 +403,17 @@ def test_a_checkpoint_of_an_older_kgan_is_refused(checkpoints, digits_gan, digit
 # Damaged
 
 
-DAMAGES = {
-    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
-    "bit flipped": lambda path: path.write_bytes(flipped(path.read_bytes())),
-    "emptied": lambda path: path.write_bytes(b""),
-}
+def flipped(place, content):
+    """A bit in any array, or in the state: they come one after the other in the file."""
+    position = int(len(content) * place)
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
 
 
-def flipped(content, place=0.5):
-    middle = int(len(content) * place)
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+DAMAGES = [lambda content: content[:-100], *(functools.partial(flipped, place) for place in (0.1, 0.3, 0.5, 0.7, 0.9))]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_the_checkpoint_before_a_damaged_one_is_used(damage, checkpoints, straight, digits_gan, digits):
-    DAMAGES[damage](checkpoints / "checkpoint-000002.npz")
+def test_the_checkpoint_before_a_damaged_one_is_used(checkpoints, straight, digits_gan, digits):
+    (checkpoints / "checkpoint-000002.npz").write_bytes(b"")
     resumed, checkpoint = digits_gan(), callbacks.Checkpoint(checkpoints, resume=True)
     with pytest.warns(UserWarning, match="damaged: checkpoint-000002 .*the checkpoint before is used"):
         fit(resumed, digits, 3, checkpoint)
@@ -474,21 +421,19 @@ def test_the_checkpoint_before_a_damaged_one_is_used(damage, checkpoints, straig
     assert sorted(path.name for path in checkpoints.glob("*.npz")) == [f"checkpoint-{n:06}.npz" for n in (4, 5)]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_where_all_are_damaged_nothing_is_touched(damage, checkpoints, digits_gan, digits):
-    for name in ("checkpoint-000001.npz", "checkpoint-000002.npz"):
-        DAMAGES[damage](checkpoints / name)
+def test_where_all_are_damaged_nothing_is_touched(checkpoints, digits_gan, digits):
+    for damage, path in zip(DAMAGES, checkpoints.glob("*.npz"), strict=False):
+        path.write_bytes(damage(path.read_bytes()))
     before = contents(checkpoints)
     with pytest.raises(ValueError, match=r"no checkpoint in .* can be used: .*\. Nothing was changed"):
         fit(digits_gan(), digits, 3, callbacks.Checkpoint(checkpoints, resume=True))
     assert contents(checkpoints) == before
 
 
-@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9])
-def test_a_flipped_bit_is_found_wherever_it_is(place, checkpoints):
-    """In any array, and in the state, which come one after the other in the file."""
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damage_is_found(damage, checkpoints):
     path = checkpoints / "checkpoint-000002.npz"
-    path.write_bytes(flipped(path.read_bytes(), place))
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.warns(UserWarning, match="damaged"):
         assert runs.read_checkpoint(checkpoints).number == 1
 

@@ -61,13 +61,7 @@ SYMPTOMS = {
     "generator won": {"d_fake": 0.993, "d_loss": 12.6, "g_loss": 0.009, "d_fake_eval": 1.0},
     "saturated": {"unsaturated_fraction": 0.08},
     "batch dependence": {"d_fake": 0.02, "d_fake_eval": 0.95},
-    "vanishing gradients": {
-        "gradient_norm": 0.0026,
-        "ns_gradient_norm": 41.0,
-        "g_loss": -8e-5,
-        "d_real": 1.0,
-        "d_fake": 8e-5,
-    },
+    "vanishing gradients": {"gradient_norm": 0.0026, "ns_gradient_norm": 41.0, "d_real": 1.0, "d_fake": 8e-5},
     "discriminator won": {"d_loss": 8e-5, "g_loss": 9.7, "d_real": 0.999, "d_fake": 4e-5},
     "stopped learning": {"moved": 0.0003},
     "collapse": {"nearest": 0.002},
@@ -190,11 +184,13 @@ def code_gan():
 @pytest.mark.parametrize("kind", ["dropout", "codes"])
 def test_training_is_bit_for_bit_the_same_with_it(kind, digits_gan, digits):
     dropout = functools.partial(digits_gan, dropout=True, d_steps=2, loss="minimax")
-    make = {"dropout": dropout, "codes": code_gan}[kind]
-    without, examined = make(), make()
-    plain = fit(without, digits, 2)
-    history = fit(examined, digits, 2, callbacks.Doctor(digits))
-    assert_same(state(examined), state(without))
+    model = {"dropout": dropout, "codes": code_gan}[kind]()
+    weights = state(model)
+    plain, without = fit(model, digits, 2), state(model)
+    for variable, value in zip(model.training_state, weights, strict=True):
+        variable.assign(value)
+    history = fit(model, digits, 2, callbacks.Doctor(digits))
+    assert_same(state(model), without)
     assert history.history == plain.history
 
 
@@ -221,7 +217,8 @@ def test_the_fakes_of_a_codegan_are_judged_with_its_noise(digits):
     model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4, augment=[("instance_noise", 0.5)])
     model.compile()
     doctor = callbacks.Doctor(digits)
-    fit(model, digits, 1, doctor)
+    doctor.set_model(model)
+    doctor.before_fit(None)
     d_fake_eval = doctor.measure({}).d_fake_eval
     with keras.StatelessScope():
         images = model.generator(model.sample_codes(128)[:32], training=True)
@@ -297,27 +294,28 @@ def test_images_that_are_no_numbers_are_told_of_and_not_measured(digits_gan, dig
 # In a run
 
 
-def won(monkeypatch, disease="discriminator won", after=2):
-    """Have one rule speak whose symptom shows after some epochs."""
-    shows = lambda records: f"There are {len(records)}" if len(records) > after else None  # noqa: E731
-    monkeypatch.setattr(diagnosis, "RULES", (diagnosis.Rule(disease, shows, "Rest", "a test", minibatches=1),))
+def won(monkeypatch):
+    """Have one rule speak whose symptom shows after two epochs."""
+    shows = lambda records: f"There are {len(records)}" if len(records) > 2 else None  # noqa: E731
+    only = diagnosis.Rule("discriminator won", shows, "Rest", "a test", minibatches=1)
+    monkeypatch.setattr(diagnosis, "RULES", [only])
 
 
 def test_it_says_what_it_finds_once(digits_gan, digits, monkeypatch):
     won(monkeypatch)
     said = []
     doctor = callbacks.Doctor(digits, say=said.append)
-    fit(digits_gan(), digits, 8, doctor)
+    fit(digits_gan(), digits, 6, doctor)
     expected = diagnosis.Finding("discriminator won", 5, 3, "There are 5", "Rest", "a test")
     assert doctor.findings == said == [expected]
-    assert [record.epoch for record in doctor.records] == list(range(1, 9))
+    assert [record.epoch for record in doctor.records] == list(range(1, 7))
 
 
 def test_a_resumed_run_finds_the_same(models_used_again, digits_gan, digits, tmp_path, monkeypatch):
     won(monkeypatch)
     straight = callbacks.Doctor(digits, say=None)
     fit(digits_gan(), digits, 6, straight)
-    for last in (2, 4, 6):
+    for last in (4, 6):
         models_used_again.take_back()
         resumed = callbacks.Doctor(digits, say=None)
         fit(digits_gan(), digits, last, resumed, callbacks.Checkpoint(tmp_path, resume=True))
@@ -325,7 +323,9 @@ def test_a_resumed_run_finds_the_same(models_used_again, digits_gan, digits, tmp
     assert json.dumps(resumed.records) == json.dumps(straight.records)  # NaN or None among them
 
 
-def test_a_run_that_is_stopped_when_sick_keeps_its_last_healthy_checkpoint(digits_gan, digits, tmp_path, monkeypatch):
+def test_a_run_that_is_stopped_when_sick_keeps_its_last_healthy_checkpoint(
+    models_used_again, digits_gan, digits, tmp_path, monkeypatch
+):
     won(monkeypatch)  # from epoch 3 on, found in epoch 5
     model = digits_gan()
     checkpoint = callbacks.Checkpoint(tmp_path)
@@ -334,9 +334,11 @@ def test_a_run_that_is_stopped_when_sick_keeps_its_last_healthy_checkpoint(digit
     assert int(model.step) == 20
     assert runs.read_checkpoint(tmp_path).state["epochs"] == 2
     assert checkpoint.restore()
+    kept = model.get_weights()
+    models_used_again.take_back()
     healthy = digits_gan()
     fit(healthy, digits, 2)
-    assert_same([each.numpy() for each in model.weights], [each.numpy() for each in healthy.weights])
+    assert_same(kept, healthy.get_weights())
 
 
 SICK = ["--set", "d_learning_rate=1e-9", "--set", "g_learning_rate=5e-3", "--batch-size", "32"]
@@ -344,18 +346,14 @@ SMALL = ["--set", "image_size=16", "--set", "hidden_units=16", "--set", "latent_
 
 
 def test_the_command_does_without(kgan_command, tmp_path):
-    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 4, "--no-doctor")
+    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 3, "--no-doctor")
     assert result.exit_code == 0, result.output
     assert "doctor: " not in result.output
-    assert runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")["findings"] == []
-    result = kgan_command("train", "gan-digits", "--out", "other", "--no-doctor", "--stop-when-sick")
-    assert result.exit_code == 2
-    assert "--stop-when-sick needs the doctor: leave out --no-doctor" in result.output
-    assert not (tmp_path / "other").exists()
+    assert "findings" not in runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")
 
 
 def test_the_command_writes_down_what_it_finds(kgan_command, tmp_path):
-    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 4)
+    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 3)
     assert result.exit_code == 0, result.output
     [line] = [line for line in result.output.splitlines() if line.startswith("doctor: ")]
     assert line.startswith("doctor: epoch 3: The generator has won: ")
@@ -364,7 +362,7 @@ def test_the_command_writes_down_what_it_finds(kgan_command, tmp_path):
     assert (finding["disease"], finding["epoch"], finding["since"]) == ("generator won", 3, 1)
     assert finding["sentence"] in line
     assert "Stiff" in finding["source"]
-    again = kgan_command("train", "--resume", "runs/gan-digits", "--epochs", 6)
+    again = kgan_command("train", "--resume", "runs/gan-digits", "--epochs", 4)
     assert again.exit_code == 0, again.output
     assert "doctor: " not in again.output
     assert runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")["findings"] == [finding]
@@ -374,7 +372,7 @@ def test_the_command_stops_when_sick(kgan_command, tmp_path):
     result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 9, "--stop-when-sick")
     assert result.exit_code == 1
     *_, hint, last = result.output.splitlines()
-    assert hint == "to train it further all the same, resume with: kgan train --resume runs/gan-digits"
+    assert hint == "to train it further, resume with: kgan train --resume runs/gan-digits"
     assert last.startswith("kgan: epoch 3: The generator has won: ")
     assert "doctor: " not in result.output
     run = tmp_path / "runs" / "gan-digits"

@@ -1,7 +1,6 @@
 """Metrics against closed forms, scipy and the package prdc; and sets of images whose fault is known."""
 
 import json
-import shutil
 import tracemalloc
 
 import numpy as np
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from prdc import compute_prdc
 from scipy import linalg
 from sklearn.metrics import pairwise_distances
+from written import write_run
 
 import kgan
 from kgan import callbacks, quality
@@ -35,16 +35,6 @@ def clouds():
 
 
 # Metrics
-
-
-def test_frechet_distance_of_gaussians_with_diagonal_covariances():
-    """The closed form is |μ - μ'|² + Σ (σ - σ')²."""
-    random = np.random.default_rng(1)
-    white = random.normal(size=(400, 3))
-    white -= white.mean(axis=0)
-    white = white @ np.linalg.inv(np.linalg.cholesky(np.cov(white, rowvar=False))).T  # of covariance 1 exactly
-    real, fake = white * [1, 2, 3], white * [2, 2, 1] + [1, 0, -2]
-    assert quality.frechet_distance(real, fake) == pytest.approx(1 + 4 + (1 + 0 + 4), rel=1e-9)
 
 
 def test_frechet_distance_agrees_with_the_matrix_root_of_scipy(clouds):
@@ -82,18 +72,12 @@ def test_kernel_distance_by_its_definition(clouds):
     assert spread == pytest.approx(0, abs=1e-9)  # each subset is the whole
 
 
-def test_kernel_distance_of_one_distribution_is_0_within_its_spread():
-    random = np.random.default_rng(2)
-    value, spread = quality.kernel_distance(random.normal(size=(4000, 8)), random.normal(size=(4000, 8)), size=500)
-    assert abs(value) < 3 * spread
-
-
-@pytest.mark.parametrize("neighbors", [1, 5])
-def test_manifold_agrees_with_prdc(clouds, neighbors, monkeypatch):
+def test_manifold_agrees_with_prdc(clouds, monkeypatch):
     monkeypatch.setattr(quality.metrics, "MEBIBYTES", 0.1)  # so that the tables come in parts
     real, fake = clouds
-    expected = compute_prdc(real_features=real, fake_features=fake, nearest_k=neighbors)
-    assert quality.manifold(real, fake, neighbors=neighbors)._asdict() == pytest.approx(expected)
+    for neighbors in (1, 5):
+        expected = compute_prdc(real_features=real, fake_features=fake, nearest_k=neighbors)
+        assert quality.manifold(real, fake, neighbors=neighbors)._asdict() == pytest.approx(expected)
 
 
 def test_nearest_by_the_whole_table(clouds):
@@ -318,13 +302,13 @@ def test_class_accuracy_is_how_often_the_class_is_the_one_asked_for(halves, clas
     assert (report["classes"]["accuracy"][3], report["classes"]["accuracy"][8]) == (1, 0)
 
 
+@pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_a_constant_image_shows(halves, classifier):
     training, _ = halves
     metrics = evaluated(training, classifier, np.full_like(training.images[:400], 128))["metrics"]
     assert metrics["coverage"]["value"] <= 0.01
     assert metrics["recall"]["value"] == 0
     assert metrics["frechet"]["value"] > 20 * metrics["frechet"]["baseline"]
-    assert metrics["real_vs_fake_accuracy"]["value"] > 0.95
 
 
 @pytest.mark.usefixtures("_real_or_fake_is_not_asked")
@@ -411,50 +395,42 @@ def test_the_callback_measures_every_few_epochs_and_keeps_the_best(real, classif
     assert again.best == watcher.best
 
 
-def test_the_callback_without_labels(real, digits_gan):
-    unlabeled = Labeled(real.images)
-    history = digits_gan().fit(
-        from_uint8(real.images[:64]), verbose=0, callbacks=[callbacks.Quality(unlabeled, count=50)]
-    )
+def test_the_callback_without_labels(real, digits, digits_gan):
+    watcher = callbacks.Quality(Labeled(real.images), count=50)
+    with pytest.warns(UserWarning, match="the data have no labels: .*, so images are compared by pixels at 8 × 8"):
+        history = digits_gan().fit(digits, verbose=0, callbacks=[watcher])
     assert set(history.history) == {"d_loss", "g_loss", "d_real", "d_fake", "frechet"}
+    watcher = callbacks.Quality(Labeled(real.images), by="classes", features=quality.pixels())
     with pytest.raises(ValueError, match="by is 'classes': that takes a classifier"):
-        digits_gan().fit(
-            from_uint8(real.images[:64]), verbose=0, callbacks=[callbacks.Quality(unlabeled, by="classes")]
-        )
-    with pytest.raises(ValueError, match="by is 'fid': choose one of frechet, classes, low_confidence"):
-        callbacks.Quality(real, by="fid")
+        digits_gan().fit(digits, verbose=0, callbacks=[watcher])
 
 
-class Recorder:
+def recording(shown):
     """A feature extractor that remembers what it was shown."""
 
-    def __init__(self):
-        self.shown = []
+    def features(images):
+        shown.append({image.tobytes() for image in images})
+        return images.reshape(len(images), -1)
 
-    def extractor(self):
-        def features(images):
-            self.shown.append({image.tobytes() for image in images})
-            return images.reshape(len(images), -1)
-
-        return quality.FeatureExtractor("pixels", features)
+    return quality.FeatureExtractor("pixels", features)
 
 
 @pytest.mark.usefixtures("_real_or_fake_is_not_asked")
 def test_the_best_model_is_not_measured_with_what_chose_it(digits_gan):
     """Neither with the real images nor with the codes: the model stays the same, so codes show in its images."""
     labeled = Labeled(np.random.default_rng(8).integers(0, 256, (100, 16, 16, 1), np.uint8))
-    model, chosen, measured = digits_gan(), Recorder(), Recorder()
-    watcher = callbacks.Quality(labeled, features=chosen.extractor())
+    model, chosen, measured = digits_gan(), [], []
+    watcher = callbacks.Quality(labeled, features=recording(chosen))
     watcher.set_model(model)
     watcher.before_fit(None)
     watcher.measure()
     generate = lambda count, seed: model.generate(count, seed=seed)  # noqa: E731
-    report = quality.evaluate(generate, labeled, features=measured.extractor(), seeds=range(5)).report
+    report = quality.evaluate(generate, labeled, features=recording(measured), seeds=range(2)).report
     assert report["count"] == 40
     assert any("40 are taken: half of the 80 real images" in note for note in report["notes"])
-    assert [len(each) for each in chosen.shown] == [20, 20]
-    assert [len(each) for each in measured.shown] == [40] * 7
-    assert not set.union(*chosen.shown) & set.union(*measured.shown)
+    assert [len(images) for images in chosen] == [20, 20]
+    assert [len(images) for images in measured] == [40] * 4
+    assert not set.union(*chosen) & set.union(*measured)
 
 
 def test_the_images_that_choose_are_few_where_there_are_many():
@@ -463,31 +439,24 @@ def test_the_images_that_choose_are_few_where_there_are_many():
     assert sorted([*reserved, *rest]) == list(range(60_000))
 
 
-def test_evaluate_a_run(trained, kgan_command, tmp_path):
-    run = shutil.copytree(trained[0], tmp_path / "run")
-    result = kgan_command("evaluate", run, "--count", 100, "--seeds", 2)
+def test_evaluate_a_run(kgan_command, tmp_path):
+    run = write_run(tmp_path / "run")
+    result = kgan_command("evaluate", run, "--count", 100, "--seeds", 2, "--features", "pixels")
     assert result.exit_code == 0, result.output
     assert "real images" in result.output
     assert "coverage" in result.output
+    assert "pixels at 8 × 8" in result.output
     report = json.loads((run / "quality.json").read_text())
     assert (report["count"], report["seeds"]) == (100, [0, 1])
     assert (run / "quality.png").exists()
-    by_pixels = kgan_command("evaluate", run, "--count", 100, "--seeds", 1, "--features", "pixels")
-    assert "pixels at 8 × 8" in by_pixels.output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
+    for arguments, sentence in (
         (["nowhere"], "there is no model at nowhere"),
-        (["RUN", "--features", "vgg"], "features is 'vgg'"),
-    ],
-)
-def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
-    result = kgan_command("evaluate", *(trained[0] if each == "RUN" else each for each in arguments))
-    assert result.exit_code == 2
-    assert sentence in result.output
-    assert "Traceback" not in result.output
+        ([run, "--features", "vgg"], "features is 'vgg'"),
+    ):
+        result = kgan_command("evaluate", *arguments)
+        assert result.exit_code == 2
+        assert sentence in result.output
+        assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize(
@@ -496,10 +465,8 @@ def test_mistakes_in_evaluating(arguments, sentence, trained, kgan_command):
         ({"count": 1}, "count is 1: how images vary is seen in 2 or more"),
         ({"keep_best": "best"}, "keep_best is best: the file of a model ends in .keras"),
         ({"every": 0}, "every is 0"),
-        (
-            {"labeled": Labeled(np.zeros((9, 8, 8, 1), np.uint8))},
-            "only 9 real images: choosing the best model takes 10 or more",
-        ),
+        ({"by": "fid"}, "by is 'fid': choose one of frechet, classes, low_confidence"),
+        ({"labeled": Labeled(np.zeros((9, 8, 8, 1), np.uint8))}, "only 9 real images: choosing the best model takes"),
     ],
 )
 def test_the_callback_refuses_what_would_fail_later(arguments, sentence, real):
@@ -518,7 +485,7 @@ def test_distances_are_not_kept_after_they_were_looked_at():
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+@pytest.mark.parametrize("size", [7, 1000])
 def test_the_nearest_of_pieces_are_the_nearest_of_all(size):
     images = np.random.default_rng(0).normal(size=(120, 2, 2)).astype("float32")
     own = np.arange(0, 120, 2)

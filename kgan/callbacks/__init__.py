@@ -1,9 +1,7 @@
 """Callbacks for `fit`: what to draw, and when. The drawing itself is in `kgan.plots`.
 
-After every epoch all files are complete, so a run that ends early, by Ctrl-C or by an exception, has the pictures and
-curves of all epochs that it trained. Epochs are counted from 1. The count continues through further calls of `fit` with
-the same callback and model, and in another process with a `Checkpoint` that resumes. The callbacks work with any model
-that has `generate`, `compile` and `fit` like `kgan.GAN`.
+After every epoch all files are complete, so a run that ends early has the pictures and curves of all its epochs. Epochs
+are counted from 1, on through further calls of `fit` with the same model, and through a `Checkpoint` that resumes.
 """
 
 from kgan.callbacks.checkpoint import FORMAT, Checkpoint

@@ -17,28 +17,20 @@ SHARE = 0.03  # fraction of the time that redrawing a picture may take
 
 
 class Redrawn(Callback):
-    """A callback that redraws a picture again and again, in a small fraction of the time.
-
-    If epochs are short, some are skipped: matplotlib would take longer than training does. The state at the end of
-    `fit` is always drawn, however `fit` ends.
-    """
+    """Redraws a picture in a small fraction of the time: short epochs are skipped, but never the end of `fit`."""
 
     share = SHARE
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self._drawn = self._took = 0.0  # when it was drawn, and how many seconds that took
+        self.seconds = 0.0  # that drawing took last time
+        self._drawn = 0.0  # when that was
         self._waiting: Callable[[], Any] | None = None  # draws what was skipped
-
-    @property
-    def seconds(self) -> float:
-        """How many seconds drawing took last time."""
-        return self._took
 
     def redraw(self, draw: Callable[[], Any], *, patience: float = 0.0) -> None:
         """Draw now or, if the last picture is not `patience` seconds old, later; a later call replaces this one."""
         self._waiting = draw
-        if time.monotonic() - self._drawn > max(patience, self._took / self.share):
+        if time.monotonic() - self._drawn > max(patience, self.seconds / self.share):
             self.draw_waiting()
 
     def draw_waiting(self) -> None:
@@ -48,7 +40,7 @@ class Redrawn(Callback):
             began = time.monotonic()
             draw()
             self._drawn = time.monotonic()
-            self._took = self._drawn - began
+            self.seconds = self._drawn - began
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.draw_waiting()

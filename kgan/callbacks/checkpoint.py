@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import operator
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,8 @@ FORMAT = 4  # of checkpoints
 class Checkpoint(Callback):
     """Saves what is needed to resume a run after a crash, as if there had been no crash: bit for bit on a CPU.
 
-    A checkpoint holds the model's training state (see `GAN.training_state`), its history, and the states of kgan's own
-    callbacks in the same `fit`: GIF, chosen epochs, findings. The last two checkpoints are kept. If the newest is
-    damaged, which its checksums show, the one before is used, with a warning. Checkpoints hold nothing but arrays and
-    JSON.
+    A checkpoint holds the model's training state, its history, and the states of kgan's other callbacks, as arrays and
+    JSON. The last two are kept: if the newest is damaged, the one before is used, with a warning.
 
     A run is resumed exactly if its data are arrays, `kgan.data.Batches`, or other data that give the same batches in
     the same order each time. Keras' own callbacks, such as EarlyStopping, start again from the beginning. Several
@@ -38,18 +35,15 @@ class Checkpoint(Callback):
     Args:
         directory: where to write checkpoints; use it only for them.
         every: epochs between checkpoints.
-        minutes: a checkpoint is also written in the middle of an epoch, as soon as the last one is so many minutes old.
-            None: never.
+        minutes: a checkpoint is also written within an epoch, when the last one is so many minutes old. None: never.
         resume: continue from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
             from the beginning of the run, so that the same script, started again, ends where it would have ended.
 
     Raises:
-        ValueError: from `fit`, before training: if the model, its optimizers or loss, the data or the batch size differ
-            from those of the checkpoint, or all checkpoints are damaged.
+        ValueError: from `fit`: model, optimizers, data or batch size differ from the checkpoint's, or all are damaged.
         FileExistsError: from `fit`: `directory` holds checkpoints of another run, and `resume` is not set.
         BlockingIOError: from `fit`: another process is training in `directory`.
         FloatingPointError: from `fit`: a weight is NaN or infinite; the last good checkpoint is kept.
-        OSError: from `fit`: a checkpoint cannot be written, as on a full disk; the one before is kept.
 
     Example:
         >>> callbacks = [kgan.callbacks.EpochGIF("progress.gif"), Checkpoint("checkpoint", resume=True)]
@@ -95,9 +89,9 @@ class Checkpoint(Callback):
                 runs.remove_partial_files(self.directory)
             if self._described is None or self._described[0] is not model:
                 self._described, self._saved = (model, runs.describe_model(model)), None
-            self._peers = _named(
-                peer for peer in arguments.callbacks if isinstance(peer, Callback) and peer is not self
-            )
+            peers = [peer for peer in arguments.callbacks if isinstance(peer, Callback) and peer is not self]
+            kinds = [type(peer).__name__ for peer in peers]  # "EpochGIF 1", …: the same in the process that resumes
+            self._peers = {f"{kind} {kinds[:index].count(kind) + 1}": peers[index] for index, kind in enumerate(kinds)}
             fit_arguments = {name: getattr(arguments, name) for name in ("batch_size", "steps_per_epoch", "shuffle")}
             run = {**arguments.data.description(), **fit_arguments, **self._described[1]}
             if not self.is_resuming:
@@ -171,26 +165,16 @@ class Checkpoint(Callback):
         state = {"format": FORMAT, "epochs": self.epoch, "steps": self.steps, "data_start": self._data_start}
         state |= {"run": self._run, "versions": _versions()}
         state |= {"recorder": self.model.recorder.get_state(), "callbacks": states}
-        is_chief, number = workers.is_chief(self.model.distribute_strategy), runs.next_number(self.directory)
-        if is_chief:
+        number = runs.next_number(self.directory)
+        kept = [*self._kept[-1:], number]
+        if workers.is_chief(self.model.distribute_strategy):
             runs.write_checkpoint(self.directory, number, arrays, state)
-        self._kept = [*self._kept[-1:], number]
-        if is_chief:
-            runs.keep_checkpoints(self.directory, self._kept)
+            runs.keep_checkpoints(self.directory, kept)
+        self._kept = kept
         self._saved, self._written = (self.epoch, int(self.model.step.numpy())), time.monotonic()
 
     def restore(self, model: keras.Model | None = None) -> bool:
-        """Restore only the model and its history, for example after weights have become NaN.
-
-        Args:
-            model: a compiled model; default: the model of the last `fit`.
-
-        Returns:
-            Whether there was a checkpoint.
-
-        Raises:
-            ValueError: if the checkpoint is of another model, or all checkpoints are damaged.
-        """
+        """Restore only the model (default: that of the last `fit`) and its history; whether there was a checkpoint."""
         if model is not None:
             self.set_model(model)
         if self.model is None:
@@ -220,8 +204,8 @@ class Checkpoint(Callback):
                 raise Mistake(f"it has {epochs} epochs since {data_start}, and {steps} steps")
             _check_epochs(epochs, steps, wanted)
             for name in self._peers.keys() & state["callbacks"].keys():  # the others are new to the run
-                names = [key for key in saved.arrays if key.startswith(f"{name}/")]
-                arrays = {key.removeprefix(f"{name}/"): saved.arrays[key] for key in names}
+                prefix = f"{name}/"
+                arrays = {key[len(prefix) :]: saved.arrays[key] for key in saved.arrays if key.startswith(prefix)}
                 self._peers[name].set_state({**state["callbacks"][name], **arrays})
             if state["versions"] != _versions():
                 made_with = ", ".join(f"{name} {version}" for name, version in state["versions"].items())
@@ -238,7 +222,13 @@ class Checkpoint(Callback):
         values = [value for name, value in sorted(saved.arrays.items()) if "/" not in name]
         if len(values) != len(variables):
             raise Mistake(f"it holds {len(values)} arrays for a model of {len(variables)}")
-        return [_as_dtype(value, variable) for value, variable in zip(values, variables, strict=True)]
+        for number, (variable, value) in enumerate(zip(variables, values, strict=True)):
+            dtype, shape = variable.numpy().dtype, tuple(variable.shape)
+            if value.dtype.kind == "V":  # how NumPy stores bfloat16
+                values[number] = value = value.view(dtype)
+            if (value.shape, value.dtype) != (shape, dtype):
+                raise Mistake(f"it holds {value.dtype} {value.shape} for {variable.path}, {dtype} {shape}")
+        return values
 
     def _assign(self, values: list[np.ndarray], state: dict[str, Any]) -> None:
         self.model.recorder.set_state(state["recorder"])
@@ -255,23 +245,3 @@ def _check_epochs(epochs: int, steps: int, wanted: int) -> None:
     if epochs + bool(steps) > wanted:
         has = f"is in epoch {epochs + 1}" if steps else f"has {epochs}"
         raise Mistake(f"epochs is {wanted}, but the run {has} already")
-
-
-def _named(callbacks: Iterable[Callback]) -> dict[str, Callback]:
-    """Callbacks by class: "SampleGrid 1", "SampleGrid 2", …, the same in the process that resumes."""
-    count: collections.Counter[str] = collections.Counter()
-    named = {}
-    for callback in callbacks:
-        kind = type(callback).__name__
-        count[kind] += 1
-        named[f"{kind} {count[kind]}"] = callback
-    return named
-
-
-def _as_dtype(value: np.ndarray, variable: keras.Variable) -> np.ndarray:
-    current = variable.numpy()
-    if value.dtype.kind == "V":  # how NumPy stores bfloat16
-        value = value.view(current.dtype)
-    if (value.shape, value.dtype) != (current.shape, current.dtype):
-        raise Mistake(f"it holds {value.dtype} {value.shape} for {variable.path}, {current.dtype} {current.shape}")
-    return value

@@ -22,19 +22,15 @@ MOVED = 16  # images that a checkpoint keeps, to measure how much they change
 class Doctor(Callback):
     """Reports in one plain sentence what is wrong with a run, and what to do about it: see `kgan.diagnosis`.
 
-    It uses the same codes after each epoch. Training is bit for bit the same with the doctor and without.
+    Training is bit for bit the same with the doctor and without. All findings are in `findings`.
 
     Args:
         images: the real images, uint8 or in [-1, 1]; 128 of them are kept.
         classify: a function from images in [-1, 1] to class probabilities (count, classes), such as `probabilities` of
             `kgan.quality.classifier`. It is needed to find missing classes.
-        say: a function that is called with each finding; None: none is called. Findings are in `findings` anyway.
-        stop_when_sick: end training at the first finding. A `Checkpoint` then writes no checkpoint while a symptom
-            shows, so that the newest one is of the last healthy epoch.
-
-    Raises:
-        Sick: from `fit`, if `stop_when_sick` is set; the finding is its message.
-        ValueError: for fewer than 2 images; from `fit`, before training, if they do not have the model's shape.
+        say: a function that is called with each finding, or None.
+        stop_when_sick: end training at the first finding: `fit` raises `kgan.diagnosis.Sick`. A `Checkpoint` then
+            writes no checkpoint while a symptom shows, so that the newest one is of the last healthy epoch.
 
     Example:
         >>> doctor = Doctor(images)
@@ -83,7 +79,7 @@ class Doctor(Callback):
 
     @property
     def holds_checkpoints(self) -> bool:
-        """Whether checkpoints must wait: with `stop_when_sick`, while a symptom shows that may still pass."""
+        """With `stop_when_sick`: while a symptom shows that may still pass."""
         return self.stop_when_sick and diagnosis.shows_symptoms(self.records, self.findings)
 
     def measure(self, logs: dict[str, float]) -> diagnosis.Record:

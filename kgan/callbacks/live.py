@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
+import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from PIL import Image
 
@@ -21,17 +22,14 @@ CURVES = ("d_loss", "g_loss", "d_real", "d_fake", "frechet")
 class LivePlot(Redrawn, Samples):
     """Shows samples and curves in a notebook while `fit` runs, in one figure that is redrawn in place.
 
-    The figure is redrawn after each epoch, and every few seconds within long ones. If epochs are so short that drawing
-    would take more than a tenth of the time, some are skipped, but never the end. If a `Doctor` is among the callbacks
-    of this `fit`, its first finding stands below the figure. The doctor prints it as well; `say=None` turns that off.
-
-    The figure replaces Keras' progress bar: `fit` shows no bar with it, except with `verbose=1`.
+    It is redrawn after each epoch, and every few seconds within long ones, in at most a tenth of the time. If a doctor
+    is among the callbacks, its first finding stands below the figure; `say=None` keeps the doctor from printing it too.
+    The figure replaces Keras' progress bar, except with `verbose=1`.
 
     Args:
-        rows, columns, seed: for the samples: see `Samples`.
+        **grid: rows, columns and seed of the samples: see `Samples`.
 
     Raises:
-        ValueError: for rows or columns below 1.
         RuntimeError: from `fit`, before training, outside a notebook.
 
     Example:
@@ -42,10 +40,10 @@ class LivePlot(Redrawn, Samples):
     share = 0.1  # fraction of the time that drawing may take
     patience = 5.0  # seconds between two drawings within a long epoch
 
-    def __init__(self, *, rows: int | None = None, columns: int = 8, seed: int = 0) -> None:
-        super().__init__(rows=rows, columns=columns, seed=seed)
+    def __init__(self, **grid: Any) -> None:
+        super().__init__(**grid)
         self._doctor: Doctor | None = None  # among the callbacks of this `fit`
-        self._show: Callable[[bytes], None] | None = None
+        self._show: Callable[[Image.Image], None] | None = None
         self._began = 0.0  # when `fit` began
         self._done = self._left = 0  # epochs of this `fit`
 
@@ -82,7 +80,7 @@ class LivePlot(Redrawn, Samples):
         return f"epoch {self.epoch} of {self.epoch + self._left}"
 
     def _redraw(self, caption: str, patience: float = 0.0) -> None:
-        self.redraw(lambda: self._show(_png(self.picture(caption))), patience=patience)
+        self.redraw(lambda: self._show(self.picture(caption)), patience=patience)
 
     def picture(self, caption: str = "") -> Image.Image:
         """The figure, as it is now."""
@@ -97,30 +95,19 @@ class LivePlot(Redrawn, Samples):
         return plots.dashboard(grid, history, epochs, caption=caption, note=note, has_probabilities=has_probabilities)
 
 
-def _display() -> Callable[[bytes], None]:
+def _display() -> Callable[[Image.Image], None]:
     """A function that shows a picture in this notebook, in place of the one that it showed before."""
-    try:
-        from IPython import display, get_ipython
-    except ImportError:
-        shell = None
-    else:
-        shell = get_ipython()
-    if not hasattr(shell, "kernel"):  # only the shell of a notebook has one
+    ipython = sys.modules.get("IPython")  # a notebook has imported it
+    if not hasattr(ipython and ipython.get_ipython(), "kernel"):  # only the shell of a notebook has one
         raise RuntimeError(
             "LivePlot draws in a notebook, and this is not one: EpochGIF and LossCurves write files, and work anywhere"
         )
-    handle = display.DisplayHandle()
+    handle = ipython.display.DisplayHandle()
     begun = False
 
-    def show(png: bytes) -> None:
+    def show(picture: Image.Image) -> None:
         nonlocal begun
-        (handle.update if begun else handle.display)(display.Image(data=png, format="png"))
+        (handle.update if begun else handle.display)(picture)
         begun = True
 
     return show
-
-
-def _png(picture: Image.Image) -> bytes:
-    written = io.BytesIO()
-    picture.save(written, "png")
-    return written.getvalue()

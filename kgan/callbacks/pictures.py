@@ -18,23 +18,18 @@ from kgan.training import Callback, FitArguments
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 MOST_ROWS = 16  # of a grid with a row for each class
 
 
 class Samples(Callback):
-    """Draws the same codes each time, so that pictures of different epochs can be compared.
+    """Draws a grid of the same codes each time, so that epochs can be compared: what the callbacks below are based on.
 
-    At the end of an epoch, callbacks with the same seed share the images of the model.
+    The images must have 1 or 3 channels. Callbacks with the same seed share them at the end of an epoch.
 
     Args:
-        rows, columns: size of the grid; by default it has 8 rows. The grid of a conditional model has one class in each
-            row, and by default as many rows as classes, at most 16.
+        rows, columns: size of the grid; by default 8 × 8. The grid of a conditional model has one class in each row,
+            and by default as many rows as classes, at most 16.
         seed: seed of the codes.
-
-    Raises:
-        ValueError: for rows or columns below 1; from `fit`, before training, for a model of anything but images with 1
-            or 3 channels.
     """
 
     is_for_chief = True
@@ -46,7 +41,6 @@ class Samples(Callback):
         self._rows_wanted = rows
         self.columns = columns
         self.seed = seed
-        self._drawn_codes: np.ndarray | None = None
         self._peers: list[Samples] = [self]  # the callbacks of this `fit` that draw the same codes
         self._at_epoch_end: tuple[int, np.ndarray] | None = None  # step and samples, kept by the first of the peers
 
@@ -55,7 +49,7 @@ class Samples(Callback):
         # The codes of the smaller grid are the first of the larger; with classes, they depend on the columns.
         same_rows = [peer for peer in samples if not self.model.classes or peer.columns == self.columns]
         self._peers = [peer for peer in same_rows if peer.seed == self.seed]
-        self._drawn_codes = self._at_epoch_end = None  # of another model, or before its weights were changed by hand
+        self._at_epoch_end = None  # of another model, or before its weights were changed by hand
         shape = self.model.data_shape
         if len(shape) != 3 or shape[2] not in (1, 3):
             raise Mistake(
@@ -84,11 +78,9 @@ class Samples(Callback):
         return first._at_epoch_end[1][: self.count]
 
     def _codes(self, count: int) -> np.ndarray:
-        if self._drawn_codes is None or len(self._drawn_codes) < count:
-            classes = self.model.classes
-            labels = np.arange(count) // self.columns % classes if classes else None
-            self._drawn_codes = np.asarray(self.model.sample_codes(count, self.seed, labels))
-        return self._drawn_codes[:count]
+        classes = self.model.classes
+        labels = np.arange(count) // self.columns % classes if classes else None
+        return np.asarray(self.model.sample_codes(count, self.seed, labels))
 
     @property
     def rows(self) -> int:
@@ -110,10 +102,7 @@ class SampleGrid(Samples):
         every: epochs between pictures. The last epoch always has one.
         epochs: if given, `every` is ignored and there are pictures only after these epochs.
         iterations: there are also pictures after these training steps (generator updates) of the model.
-        rows, columns, seed: see `Samples`.
-
-    Raises:
-        ValueError: for an epoch, iteration or number below 1.
+        **grid: rows, columns and seed: see `Samples`.
 
     Example:
         >>> callback = SampleGrid("samples", epochs=(1, 10, 50, 100), iterations=(100, 200, 2400))
@@ -126,11 +115,9 @@ class SampleGrid(Samples):
         every: int = 1,
         epochs: Collection[int] | None = None,
         iterations: Collection[int] = (),
-        rows: int | None = None,
-        columns: int = 8,
-        seed: int = 0,
+        **grid: Any,
     ) -> None:
-        super().__init__(rows=rows, columns=columns, seed=seed)
+        super().__init__(**grid)
         check(every=every, epochs=epochs, iterations=iterations)
         self.directory = checked_directory(directory)
         self.every = every
@@ -162,15 +149,12 @@ class SampleGrid(Samples):
 class EpochGIF(Redrawn, Samples):
     """Writes a GIF of samples that grows by a frame each epoch, with the number of the epoch; the last frame is held.
 
-    The first and the last epoch are always in it, whatever `every` says. While training runs, the newest epoch is the
-    last frame; if epochs are short, some of these are skipped.
-
     Args:
         path: path of the file.
-        every: epochs between frames.
+        every: epochs between frames. The first and the newest epoch always have one.
         milliseconds: how long a frame is shown.
         hold: how long the last frame is shown, in milliseconds.
-        rows, columns, seed: see `Samples`; by default the upper 5 rows of what `SampleGrid` shows, for a small file.
+        **grid: rows, columns and seed: see `Samples`; by default 5 rows, for a small file.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[EpochGIF("progress.gif")])
@@ -179,17 +163,9 @@ class EpochGIF(Redrawn, Samples):
     usual_rows = 5
 
     def __init__(
-        self,
-        path: str | Path,
-        *,
-        every: int = 1,
-        milliseconds: int = 150,
-        hold: int = 2500,
-        rows: int | None = None,
-        columns: int = 8,
-        seed: int = 0,
+        self, path: str | Path, *, every: int = 1, milliseconds: int = 150, hold: int = 2500, **grid: Any
     ) -> None:
-        super().__init__(rows=rows, columns=columns, seed=seed)
+        super().__init__(**grid)
         check(every=every, milliseconds=milliseconds, hold=hold)
         self.path = checked_file(path, ".gif")
         self.every = every
@@ -218,14 +194,12 @@ class EpochGIF(Redrawn, Samples):
 
 
 class ChosenEpochs(Redrawn, Samples):
-    """Puts chosen epochs next to each other in one picture, as the report on GANs and DCGANs in TensorFlow does.
-
-    The newest epoch stands at the right end, so the picture is complete whenever training stops.
+    """Puts chosen epochs, and at the right end the newest, next to each other in one picture.
 
     Args:
-        path: path of the picture.
+        path: path of the picture, a PNG.
         epochs: the chosen epochs.
-        rows, columns, seed: see `Samples`.
+        **grid: rows, columns and seed: see `Samples`; by default 6 × 6.
 
     Example:
         >>> callback = ChosenEpochs("epochs.png", epochs=(1, 10, 50, 100))
@@ -234,15 +208,9 @@ class ChosenEpochs(Redrawn, Samples):
     usual_rows = 6
 
     def __init__(
-        self,
-        path: str | Path,
-        epochs: Collection[int] = (1, 10, 50, 100),
-        *,
-        rows: int | None = None,
-        columns: int = 6,
-        seed: int = 0,
+        self, path: str | Path, epochs: Collection[int] = (1, 10, 50, 100), *, columns: int = 6, **grid: Any
     ) -> None:
-        super().__init__(rows=rows, columns=columns, seed=seed)
+        super().__init__(columns=columns, **grid)
         check(epochs=epochs)
         self.path = checked_file(path, ".png")
         self.epochs = epochs
@@ -265,12 +233,7 @@ class ChosenEpochs(Redrawn, Samples):
 
 
 class LossCurves(Redrawn):
-    """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch.
-
-    The picture is redrawn after each epoch. If epochs are short, some are skipped, but never the last.
-
-    Args:
-        path: path of the picture, a PNG.
+    """Draws both losses, and the discriminator's probabilities with the line of 0.5, by epoch, into a PNG.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[LossCurves("losses.png")])
@@ -300,10 +263,7 @@ class LossCurves(Redrawn):
 
 
 class CodeCurves(LossCurves):
-    """Draws the loss of real images and the difference of codes of a `CodeGAN`, by iteration; redrawn each epoch.
-
-    Args:
-        path: path of the picture, a PNG.
+    """Draws the loss of real images and the difference of codes of a `CodeGAN`, by iteration, into a PNG.
 
     Example:
         >>> callback = CodeCurves("codes.png")
@@ -338,20 +298,18 @@ class CodeColumns(Samples):
 
     Args:
         path: path of the picture, a PNG.
-        rows: how many codes.
-        seed: seed of the codes.
+        **grid: rows, of a code each, and the seed of the codes.
 
     Example:
         >>> callback = CodeColumns("reconstructions.png")
     """
 
-    def __init__(self, path: str | Path, *, rows: int = 8, seed: int = 0) -> None:
-        super().__init__(rows=rows, columns=1, seed=seed)
+    def __init__(self, path: str | Path, **grid: Any) -> None:
+        super().__init__(columns=1, **grid)
         self.path = checked_file(path, ".png")
 
     def draw(self) -> Image.Image:
-        model = self.model
-        codes = model.sample_codes(self.rows, self.seed)
+        model, codes = self.model, self._codes(self.rows)
         generated = model.generate(codes)
         read = model.encode(generated)
         rebuilt = model.generate(read)

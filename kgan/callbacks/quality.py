@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +21,22 @@ CHOOSING = {"frechet": 1, "classes": -1, "low_confidence": 1}  # metrics; -1: la
 class Quality(Callback):
     """Measures the cheap part of `kgan.quality` every few epochs, and keeps the best model.
 
-    It adds `frechet` to the epoch's metrics, and so to the history, the table and the curves of callbacks that come
-    after it in the list. If the data have labels that a classifier can learn, it also adds `classes` (how many classes
-    are covered), `low_confidence` and, for a conditional model, `class_accuracy` (the fraction of samples that are of
-    the class that was asked for). A Fréchet distance of 1,000 samples is larger than one of 10,000: compare it only
-    within a run.
+    It adds `frechet` to the metrics of the epoch, for the history and the callbacks after it in the list. If the data
+    have labels that a classifier can learn, it also adds `classes` (how many are covered), `low_confidence` and, for a
+    conditional model, `class_accuracy` (the fraction of samples that are of the class that was asked for). A Fréchet
+    distance of 1,000 samples is larger than one of 10,000: compare it only within a run.
 
     The best model looks better than it is on the images and codes that chose it. So these are used for nothing else: a
     fifth of the real images, at most 1,000 (`kgan.quality.selection_split`), and codes from a stream of their own.
-    `kgan.quality.evaluate` and `kgan evaluate` measure with other images and other codes.
 
     Args:
-        labeled: the real images.
+        labeled: the real images, 10 or more.
         every: how many epochs lie between measurements. The first epoch is measured too.
         count: number of samples and of real images; at most the number of images that are set apart.
-        features: see `kgan.quality.choose_features`.
+        features: see `kgan.quality.choose_features`; what is to be known about them is a warning.
         keep_best: a `.keras` file for the best model so far.
         by: the metric that chooses the best model: "frechet", "classes" or "low_confidence".
         seed: seed of the codes.
-
-    Raises:
-        ValueError: for `every` below 1, `count` below 2, fewer than 10 real images, a file that does not end in .keras,
-            an unknown metric; from `fit`, before training, for a metric that these data do not have, or labels that are
-            not those of a conditional model.
 
     Example:
         >>> callback = Quality(kgan.data.load_labeled("digits"), every=5, keep_best="best.keras")
@@ -90,6 +84,8 @@ class Quality(Callback):
             return
         if isinstance(self.features, str):
             self.features = quality.choose_features(self.labeled, self.features)
+            if self.features.note:
+                warnings.warn(self.features.note, stacklevel=2)
         if self.by != "frechet" and not self.features.names:
             raise Mistake(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
         reserved, _ = quality.selection_split(len(self.labeled.images))

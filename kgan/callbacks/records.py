@@ -12,10 +12,7 @@ from kgan.training import Callback, workers
 
 
 class HistoryCSV(Callback):
-    """Writes a line for each epoch: its number, the metrics, and its seconds (without those that a crash lost).
-
-    Args:
-        path: path of the file.
+    """Writes a CSV with a line for each epoch: its number, the metrics, and its seconds (without what a crash lost).
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[HistoryCSV("history.csv")])
@@ -35,25 +32,18 @@ class HistoryCSV(Callback):
         self._write()
 
     def _write(self) -> None:
-        rows = self.model.recorder.rows
-        with (
-            runs.replacing(self.path, durable=False) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
+        with runs.replacing(self.path, durable=False) as path, path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(self.model.recorder.columns))
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(self.model.recorder.rows)
 
 
 class StopOnNaN(Callback):
     """Ends training soon after a loss is NaN or infinite, or if a weight is, at the end of an epoch.
 
-    It looks every 20 steps and at the end of an epoch, because each look waits for the GPU; several workers look only
-    at the end of an epoch, so that all end together. Keras' TerminateOnNaN reads only `loss`, which a GAN does not
-    have.
-
-    Raises:
-        FloatingPointError: from `fit`, naming the loss or the weight, the epoch and the step.
+    `fit` raises FloatingPointError, which names it, the epoch and the step. Each look waits for the GPU, so losses are
+    looked at every 20 steps; with several workers only after an epoch, so that all end together. Keras' TerminateOnNaN
+    reads only `loss`, which a GAN does not have.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[StopOnNaN()])

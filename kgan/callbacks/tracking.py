@@ -24,13 +24,12 @@ class Tracker(Samples):
         tracker: anything with `init(…)`, `log(metrics, step=…)` and `finish()`, such as the modules wandb and trackio,
             or `TensorBoard`. If it has an `Image`, this converts a grid (a PIL image) to what `log` takes.
         every: epochs between grids. The last epoch always has one.
-        rows, columns, seed: for the grids: see `Samples`.
+        rows, columns, seed: of the grids: see `Samples`.
         **settings: arguments of `init`, such as project="gans". A resumed run begins as a new run in the tracker,
             unless these arguments say otherwise.
 
     Raises:
         TypeError: if the tracker lacks one of the three functions.
-        ValueError: for a number below 1.
 
     Example:
         >>> callback = Tracker(TensorBoard("logs"), every=5)
@@ -80,13 +79,7 @@ class Tracker(Samples):
 
 
 class TensorBoard:
-    """A tracker that writes what TensorBoard shows: `tensorboard --logdir DIRECTORY`.
-
-    Args:
-        directory: the directory to write to.
-
-    Raises:
-        ImportError: if TensorBoard is not installed.
+    """A tracker that writes what `tensorboard --logdir DIRECTORY` shows. ImportError if TensorBoard is not installed.
 
     Example:
         >>> callback = Tracker(TensorBoard("logs"))
@@ -98,7 +91,7 @@ class TensorBoard:
         self.directory = Path(directory)
 
     def init(self) -> None:
-        """Open a new file."""
+        """Open a file."""
         self._writer = tf.summary.create_file_writer(str(self.directory))
 
     def log(self, content: Mapping[str, Any], step: int) -> None:

@@ -50,17 +50,14 @@ AT_A_TIME = 2048  # training images that are converted to floats at a time
 class Quality(NamedTuple):
     """The measurements, in a form that JSON can hold, and images to show.
 
-    Attributes:
-        report: "features" (their name), "count", "seeds", "metrics" ({name: {"value", "spread", "baseline"}}),
-            "classes" ({"names", "real", "fake", "missing"}; of a conditional model also "accuracy") and "notes". The
-            spread is over seeds; with one seed it is None, except that of "kid", which is over its subsets.
-        samples: the first samples, float32 in [-1, 1].
-        nearest: the training image nearest to each of them.
+    The report has "features" (their name), "count", "seeds", "metrics" ({name: {"value", "spread", "baseline"}}),
+    "classes" ({"names", "real", "fake", "missing"}; of a conditional model also "accuracy") and "notes". The spread is
+    over seeds; with one seed it is None, except that of "kid", which is over its subsets.
     """
 
     report: dict[str, Any]
-    samples: np.ndarray
-    nearest: np.ndarray
+    samples: np.ndarray  # the first samples, float32 in [-1, 1]
+    nearest: np.ndarray  # the training image nearest to each of them
 
 
 def choose_features(labeled: Labeled, wanted: str = "auto") -> FeatureExtractor:
@@ -71,28 +68,22 @@ def choose_features(labeled: Labeled, wanted: str = "auto") -> FeatureExtractor:
         wanted: "classifier", "inception", "pixels", or "auto": the classifier if the data have labels that it can
             learn, otherwise pixels, with a note that says so.
 
-    Raises:
-        ValueError: for another name, or data that no classifier can be trained on.
-        OSError: if InceptionV3 cannot be downloaded.
-
     Example:
         >>> choose_features(kgan.data.load_labeled("digits"), "pixels").name
         'pixels at 8 × 8'
     """
-    by_name = {
-        "classifier": lambda: classifier(labeled),
-        "inception": lambda: inception(labeled.images.shape[1:]),
-        "pixels": pixels,
-    }
-    check_choice("features", wanted, ["auto", *by_name])
-    if wanted in by_name:
-        return by_name[wanted]()
+    check_choice("features", wanted, ("auto", "classifier", "inception", "pixels"))
+    if wanted == "inception":
+        return inception(labeled.images.shape[1:])
+    if wanted == "pixels":
+        return pixels()
     try:
         return classifier(labeled)
-    except ValueError as error:
-        instead = pixels()
-        note = f"{error}, so images are compared by {instead.name}, and there are no metrics of classes"
-        return dataclasses.replace(instead, note=note)
+    except Mistake as error:
+        if wanted == "classifier":
+            raise
+        note = f"{error}, so images are compared by {pixels().name}, and there are no metrics of classes"
+        return dataclasses.replace(pixels(), note=note)
 
 
 def selection_split(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -100,14 +91,7 @@ def selection_split(count: int) -> tuple[np.ndarray, np.ndarray]:
 
     A model that is chosen because it is close to some real images is closer to these than to others. So
     `kgan.callbacks.Quality` chooses with a fifth of the images, at most 1,000, and `evaluate` measures with the rest.
-
-    Returns:
-        The positions of the images to choose by, and of the rest, each in random order, always the same.
-
-    Example:
-        >>> reserved, rest = selection_split(100)
-        >>> len(reserved), len(rest), set(reserved) & set(rest)
-        (20, 80, set())
+    It returns the positions of both, in a random order that is always the same.
     """
     order = np.random.default_rng(0).permutation(count)
     reserved = min(MOST_RESERVED, count // 5)
@@ -130,9 +114,8 @@ def evaluate(
     Every metric has a real-vs-real baseline: its value for as many real images, compared with other real images. This
     is the best that can be expected. A metric that cannot be computed is left out, and a note says why.
 
-    The real images with which `kgan.callbacks.Quality` chooses the best model are left out of the comparison (see
-    `selection_split`), since they would make the model look better than it is. Only the search for the nearest training
-    image, which shows copies, uses all images.
+    The real images that choose the best model (`selection_split`) are left out of the comparison, but not of the search
+    for the nearest training image, which shows copies.
 
     Args:
         generate: a function (count, seed) → images, float32 in [-1, 1]; or uint8, in a quarter of the memory.
@@ -141,18 +124,9 @@ def evaluate(
         asked: for a conditional model, a function (count, seed) → the classes that `generate` was asked for.
         held_out: real images that the model was not trained on, uint8. A sample counts as a copy if it is nearer to a
             training image than 99 % of these are. Without them, distances between training images set this limit.
-        count: number of samples; at most half the number of real images to compare with, because the baseline needs as
-            many again.
+        count: number of samples; at most half the number of real images, because the baseline needs as many again.
         seeds: seeds of the samples; each metric is the mean over the seeds, with its standard deviation.
         progress: a function that is called with a few words about what is done next.
-
-    Returns:
-        The metrics, the first samples and the training images nearest to them.
-
-    Raises:
-        ValueError: for a count below 2, no seed, fewer than 4 real images, `asked` for real images without labels,
-            samples of another shape than the real images, or unknown features.
-        OSError: if InceptionV3 cannot be downloaded.
 
     Example:
         >>> real = kgan.data.load_labeled("digits")
@@ -183,10 +157,9 @@ def evaluate(
     if has_classes:
         baseline["class_accuracy"] = float((real.classes == labeled.labels[rows]).mean())
     baseline |= _real_vs_fake_accuracy(labeled.images[rows], labeled.images[other_rows], notes)
-    distances_of_real = _distances_of_real(labeled, held_out)
-    copied = max(SAME, np.quantile(distances_of_real[::2], 0.01))  # the quantile is 0 if images occur twice
-    baseline["nearest"] = float(np.median(distances_of_real))
-    baseline["copies"] = float((distances_of_real[1::2] < copied).mean())
+    of_real = _distances_of_real(labeled, held_out)
+    copied = max(SAME, np.quantile(of_real[::2], 0.01))  # the quantile is 0 if images occur twice
+    baseline |= {"nearest": float(np.median(of_real)), "copies": float((of_real[1::2] < copied).mean())}
 
     by_seed: list[dict[str, float]] = []
     classes, wanted = [], []  # that the classifier finds in the samples, and that they were asked for

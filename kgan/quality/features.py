@@ -30,19 +30,12 @@ AT_A_TIME = 128  # images that are converted to floats at a time; the system doe
 
 
 class Features(NamedTuple):
-    """What was extracted from images.
+    """What was extracted from images; None where there are no classes."""
 
-    Attributes:
-        values: (count, units), float32.
-        class_frequencies: the fraction of the images in each class, or None.
-        max_probability: the probability of the most probable class of each image, or None.
-        classes: the most probable class of each image, or None.
-    """
-
-    values: np.ndarray
-    class_frequencies: np.ndarray | None = None
-    max_probability: np.ndarray | None = None
-    classes: np.ndarray | None = None
+    values: np.ndarray  # (count, units), float32
+    class_frequencies: np.ndarray | None = None  # the fraction of the images in each class
+    max_probability: np.ndarray | None = None  # of the most probable class of each image
+    classes: np.ndarray | None = None  # the most probable class of each image
 
 
 @dataclass(frozen=True)
@@ -80,17 +73,8 @@ class FeatureExtractor:
 def classifier(labeled: Labeled) -> FeatureExtractor:
     """A small convolutional network trained on the data's own labels, with a fixed seed.
 
-    Its features are the 128 units before the last layer. The network is trained once, for 1,500 steps, on four of five
-    images. It is kept in the cache directory under a fingerprint of the data.
-
-    Raises:
-        ValueError: without labels, with one class only, or if the network is right on fewer than 60 % of the images
-            that were held out.
-
-    Example:
-        >>> extractor = classifier(kgan.data.load_labeled("digits"))
-        >>> extractor.features(images[:3]).shape, extractor.probabilities(images[:3]).shape
-        ((3, 128), (3, 10))
+    Its features are the 128 units before the last layer. It is trained once on four of five images, and kept in the
+    cache directory. Data without labels are refused, and those of which it is right on fewer than 60 % of the rest.
     """
     if labeled.labels is None:
         raise Mistake("the data have no labels: no classifier can be trained on them")
@@ -122,12 +106,7 @@ def classifier(labeled: Labeled) -> FeatureExtractor:
 
 
 def pixels() -> FeatureExtractor:
-    """Images averaged to 8 × 8 pixels: these features need no labels, and show only where light and color are.
-
-    Example:
-        >>> pixels().features(images[:3]).shape
-        (3, 64)
-    """
+    """Images averaged to 8 × 8 pixels: these features need no labels, and show only where light and color are."""
     return FeatureExtractor("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(len(images), -1))
 
 
@@ -135,11 +114,7 @@ def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -
     """The 2,048 features of Keras' InceptionV3, whose weights are downloaded when first used.
 
     Its distances cannot be compared with published FID, which uses another port of the network and another way to
-    resize. Gray images are given three equal channels. `weights=None` is for random weights.
-
-    Raises:
-        ValueError: if Keras' image data format is "channels_first", since Keras then builds InceptionV3 in that format.
-        OSError: if the weights cannot be downloaded.
+    resize. Keras builds it in its image data format, so that must be "channels_last".
     """
     if (layout := keras.config.image_data_format()) != "channels_last":
         raise Mistake(f"image_data_format is {layout}: InceptionV3 takes images that are channels_last")
@@ -164,13 +139,12 @@ def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -
 def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) -> float:
     """How often a fresh classifier, trained on one half, is right about which images of the other half are real.
 
+    It is 0.5 if the classifier has to guess, 1 if it is always right.
+
     Args:
         real, fake: images, uint8 or float32 in [-1, 1], of one shape, 20 or more of each. The same number of each is
             drawn at random: as many as the smaller set has, and at most 4,000.
         seed: seed of the classifier's weights and of the halves.
-
-    Returns:
-        The accuracy: 0.5 if the classifier has to guess, 1 if it is always right.
 
     Example:
         >>> real_vs_fake_accuracy(images[:64], -images[64:128])
@@ -180,37 +154,24 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     if count < 20:
         raise Mistake(f"there are {count} images of each kind: to learn which are real takes 20")
     random = np.random.default_rng(seed)
-    both = [averaged(each[random.permutation(len(each))[:count]]) for each in (real, fake)]
-    halves = slice(count // 2), slice(count // 2, None)
-    (images, labels), (other_images, other_labels) = (
-        (np.concatenate([each[half] for each in both]), np.repeat([0, 1], len(both[0][half]))) for half in halves
-    )
-    network = _network(images.shape[1:], 2)
-    _fit(network, images, labels, STEPS_OF_REAL_VS_FAKE, seed=seed)
-    # Its threshold is the median: the other half holds as many real images as fakes.
-    logits = _computed(lambda batch: network(batch, training=False), other_images)
+    real, fake = (averaged(images[random.permutation(len(images))[:count]]) for images in (real, fake))
+    half = count // 2
+    network = _network(real.shape[1:], 2)
+    _fit(network, np.concatenate([real[:half], fake[:half]]), np.repeat([0, 1], half), STEPS_OF_REAL_VS_FAKE, seed=seed)
+    others = np.concatenate([real[half:], fake[half:]])
+    logits = _computed(lambda batch: network(batch, training=False), others)
     leaning = logits[:, 1] - logits[:, 0]
-    predicted = leaning > np.median(leaning)
-    return float((predicted == other_labels).mean())
+    predicted = leaning > np.median(leaning)  # the other half holds as many real images as fakes
+    return float((predicted == np.repeat([0, 1], count - half)).mean())
 
 
 def as_floats(images: np.ndarray) -> np.ndarray:
-    """Images as float32 in [-1, 1], whether they are uint8 or in [-1, 1] already.
-
-    Example:
-        >>> as_floats(np.array([0, 255], np.uint8))
-        array([-1.,  1.], dtype=float32)
-    """
+    """Images as float32 in [-1, 1], whether they are uint8 or in [-1, 1] already."""
     return from_uint8(images) if images.dtype == np.uint8 else np.asarray(images, np.float32)
 
 
 def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
-    """Images averaged to at most `size` pixels.
-
-    Example:
-        >>> averaged(images[:3], 14).shape
-        (3, 14, 14, 1)
-    """
+    """Images averaged to at most `size` × `size` pixels."""
     return _computed(lambda batch: _averaged(batch, size), images)
 
 

@@ -1,7 +1,6 @@
 """How far two sets of images are apart: pure functions of their features, each from its paper.
 
-Features, `real` and `fake`, are arrays (count, units). The meaning of a metric depends on them, so it is reported with
-their name. Too few rows, or different units, are a ValueError.
+Features, `real` and `fake`, are arrays (count, units). Too few rows, or different units, are a ValueError.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     """
     real, fake = _checked(real, fake, at_least=2)
     difference = real.mean(axis=0) - fake.mean(axis=0)
-    covariance, fake_covariance = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (real, fake))
+    covariance, fake_covariance = (np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (real, fake))
     # The trace of (Σ Σ')^½ is that of (√Σ Σ' √Σ)^½, which is symmetric: no complex numbers, no failing iteration.
     values, vectors = np.linalg.eigh(covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
@@ -46,26 +45,18 @@ def kernel_distance(
 ) -> tuple[float, float]:
     """KID: the squared maximum mean discrepancy under the kernel (x·y / units + 1)³, without bias.
 
-    Bińkowski et al. (2018), *Demystifying MMD GANs*, section 4.
-
-    Args:
-        subsets: number of random subsets that it is averaged over.
-        size: size of a subset; at most the smaller count.
-        seed: seed of the subsets.
-
-    Returns:
-        The mean, which may fall a little below 0, and the standard deviation over the subsets.
+    Bińkowski et al. (2018), *Demystifying MMD GANs*, section 4. It returns the mean over random subsets of `size`, and
+    the standard deviation. The mean may fall a little below 0.
 
     Example:
-        >>> same = np.ones((10, 3))
-        >>> kernel_distance(same, same)
+        >>> kernel_distance(np.ones((10, 3)), np.ones((10, 3)))
         (0.0, 0.0)
     """
     real, fake = _checked(real, fake, at_least=2)
     size, random = min(size, len(real), len(fake)), np.random.default_rng(seed)
     values = []
     for _ in range(subsets):
-        x, y = (each[random.choice(len(each), size, replace=False)] for each in (real, fake))
+        x, y = (rows[random.choice(len(rows), size, replace=False)] for rows in (real, fake))
         xx, yy, xy = (((a @ b.T) / a.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
         others = size * (size - 1)  # an image is not compared with itself
         values.append((xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / others - 2 * xy.mean())
@@ -73,20 +64,12 @@ def kernel_distance(
 
 
 class Manifold(NamedTuple):
-    """How two sets of images overlap. The reach of an image is its distance to its fifth-nearest neighbor.
+    """How two sets of images overlap. The reach of an image is its distance to its fifth-nearest neighbor."""
 
-    Attributes:
-        precision: fraction of the fakes that lie within reach of a real image.
-        recall: fraction of the real images that lie within reach of a fake.
-        density: how many real images, on average, have a given fake within their reach, divided by the number expected:
-            1 for real images, and more if fakes stay in dense regions.
-        coverage: fraction of the real images that have a fake within their reach.
-    """
-
-    precision: float
-    recall: float
-    density: float
-    coverage: float
+    precision: float  # fraction of the fakes that lie within reach of a real image
+    recall: float  # fraction of the real images that lie within reach of a fake
+    density: float  # mean number of real images that have a fake within reach, divided by the number expected
+    coverage: float  # fraction of the real images that have a fake within reach
 
 
 def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) -> Manifold:
@@ -123,14 +106,11 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) 
 def nearest(
     images: np.ndarray, others: np.ndarray | Iterable[np.ndarray], *, itself: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each image the nearest one among others, and its distance.
+    """For each image the position of the nearest one among others, and the root mean square difference of their values.
 
     Args:
         images, others: (count, …), of one shape; the others may come in pieces, to save memory.
         itself: the position of each image among the others, if it is one of them, so that it is not its own neighbor.
-
-    Returns:
-        Positions in `others`, and distances: the root mean square difference of the values.
 
     Example:
         >>> nearest(np.zeros((1, 2)), np.array([[3.0, 3.0], [1.0, 1.0]]))
@@ -156,11 +136,7 @@ def nearest(
 
 
 def diversity(images: np.ndarray, *, most: int = 256) -> float:
-    """How different images are from each other: the root mean square difference of their values, over all pairs.
-
-    Args:
-        images: (count, …), two or more.
-        most: how many images are compared at most.
+    """The root mean square difference of the values of images, (count, …), over all pairs of the first `most`.
 
     Example:
         >>> diversity(np.array([[-1.0], [1.0]]))
@@ -174,45 +150,22 @@ def diversity(images: np.ndarray, *, most: int = 256) -> float:
 
 
 def class_frequencies(labels: np.ndarray, classes: int) -> np.ndarray:
-    """The fraction of the labels that each class has.
-
-    Example:
-        >>> class_frequencies(np.array([0, 2, 2, 2]), classes=3)
-        array([0.25, 0.  , 0.75])
-    """
+    """The fraction of the labels that each class has."""
     return np.bincount(labels, minlength=classes) / max(1, len(labels))
 
 
 def missing(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> list[int]:
-    """The classes of the data that have less than a tenth of their frequency among the fakes.
-
-    Example:
-        >>> missing(np.array([0.5, 0.5]), np.array([0.99, 0.01]))
-        [1]
-    """
-    is_missing = (real_frequencies > 0) & (fake_frequencies < COVERED * real_frequencies)
-    return [int(each) for each in np.flatnonzero(is_missing)]
+    """The classes of the data that have less than a tenth of their frequency among the fakes."""
+    return np.flatnonzero((real_frequencies > 0) & (fake_frequencies < COVERED * real_frequencies)).tolist()
 
 
 def covered(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> int:
-    """How many of the data's classes are not missing.
-
-    Example:
-        >>> covered(np.array([0.5, 0.5]), np.array([0.99, 0.01]))
-        1
-    """
+    """How many of the data's classes are not missing."""
     return int(np.count_nonzero(real_frequencies)) - len(missing(real_frequencies, fake_frequencies))
 
 
 def divergence(real_frequencies: np.ndarray, fake_frequencies: np.ndarray) -> float:
-    """The Kullback-Leibler divergence of the fakes' classes from the data's, Σ f log(f / r), in nats.
-
-    Infinite where fakes belong to a class that the data do not have.
-
-    Example:
-        >>> round(divergence(np.array([0.5, 0.5]), np.array([1.0, 0.0])), 4)
-        0.6931
-    """
+    """The Kullback-Leibler divergence of the fakes' classes from the data's, Σ f log(f / r), in nats, or infinity."""
     from scipy.special import rel_entr
 
     return float(rel_entr(fake_frequencies, real_frequencies).sum())

@@ -29,36 +29,13 @@ class Saved(NamedTuple):
 
 
 def write_checkpoint(directory: str | Path, number: int, arrays: dict[str, np.ndarray], state: dict[str, Any]) -> None:
-    """Write a checkpoint under its number, durably and completely, or not at all.
-
-    Args:
-        directory: the directory to write to.
-        number: larger than the number of any other checkpoint in the directory.
-        arrays: arrays by name.
-        state: anything that JSON can hold.
-
-    Raises:
-        OSError: if the disk is full; what was there before is still there.
-
-    Example:
-        >>> write_checkpoint("checkpoint", 1, {"weights": np.zeros(3)}, {"epochs": 4})
-        >>> read_checkpoint("checkpoint").state
-        {'epochs': 4}
-    """
+    """Write a checkpoint, durably and completely, or not at all; its number is above those that are there."""
     with replacing(_path(directory, number)) as temporary:
         np.savez(temporary, **arrays, state=np.frombuffer(json.dumps(state).encode(), np.uint8))
 
 
 def read_checkpoint(directory: str | Path) -> Saved | None:
-    """The newest good checkpoint, or None if there never was one. A damaged one is skipped, with a warning.
-
-    Raises:
-        ValueError: if all are damaged.
-
-    Example:
-        >>> read_checkpoint("nowhere") is None
-        True
-    """
+    """The newest good checkpoint; None if there never was one. A damaged one is skipped, with a warning."""
     damaged = []
     for number in sorted(_numbers(directory), reverse=True):
         path = _path(directory, number)

@@ -15,14 +15,9 @@ if TYPE_CHECKING:
 
 
 def describe_model(model: GAN) -> dict[str, Any]:
-    """All that determines the result of a training run, besides the data: networks, optimizers, loss, seed; flat JSON.
+    """All that determines the result of training, besides the data: networks, optimizers, loss, seed; flat JSON.
 
-    Args:
-        model: a compiled model. What cannot be serialized, such as a `functools.partial` for a loss, is not compared.
-
-    Example:
-        >>> describe_model(model)["filters"]
-        4
+    What cannot be serialized, such as a `functools.partial` for a loss, is left out.
     """
     config: dict[str, Any] = {"class": type(model).__name__}
     for name, serialize in (("model", model.get_config), ("compile", model.get_compile_config)):
@@ -34,13 +29,7 @@ def describe_model(model: GAN) -> dict[str, Any]:
 
 
 def check_same(here: dict[str, Any], there: dict[str, Any]) -> None:
-    """Raise ValueError naming the first thing in which two descriptions of a run differ.
-
-    Example:
-        >>> check_same({"filters": 64}, {"filters": 32})
-        Traceback (most recent call last):
-        kgan.errors.Mistake: filters is 64, but in the checkpoint 32: only epochs may change
-    """
+    """Raise Mistake naming the first thing in which two descriptions of a run differ."""
     for name in dict.fromkeys([*here, *there]):
         if here.get(name) != there.get(name):
             if name.endswith("sha256"):  # "images.sha256", "labels.sha256"
@@ -68,12 +57,10 @@ def _numbered(text: str) -> str:
 
 def _flat(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """{"model": {"filters": 8}} → ("filters", 8); lists of plain values stay whole."""
+    if isinstance(value, list) and any(isinstance(inner, (dict, list)) and inner for inner in value):
+        value = dict(enumerate(value))
     if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list) and any(isinstance(inner, (dict, list)) and inner for inner in value):
-        items = enumerate(value)
+        for key, inner in value.items():
+            yield from _flat(inner, (*path, str(key)))
     else:
         yield ".".join(key for key in path if key not in ("model", "compile", "config")), value
-        return
-    for key, inner in items:
-        yield from _flat(inner, (*path, str(key)))

@@ -28,10 +28,8 @@ FILES = (
 def lock(directory: str | Path) -> Iterator[None]:
     """Reserve a directory for this process within the block; create it if it does not exist.
 
-    The operating system keeps the lock, so a process that dies, for whatever reason, no longer holds it.
-
-    Raises:
-        BlockingIOError: if another process holds it.
+    The operating system keeps the lock, so a process that dies, for whatever reason, no longer holds it. If another
+    process holds it, it raises BlockingIOError.
 
     Example:
         >>> with lock("runs/new"):
@@ -64,9 +62,9 @@ def check_free(directory: str | Path) -> None:
     with contextlib.suppress(OSError, ValueError):  # what cannot be read cannot be resumed either
         status = read_json(directory / "run.json").get("status")
     if status != "finished":
+        resume = resume_command(directory)
         raise FileExistsError(
-            f"{directory} holds a run that is not finished: resume it with `{resume_command(directory)}`, "
-            "or name another with --out"
+            f"{directory} holds a run that is not finished: resume it with `{resume}`, or name another with --out"
         )
     if present:
         raise FileExistsError(
@@ -75,11 +73,7 @@ def check_free(directory: str | Path) -> None:
 
 
 def remove_partial_files(directory: str | Path) -> None:
-    """Remove the partial files that a killed process left in a run directory, which must be locked.
-
-    Raises:
-        ValueError: if one of the run's files or folders is a link: it may lead out of the run.
-    """
+    """Remove what a killed process left in a run directory, which must be locked; refuse links, which may lead out."""
     directory = Path(directory)
     for name in FILES:
         if (directory / name).is_symlink():
@@ -97,11 +91,7 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Read an object from a JSON file.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it holds no JSON object.
+    """Read an object from a JSON file. Raises FileNotFoundError if there is none, Mistake for any other content.
 
     Example:
         >>> write_json("run.json", {"seed": 0})
@@ -120,9 +110,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
 def read_history(path: str | Path) -> dict[str, list[float]]:
     """The columns of a `history.csv`; empty cells are NaN.
 
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not the table of a run.
+    It raises FileNotFoundError if there is none, Mistake if it is not the table of a run.
 
     Example:
         >>> text = Path("history.csv").write_text("epoch,d_loss,seconds\\n1,1.38,7.5\\n")
@@ -157,12 +145,7 @@ def read_file(path: str | Path) -> bytes:
 
 
 def short_names(directories: Sequence[Path]) -> list[str]:
-    """The names of directories; whole paths where two names are the same.
-
-    Example:
-        >>> short_names([Path("runs/a"), Path("runs/b"), Path("old/b")])
-        ['a', 'runs/b', 'old/b']
-    """
+    """The names of directories; whole paths where two names are the same: ["a", "runs/b", "old/b"]."""
     names = [directory.resolve().name for directory in directories]
     return [name if names.count(name) == 1 else str(path) for path, name in zip(directories, names, strict=True)]
 
@@ -173,11 +156,6 @@ def resume_command(directory: str | Path, *options: str) -> str:
 
 
 def command(*arguments: str | Path) -> str:
-    """A `kgan` command as this system's shell takes it.
-
-    Example:
-        >>> command("evaluate", "runs/my run")
-        "kgan evaluate 'runs/my run'"
-    """
+    """A `kgan` command as this system's shell takes it: `kgan evaluate 'runs/my run'`."""
     words = ["kgan", *map(str, arguments)]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -24,7 +24,6 @@ def load_model(run: str | Path) -> GAN:
         run: a run directory, or a `.keras` file.
 
     Raises:
-        FileNotFoundError: if there is no model.
         ValueError: if the file is not one of kgan's models, holds code, or describes networks larger than itself.
 
     Example:
