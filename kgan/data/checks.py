@@ -181,6 +181,7 @@ def warn_of_0_to_1(low: float, high: float) -> None:
 
 
 def check_divisible(batch_size: int, d_steps: int) -> None:
+    """Each of the k discriminator steps needs a minibatch of its own."""
     if batch_size % d_steps:
         raise Mistake(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
 

@@ -97,6 +97,7 @@ def write(path: str | Path, model: GAN, record: Mapping[str, Any]) -> None:
 
 
 def check_name(name: str) -> None:
+    """Raise Mistake, with the names, for a model that is not here."""
     if name not in NAMES:
         raise Mistake(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
 
