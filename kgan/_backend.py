@@ -13,9 +13,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
+# A full disk may cut the last line.
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl|[IW]\d{4} (.*\.cc:\d+\] |[\d:.]*$)"
-)  # the last line may be cut
+)
 
 
 @contextlib.contextmanager
