@@ -41,7 +41,7 @@ def test_the_reference_has_the_docstrings(site):
     for words in (
         "A generator and a discriminator of images, or of vectors",
         "train_step",
-        "Fake images, in infer",
+        "where the generator ends in tanh",
     ):
         assert words in page
 
