@@ -99,14 +99,12 @@ def strategy(devices: int, settings: Mapping[str, Any]) -> tf.distribute.Strateg
             raise Mistake("precision is auto, which each worker would decide by itself: choose float32 or bfloat16")
         if devices > 1:
             raise Mistake(f"devices is {devices}, but workers take all their devices: leave it out")
-        made = _connected()
-    elif devices == 1:
-        return tf.distribute.get_strategy()
-    else:
-        made = tf.distribute.MirroredStrategy(_devices(devices))
-    if batch_size % made.num_replicas_in_sync:
-        raise Mistake(f"batch_size is {batch_size}, which {made.num_replicas_in_sync} devices cannot share equally")
-    return made
+        devices = _connected().num_replicas_in_sync
+    if batch_size % devices:
+        raise Mistake(f"batch_size is {batch_size}, which {devices} devices cannot share equally")
+    if team.addresses:
+        return _connected()
+    return tf.distribute.get_strategy() if devices == 1 else tf.distribute.MirroredStrategy(_devices(devices))
 
 
 def _devices(count: int) -> list[str]:

@@ -86,7 +86,7 @@ def test_it_prints_a_line_for_each_epoch(two_epochs, here, capsys):
         ({"data": np.zeros((4, 8, 8, 1))}, "data is a ndarray: name a data set, a folder or a file"),
         ({"log": "mlflow"}, "log is mlflow: choose one of tensorboard, wandb, trackio"),
         ({"doctor": False, "stop_when_sick": True}, "stop_when_sick needs the doctor"),
-        ({"devices": 3}, "devices is 3, but TensorFlow has begun with the CPU as one"),
+        ({"devices": 3}, "batch_size is 16, which 3 devices cannot share equally"),
         ({"conditional": True, "data": "images.npy"}, "conditional is true, but "),
     ],
 )
