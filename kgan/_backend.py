@@ -14,9 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 
 # A full disk may cut the last line.
-_CHATTER = re.compile(
-    rb"WARNING: All log messages before absl|[IW]\d{4} (.*\.cc:\d+\] |[\d:.]*$)"
-)
+_CHATTER = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} (.*\.cc:\d+\] |[\d:.]*$)")
 
 
 @contextlib.contextmanager
