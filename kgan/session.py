@@ -139,7 +139,7 @@ def train(
         devices: how many GPUs share each minibatch; without GPUs, how many parts of the CPU.
         precision: "float32", "bfloat16", or "auto", which measures both and takes the faster one.
         seed: the same seed gives the same run.
-        callbacks: more callbacks, Keras' or kgan's. They are called after those of the run.
+        callbacks: more callbacks, Keras' or kgan's. They are called after those that draw, measure and save.
         verbose: "auto" shows a live picture in a notebook and a progress line elsewhere; 1: the line; 0: nothing.
         doctor: whether to check after each epoch if something goes wrong: see `kgan.callbacks.Doctor`.
         stop_when_sick: whether the doctor's first finding ends the run.

@@ -35,7 +35,7 @@ class ResumePoint(NamedTuple):
 class Recorder(keras.callbacks.Callback):
     """The history of a model, `model.recorder`: it continues if `fit` is called again, although Keras starts over.
 
-    `fit` puts it first among the callbacks, so within `on_epoch_end` all others find the finished epoch in it. What a
+    `fit` puts it before all other callbacks, so within `on_epoch_end` all others find the finished epoch in it. What a
     callback adds to `logs` then, as `kgan.callbacks.Quality` does, is in its row as well.
 
     Example:
