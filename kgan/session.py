@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgan import placement, recipes, runs
 from kgan.errors import Mistake
+from kgan.units import shape_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -381,7 +382,7 @@ def _introduce(
     count, *shape = real.images.shape
     on = facts["environment"]["device"] + (f" as {facts['devices']} devices" if facts["devices"] > 1 else "")
     on += f", {placement.workers()}" if placement.workers().addresses else ""
-    say(f"{recipe.name}: {count:,} images of {' × '.join(map(str, shape))} from {settings['data']}, on {on}")
+    say(f"{recipe.name}: {count:,} images of {shape_text(shape)} from {settings['data']}, on {on}")
     skipped, ignored = facts.get("skipped"), facts.get("ignored")
     if ignored is not None:
         kinds = sorted(ignored.items(), key=lambda item: -item[1])
@@ -461,14 +462,9 @@ def _progress(verbose: int | str, settings: Mapping[str, Any], steps_per_epoch: 
 
     interval = max(settings[name] for name in ("sample_every", "checkpoint_every", "quality_every"))
     arguments = settings["epochs"], steps_per_epoch, interval
-    if verbose == "auto" and _is_notebook():
+    if verbose == "auto" and callbacks.live.in_a_notebook():
         return [callbacks.LivePlot(), callbacks.Stopwatch(*arguments)]
     return [callbacks.ProgressLine(*arguments, say=print_line) if verbose else callbacks.Stopwatch(*arguments)]
-
-
-def _is_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    return hasattr(ipython and ipython.get_ipython(), "kernel")  # only the shell of a notebook has one
 
 
 def _tracker(name: str, directory: Path, settings: Mapping[str, Any]) -> keras.callbacks.Callback:
@@ -502,6 +498,7 @@ def _fit_and_save(
     directory, team = run.directory, placement.workers()
     resume = f"resume with: {runs.resume_command(directory, *team.options)}"
     resume += ", and likewise the others" if team.addresses else ""
+    where = f"{directory}" + ("" if team.is_chief else " of worker 0")
     if not (directory / "run.json").exists():
         record.write("running")  # first, so that the run can be resumed whatever happens
     with stop_between_steps() as stopper:
@@ -520,7 +517,6 @@ def _fit_and_save(
             if is_good:
                 _save(run)
             record.write(str(error))
-            where = f"{directory}" + (" of worker 0" if not team.is_chief else "")
             kept = f"model and checkpoint are of epoch {checkpoint.epoch}, before that"
             error.add_note(f"what was drawn before is in {where}, {kept if is_good else 'no model is saved'}")
             error.add_note(
@@ -545,7 +541,6 @@ def _fit_and_save(
             raise
     status = "interrupted" if stopper.signal else "finished"
     clock = f"{int(record.seconds) // 60}:{int(record.seconds) % 60:02}"
-    where = f"{directory}" + (" of worker 0" if not team.is_chief else "")
     say(f"{status} after {record.epoch} epochs and {clock}; everything is in {where}")
     if team.is_chief:
         write_own_report(directory)

@@ -95,14 +95,19 @@ class LivePlot(Redrawn, Samples):
         return plots.dashboard(grid, history, epochs, caption=caption, note=note, has_probabilities=has_probabilities)
 
 
+def in_a_notebook() -> bool:
+    """Whether this process is the kernel of a notebook: only its shell has one."""
+    ipython = sys.modules.get("IPython")  # a notebook has imported it
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
+
+
 def _display() -> Callable[[Image.Image], None]:
     """A function that shows a picture in this notebook, in place of the one that it showed before."""
-    ipython = sys.modules.get("IPython")  # a notebook has imported it
-    if not hasattr(ipython and ipython.get_ipython(), "kernel"):  # only the shell of a notebook has one
+    if not in_a_notebook():
         raise RuntimeError(
             "LivePlot draws in a notebook, and this is not one: EpochGIF and LossCurves write files, and work anywhere"
         )
-    handle = ipython.display.DisplayHandle()
+    handle = sys.modules["IPython"].display.DisplayHandle()
     begun = False
 
     def show(picture: Image.Image) -> None:
