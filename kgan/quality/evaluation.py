@@ -135,8 +135,9 @@ def evaluate(
         >>> sorted(quality.report["metrics"])[:3]
         ['copies', 'coverage', 'density']
     """
+    seeds = np.ravel(seeds).tolist()
     if count < 2 or not seeds:
-        raise Mistake(f"count is {count} and seeds {list(seeds)}: it takes 2 samples or more, and a seed")
+        raise Mistake(f"count is {count} and seeds {seeds}: it takes 2 samples or more, and a seed")
     if len(labeled.images) < 4:
         raise Mistake(f"there are only {len(labeled.images)} real images: it takes 4 to compare anything with")
     if asked and labeled.labels is None:
@@ -149,58 +150,65 @@ def evaluate(
     extractor = choose_features(labeled, features) if isinstance(features, str) else features
     if extractor.note:
         notes.append(extractor.note)
-    has_classes = bool(asked and extractor.names)
+    is_asked = bool(asked and extractor.names)
     real = extractor.extract(labeled.images[rows])
 
     progress("real images against real images")
-    baseline = _compared(real, extractor.extract(labeled.images[other_rows]), notes)
-    if has_classes:
-        baseline["class_accuracy"] = float((real.classes == labeled.labels[rows]).mean())
-    baseline |= _real_vs_fake_accuracy(labeled.images[rows], labeled.images[other_rows], notes)
-    of_real = _distances_of_real(labeled, held_out)
-    copied = max(SAME, np.quantile(of_real[::2], 0.01))  # the quantile is 0 if images occur twice
-    baseline |= {"nearest": float(np.median(of_real)), "copies": float((of_real[1::2] < copied).mean())}
+    baseline = _by_features(real, extractor.extract(labeled.images[other_rows]), notes)
+    baseline |= _by_fresh_classifier(labeled.images[rows], labeled.images[other_rows], notes)
+    real_distances = _distances_of_real(labeled, held_out)
+    limit = max(SAME, np.quantile(real_distances[::2], 0.01))  # the quantile is 0 if images occur twice
+    baseline |= {"nearest": np.median(real_distances), "copies": np.mean(real_distances[1::2] < limit)}
+    if is_asked:
+        baseline["class_accuracy"] = np.mean(real.classes == labeled.labels[rows])
 
     by_seed: list[dict[str, float]] = []
-    classes, wanted = [], []  # that the classifier finds in the samples, and that they were asked for
+    found, wanted = [], []  # the classes that the classifier finds in the samples, and those that were asked for
     for seed in seeds:
         progress(f"samples of seed {seed}")
-        images = generate(count, seed)
-        if images.shape[1:] != labeled.images.shape[1:]:
-            raise Mistake(f"samples have shape {images.shape[1:]}, the real images {labeled.images.shape[1:]}")
+        images = _samples(generate, count, seed, labeled.images.shape[1:])
         fake = extractor.extract(images)
-        values = _compared(real, fake, notes)
+        found.append(fake.classes)
+        values = _by_features(real, fake, notes)
         positions, distances = metrics.nearest(averaged(images[:NEAREST_COUNT]), _training_images(labeled))
-        values |= {"nearest": float(np.median(distances)), "copies": float((distances < copied).mean())}
-        classes.append(fake.classes)
-        if has_classes:
+        values |= {"nearest": np.median(distances), "copies": np.mean(distances < limit)}
+        if is_asked:
             wanted.append(asked(count, seed))
-            values["class_accuracy"] = float((fake.classes == wanted[-1]).mean())
+            values["class_accuracy"] = np.mean(fake.classes == wanted[-1])
         if not by_seed:  # with the first seed alone: the costly metric, and what is shown
-            values |= _real_vs_fake_accuracy(labeled.images[rows], images, notes)
+            values |= _by_fresh_classifier(labeled.images[rows], images, notes)
             shown = as_floats(images[:SHOWN]), as_floats(labeled.images[positions[:SHOWN]])
         by_seed.append(values)
 
-    report = {"features": extractor.name, "count": count, "seeds": list(seeds), "metrics": _summary(by_seed, baseline)}
+    report = {"features": extractor.name, "count": count, "seeds": seeds, "metrics": _summary(by_seed, baseline)}
     if extractor.names:
-        report["classes"] = _class_report(extractor.names, real, np.concatenate(classes), wanted)
+        report["classes"] = _class_report(extractor.names, real, np.concatenate(found), wanted)
     return Quality({**report, "notes": list(dict.fromkeys(notes))}, *shown)
 
 
-def _real_rows(total: int, count: int, notes: list[str]) -> list[np.ndarray]:
+def _real_rows(total: int, count: int, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The positions of the real images to compare with, and of as many for the baseline."""
     reserved, rest = selection_split(total)
-    if count > len(rest) // 2:
+    most = len(rest) // 2
+    if count > most:
         notes.append(
-            f"{count:,} samples were asked for, {len(rest) // 2:,} are taken: half of the {len(rest):,} real images "
+            f"{count:,} samples were asked for, {most:,} are taken: half of the {len(rest):,} real images "
             f"that are left besides the {len(reserved):,} for choosing the best model"
         )
-        count = len(rest) // 2
-    return [np.sort(rest[:count]), np.sort(rest[count : 2 * count])]
+        count = most
+    return np.sort(rest[:count]), np.sort(rest[count : 2 * count])
 
 
-def _compared(real: Features, fake: Features, notes: list[str]) -> dict[str, float]:
-    """The metrics of the features."""
+def _samples(generate: Callable[[int, int], np.ndarray], count: int, seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    images = np.asarray(generate(count, seed))
+    if images.shape[1:] != shape:
+        raise Mistake(f"samples have shape {images.shape[1:]}, the real images {shape}")
+    if len(images) != count:
+        raise Mistake(f"{count} samples were asked for, and {len(images)} came")
+    return images
+
+
+def _by_features(real: Features, fake: Features, notes: list[str]) -> dict[str, float]:
     kid, spread = metrics.kernel_distance(real.values, fake.values)
     values = {"frechet": metrics.frechet_distance(real.values, fake.values), "kid": kid, "spread of kid": spread}
     if len(real.values) > metrics.NEIGHBORS:
@@ -208,8 +216,8 @@ def _compared(real: Features, fake: Features, notes: list[str]) -> dict[str, flo
     else:
         notes.append(f"{len(real.values)} images are too few for precision, recall, density and coverage")
     if real.class_frequencies is not None:
-        values["classes"] = float(metrics.covered(real.class_frequencies, fake.class_frequencies))
-        values["low_confidence"] = float((fake.max_probability < LOW_CONFIDENCE).mean())
+        values["classes"] = metrics.covered(real.class_frequencies, fake.class_frequencies)
+        values["low_confidence"] = np.mean(fake.max_probability < LOW_CONFIDENCE)
         divergence = metrics.divergence(real.class_frequencies, fake.class_frequencies)
         if np.isfinite(divergence):
             values["kl"] = divergence
@@ -218,7 +226,7 @@ def _compared(real: Features, fake: Features, notes: list[str]) -> dict[str, flo
     return values
 
 
-def _real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> dict[str, float]:
+def _by_fresh_classifier(real: np.ndarray, fake: np.ndarray, notes: list[str]) -> dict[str, float]:
     try:
         return {"real_vs_fake_accuracy": real_vs_fake_accuracy(real, fake)}
     except Mistake as error:  # too few images
@@ -227,43 +235,41 @@ def _real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, notes: list[str])
 
 
 def _summary(by_seed: list[dict[str, float]], baseline: dict[str, float]) -> dict[str, dict[str, float | None]]:
-    """The mean of each metric over the seeds, its spread, and its baseline."""
-    measured = {}
+    """The mean of each metric over the seeds, its spread, and its baseline, as JSON can hold them."""
+    summary = {}
     for name in METRICS:
         values = [values[name] for values in by_seed if name in values]
         # Otherwise the mean would leave out the worst; the accuracy is measured with the first seed only.
         if len(values) == len(by_seed) or (values and name == "real_vs_fake_accuracy"):
             spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-            measured[name] = {"value": float(np.mean(values)), "spread": spread, "baseline": baseline.get(name)}
+            real = float(baseline[name]) if name in baseline else None
+            summary[name] = {"value": float(np.mean(values)), "spread": spread, "baseline": real}
     if len(by_seed) == 1:
-        measured["kid"]["spread"] = by_seed[0]["spread of kid"]  # over its subsets
-    return measured
+        summary["kid"]["spread"] = by_seed[0]["spread of kid"]  # over its subsets
+    return summary
 
 
 def _class_report(
-    names: Sequence[str], real: Features, classes: np.ndarray, wanted: list[np.ndarray]
+    names: Sequence[str], real: Features, found: np.ndarray, wanted: list[np.ndarray]
 ) -> dict[str, list[Any]]:
     """How often each class occurs; with `wanted`, also how often it was right."""
-    frequencies = metrics.class_frequencies(classes, len(names))
-    report: dict[str, list[Any]] = {
-        "names": list(names),
-        "real": real.class_frequencies.tolist(),
-        "fake": frequencies.tolist(),
-        "missing": [names[number] for number in metrics.missing(real.class_frequencies, frequencies)],
-    }
+    frequencies = metrics.class_frequencies(found, len(names))
+    missing = metrics.missing(real.class_frequencies, frequencies)
+    report = {"names": list(names), "real": real.class_frequencies.tolist(), "fake": frequencies.tolist()}
+    report["missing"] = [names[number] for number in missing]
     if wanted:
-        asked_for = np.concatenate(wanted)
-        found = [classes[asked_for == number] == number for number in range(len(names))]
-        report["accuracy"] = [float(is_right.mean()) if len(is_right) else None for is_right in found]
+        by_class = [found[np.concatenate(wanted) == number] == number for number in range(len(names))]
+        report["accuracy"] = [float(is_right.mean()) if len(is_right) else None for is_right in by_class]
     return report
 
 
 def _distances_of_real(labeled: Labeled, held_out: np.ndarray | None) -> np.ndarray:
-    """How far real images are from the nearest training image."""
-    count = len(labeled.images if held_out is None else held_out)
-    chosen = np.random.default_rng(1).permutation(count)[:NEAREST_COUNT]
-    if held_out is not None:
-        return metrics.nearest(averaged(held_out[np.sort(chosen)]), _training_images(labeled))[1]
+    """How far real images, two or more, are from the nearest training image."""
+    random = np.random.default_rng(1)
+    if held_out is not None and len(held_out) > 1:
+        chosen = np.sort(random.permutation(len(held_out))[:NEAREST_COUNT])
+        return metrics.nearest(averaged(held_out[chosen]), _training_images(labeled))[1]
+    chosen = random.permutation(len(labeled.images))[:NEAREST_COUNT]
     return metrics.nearest(averaged(labeled.images[chosen]), _training_images(labeled), itself=chosen)[1]
 
 

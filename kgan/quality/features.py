@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from kgan.batched import in_batches
 from kgan.data import Labeled, from_uint8
 from kgan.errors import Mistake
 from kgan.files import cache_directory, replacing
-from kgan.quality.metrics import class_frequencies
+from kgan.quality.metrics import check_finite, class_frequencies
 
 LARGEST = 32  # pixels: larger images are averaged to this size first
 STEPS = 1500  # of training the classifier
@@ -62,7 +62,7 @@ class FeatureExtractor:
 
     def extract(self, images: np.ndarray) -> Features:
         """All features of these images, uint8 or float32 in [-1, 1], from one pass through the network."""
-        values = in_batches(lambda batch: self.features(as_floats(batch)), images, AT_A_TIME)
+        values = _computed(self.features, images)
         if not self.head:
             return Features(values)
         probabilities = self.head(values)
@@ -82,13 +82,15 @@ def classifier(labeled: Labeled) -> FeatureExtractor:
         raise Mistake(
             f"{len(labeled.images)} images of {len(labeled.names)} classes are too few to train a classifier on"
         )
-    height, width, channels = averaged(labeled.images[:1]).shape[1:]
-    network = _network((height, width, channels), len(labeled.names))
+    shape = averaged(labeled.images[:1]).shape[1:]
+    network = _network(shape, len(labeled.names))
     file = cache_directory() / "classifiers" / f"{_fingerprint(labeled)}.npz"
     accuracy = _load_cached(network, file)
     if accuracy is None:
         accuracy = _train(network, labeled)
-        _cache(network, accuracy, file)
+        arrays = {str(number): value for number, value in enumerate(network.get_weights())}
+        with contextlib.suppress(OSError), replacing(file) as temporary:  # otherwise it is trained again next time
+            np.savez(temporary, **arrays, accuracy=accuracy)
     if accuracy < POOR:
         raise Mistake(
             f"a small classifier is right on only {accuracy:.1%} of held-out images: it cannot measure quality"
@@ -98,7 +100,7 @@ def classifier(labeled: Labeled) -> FeatureExtractor:
     features = tf.function(lambda images: body(_averaged(images, LARGEST), training=False), reduce_retracing=True)
     head = tf.function(lambda values: tf.nn.softmax(last(values)), reduce_retracing=True)
     return FeatureExtractor(
-        f"classifier of these data at {height} × {width} pixels, right on {accuracy:.1%} of held-out images",
+        f"classifier of these data at {shape[0]} × {shape[1]} pixels, right on {accuracy:.1%} of held-out images",
         lambda images: _computed(features, images),
         labeled.names,
         lambda values: _computed(head, values),
@@ -166,8 +168,11 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
 
 
 def as_floats(images: np.ndarray) -> np.ndarray:
-    """Images as float32 in [-1, 1], whether they are uint8 or in [-1, 1] already."""
-    return from_uint8(images) if images.dtype == np.uint8 else np.asarray(images, np.float32)
+    """Images as float32 in [-1, 1], whether they are uint8 or in [-1, 1] already; not with NaN or infinity."""
+    if images.dtype == np.uint8:
+        return from_uint8(images)
+    check_finite(images)
+    return np.asarray(images, np.float32)
 
 
 def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
@@ -175,17 +180,13 @@ def averaged(images: np.ndarray, size: int = LARGEST) -> np.ndarray:
     return _computed(lambda batch: _averaged(batch, size), images)
 
 
-def _computed(
-    function: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, batch_size: int = AT_A_TIME
-) -> np.ndarray:
+def _computed(function: Callable[[np.ndarray], Any], images: np.ndarray, batch_size: int = AT_A_TIME) -> np.ndarray:
     """A function of float32 images in [-1, 1], for any number of images, which may be uint8."""
-    return in_batches(lambda batch: function(tf.constant(as_floats(batch))), images, batch_size)
+    return in_batches(lambda batch: function(as_floats(batch)), images, batch_size)
 
 
-def _averaged(images: tf.Tensor, size: int) -> tf.Tensor:
-    if max(images.shape[1:3]) <= size:
-        return images
-    return tf.image.resize(images, (size, size), method="area")
+def _averaged(images: np.ndarray | tf.Tensor, size: int) -> np.ndarray | tf.Tensor:
+    return tf.image.resize(images, (size, size), method="area") if max(images.shape[1:3]) > size else images
 
 
 def _network(image_shape: Sequence[int], classes: int) -> keras.Model:
@@ -238,9 +239,3 @@ def _load_cached(network: keras.Model, file: Path) -> float | None:
             return float(cached["accuracy"])
     except Exception:  # whatever may be wrong with the file: the network is trained again
         return None
-
-
-def _cache(network: keras.Model, accuracy: float, file: Path) -> None:
-    arrays = {f"{number}": value for number, value in enumerate(network.get_weights())}
-    with contextlib.suppress(OSError), replacing(file) as temporary:  # if not written, it is trained again next time
-        np.savez(temporary, **arrays, accuracy=accuracy)

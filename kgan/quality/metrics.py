@@ -1,6 +1,6 @@
 """How far two sets of images are apart: pure functions of their features, each from its paper.
 
-Features, `real` and `fake`, are arrays (count, units). Too few rows, or different units, are a ValueError.
+Features, `real` and `fake`, are arrays (count, units). Too few rows, different units, and NaN are a Mistake.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kgan.checks import check
 from kgan.errors import Mistake
 
 NEIGHBORS = 5  # for precision, recall, density and coverage, as in the paper of the latter two
@@ -52,6 +53,9 @@ def kernel_distance(
         >>> kernel_distance(np.ones((10, 3)), np.ones((10, 3)))
         (0.0, 0.0)
     """
+    check(subsets=subsets)
+    if size < 2:
+        raise Mistake(f"size is {size}: it takes 2 images or more to compare them with each other")
     real, fake = _checked(real, fake, at_least=2)
     size, random = min(size, len(real), len(fake)), np.random.default_rng(seed)
     values = []
@@ -85,6 +89,7 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, neighbors: int = NEIGHBORS) 
     """
     from sklearn.metrics import pairwise_distances_chunked
 
+    check(neighbors=neighbors)
     real, fake = _checked(real, fake, at_least=neighbors + 1)
     real_reach, fake_reach = _reach(real, neighbors), _reach(fake, neighbors)
     within_fakes, covered, within = [], [], np.zeros(len(fake))
@@ -118,13 +123,12 @@ def nearest(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    flat = np.asarray(images, np.float64).reshape(len(images), -1)
+    flat = _flat(images)
     rows, positions, distances = np.arange(len(flat)), np.zeros(len(flat), np.intp), np.full(len(flat), np.inf)
     before = 0  # others in earlier pieces
-    for piece in [others] if isinstance(others, np.ndarray) else others:
+    for piece in filter(len, [others] if isinstance(others, np.ndarray) else others):
         search = NearestNeighbors(n_neighbors=min(2, len(piece)), algorithm="brute")
-        # In float64: with float32, scikit-learn takes ten times as long.
-        near, which = search.fit(np.asarray(piece, np.float64).reshape(len(piece), -1)).kneighbors(flat)
+        near, which = search.fit(_flat(piece)).kneighbors(flat)
         if itself is not None:
             near[which == (itself - before)[:, np.newaxis]] = np.inf
         best = near.argmin(axis=1)
@@ -132,6 +136,8 @@ def nearest(
         positions = np.where(nearer, before + which[rows, best], positions)
         distances = np.where(nearer, near[rows, best], distances)
         before += len(piece)
+    if np.isinf(distances).any():
+        raise Mistake("the nearest of other images is looked for, and there are no others")
     return positions, distances / np.sqrt(flat.shape[1])
 
 
@@ -142,11 +148,10 @@ def diversity(images: np.ndarray, *, most: int = 256) -> float:
         >>> diversity(np.array([[-1.0], [1.0]]))
         2.0
     """
-    flat = np.asarray(images[:most], np.float64).reshape(min(most, len(images)), -1)
-    if len(flat) < 2:
-        raise Mistake(f"diversity needs 2 images or more, and was given {len(flat)}")
+    if len(images[:most]) < 2:
+        raise Mistake(f"diversity needs 2 images or more, and was given {len(images[:most])}")
     # The mean over pairs of |a - b|² is twice the variance (with count - 1).
-    return float(np.sqrt(2 * flat.var(axis=0, ddof=1).mean()))
+    return float(np.sqrt(2 * _flat(images[:most]).var(axis=0, ddof=1).mean()))
 
 
 def class_frequencies(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -178,10 +183,24 @@ def _reach(points: np.ndarray, neighbors: int) -> np.ndarray:
     return NearestNeighbors(n_neighbors=neighbors, algorithm="brute").fit(points).kneighbors()[0][:, -1]
 
 
+def check_finite(values: np.ndarray, what: str = "images") -> None:
+    """Refuse NaN and infinity before NumPy, or an algorithm of linear algebra, does so in words of its own."""
+    if not np.isfinite(values).all():
+        raise Mistake(f"{what} hold NaN or infinity: the model has diverged, or the data are damaged")
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    """A row for each image, in float64: with float32, scikit-learn takes ten times as long."""
+    check_finite(images)
+    return np.asarray(images, np.float64).reshape(len(images), -1)
+
+
 def _checked(real: np.ndarray, fake: np.ndarray, at_least: int) -> tuple[np.ndarray, np.ndarray]:
     real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
     if real.ndim != 2 or real.shape[1:] != fake.shape[1:]:
         raise Mistake(f"features have shapes {real.shape} and {fake.shape}: they are (count, units), of equal units")
     if min(len(real), len(fake)) < at_least:
         raise Mistake(f"there are {len(real)} real and {len(fake)} fake images: it takes {at_least} of each")
+    check_finite(real, "features of real images")
+    check_finite(fake, "features of fake images")
     return real, fake
