@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from kgan import latent, plots
+from kgan._backend import keras
 from kgan.batched import in_batches
 from kgan.errors import Mistake
 from kgan.play import drawing
@@ -15,7 +17,6 @@ from kgan.play.server import gradio_module, launch
 
 if TYPE_CHECKING:
     import gradio
-    from PIL import Image
 
     from kgan.gan import GAN
 
@@ -76,18 +77,14 @@ def directions(model: GAN, count: int = DIRECTIONS) -> tuple[np.ndarray, np.ndar
     """
     codes = model.sample_codes(CODES, seed=0).numpy()
     features = _features(model, codes)
-    if model.classes:  # the classes differ more than images within a class, and the page has a picker for them
-        labels = codes[:, model.latent_dim :].argmax(axis=1)
-        for label in np.unique(labels):
-            features[labels == label] -= features[labels == label].mean(axis=0)
-    codes = codes[:, : model.latent_dim]
+    codes, classes = codes[:, : model.latent_dim], codes[:, model.latent_dim :]
+    for is_class in classes.T > 0:  # classes differ more than images within one, and the page has a picker for them
+        features[is_class] -= features[is_class].mean(axis=0)
     return latent.principal_directions(codes, features, min(count, model.latent_dim, features.shape[1]))
 
 
 def _features(model: GAN, codes: np.ndarray) -> np.ndarray:
     """The input of the generator's last layer with weights, (count, units); without a graph of layers, the images."""
-    from kgan._backend import keras
-
     network = model.sampler
     with_weights = [layer for layer in network.layers if layer.weights]
     if getattr(network, "inputs", None) and with_weights:

@@ -6,6 +6,7 @@ Everything that is read from the files of a run is escaped, and the page forbids
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import io
 import math
@@ -15,8 +16,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
+import matplotlib
+from PIL import Image
+
 from kgan import plots, quality, recipes, runs
-from kgan.errors import Mistake
+from kgan.losses import WITHOUT_PROBABILITIES
+from kgan.units import number, with_spread
 
 ROOM = 3_500_000  # characters for the grids of all runs
 SIDE = 800  # pixels of a picture, at most
@@ -24,8 +30,6 @@ SIDE = 800  # pixels of a picture, at most
 
 def report(directories: Sequence[str | Path]) -> str:
     """The page of one run, or of several with a common epoch slider, as HTML; the runs may still be training."""
-    import jinja2
-
     paths = [Path(directory) for directory in directories]
     for path in paths:
         runs.check_is_run(path)
@@ -74,14 +78,11 @@ def _measured(history: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
 
 def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
     """All that the page shows of a run."""
-    record, history_file, quality_file = (directory / file for file in ("run.json", "history.csv", "quality.json"))
-    record = runs.read_json(record)
+    record, history_file = runs.read_json(directory / "run.json"), directory / "history.csv"
     history = runs.read_history(history_file) if history_file.exists() else {}
-    measured = runs.read_json(quality_file) if quality_file.exists() else {}
-    used = runs.value_of(record, "settings", dict)
+    used, measured = runs.value_of(record, "settings", dict), _quality(directory / "quality.json")
     recipe = recipes.RECIPES.get(str(record.get("recipe")))
     chart, places = _chart(history, str(used.get("loss")))
-    metrics, classes = _metrics(measured), _classes(runs.value_of(measured, "classes", dict))
     return {
         "name": name,
         "record": record,
@@ -95,11 +96,7 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "findings": [found for found in runs.value_of(record, "findings", list) if isinstance(found, dict)],
         "environment": runs.value_of(record, "environment", dict),
         "quality": measured,
-        "metrics": metrics,
-        "count": f"{runs.value_of(measured, 'count', int):,}",
-        "classes": classes,
-        "largest": max((max(real, fake) for _, real, fake in classes), default=1) or 1,
-        "claims": _claims(recipe.claims if recipe else {}, metrics, history),
+        "claims": _claims(recipe.claims if recipe else {}, measured["metrics"], history),
         "pictures": _pictures(directory),
         "settings": _settings(used, recipe.settings if recipe else {}),
         "used": used,
@@ -108,16 +105,27 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
 
 def _status(record: Mapping[str, Any]) -> str:
     """How the run ended, or how far it is."""
-    epochs, seconds = (_number(record.get(name)) or 0 for name in ("epochs", "seconds"))
-    status = str(record.get("status") or "begun")
-    plural = "" if epochs == 1 else "s"
-    return f"{status[0].upper()}{status[1:]}, {epochs:,.0f} epoch{plural}, {seconds:,.0f} seconds"
+    epochs, seconds = runs.value_of(record, "epochs", int), runs.value_of(record, "seconds", float)
+    status, plural = str(record.get("status") or "begun"), "" if epochs == 1 else "s"
+    return f"{status[0].upper()}{status[1:]}, {epochs:,} epoch{plural}, {seconds:,.0f} seconds"
 
 
-def _number(value: Any) -> float | None:
-    """A finite number, or None for any other value."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+def _quality(path: Path) -> dict[str, Any]:
+    """What is shown of a `quality.json`: metrics, their values as text, and classes; nothing of a file of others."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        report = runs.read_json(path)
+        metrics = [
+            (_words(name), with_spread(metric), number(metric.get("baseline")), quality.METRICS.get(name, ""))
+            for name, metric in report["metrics"].items()
+        ]
+        classes = report.get("classes") or {"names": [], "real": [], "fake": []}
+        return {
+            "metrics": metrics,
+            "caption": f"{report['count']:,} samples; features: {report['features']}",
+            "classes": list(zip(classes["names"], classes["real"], classes["fake"], strict=True)),
+            "largest": max([*classes["real"], *classes["fake"], 1e-9]),
+        }
+    return {"metrics": []}
 
 
 def _frames(pictures: Mapping[int, Path], room: int) -> list[tuple[int, str]]:
@@ -135,8 +143,6 @@ def _frames(pictures: Mapping[int, Path], room: int) -> list[tuple[int, str]]:
 
 def _address(path: Path, fidelity: int) -> str:
     """A picture as a data URL for an `<img>`; empty for a file that is not a picture."""
-    from PIL import Image
-
     try:
         with Image.open(io.BytesIO(runs.read_file(path))) as image:
             picture = image.convert("RGB")
@@ -150,13 +156,8 @@ def _address(path: Path, fidelity: int) -> str:
 
 def _chart(history: Mapping[str, Sequence[float]], loss: str) -> tuple[str, dict[int, float]]:
     """The curves as SVG in the page's own colors, and the horizontal position of each epoch, from 0 to 1."""
-    import matplotlib
-
-    from kgan.losses import WITHOUT_PROBABILITIES
-
-    if not history.get("epoch") or not {"d_loss", "g_loss", "d_real", "d_fake"} <= set(history):
-        return "", {}
-    if not all(map(math.isfinite, history["epoch"])):
+    shown = {"epoch", "d_loss", "g_loss", "d_real", "d_fake"}
+    if not shown <= set(history) or not all(map(math.isfinite, history["epoch"])):
         return "", {}
     epochs = [int(epoch) for epoch in history["epoch"]]
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "kgan", "legend.framealpha": 0}):
@@ -173,19 +174,6 @@ def _chart(history: Mapping[str, Sequence[float]], loss: str) -> tuple[str, dict
     return head.sub(r'<svg viewBox="\1" aria-hidden="true">', svg, count=1), places
 
 
-def _metrics(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Name, value, value for real images (the baseline), and meaning of each metric."""
-    rows = []
-    for name, metric in runs.value_of(measured, "metrics", dict).items():
-        parts = metric if isinstance(metric, dict) else {}
-        value, spread, real = (_number(parts.get(key)) for key in ("value", "spread", "baseline"))
-        if value is not None:
-            text = f"{value:.3g}" + (f" ± {spread:.2g}" if spread else "")
-            baseline = "" if real is None else f"{real:.3g}"
-            rows.append((_words(name), text, baseline, quality.METRICS.get(name, "")))
-    return rows
-
-
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -197,19 +185,10 @@ def _claims(
     columns = _measured(history).items()
     shown = {_words(name): f"{values[0]:.3g} at first, {values[-1]:.3g} at last" for name, values in columns}
     shown |= {name: f"{value} (real images: {real})" if real else value for name, value, real, _ in metrics}
-    wanted = {claim: map(_words, names.split()) for claim, names in claims.items()}
     return [
-        (claim, "; ".join(f"{name} {shown.get(name, 'not measured')}" for name in names))
-        for claim, names in wanted.items()
+        (claim, "; ".join(f"{name} {shown.get(name, 'not measured')}" for name in map(_words, names.split())))
+        for claim, names in claims.items()
     ]
-
-
-def _classes(classes: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """The name of each class, and its frequencies among real and fake images."""
-    names, real, fake = (runs.value_of(classes, key, list) for key in ("names", "real", "fake"))
-    rows = [(name, _number(r), _number(f)) for name, r, f in zip(names, real, fake, strict=False)]
-    is_whole = len(names) == len(real) == len(fake) and not any(None in row for row in rows)
-    return rows if is_whole else []
 
 
 def _pictures(directory: Path) -> list[tuple[str, str]]:
@@ -230,7 +209,7 @@ def _settings(used: Mapping[str, Any], usual: Mapping[str, Any]) -> list[tuple[s
 
 def _compared(shown: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
     """The metrics of several runs next to each other, and the settings in which they differ."""
-    measured = [{name: value for name, value, *_ in run["metrics"]} for run in shown]
+    measured = [{name: value for name, value, *_ in run["quality"]["metrics"]} for run in shown]
     last = [{_words(n): f"{value:.3g}" for n, value in last_measured(run["history"]).items()} for run in shown]
     settings = [{name: value for name, value, *_ in run["settings"]} for run in shown]
     rows = []
