@@ -9,7 +9,7 @@ SMALL = {"image_size": 16, "filters": 4, "latent_dim": 8, "batch_size": 16}
 DENSE = {"image_size": 16, "hidden_units": 8, "batch_size": 256}
 
 
-def write_run(directory, recipe="dcgan-digits", changes=None, epochs=3, classes=(), has_model=True, size=60):
+def write_run(directory, recipe="dcgan-digits", changes=None, epochs=3, classes=(), has_model=True):
     """Write a run of `epochs` epochs, with the settings of a recipe but for the changes; return its directory."""
     changes = SMALL if changes is None else changes
     settings = recipes.resolve(recipes.get(recipe), {**changes, "epochs": epochs})
@@ -19,7 +19,7 @@ def write_run(directory, recipe="dcgan-digits", changes=None, epochs=3, classes=
     runs.write_json(directory / "run.json", {**record, "environment": {"device": "CPU, 2 cores", "kgan": "0.2"}})
     write_history(directory, epochs)
     (directory / "samples").mkdir()
-    noise = np.random.default_rng(epochs).integers(256, size=(epochs, size, size), dtype=np.uint8)
+    noise = np.random.default_rng(epochs).integers(256, size=(epochs, 60, 60), dtype=np.uint8)
     for epoch, pixels in enumerate(noise, 1):
         Image.fromarray(pixels).save(directory / "samples" / f"epoch-{epoch:04}.png")
     if has_model:
