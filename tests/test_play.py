@@ -3,13 +3,12 @@
 import contextlib
 import json
 import re
-import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 import kgan
 from kgan import data, latent, plots, pretrained
+from kgan.cli import show
 from kgan.errors import Mistake
 from kgan.play import _features, directions, drawing, launch, playground, server
 
@@ -156,24 +156,39 @@ def test_directions_of_a_code_of_few_units():
 
 @pytest.fixture(scope="module")
 def address():
-    """A playground in a process of its own."""
+    """Where a playground is served."""
     pytest.importorskip("gradio", reason="pip install gradio, for the playground")
-    command = [sys.executable, "-m", "kgan", "play", "--pretrained", "codegan-digits"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        first = process.stdout.readline()
-        assert first.startswith("http://127.0.0.1:")
-        assert "only this machine can open it" in process.stdout.readline()
-        yield first.split()[0]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-    finally:
-        process.kill()
+    page = playground(pretrained.load("codegan-digits"), "codegan-digits")
+    yield launch(page)
+    page.close(verbose=False)
+
+
+def test_the_command_serves_until_ctrl_c(address, kgan_command, monkeypatch):
+    """A page of color images, besides that of digits."""
+    answers = []
+
+    def launched(page, host, port):
+        answers.append(launch(page, host, port))
+        return answers[0]
+
+    def interrupt(seconds):
+        with urllib.request.urlopen(answers[0]) as answer:
+            answers.append(answer.read())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pretrained, "load", lambda name: kgan.DCGAN((8, 8, 3), filters=2))
+    monkeypatch.setattr(server, "launch", launched)
+    monkeypatch.setattr(show, "time", SimpleNamespace(sleep=interrupt))
+    result = kgan_command("play", "--pretrained", "gan-digits")
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("http://127.0.0.1:")
+    assert "only this machine can open it" in result.output
+    assert b"kgan: gan-digits" in answers[1]
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(answers[0])
 
 
 def test_other_machines_are_refused(address):
-    with urllib.request.urlopen(address) as answer:
-        assert answer.status == 200
     port = int(re.search(r":(\d+)", address.removeprefix("http:"))[1])
     others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)}
     for host in others - {"127.0.0.1"}:
@@ -195,12 +210,7 @@ def test_nothing_is_reported_and_nothing_is_left_open(address):
     assert all(each["api_visibility"] == "private" for each in config["dependencies"])
 
 
-def test_color_images_and_vectors():
-    page = playground(kgan.DCGAN((8, 8, 3), filters=2), "colors")
-    address = launch(page)
-    with urllib.request.urlopen(address) as answer:
-        assert b"kgan: colors" in answer.read()
-    page.close(verbose=False)
+def test_vectors_are_not_shown():
     vectors = kgan.GAN(kgan.networks.dense_generator((2,), 3, 4), kgan.networks.dense_discriminator((2,), 4))
     with pytest.raises(ValueError, match=r"points draws data of shape \(2,\): a playground shows images"):
         playground(vectors, "points")
