@@ -8,6 +8,10 @@ import shutil
 import subprocess
 import sys
 
+# Before NumPy is imported: threads of BLAS and scikit-learn wait for each other in loops, which took half the time of
+# some tests where pytest's workers leave them no cores.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
