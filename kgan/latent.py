@@ -160,6 +160,9 @@ def principal_directions(codes: np.ndarray, features: np.ndarray, count: int) ->
             f"cannot find {count} directions for codes of shape {codes.shape} and features of {features.shape}: give a "
             "row of features for each code, and ask for 1 direction or more, but for no more than either has units"
         )
+    if not np.isfinite(features).all():
+        raise Mistake("features hold NaN or infinity: the model has diverged")
     components = PCA(count, whiten=True, svd_solver="randomized", random_state=0)
-    scores = components.fit_transform(features)  # each with standard deviation 1
-    return np.float32(scores.T @ codes / len(codes)), components.explained_variance_ratio_
+    with np.errstate(invalid="ignore"):  # features that do not vary: 0 of 0
+        scores = components.fit_transform(features)  # each with standard deviation 1
+    return np.float32(scores.T @ codes / len(codes)), np.nan_to_num(components.explained_variance_ratio_)

@@ -75,6 +75,9 @@ class Quality(Callback):
         self._labels: np.ndarray | None = None  # the classes that a conditional model is asked for
 
     def before_fit(self, arguments: FitArguments) -> None:
+        if self.labeled.images.shape[1:] != self.model.data_shape:
+            shapes = f"{self.labeled.images.shape[1:]}, the model makes {self.model.data_shape}"
+            raise Mistake(f"Quality was given images of shape {shapes}")
         if self.model.classes:  # each class as often as in the data
             if self.labeled.labels is None:
                 raise Mistake("this model is conditional, but the real images of Quality have no labels: pass them too")
@@ -100,22 +103,24 @@ class Quality(Callback):
         if logs is not None:
             logs.update(measured)
         value, sign = measured[self.by], CHOOSING[self.by]
-        if self.best is None or sign * value < sign * self.best[1]:
+        if np.isfinite(value) and (self.best is None or sign * value < sign * self.best[1]):
             self.best = self.epoch, value
             if self.keep_best:
                 with workers.replacing(strategy, self.keep_best) as temporary:
                     self.model.save(temporary)
 
     def measure(self) -> dict[str, float]:
-        """The metrics of the model as it is now."""
-        real, fake = self._real, self.features.extract(self.model.generate(self._codes))
+        """The metrics of the model as it is now; all are NaN if it draws NaN."""
+        fakes = self.model.generate(self._codes)
+        has_diverged = not np.isfinite(fakes).all()
+        real, fake = self._real, self.features.extract(np.zeros_like(fakes) if has_diverged else fakes)
         measured = {"frechet": quality.frechet_distance(real.values, fake.values)}
         if fake.class_frequencies is not None:
             measured["classes"] = float(quality.covered(real.class_frequencies, fake.class_frequencies))
             if self._labels is not None:
                 measured["class_accuracy"] = float((fake.classes == self._labels).mean())
             measured["low_confidence"] = float((fake.max_probability < quality.LOW_CONFIDENCE).mean())
-        return measured
+        return dict.fromkeys(measured, np.nan) if has_diverged else measured
 
     def get_state(self) -> dict[str, Any]:
         return {"best": self.best}

@@ -99,4 +99,9 @@ def draw(model: GAN, codes: np.ndarray) -> np.ndarray:
     """The images of codes, uint8: as floats, tens of thousands of images would fill the memory."""
     from kgan.batched import in_batches
 
-    return in_batches(lambda batch: kgan.plots.to_uint8(model.generate(batch)), codes, 1024)
+    def pixels(batch: np.ndarray) -> np.ndarray:
+        images = model.generate(batch)
+        kgan.quality.check_finite(images, "samples")
+        return kgan.plots.to_uint8(images)
+
+    return in_batches(pixels, codes, 1024)

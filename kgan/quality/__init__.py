@@ -22,6 +22,7 @@ from kgan.quality.features import (
 )
 from kgan.quality.metrics import (
     Manifold,
+    check_finite,
     class_frequencies,
     covered,
     divergence,
