@@ -16,6 +16,7 @@ import kgan
 from kgan import callbacks, quality
 from kgan._backend import keras
 from kgan.data import Labeled, from_uint8
+from kgan.errors import Mistake
 
 
 @pytest.fixture(autouse=True)
@@ -91,31 +92,51 @@ def test_manifold_agrees_with_prdc(clouds, monkeypatch):
         assert quality.manifold(real, fake, neighbors=neighbors)._asdict() == pytest.approx(expected)
 
 
-def test_nearest_by_the_whole_table(clouds):
+@pytest.mark.parametrize("size", [7, 300])
+def test_nearest_by_the_whole_table(size, clouds):
+    """Of all others at once, and of others that come in pieces."""
     real, fake = clouds
+    pieces = lambda: (real[begin : begin + size] for begin in range(0, 300, size))  # noqa: E731
     table = pairwise_distances(fake, real) / np.sqrt(5)
-    positions, distances = quality.nearest(fake, real)
-    assert (positions == table.argmin(axis=1)).all()
-    assert distances == pytest.approx(table.min(axis=1))
+    for others in (real, pieces()):
+        positions, distances = quality.nearest(fake, others)
+        assert (positions == table.argmin(axis=1)).all()
+        assert distances == pytest.approx(table.min(axis=1))
     rows = np.arange(200)[::-1]  # each stands among the others somewhere
-    _, others = quality.nearest(real[rows], real, itself=rows)
+    _, distances = quality.nearest(real[rows], pieces(), itself=rows)
     table = pairwise_distances(real) / np.sqrt(5) + np.diag(np.full(300, np.inf))
-    assert others == pytest.approx(table.min(axis=1)[rows])
+    assert distances == pytest.approx(table.min(axis=1)[rows])
 
 
 def test_diversity_is_the_mean_over_all_pairs(clouds):
     real = clouds[0][:20]
     squares = [np.mean((a - b) ** 2) for i, a in enumerate(real) for b in real[:i]]
     assert quality.diversity(real) == pytest.approx(np.sqrt(np.mean(squares)))
-    with pytest.raises(ValueError, match="2 images or more, and was given 1"):
-        quality.diversity(real[:1])
 
 
-def test_features_of_other_shapes_are_refused():
-    with pytest.raises(ValueError, match="of equal units"):
-        quality.frechet_distance(np.zeros((3, 2)), np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="it takes 6 of each"):
-        quality.manifold(np.zeros((5, 2)), np.zeros((9, 2)))
+POINTS = np.arange(18.0).reshape(9, 2)
+
+
+@pytest.mark.parametrize(
+    ("measure", "sentence"),
+    [
+        (lambda: quality.frechet_distance(POINTS, np.zeros((3, 4))), "of equal units"),
+        (lambda: quality.frechet_distance(POINTS, POINTS * np.nan), "features of fake images hold NaN or infinity"),
+        (lambda: quality.kernel_distance(POINTS / 0, POINTS), "features of real images hold NaN or infinity"),
+        (lambda: quality.kernel_distance(POINTS, POINTS, size=1), "size is 1: it takes 2 images or more"),
+        (lambda: quality.manifold(POINTS[:5], POINTS), "it takes 6 of each"),
+        (lambda: quality.manifold(POINTS, POINTS, neighbors=0), "neighbors is 0: it must be 1 or more"),
+        (lambda: quality.diversity(POINTS[:1]), "2 images or more, and was given 1"),
+        (lambda: quality.diversity(POINTS * np.nan), "images hold NaN or infinity"),
+        (lambda: quality.nearest(POINTS, POINTS / 0), "images hold NaN or infinity"),
+        (lambda: quality.nearest(POINTS, POINTS[:0]), "there are no others"),
+        (lambda: quality.nearest(POINTS[:1], POINTS[:1], itself=np.array([0])), "there are no others"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_cannot_be_measured_gets_a_sentence(measure, sentence):
+    with pytest.raises(Mistake, match=sentence):
+        measure()
 
 
 # The classifier
@@ -137,24 +158,21 @@ def test_classifier_of_other_labels_is_another(real, classifier, monkeypatch):
         quality.classifier(other)
 
 
-def test_a_damaged_classifier_is_trained_again(real, classifier, monkeypatch, tmp_path):
-    (file,) = (kgan.files.cache_directory() / "classifiers").glob(f"{quality.features._fingerprint(real)}*")
-    monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
-    (tmp_path / "classifiers").mkdir()
-    (tmp_path / "classifiers" / file.name).write_bytes(file.read_bytes()[:1000])
-    monkeypatch.setattr(quality.features, "_train", lambda network, labeled: 0.77)
-    assert "right on 77.0%" in quality.classifier(real).name
-
-
-def test_a_classifier_that_cannot_be_cached_works(real, monkeypatch, tmp_path):
+@pytest.mark.parametrize("is_full", [False, True])
+def test_a_classifier_that_is_damaged_or_cannot_be_cached_is_trained(is_full, real, classifier, monkeypatch, tmp_path):
     def full_disk(*arguments, **more):
         raise OSError(28, "No space left on device")
 
+    (file,) = (kgan.files.cache_directory() / "classifiers").glob(f"{quality.features._fingerprint(real)}*")
     monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
+    if is_full:
+        monkeypatch.setattr(np, "savez", full_disk)
+    else:
+        (tmp_path / "classifiers").mkdir()
+        (tmp_path / "classifiers" / file.name).write_bytes(file.read_bytes()[:1000])
     monkeypatch.setattr(quality.features, "_train", lambda network, labeled: 0.77)
-    monkeypatch.setattr(np, "savez", full_disk)
     assert "right on 77.0%" in quality.classifier(real).name
-    assert {path.name for path in (tmp_path / "classifiers").iterdir()} <= {".lock"}
+    assert {path.name for path in (tmp_path / "classifiers").iterdir()} <= {".lock", file.name}
 
 
 def test_real_vs_fake_accuracy(real):
@@ -338,18 +356,71 @@ def test_few_images():
         quality.evaluate(lambda count, seed: from_uint8(images[:count, :4, :4]), Labeled(images))
 
 
+NOISE = np.random.default_rng(1).integers(0, 256, (60, 16, 16, 1), np.uint8)
+NOTHING = np.full_like(NOISE, 9)
+NAN = np.where(np.arange(NOISE.size).reshape(NOISE.shape) == 300, np.nan, from_uint8(NOISE))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("images", "real", "options"),
+    [
+        (NOTHING, Labeled(NOISE), {}),
+        (NOISE, Labeled(NOTHING), {}),
+        (NOTHING, Labeled(NOTHING), {}),
+        (NOISE, Labeled(NOISE[:4]), {}),
+        (NOISE, Labeled(NOISE[:20]), {"held_out": NOISE[:1]}),
+        (NOISE, Labeled(NOISE, np.zeros(60, int), ("a", "b")), {"asked": lambda count, seed: np.zeros(count, int)}),
+        (NOISE, Labeled(NOISE, np.zeros(60, int), ("a",)), {"seeds": np.arange(2)}),
+    ],
+)
+def test_little_to_compare_gives_finite_numbers(images, real, options, monkeypatch):
+    monkeypatch.setattr(quality.features, "_train", lambda network, labeled: 1.0)
+    report = quality.evaluate(lambda count, seed: from_uint8(images[:count]), real, **options, count=20).report
+    assert len(report["metrics"]) >= 4
+    json.dumps(report, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("measure", "sentence"),
+    [
+        (lambda: quality.evaluate(lambda count, seed: NAN[:count], Labeled(NOISE)), "images hold NaN or infinity"),
+        (lambda: quality.evaluate(lambda count, seed: NOISE[:count], Labeled(NAN)), "images hold NaN or infinity"),
+        (
+            lambda: quality.evaluate(lambda count, seed: NOISE[:1], Labeled(NOISE)),
+            "24 samples were asked for, and",
+        ),
+        (lambda: quality.real_vs_fake_accuracy(NAN, NOISE), "images hold NaN or infinity"),
+        (lambda: callbacks.Doctor(NAN[:4]), "images hold NaN or infinity"),
+    ],
+)
+def test_images_that_cannot_be_measured_get_a_sentence(measure, sentence):
+    with pytest.raises(Mistake, match=sentence):
+        measure()
+
+
+def test_a_model_that_draws_nan(digits_gan, kgan_command, tmp_path):
+    """The callback does not take it for the best, and the command says what is wrong."""
+    watcher = callbacks.Quality(Labeled(NOISE), every=1, features=quality.pixels())
+    model = digits_gan()
+    model.fit(from_uint8(NOISE), verbose=0, callbacks=[watcher])
+    for weight in model.generator.trainable_weights:
+        weight.assign(weight * np.nan)
+    history = model.fit(from_uint8(NOISE), verbose=0, callbacks=[watcher]).history
+    assert np.isnan(history["frechet"]).all()
+    assert watcher.best[0] == 1
+    model.save(write_run(tmp_path / "run", has_model=False) / "model.keras")
+    result = kgan_command("evaluate", "run", "--features", "pixels")
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert result.output.startswith("kgan: samples hold NaN or infinity: the model has diverged")
+
+
 def test_float_images_are_measured_as_uint8_ones_are(digits_gan):
     images = np.random.default_rng(6).integers(0, 256, (60, 16, 16, 1), np.uint8)
     both = Labeled(images), Labeled(from_uint8(images))
     reports = [quality.evaluate(lambda count, seed: images[:count], labeled, seeds=[0]).report for labeled in both]
     assert reports[0] == reports[1]
-    measured = []
-    for labeled in both:
-        callback = callbacks.Quality(labeled)
-        callback.set_model(digits_gan())
-        callback.before_fit(None)
-        measured.append(callback.measure())
-    assert measured[0] == measured[1]
+    assert prepared(both[0], digits_gan()).measure() == prepared(both[1], digits_gan()).measure()
 
 
 def test_a_conditional_model_needs_labels_to_be_measured():
@@ -362,6 +433,8 @@ def test_a_conditional_model_needs_labels_to_be_measured():
     labeled = Labeled(images, np.arange(40) % 3)
     with pytest.raises(ValueError, match="labels range from 0 to 2: those of 2 classes range from 0 to 1"):
         model.fit(images, np.arange(40) % 2, verbose=0, callbacks=[callbacks.Quality(labeled)])
+    with pytest.raises(ValueError, match=r"Quality was given images of shape \(9, 8, 1\), the model makes \(8, 8, 1\)"):
+        model.fit(images, np.arange(40) % 2, verbose=0, callbacks=[callbacks.Quality(Labeled(np.zeros((40, 9, 8, 1))))])
     assert int(model.step) == 0
     asked = lambda count, seed: np.zeros(count, int)  # noqa: E731
     with pytest.raises(ValueError, match="conditional, but the real images have no labels"):
@@ -403,6 +476,14 @@ def test_the_callback_without_labels(real, digits, digits_gan):
         digits_gan().fit(digits, verbose=0, callbacks=[watcher])
 
 
+def prepared(labeled, model, features="pixels"):
+    """The callback, as `fit` prepares it."""
+    callback = callbacks.Quality(labeled, features=features)
+    callback.set_model(model)
+    callback.before_fit(None)
+    return callback
+
+
 def recording(shown):
     """A feature extractor that remembers what it was shown."""
 
@@ -417,10 +498,7 @@ def test_the_best_model_is_not_measured_with_what_chose_it(digits_gan):
     """Neither with the real images nor with the codes: the model stays the same, so codes show in its images."""
     labeled = Labeled(np.random.default_rng(8).integers(0, 256, (100, 16, 16, 1), np.uint8))
     model, chosen, measured = digits_gan(), [], []
-    watcher = callbacks.Quality(labeled, features=recording(chosen))
-    watcher.set_model(model)
-    watcher.before_fit(None)
-    watcher.measure()
+    prepared(labeled, model, recording(chosen)).measure()
     generate = lambda count, seed: model.generate(count, seed=seed)  # noqa: E731
     report = quality.evaluate(generate, labeled, features=recording(measured), seeds=range(2)).report
     assert report["count"] == 40
@@ -480,13 +558,3 @@ def test_distances_are_not_kept_after_they_were_looked_at():
         assert tracemalloc.get_traced_memory()[1] < 3000**2 * 8 / 2  # half a table of all distances
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.parametrize("size", [7, 1000])
-def test_the_nearest_of_pieces_are_the_nearest_of_all(size):
-    images = np.random.default_rng(0).normal(size=(120, 2, 2)).astype("float32")
-    own = np.arange(0, 120, 2)
-    pieces = (images[begin : begin + size] for begin in range(0, len(images), size))
-    whole, in_pieces = (quality.nearest(images[own], each, itself=own) for each in (images, pieces))
-    np.testing.assert_array_equal(whole[0], in_pieces[0])
-    np.testing.assert_allclose(whole[1], in_pieces[1], rtol=1e-12)
