@@ -63,14 +63,12 @@ def test_any_strokes_on_any_paper_are_the_same_digit(colors):
 @pytest.mark.parametrize("size", [(120, 200), (200, 120)])
 def test_a_file_need_not_be_square(size, tmp_path):
     """With white margins, a white digit on black would be taken for black paper on white."""
-    images = []
     for paper, ink in (("black", "white"), ("white", "black")):
         picture = Image.new("RGB", size, paper)
         ImageDraw.Draw(picture).rectangle((50, 30, 70, 90), fill=ink)
         picture.save(tmp_path / "digit.png")
-        images.append(drawing.from_file(tmp_path / "digit.png", SHAPE, is_digit=True))
-    np.testing.assert_allclose(*images, atol=0.1)
-    assert (images[0] > 0).mean() < 0.25
+        image = drawing.from_file(tmp_path / "digit.png", SHAPE, is_digit=True)
+        assert np.abs(image - digit(stroke(box=(180, 100, 240, 280)))).mean() < 0.05
 
 
 def test_a_real_digit_comes_out_as_it_went_in():
@@ -93,9 +91,6 @@ def test_an_empty_drawing_gets_a_sentence(canvas):
 
 
 def test_files_are_read_as_training_images_are_and_bounded(tmp_path):
-    stroke().save(tmp_path / "digit.png")
-    from_file = drawing.from_file(tmp_path / "digit.png", SHAPE, is_digit=True)
-    np.testing.assert_allclose(from_file, digit(stroke()), atol=0.2)
     Image.new("RGB", (90, 60), (255, 0, 0)).save(tmp_path / "red.jpg")
     color = drawing.from_file(tmp_path / "red.jpg", (16, 16, 3), is_digit=False)
     np.testing.assert_allclose(color, np.full((16, 16, 3), [1, -1, -1]), atol=0.05)
@@ -135,20 +130,20 @@ def test_features_are_those_of_the_last_hidden_layer():
     model = kgan.GAN(kgan.networks.dense_generator((8, 8, 1), 100, 6), kgan.networks.dense_discriminator((8, 8, 1), 6))
     assert _features(model, codes).shape == (3, 6)
     assert directions(model)[0].shape == (6, 100)
+    conditional = kgan.DCGAN((8, 8, 1), latent_dim=5, filters=2, classes=3)
+    assert directions(conditional, count=3)[0].shape == (3, 5)  # of z alone
 
 
-def test_directions_of_a_conditional_model_are_of_z_alone():
-    model = pretrained.load("modern-digits")
-    assert directions(model, count=3)[0].shape == (3, model.latent_dim)
-
-
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_directions_of_a_code_of_few_units():
     codes = latent.sample_codes(500, 2, seed=1).numpy()
     found, variance = latent.principal_directions(codes, np.c_[3 * codes[:, 0], codes[:, 1]], 2)
     np.testing.assert_allclose(np.abs(found), np.eye(2), atol=0.2)
     assert variance[0] == pytest.approx(0.9, abs=0.03)
-    with pytest.raises(ValueError, match="cannot find 3 directions"):
-        latent.principal_directions(codes, codes, 3)
+    assert (latent.principal_directions(codes, np.ones_like(codes), 2)[1] == 0).all()  # of a collapsed generator
+    for features, count, sentence in ((codes, 3, "cannot find 3 directions"), (codes * np.nan, 2, "hold NaN or infin")):
+        with pytest.raises(Mistake, match=sentence):
+            latent.principal_directions(codes, features, count)
 
 
 # The command
@@ -228,14 +223,6 @@ def test_an_address_that_cannot_be_used_gets_a_sentence(arguments, sentence, add
     result = kgan_command("play", "--pretrained", "gan-digits", *(word.replace("PORT", port) for word in arguments))
     assert result.exit_code == 2
     assert f"kgan: {sentence.replace('PORT', port)}" in result.output
-
-
-def test_a_stopped_run_gets_a_sentence(kgan_command, tmp_path):
-    pytest.importorskip("gradio", reason="pip install gradio, for the playground")
-    (tmp_path / "run.json").write_text('{"recipe": "gan-digits", "settings": {}}')
-    result = kgan_command("play", tmp_path)
-    assert result.exit_code == 2
-    assert "has no model: resume it with `kgan train --resume" in result.output
 
 
 def test_without_gradio_it_says_what_to_install(kgan_command, monkeypatch):
