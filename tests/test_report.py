@@ -38,6 +38,7 @@ def test_a_report_holds_the_run_and_loads_nothing(tmp_path):
     for text in ("11.2 ± 2.5", "8.86", "Epoch 2: all are alike. Do less", "changed from 32", "90.0 %", "a paper"):
         assert text in page
     assert "probability of being real" in page
+    assert "Finished, 3 epochs, 12 seconds, on CPU" in page
     assert "image/webp" in frames[0][1]
     assert "default-src 'none'" in page
     assert not re.findall(r'(?:src|href|url\()\s*=?\s*["\']?(?!data:|#|\{)([a-z]+:[^"\'\s)]*)', page)
@@ -118,6 +119,7 @@ def test_a_run_that_has_hardly_begun_has_a_report(content, tmp_path):
     page = report([tmp_path])
     assert "No samples are drawn yet" in page
     assert "Not measured yet" in page
+    assert "Begun, 0 epochs, 0 seconds" in page
 
 
 def test_the_command(tmp_path, kgan_command):

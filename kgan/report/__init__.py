@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import functools
 import io
 import math
 import re
@@ -92,7 +91,9 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "places": places,
         "history": history,
         "rows": list(zip(*history.values(), strict=True)),
-        "status": _status(record),
+        "status": str(record.get("status") or "begun"),
+        "epochs": runs.value_of(record, "epochs", int),
+        "seconds": runs.value_of(record, "seconds", float),
         "findings": [found for found in runs.value_of(record, "findings", list) if isinstance(found, dict)],
         "environment": runs.value_of(record, "environment", dict),
         "quality": measured,
@@ -101,13 +102,6 @@ def _run(directory: Path, name: str, room: int) -> dict[str, Any]:
         "settings": _settings(used, recipe.settings if recipe else {}),
         "used": used,
     }
-
-
-def _status(record: Mapping[str, Any]) -> str:
-    """How the run ended, or how far it is."""
-    epochs, seconds = runs.value_of(record, "epochs", int), runs.value_of(record, "seconds", float)
-    status, plural = str(record.get("status") or "begun"), "" if epochs == 1 else "s"
-    return f"{status[0].upper()}{status[1:]}, {epochs:,} epoch{plural}, {seconds:,.0f} seconds"
 
 
 def _quality(path: Path) -> dict[str, Any]:
@@ -130,18 +124,13 @@ def _quality(path: Path) -> dict[str, Any]:
 
 def _frames(pictures: Mapping[int, Path], room: int) -> list[tuple[int, str]]:
     """Epochs and their grids as data URLs; an evenly spaced part of them if all do not fit."""
-    epochs = list(pictures)
-    address = functools.cache(lambda epoch, fidelity: _address(pictures[epoch], fidelity))  # the loop needs them again
-    while epochs:
-        for fidelity in (85, 60):
-            frames = [(epoch, source) for epoch in epochs if (source := address(epoch, fidelity))]
-            if sum(len(source) for _, source in frames) <= room or len(epochs) == 1:
-                return frames
-        epochs = epochs[-1::-2][::-1]  # every second one, and the last
-    return []
+    frames = [(epoch, source) for epoch, path in pictures.items() if (source := _address(path))]
+    while len(frames) > 1 and sum(len(source) for _, source in frames) > room:
+        frames = frames[-1::-2][::-1]  # every second one, and the last
+    return frames
 
 
-def _address(path: Path, fidelity: int) -> str:
+def _address(path: Path) -> str:
     """A picture as a data URL for an `<img>`; empty for a file that is not a picture."""
     try:
         with Image.open(io.BytesIO(runs.read_file(path))) as image:
@@ -150,7 +139,7 @@ def _address(path: Path, fidelity: int) -> str:
         return ""
     picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    picture.save(buffer, "webp", quality=fidelity)
+    picture.save(buffer, "webp", quality=80)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -194,7 +183,7 @@ def _claims(
 def _pictures(directory: Path) -> list[tuple[str, str]]:
     """The other pictures in the run directory, such as interpolations: title and data URL."""
     paths = sorted(path for path in directory.glob("[!.]*.png") if path.name != "losses.png")  # the page draws these
-    return [(path.stem.replace("-", " "), source) for path in paths[:12] if (source := _address(path, 80))]
+    return [(path.stem.replace("-", " "), source) for path in paths[:12] if (source := _address(path))]
 
 
 def _settings(used: Mapping[str, Any], usual: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
