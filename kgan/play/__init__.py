@@ -30,17 +30,11 @@ SIDE = 448  # the least size of an image that is shown alone, in pixels
 def playground(model: GAN, name: str, class_names: Sequence[str] = (), is_digits: bool = False) -> gradio.Blocks:
     """The page of a model; `launch` serves it.
 
-    It has a tab for directions of the latent space, one for the path between two codes, and for a CodeGAN one in which
-    images are read and rebuilt.
-
     Args:
         model: it draws images with 1 or 3 channels.
         name: the title of the page.
         class_names: the names of the classes of a conditional model; default: their numbers.
         is_digits: whether to prepare drawings in the same way as the images of MNIST.
-
-    Raises:
-        ImportError, Mistake: if Gradio is not installed, or the model does not draw images.
 
     Example:
         >>> page = playground(kgan.pretrained.load("dcgan-digits"), "dcgan-digits")
@@ -62,13 +56,10 @@ def playground(model: GAN, name: str, class_names: Sequence[str] = (), is_digits
 
 
 def directions(model: GAN, count: int = DIRECTIONS) -> tuple[np.ndarray, np.ndarray]:
-    """The directions along which the features of a model's generator vary most, within each class.
+    """The directions (count, latent_dim) along which the generator's last hidden layer varies most, within each class.
 
-    The features are the activations of the generator's last hidden layer. See `kgan.latent.principal_directions`.
-
-    Returns:
-        Directions of shape (count, latent_dim), and the fraction of the variance that each explains, (count,). Fewer
-        than `count` if a code or a layer has fewer units.
+    And the fraction of the variance that each explains, (count,): see `kgan.latent.principal_directions`. There are
+    fewer than `count` if a code or the layer has fewer units.
 
     Example:
         >>> found, variance = directions(kgan.pretrained.load("dcgan-digits"), count=3)

@@ -1,12 +1,4 @@
-"""Measures what losses do not show: how good, how varied and how new images are.
-
-Each metric is reported next to its value for real images:
-
-    real = kgan.data.load_labeled("digits")
-    model = kgan.load_model("runs/dcgan-digits")
-    quality = kgan.quality.evaluate(lambda count, seed: model.generate(count, seed=seed), real)
-    quality.report["metrics"]["frechet"]                # {'value': …, 'spread': …, 'baseline': …}
-"""
+"""Measures what losses do not show: how good, how varied and how new images are, next to the values of real images."""
 
 from kgan.quality.evaluation import METRICS, Quality, choose_features, evaluate, selection_split
 from kgan.quality.features import (

@@ -48,25 +48,19 @@ AT_A_TIME = 2048  # training images that are converted to floats at a time
 
 
 class Quality(NamedTuple):
-    """The measurements, in a form that JSON can hold, and images to show.
+    """The measurements, and images to show."""
 
-    The report has "features" (their name), "count", "seeds", "metrics" ({name: {"value", "spread", "baseline"}}),
-    "classes" ({"names", "real", "fake", "missing"}; of a conditional model also "accuracy") and "notes". The spread is
-    over seeds; with one seed it is None, except that of "kid", which is over its subsets.
-    """
-
+    # features, count, seeds, metrics: {name: {value, spread over seeds, baseline}}, notes, and where there are classes:
+    # {names, real, fake, missing, of a conditional model also accuracy}. With one seed, kid's spread is over subsets.
     report: dict[str, Any]
     samples: np.ndarray  # the first samples, float32 in [-1, 1]
     nearest: np.ndarray  # the training image nearest to each of them
 
 
 def choose_features(labeled: Labeled, wanted: str = "auto") -> FeatureExtractor:
-    """The feature extractor with this name for these data.
+    """The feature extractor for these real images: "classifier", "inception", "pixels", or "auto".
 
-    Args:
-        labeled: real images, with labels or without.
-        wanted: "classifier", "inception", "pixels", or "auto": the classifier if the data have labels that it can
-            learn, otherwise pixels, with a note that says so.
+    "auto" is the classifier if the data have labels that it can learn, otherwise pixels, with a note that says so.
 
     Example:
         >>> choose_features(kgan.data.load_labeled("digits"), "pixels").name
@@ -87,11 +81,9 @@ def choose_features(labeled: Labeled, wanted: str = "auto") -> FeatureExtractor:
 
 
 def selection_split(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `count` real images choose the best model, and which measure it: two disjoint sets.
+    """The positions of the real images that choose the best model, and of those that measure it, in random order.
 
-    A model that is chosen because it is close to some real images is closer to these than to others. So
-    `kgan.callbacks.Quality` chooses with a fifth of the images, at most 1,000, and `evaluate` measures with the rest.
-    It returns the positions of both, in a random order that is always the same.
+    A model that is chosen because it is close to some real images is closer to these than to others.
     """
     order = np.random.default_rng(0).permutation(count)
     reserved = min(MOST_RESERVED, count // 5)
@@ -112,26 +104,23 @@ def evaluate(
     """Measure how good and how varied a model's images are.
 
     Every metric has a real-vs-real baseline: its value for as many real images, compared with other real images. This
-    is the best that can be expected. A metric that cannot be computed is left out, and a note says why.
-
-    The real images that choose the best model (`selection_split`) are left out of the comparison, but not of the search
-    for the nearest training image, which shows copies.
+    is the best that can be expected. A metric that cannot be computed is left out, and a note says why. Real images
+    that `kgan.callbacks.Quality` chooses the best model by are only searched for copies.
 
     Args:
         generate: a function (count, seed) → images, float32 in [-1, 1]; or uint8, in a quarter of the memory.
         labeled: the real images that the model was trained on.
         features: see `choose_features`.
         asked: for a conditional model, a function (count, seed) → the classes that `generate` was asked for.
-        held_out: real images that the model was not trained on, uint8. A sample counts as a copy if it is nearer to a
-            training image than 99 % of these are. Without them, distances between training images set this limit.
+        held_out: real images that the model was not trained on. A sample counts as a copy if it is nearer to a training
+            image than 99 % of these are; without them, distances between training images set this limit.
         count: number of samples; at most half the number of real images, because the baseline needs as many again.
         seeds: seeds of the samples; each metric is the mean over the seeds, with its standard deviation.
         progress: a function that is called with a few words about what is done next.
 
     Example:
-        >>> real = kgan.data.load_labeled("digits")
         >>> draw = lambda count, seed: model.generate(count, seed=seed)
-        >>> quality = evaluate(draw, real, features="pixels", count=100, seeds=[0])
+        >>> quality = evaluate(draw, kgan.data.load_labeled("digits"), features="pixels", count=100, seeds=[0])
         >>> sorted(quality.report["metrics"])[:3]
         ['copies', 'coverage', 'density']
     """

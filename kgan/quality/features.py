@@ -40,21 +40,13 @@ class Features(NamedTuple):
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """Computes the features that images are compared by.
+    """Computes the features that images are compared by."""
 
-    Attributes:
-        name: in words, reported with every metric.
-        features: a function from images, float32 in [-1, 1], to features (count, units), float32.
-        names: names of the classes, if there are any.
-        head: a function from features to probabilities (count, classes), if there are classes.
-        note: what a reader of the metrics should know about the features; may be empty.
-    """
-
-    name: str
-    features: Callable[[np.ndarray], np.ndarray]
-    names: tuple[str, ...] = ()
-    head: Callable[[np.ndarray], np.ndarray] | None = None
-    note: str = ""
+    name: str  # in words, reported with every metric
+    features: Callable[[np.ndarray], np.ndarray]  # images, float32 in [-1, 1] → (count, units), float32
+    names: tuple[str, ...] = ()  # of the classes, if there are any
+    head: Callable[[np.ndarray], np.ndarray] | None = None  # features → probabilities (count, classes)
+    note: str = ""  # what a reader of the metrics should know about the features
 
     def probabilities(self, images: np.ndarray) -> np.ndarray | None:
         """The probability of each class, (count, classes); None if there are no classes."""
@@ -71,10 +63,9 @@ class FeatureExtractor:
 
 
 def classifier(labeled: Labeled) -> FeatureExtractor:
-    """A small convolutional network trained on the data's own labels, with a fixed seed.
+    """The 128 units before the last layer of a small network, trained once on the labels of four of five images.
 
-    Its features are the 128 units before the last layer. It is trained once on four of five images, and kept in the
-    cache directory. Data without labels are refused, and those of which it is right on fewer than 60 % of the rest.
+    Data without labels are refused, and those of which it is right on fewer than 60 % of the rest.
     """
     if labeled.labels is None:
         raise Mistake("the data have no labels: no classifier can be trained on them")
@@ -108,16 +99,12 @@ def classifier(labeled: Labeled) -> FeatureExtractor:
 
 
 def pixels() -> FeatureExtractor:
-    """Images averaged to 8 × 8 pixels: these features need no labels, and show only where light and color are."""
+    """Images averaged to 8 × 8 pixels: they show only where light and color are."""
     return FeatureExtractor("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(len(images), -1))
 
 
 def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -> FeatureExtractor:
-    """The 2,048 features of Keras' InceptionV3, whose weights are downloaded when first used.
-
-    Its distances cannot be compared with published FID, which uses another port of the network and another way to
-    resize. Keras builds it in its image data format, so that must be "channels_last".
-    """
+    """The 2,048 features of Keras' InceptionV3. Published FID uses another port of it, and resizes in another way."""
     if (layout := keras.config.image_data_format()) != "channels_last":
         raise Mistake(f"image_data_format is {layout}: InceptionV3 takes images that are channels_last")
     try:
@@ -144,8 +131,7 @@ def real_vs_fake_accuracy(real: np.ndarray, fake: np.ndarray, *, seed: int = 0) 
     It is 0.5 if the classifier has to guess, 1 if it is always right.
 
     Args:
-        real, fake: images, uint8 or float32 in [-1, 1], of one shape, 20 or more of each. The same number of each is
-            drawn at random: as many as the smaller set has, and at most 4,000.
+        real, fake: images, uint8 or float32 in [-1, 1], of one shape, 20 or more of each; 4,000 of each are used.
         seed: seed of the classifier's weights and of the halves.
 
     Example:

@@ -24,7 +24,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
         |μ - μ'|² + tr(Σ + Σ' - 2 (Σ Σ')^½)
 
     Heusel et al. (2017), *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, eq. 6.
-    It is biased upwards, and more so with fewer images. Compare it only at equal counts, and with that of real images.
+    It is larger for fewer images: compare it only at equal counts.
 
     Example:
         >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [5.0]]))
