@@ -55,9 +55,9 @@ def compared(dense, tmp_path_factory):
     return place, result
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _without_timing(monkeypatch):
-    """What most tests do not look at."""
+    """What only the tests of `compared` look at, which is made before."""
     monkeypatch.setattr(speed, "milliseconds_a_step", lambda models, sizes: [1.0] * len(models))
     monkeypatch.setattr(speed, "images_a_second", lambda models, batch: [1.0] * len(models))
 
@@ -136,7 +136,6 @@ def test_compare_draws_all_runs_in_step(compared):
     assert frames[1].crop(right).tobytes() == frames[2].crop(right).tobytes()
 
 
-@pytest.mark.usefixtures("_without_timing")
 def test_compare_again_overwrites_its_own_files_and_no_others(compared, kgan_command, tmp_path):
     place, _ = compared
     out = shutil.copytree(place / "out", tmp_path / "out")
@@ -151,7 +150,6 @@ def test_compare_again_overwrites_its_own_files_and_no_others(compared, kgan_com
     assert "seed-1 is not evaluated: kgan evaluate seed-1\n" in result.stdout
 
 
-@pytest.mark.usefixtures("_without_timing")
 def test_compare_says_what_does_not_compare(compared, kgan_command, tmp_path):
     """And runs of any name are compared: what looks like markup or a cell, the same name twice, bytes, a line break."""
     place, _ = compared
@@ -181,7 +179,6 @@ def test_compare_says_what_does_not_compare(compared, kgan_command, tmp_path):
     assert "| [cats] | a\\|b/run | b/run | \\udcff | of two lines |" in markdown
 
 
-@pytest.mark.usefixtures("_without_timing")
 def test_a_conditional_run_has_images_of_the_same_size(compared, kgan_command, tmp_path):
     """Its discriminator takes classes as well."""
     place, _ = compared

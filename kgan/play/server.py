@@ -89,12 +89,9 @@ class OwnPagesOnly:
 
 def _free_port(host: str, port: int | None) -> int:
     """The given port, or the first free one. It is tried here because Gradio would wait for each port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for number in [port] if port else PORTS:
-        with contextlib.suppress(OSError):
-            family, kind, protocol, _, address = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind, protocol) as trial:
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                trial.bind(address)
-                return number
+        with contextlib.suppress(OSError), socket.create_server((host, number), family=family):
+            return number
     where = f"port {port} of {host}" if port else f"any port of {host} from {PORTS[0]} to {PORTS[-1]}"
     raise OSError(f"cannot listen on {where}: it is in use, or is not of this machine")
