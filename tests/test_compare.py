@@ -182,8 +182,7 @@ def test_compare_says_what_does_not_compare(compared, kgan_command, tmp_path):
 def test_a_conditional_run_has_images_of_the_same_size(compared, kgan_command, tmp_path):
     """Its discriminator takes classes as well."""
     place, _ = compared
-    small = {**SMALL, "conditional": True}
-    write_run(tmp_path / "conditional", changes=small, classes=[str(number) for number in range(10)])
+    write_run(tmp_path / "conditional", changes={**SMALL, "conditional": True}, classes="0123456789")
     result = kgan_command("compare", "conditional", place / "convolutional")
     assert result.exit_code == 0, result.output
     assert cells(result.stdout, "images") == ["16 × 16 × 1", "16 × 16 × 1"]

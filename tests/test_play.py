@@ -58,6 +58,8 @@ def test_it_does_not_matter_where_and_how_large_a_digit_is_drawn(box):
 @pytest.mark.parametrize("colors", [("black", "white"), ("gray", "white"), ("gray", "black"), ("#404040", "#101010")])
 def test_any_strokes_on_any_paper_are_the_same_digit(colors):
     np.testing.assert_allclose(digit(stroke(paper=colors[0], ink=colors[1])), digit(stroke()), atol=0.05)
+    transparent = np.uint8(np.asarray(stroke().convert("L")) == 0)[..., np.newaxis] * np.uint8([0, 0, 0, 255])
+    np.testing.assert_allclose(digit(transparent), digit(stroke()), atol=0.01)
 
 
 @pytest.mark.parametrize("size", [(120, 200), (200, 120)])
@@ -76,12 +78,6 @@ def test_a_real_digit_comes_out_as_it_went_in():
     for image in data.load("digits")[:20]:
         large = Image.fromarray(255 - plots.to_uint8(image[..., 0])).resize((400, 400), Image.Resampling.BICUBIC)
         assert np.corrcoef(image.ravel(), digit(large.convert("RGB")).ravel())[0, 1] > 0.7
-
-
-def test_what_is_transparent_is_paper():
-    canvas = np.zeros((400, 400, 4), np.uint8)
-    canvas[100:300, 180:220, 3] = 255
-    np.testing.assert_allclose(digit(canvas), digit(stroke(box=(180, 100, 219, 299))), atol=0.01)
 
 
 @pytest.mark.parametrize("canvas", [None, np.full((50, 50, 3), 255, np.uint8), np.zeros((50, 50, 4), np.uint8)])

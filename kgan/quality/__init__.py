@@ -6,22 +6,18 @@ from kgan.quality.features import (
     FeatureExtractor,
     Features,
     as_floats,
-    averaged,
     classifier,
     inception,
     pixels,
     real_vs_fake_accuracy,
 )
 from kgan.quality.metrics import (
-    Manifold,
     check_finite,
     class_frequencies,
     covered,
-    divergence,
     diversity,
     frechet_distance,
     kernel_distance,
     manifold,
-    missing,
     nearest,
 )
