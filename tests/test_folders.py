@@ -300,8 +300,8 @@ def test_bad_arguments(arguments, message, folder):
 @pytest.fixture
 def decoded(monkeypatch):
     """The names of the files that were decoded."""
-    names, decode = [], folders._decode
-    monkeypatch.setattr(folders, "_decode", lambda path, *rest: (names.append(path.name), decode(path, *rest))[1])
+    names, decode = [], folders.Decoder.decode
+    monkeypatch.setattr(folders.Decoder, "decode", lambda self, path: names.append(path.name) or decode(self, path))
     return names
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import tf
-from kgan.checks import check, check_choice
+from kgan.checks import check_choice
 from kgan.data import folders
-from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, resize
+from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, resize, square
 from kgan.data.batching import untuned
 from kgan.errors import Mistake
 
@@ -33,7 +33,8 @@ def load(
 
     In a folder and its sub-folders, PNG, JPEG, WEBP, GIF (the first frame), BMP, TIFF, PPM, TGA, JPEG 2000 and AVIF
     files are read, in any mix of sizes and color modes, turned as the camera was held, in the order of their paths.
-    They have one channel if all of them are gray. An array of more than 256 MB stays on the disk, with `dtype="uint8"`.
+    They have one channel if all of them are gray. 16-bit images and floats are scaled alike, by the brightest of them.
+    An array of more than 256 MB stays on the disk, with `dtype="uint8"`.
 
     Args:
         source: "digits": scikit-learn's 1,797 real handwritten digits, which need no network. The name of a data set of
@@ -41,7 +42,7 @@ def load(
             (count, height, width, channels), uint8 or floats in [-1, 1]: `.npy`, or `.npz` or `.h5` with one array or
             with one that is named `images`. "cat-dataset": the CAT photographs on Kaggle, by `kagglehub`.
         split: split of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
-        image_size: images are cut to their central square and resized to this height and width; a folder needs it.
+        image_size: height and width, one number; images are cut to their central square, and a folder needs it.
         crop: in a folder, "center" cuts images to the central square, "letterbox" keeps the whole image and pads it,
             "head" cuts to a cat's head where a file such as `cat.jpg.cat` lists nine points of it.
         background: a color, by name or as #rrggbb, under transparent images of a folder and around letterboxed ones.
@@ -51,10 +52,9 @@ def load(
         Images of shape (count, height, width, channels).
 
     Raises:
-        ValueError: for an unknown data set, split, crop or color; for a file or folder without images, with images of
-            mixed sizes where `image_size` is missing, or with more than a quarter of its image files broken.
+        ValueError: for an unknown data set or argument; for a file or folder without images, with images of mixed sizes
+            where `image_size` is missing, or with more than a quarter of its image files broken.
         OSError: for a data set that cannot be downloaded, a file or folder that cannot be read, or a full disk.
-        ImportError: for "cat-dataset" without `kagglehub`.
 
     Example:
         >>> load("digits").shape
@@ -82,8 +82,7 @@ def load_labeled(
         >>> load_labeled("digits").labels[:10]
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
-    check(image_size=image_size)
-    name = str(source)
+    image_size, name = square(image_size), str(source)
     if name == "digits":
         labeled = _digits()
     elif is_array_file(source):
@@ -111,16 +110,14 @@ def held_out(source: str | Path, split: str = "train", image_size: int | None = 
         >>> held_out("digits") is None
         True
     """
-    name = str(source)
-    if re.search(r"\ball\b|test", split):  # "all" is every split, the test split among them
-        return None
-    if name == "digits" or is_array_file(name) or is_folder(source) or not _is_known(name):
+    # "all" is every split, the test split among them.
+    if re.search(r"\ball\b|test", split) or is_folder(source) or not _is_known(str(source)):
         return None
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder(name)
+    builder = tfds.builder(str(source))
     has_test = "test" in builder.info.splits and builder.is_prepared()
-    return _read_split(builder, "test", image_size) if has_test else None
+    return _read_split(builder, "test", square(image_size)) if has_test else None
 
 
 def is_folder(source: str | Path) -> bool:
@@ -150,12 +147,11 @@ def _download_cats() -> Path:
     by_hand = "get it from https://www.kaggle.com/datasets/crawford/cat-dataset, and give its folder as data"
     try:
         import kagglehub
-    except ImportError:
-        raise ImportError(
-            f"the CAT data set is on Kaggle: pip install 'kgan[cats]' to fetch it, or {by_hand}"
-        ) from None
-    try:
+
         path = Path(kagglehub.dataset_download("crawford/cat-dataset"))
+    except ImportError:
+        how = f"pip install 'kgan[cats]' to fetch it, or {by_hand}"
+        raise ImportError(f"the CAT data set is on Kaggle: {how}") from None
     except Exception as error:  # of many classes: no network, no such page, a full disk
         reason = "Kaggle does not answer" if "ConnectionError" in type(error).__name__ else folders.reason(error)
         raise OSError(f"cannot download the CAT data set ({reason}): {by_hand}") from None

@@ -84,7 +84,7 @@ class RealImages(NamedTuple):
         if isinstance(self.source, tf.data.Dataset):
             once = untuned(self.source)
         elif isinstance(self.source, keras.utils.PyDataset):
-            once = (self.source[place] for place in range(_length(self.source) or 0))
+            once = map(self.source.__getitem__, range(_length(self.source) or 0))
         found = []
         for batch in once:
             found.append(np.asarray(images_of(batch), np.float32))
@@ -112,14 +112,14 @@ def real_images(
         checks.check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
         x, y = x[:2]
     x = checks.as_array(x)
-    checks.check_source(x, to)
+    if not isinstance(x, Batches):
+        checks.check_source(x, to)
     if is_evaluated and model.steps_per_execution > 1 and workers.count(model.distribute_strategy) > 1:  # Keras fails
         raise Mistake(
             f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
         )
-    for name, size in (("batch_size", batch_size), ("steps" if is_evaluated else "steps_per_epoch", steps)):
-        if size is not None and size < 1:
-            raise Mistake(f"{name} is {size}: it must be 1 or more")
+    batch_size = _whole("batch_size", batch_size)
+    steps = _whole("steps" if is_evaluated else "steps_per_epoch", steps)
     if checks.is_array(x):
         batch_size = len(x) if to.endswith("on_batch") else batch_size or 32
         return _array(x, y, model, d_steps, batch_size, None if is_evaluated else steps, shuffle)
@@ -142,12 +142,14 @@ def real_images(
             f"the dataset is endless: say {how if is_evaluated else 'with steps_per_epoch how long an epoch is'}"
         )
     if isinstance(x, tf.data.Dataset):
-        if d_steps > 1 and images_of(x.element_spec).shape[0] is None:
+        images = images_of(x.element_spec).shape
+        if d_steps > 1 and images.rank and images[0] is None:
             raise Mistake(
                 f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last "
                 "one may not: batch with drop_remainder=True"
             )
-        dataset = (lambda _: x) if is_evaluated or not steps else _continued(x, steps)
+        shaped = x if images[1:].is_fully_defined() else x.map(_with_shape(shape))
+        dataset = (lambda _: shaped) if is_evaluated or not steps else _continued(shaped, steps)
     elif isinstance(x, keras.utils.PyDataset):
         epoch, total = (length, length) if is_evaluated else (steps or length, None)
         steps = steps if is_evaluated else epoch
@@ -156,18 +158,17 @@ def real_images(
             return itertools.islice(_read_ahead(x, _places(length, model.seed, shuffle, begin), epoch), total)
 
         dataset = _generated(batches, shape, classes, total)
-    elif isinstance(x, Iterator):
-        if to == "validate" and not steps:
-            raise Mistake(
-                "validation_data is a generator, which is used up after the first epoch: pass an array or a dataset, "
-                "or say with validation_steps how many batches each epoch takes"
-            )
-        left = itertools.chain([first], x)
-        dataset = _generated(lambda begin: itertools.islice(left, begin, None), shape, classes)
     else:
-        again = itertools.repeat(x) if steps and not is_evaluated else (x,)
+        passes = itertools.repeat(x) if steps and not is_evaluated else [x]
+        if isinstance(x, Iterator):
+            if to == "validate" and not steps:
+                raise Mistake(
+                    "validation_data is a generator, which is used up after the first epoch: pass an array or a "
+                    "dataset, or say with validation_steps how many batches each epoch takes"
+                )
+            passes = [itertools.chain([first], x)]  # all epochs share it
         dataset = _generated(
-            lambda begin: itertools.islice(itertools.chain.from_iterable(again), begin, None), shape, classes
+            lambda begin: itertools.islice(itertools.chain.from_iterable(passes), begin, None), shape, classes
         )
     return RealImages(x, dataset, steps_per_epoch=steps, first=first)
 
@@ -192,7 +193,6 @@ def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, An
 def _array(
     x: Any, y: Any, model: keras.Model, d_steps: int, batch_size: int, steps: int | None, shuffle: bool
 ) -> RealImages:
-    checks.check_label_count(y, len(x))
     checks.warn_of_0_to_1(*checks.check_images(x, model.data_shape))
     labels = checks.checked_labels(y, len(x), model.classes)
     checks.check_divisible(batch_size, d_steps)
@@ -205,6 +205,17 @@ def _array(
     images = np.asarray(x, np.float32)
     slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
     return RealImages(x, _continued(slices, steps) if steps else lambda _: slices, batch_size, steps, x, labels)
+
+
+def _with_shape(shape: tuple[int, ...]) -> Callable:
+    """A function for `map` that tells TensorFlow the shape of images, which it may not know if Python decoded them."""
+
+    @tf.autograph.experimental.do_not_convert
+    def known(images: tf.Tensor, *labels: Any) -> Any:
+        images = tf.ensure_shape(images, (None, *shape))
+        return (images, *labels) if labels else images
+
+    return known
 
 
 def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:
@@ -270,6 +281,13 @@ def _read_ahead(source: keras.utils.PyDataset, places: Iterator[int], steps: int
             last = [batch.result() for batch in ahead]
         source.on_epoch_end()  # all is read, and the last step may end the training
         yield from last
+
+
+def _whole(name: str, number: Any) -> int | None:
+    """A number of batches or images as an int: it may be of NumPy or TensorFlow, or a float like 3.0."""
+    if number is not None and (number < 1 or number != int(number)):
+        raise Mistake(f"{name} is {number}: it must be {'1 or more' if number < 1 else 'a whole number'}")
+    return None if number is None else int(number)
 
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
