@@ -1,6 +1,7 @@
 """Every kind of input: what works trains, and an error names the mistake before anything is trained."""
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,30 @@ def test_every_epoch_has_all(kind, gan):
     assert len(history.history["val_d_loss"]) == 2
     gan.fit(make(), steps_per_epoch=1, epochs=2, verbose=0)
     assert gan.step.numpy() == 2 * steps + 2
+
+
+@pytest.mark.parametrize(
+    ("make", "steps", "trained"),
+    [
+        (lambda: unknown_length(BATCHES), 2, 8),
+        (lambda: iter(BATCHES), None, 2),
+        (lambda: iter(BATCHES * 2), 3, 4),  # the second epoch has one step
+        (lambda: unknown_length(iter(BATCHES)), None, 1),  # the check took the first batch
+    ],
+    ids=["dataset of unknown length", "generator", "generator with steps", "dataset that can be read once"],
+)
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_no_epoch_is_without_training(make, steps, trained, eager):
+    ended = []
+    callback = keras.callbacks.LambdaCallback(on_train_end=lambda logs: ended.append(True))
+    with (
+        pytest.warns(UserWarning, match="the data ended, so training ends with epoch") if trained < 8 else nullcontext()
+    ):
+        history = eager.fit(make(), epochs=4, steps_per_epoch=steps, callbacks=[callback], verbose=0)
+    assert eager.step.numpy() == trained
+    assert min(history.history["d_loss"]) > 0
+    assert len(history.epoch) == eager.recorder.epoch == {8: 4, 4: 2}.get(trained, 1)
+    assert ended == [True]
 
 
 @pytest.mark.parametrize("kind", REFUSED)

@@ -254,6 +254,12 @@ class KerasGAN(keras.Model):
                     validation_steps=validation_steps,
                     validation_freq=validation_freq,
                 )
+            except training_steps.DataEnded:
+                ended = f"the data ended, so training ends with epoch {self.recorder.epoch}"
+                warnings.warn(f"{ended}: for more epochs pass data that can be read again", stacklevel=2)
+                history = self.history
+                for callback in present:
+                    callback.on_train_end({})
             except tf.errors.InvalidArgumentError as error:
                 for sentence in (training_steps.NOT_DIVISIBLE.format(self.d_steps), training_steps.TOO_SMALL):
                     if sentence in str(error):
