@@ -185,15 +185,7 @@ def _decode_all(
     from rich.console import Console
     from rich.progress import track
 
-    kinds, passing = {}, []
-
-    def one(name: str) -> tuple[str, np.ndarray | None]:
-        try:
-            return decoder.decode(folder / name)
-        except (OSError, MemoryError) as error:
-            passing.append(name)
-            return reason(error), None
-
+    kinds, paths = {}, [folder / name for name in names]
     (cache / "index.json").unlink(missing_ok=True)
     together = min(512, 1 + TOGETHER // (3 * decoder.image_size**2))
     shown = {"console": Console(stderr=True), "disable": not sys.stderr.isatty(), "transient": True}
@@ -203,18 +195,18 @@ def _decode_all(
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,  # Pillow decodes without the GIL
         warnings.catch_warnings(action="ignore"),  # Pillow's warnings about odd metadata
     ):
-        is_done = False
-        while not is_done:
+        for _ in range(2):
             images.truncate(images.seek(0))
-            chunks = (pool.map(one, names[begin : begin + together]) for begin in range(0, len(names), together))
-            decoded = itertools.chain.from_iterable(chunks)
+            chunks = (paths[begin : begin + together] for begin in range(0, len(paths), together))
+            decoded = itertools.chain.from_iterable(pool.map(decoder.decode, chunk) for chunk in chunks)
             shown_names = track(names, f"checking {len(names):,} files", **shown)
             for name, (kind, pixels) in zip(shown_names, decoded, strict=True):
                 kinds[name] = kind
                 if pixels is not None:
                     images.write(pixels.tobytes())
-            is_done = not decoder.adapts()
-    if not passing:  # otherwise the next run tries again
+            if not decoder.adapts():
+                break
+    if not decoder.may_pass:  # otherwise the next run tries again
         with replacing(cache / "index.json") as path:
             path.write_text(json.dumps({"files": files, "kinds": kinds}), encoding="utf-8")
     return kinds
@@ -233,9 +225,10 @@ class Decoder:
     most_pixels: int = MOST_PIXELS
     depths: dict[str, tuple[float, float]] = dataclasses.field(default_factory=DEPTHS.copy)
     seen: list[tuple[str, float, float]] = dataclasses.field(default_factory=list)
+    may_pass: bool = False  # whether there was an error that another try may not meet
 
     def decode(self, path: Path) -> tuple[str, np.ndarray | None]:
-        """What a file is, or why it cannot be used, and its pixels; an error is raised if another try may succeed."""
+        """What a file is, or why it cannot be used, and its pixels."""
         suffix, image = path.suffix.lower(), None
         try:
             image = Image.open(path, formats=[*FORMATS, *(["TGA"] if suffix == ".tga" else [])])
@@ -251,8 +244,7 @@ class Decoder:
                 return f"{suffix[1:]} is not read: {', '.join(FORMATS)} are", None
             if image is None and suffix not in SUFFIXES:
                 return NO_IMAGE, None
-            if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
-                raise
+            self.may_pass |= isinstance(error, MemoryError) or getattr(error, "errno", None) is not None
             return "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else reason(error), None
 
     def adapts(self) -> bool:
