@@ -260,7 +260,8 @@ class Decoder:
     def _pixels(self, image: Image.Image, landmarks: Path) -> tuple[str, np.ndarray]:
         """Whether an image is gray, and its pixels: turned as the camera was held, cropped and fitted."""
         shows_color = len(set(self.color)) > 1 and (self.crop == "letterbox" or image.has_transparency_data)
-        kind = GRAY if image.mode in GRAY_MODES and not shows_color else COLOR
+        palette = np.reshape(image.getpalette() or (0, 0, 0), (-1, 3))
+        is_gray = image.mode in GRAY_MODES or (image.mode == "P" and (palette == palette[:, :1]).all())
         if self.crop == "head" and landmarks.is_file():
             image = image.crop(_head(landmarks, image.size))
         else:
@@ -274,7 +275,7 @@ class Decoder:
             image = ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=self.color)
         else:
             image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-        return kind, np.asarray(image)
+        return GRAY if is_gray and not shows_color else COLOR, np.asarray(image)
 
     def _rgb(self, image: Image.Image) -> Image.Image:
         """The image in RGB, 8 bits per channel, composed over a color if it is transparent."""
