@@ -9,7 +9,9 @@ import pytest
 
 import kgan
 from kgan._backend import keras, tf
-from kgan.training.data import real_images
+from kgan.data.checks import checked_labels
+from kgan.training import images_of
+from kgan.training.data import real_images, split_for_validation
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (96, *SHAPE)).astype("float32")
@@ -45,10 +47,10 @@ class Loader:
 
 
 class Frame:
-    """Like a `pandas.DataFrame`."""
+    """Like a `pandas.DataFrame` or `Series`."""
 
-    def to_numpy(self):
-        return IMAGES
+    def __init__(self, values):
+        self.to_numpy = lambda: values
 
 
 def sliced(x):
@@ -56,9 +58,8 @@ def sliced(x):
 
 
 def unknown_length(batches):
-    return tf.data.Dataset.from_generator(
-        lambda: iter(batches), output_signature=tf.TensorSpec((None, *SHAPE), tf.float32)
-    )
+    spec = tf.TensorSpec((None, *SHAPE), tf.float32)
+    return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec)
 
 
 def in_hdf5(images):
@@ -96,7 +97,7 @@ TAKEN = {
     "TensorFlow's tensor": (lambda: tf.constant(IMAGES), 3),
     "TensorFlow's variable": (lambda: tf.Variable(IMAGES), 3),
     "Keras' variable": (lambda: keras.Variable(IMAGES), 3),
-    "DataFrame": (Frame, 3),
+    "DataFrame": (lambda: Frame(IMAGES), 3),
     "HDF5": (lambda: in_hdf5(IMAGES), 3),
     "masked array that masks nothing": (lambda: np.ma.masked_array(IMAGES), 3),
     "Batches": (lambda: kgan.data.Batches(IMAGES, 32), 3),
@@ -269,6 +270,7 @@ def test_what_is_refused(kind, gan):
         ({"batch_size": 0}, "batch_size is 0: it must be 1 or more"),
         ({"batch_size": -1}, "batch_size is -1: it must be 1 or more"),
         ({"steps_per_epoch": 0}, "steps_per_epoch is 0: it must be 1 or more"),
+        ({"batch_size": 2.5}, "batch_size is 2.5: it must be a whole number"),
         ({"batch_size": 97}, "a batch of 97 cannot be drawn from 96 images"),
         ({"y": np.zeros(95)}, "there are 95 labels for 96 images"),
         ({"y": {"digit": np.zeros(95)}}, "there are 95 labels for 96 images"),
@@ -292,6 +294,46 @@ def test_arguments_that_do_not_fit(arguments, message, gan):
 def test_labels_beside_an_array_are_left_aside(y, eager):
     eager.fit(IMAGES, y, verbose=0)
     assert eager.step.numpy() == 3
+
+
+LABELS = np.arange(96) % 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [list, tuple, iter, Frame, tf.constant, tf.Variable, np.float32, np.uint8, lambda labels: labels[:, np.newaxis]],
+    ids=["list", "tuple", "generator", "Series", "tensor", "variable", "float32", "uint8", "column"],
+)
+def test_labels_of_any_form_and_type(given, gan, monkeypatch):
+    monkeypatch.setattr(gan, "classes", 3)
+    np.testing.assert_array_equal(real_images(IMAGES, given(LABELS), gan).labels, LABELS)
+    np.testing.assert_array_equal(kgan.data.Batches(IMAGES, 32, labels=given(LABELS)).labels, LABELS)
+    *_, (_, held_out) = split_for_validation(IMAGES, given(LABELS), 0.5)
+    np.testing.assert_array_equal(checked_labels(held_out, 48, 3), LABELS[48:])
+
+
+def test_batches_with_labels_that_are_floats(gan, monkeypatch):
+    """`flow_from_directory` gives such ones."""
+    monkeypatch.setattr(gan, "classes", 3)
+    batches = [(batch, np.float32(LABELS[:32])) for batch in BATCHES]
+    for x in (Sequence(batches), iter(batches), sliced((IMAGES, np.float32(LABELS))).batch(32)):
+        data = real_images(x, None, gan)
+        _, labels = next(iter(data.open(tf.distribute.get_strategy())))
+        np.testing.assert_array_equal(labels, LABELS[:32])
+
+
+def test_images_that_python_decoded_have_a_shape(gan):
+    decoded = sliced(IMAGES).map(lambda image: tf.numpy_function(lambda pixels: pixels, [image], tf.float32))
+    for x in (decoded.batch(32), decoded.map(lambda image: (image, 1)).batch(32)):
+        for steps in (None, 2):
+            data = real_images(x, None, gan, steps=steps).open(tf.distribute.get_strategy())
+            assert images_of(data.element_spec).shape.as_list() == [None, *SHAPE]
+
+
+@pytest.mark.parametrize("number", [np.int64, np.float32, tf.constant])
+def test_numbers_of_any_type(number, gan):
+    data = real_images(IMAGES, None, gan, batch_size=number(32), steps=number(2))
+    assert [type(value) for value in (data.batch_size, data.steps_per_epoch)] == [int, int]
 
 
 @pytest.mark.parametrize(
