@@ -181,29 +181,21 @@ def _():
 # Arguments of fit
 
 
-@works("`validation_split`")
+@works("`validation_split`", "`validation_data`", "`validation_steps`, `validation_batch_size`", "`evaluate`")
 def _(gan):
     history = fit(gan, validation_split=1 / 3)
     assert gan.step.numpy() == 2 * 2
     assert len(history.history["val_d_loss"]) == 2
-
-
-@works("`validation_data`", "`evaluate`")
-def _(gan):
     losses = fit(gan, validation_data=VECTORS[:40], validation_freq=2).history["val_g_loss"]
     named = gan.evaluate(VECTORS[:40], verbose=0, return_dict=True)
     assert losses == pytest.approx([named["g_loss"]])
     assert gan.metrics_names == ["d_loss", "g_loss", "d_real", "d_fake"]
     assert gan.evaluate(VECTORS[:40], verbose=0) == pytest.approx([named[name] for name in gan.metrics_names])
-    assert gan.step.numpy() == 2 * STEPS
-
-
-@works("`validation_steps`, `validation_batch_size`")
-def _(gan):
     seen, counter = [], keras.callbacks.LambdaCallback()
     counter.on_test_batch_end = lambda batch, logs=None: seen.append(batch)
     fit(gan, epochs=1, validation_data=VECTORS, validation_steps=2, validation_batch_size=8, callbacks=[counter])
     assert seen == [0, 1]
+    assert gan.step.numpy() == 2 * 2 + 3 * STEPS
 
 
 @works("labels `y`", "`initial_epoch`", "`disable_traceback_filtering`")
@@ -225,33 +217,41 @@ def _(gan, after):
     assert gan.step.numpy() == 12
 
 
-@works("`shuffle=False`")
-def _():
+@works("`shuffle=False`", "`run_eagerly`")
+def _(after):
     seen, gan = [], eager_gan()
+    fit(gan)
+    assert same(gan, after[2], within=1e-5)
     step = type(gan).train_step
     gan.train_step = lambda data: (seen.append(np.asarray(kgan.training.images_of(data))), step(gan, data))[1]
     fit(gan, epochs=1, shuffle=False, batch_size=40)  # 40, 40 and 16
     np.testing.assert_array_equal(np.concatenate(seen), VECTORS)
 
 
-@works("`fit` twice", "`keras.utils.set_random_seed`", "`fit` in a thread")
-def _(gan, after):
-    keras.utils.set_random_seed(1)  # training goes by the model's seed
-    fit(gan, epochs=1)
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(fit, gan, epochs=1).result()
-    assert same(gan, after[2])
+@works("`fit` twice", "`keras.utils.set_random_seed`", "`fit` in a thread", "two models at once in two threads")
+def _(gan, another, after):
+    models = [gan, another()]
+    for seed in range(2):
+        keras.utils.set_random_seed(seed)  # training goes by the model's seed
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(functools.partial(fit, epochs=1), models))
+    assert all(same(model, after[2]) for model in models)
 
 
 # Callbacks
 
 
-@works("`EarlyStopping` with `mode`")
+@works("`EarlyStopping` with `mode`", "`stop_training` from a callback")
 def _(gan, after):
+    def stop_training(batch, logs):
+        gan.stop_training = True
+
     stop = keras.callbacks.EarlyStopping("g_loss", mode="min", min_delta=9, patience=1, restore_best_weights=True)
     history = fit(gan, epochs=5, callbacks=[stop])
     assert len(history.history["g_loss"]) == 2
     assert same(gan, after[1])  # those of the first epoch are back
+    fit(gan, epochs=9, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=stop_training)])
+    assert gan.step.numpy() == STEPS + 1
 
 
 @works("`ModelCheckpoint` of models", "`ModelCheckpoint` of the best", "`load_model` in a fresh process")
@@ -301,15 +301,6 @@ def _(gan):
     pytest.importorskip("tensorboard")
     fit(gan, callbacks=[keras.callbacks.TensorBoard("logs")])
     assert list(Path("logs").rglob("events*"))
-
-
-@works("`stop_training` from a callback")
-def _(gan):
-    def stop(batch, logs):
-        gan.stop_training = True
-
-    fit(gan, epochs=9, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=stop)])
-    assert gan.step.numpy() == 1
 
 
 # Other ways to call a model
@@ -402,8 +393,11 @@ def _(gan, after):
         assert same(other, after[4], within=1e-5)
 
 
-@works("`summary`", "`to_json`, `model_from_json`", "`layers`, `get_layer`, `trainable_variables`, `count_params`")
-def _(gan):
+LAYERS = "`layers`, `get_layer`, `trainable_variables`, `count_params`"
+
+
+@works("`summary`", "`to_json`, `model_from_json`", "`keras.models.clone_model`", LAYERS)
+def _(gan, after):
     networks, lines = [gan.generator, gan.discriminator], []
     gan.summary(print_fn=lines.append)
     assert all(network in "".join(lines) for network in ("(Sequential)", "generator", "discriminator"))
@@ -412,6 +406,10 @@ def _(gan):
     assert len(gan.trainable_variables) == sum(len(network.trainable_variables) for network in networks)
     assert gan.count_params() == sum(network.count_params() for network in networks) + 1  # the step
     assert keras.models.model_from_json(gan.to_json()).count_params() == gan.count_params()
+    cloned = keras.models.clone_model(gan)
+    cloned.compile(run_eagerly=True)
+    fit(cloned)
+    assert same(gan, after[0])
 
 
 @works("`plot_model`")
@@ -419,14 +417,6 @@ def _(gan):
     pytest.importorskip("pydot")
     keras.utils.plot_model(gan, "model.png")
     assert Path("model.png").stat().st_size
-
-
-@works("`keras.models.clone_model`")
-def _(gan, after):
-    cloned = keras.models.clone_model(gan)
-    cloned.compile(run_eagerly=True)
-    fit(cloned)
-    assert same(gan, after[0])
 
 
 # Networks
@@ -477,44 +467,20 @@ def _():
         keras.config.set_image_data_format("channels_last")
 
 
-def check_policy(name, **compiled):
-    """Train, evaluate and generate with a policy."""
-    keras.config.set_dtype_policy(name)
-    model = new_gan(**compiled)
-    assert np.isfinite(fit(model).history["d_loss"]).all()
-    assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
-    assert np.isfinite(model.generate(3)).all()
-
-
-@works("`set_floatx`")
+@works("`set_floatx`", "`set_dtype_policy`")
 def _():
     try:
-        for floatx in ("float64", "float16"):
-            keras.config.set_floatx(floatx)
-            check_policy(floatx, run_eagerly=True)
+        for policy in ("float64", "float16", "mixed_bfloat16", "mixed_float16"):
+            if policy.startswith("float"):
+                keras.config.set_floatx(policy)
+            keras.config.set_dtype_policy(policy)
+            model = new_gan(run_eagerly=policy != "mixed_float16")
+            assert np.isfinite(fit(model).history["d_loss"]).all()
+            assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
+            assert np.isfinite(model.generate(3)).all()
+            keras.config.set_floatx("float32")
     finally:
         keras.config.set_floatx("float32")
-
-
-@works("`set_dtype_policy`")
-def _():
-    check_policy("mixed_bfloat16", run_eagerly=True)
-    check_policy("mixed_float16")
-
-
-@works("two models at once in two threads")
-def _(gan, another, after):
-    models = [gan, another()]
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(fit, models))
-    assert all(same(model, after[2]) for model in models)
-
-
-@works("`run_eagerly`")
-def _(after):
-    eager = eager_gan()
-    fit(eager)
-    assert same(eager, after[2], within=1e-5)
 
 
 @works("`jit_compile`")
