@@ -147,6 +147,13 @@ def test_a_path_that_is_no_array(name, error, message, tmp_path, monkeypatch):
         data.load(name, image_size=8)
 
 
+def test_nearly_black_images_are_warned_of(tmp_path):
+    """Such as masks from 0 to 1, or the upper half of 12 bits in 16."""
+    np.save(tmp_path / "a.npy", np.full((3, 8, 8, 1), 15, np.uint8))
+    with pytest.warns(UserWarning, match="a.npy are nearly black: their brightest value is 15, of 255"):
+        data.load(tmp_path / "a.npy")
+
+
 def test_a_home_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "pictures").mkdir()
@@ -255,6 +262,7 @@ def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_pat
         ({"seed": -1}, "seed is -1: it must be from 0"),
         ({"batch_size": 0}, "a batch of 0 cannot be drawn from 10 images: choose a smaller batch_size"),
         ({"batch_size": 11}, "a batch of 11 cannot be drawn from 10 images: choose a smaller batch_size"),
+        ({"images": "folder"}, "Batches was given a str: it takes an array of images"),
         ({"labels": range(9)}, "there are 9 labels for 10 images"),
         (
             {"labels": ["cat"] * 10},
@@ -264,4 +272,4 @@ def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_pat
 )
 def test_what_batches_refuse(arguments, message):
     with pytest.raises(ValueError, match=message):
-        data.Batches(np.zeros((10, 1)), **{"batch_size": 2, **arguments})
+        data.Batches(**{"images": [[0.0]] * 10, "batch_size": 2, **arguments})

@@ -326,12 +326,12 @@ def test_batches_with_labels_that_are_floats(gan, monkeypatch):
         np.testing.assert_array_equal(labels, LABELS[:32])
 
 
-def test_images_that_python_decoded_have_a_shape(gan):
+def test_images_of_a_dataset_get_their_shape_and_type(gan):
     decoded = sliced(IMAGES).map(lambda image: tf.numpy_function(lambda pixels: pixels, [image], tf.float32))
-    for x in (decoded.batch(32), decoded.map(lambda image: (image, 1)).batch(32)):
+    for x in (decoded, decoded.map(lambda image: (image, 1)), sliced(np.float64(IMAGES)), sliced(np.float16(IMAGES))):
         for steps in (None, 2):
-            data = real_images(x, None, gan, steps=steps).open(tf.distribute.get_strategy())
-            assert images_of(data.element_spec).shape.as_list() == [None, *SHAPE]
+            data = real_images(x.batch(32), None, gan, steps=steps).open(tf.distribute.get_strategy())
+            assert images_of(data.element_spec) == tf.TensorSpec((None, *SHAPE), tf.float32)
 
 
 @pytest.mark.parametrize("number", [np.int64, np.float32, tf.constant])
@@ -371,6 +371,14 @@ def test_only_images_in_0_to_1_are_warned_of(gan):
     for x in ((IMAGES + 1) / 2, sliced((IMAGES + 1) / 2).batch(32)):
         with pytest.warns(UserWarning, match=r"kgan expects \[-1, 1\]"):
             real_images(x, None, gan)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_epochs_after_the_validation_data_ended_are_not_validated(eager):
+    with pytest.warns(UserWarning, match="validation_data ended: this epoch is not validated"):
+        history = eager.fit(IMAGES, validation_data=iter(BATCHES), validation_steps=1, epochs=3, verbose=0)
+    assert len(history.history["val_d_loss"]) == 2
+    assert len(history.history["d_loss"]) == 3
 
 
 class Watched(Sequence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from kgan._backend import tf
 from kgan.checks import check
-from kgan.data.checks import as_labels
+from kgan.data.checks import as_array, as_labels, is_array
 from kgan.errors import Mistake
 
 
@@ -34,6 +35,9 @@ class Batches:
     """
 
     def __init__(self, images: Any, batch_size: int, seed: int = 0, labels: Any = None) -> None:
+        images, batch_size = as_array(images), operator.index(batch_size)
+        if not is_array(images):
+            raise Mistake(f"Batches was given a {type(images).__name__}: it takes an array of images")
         if not 1 <= batch_size <= len(images):
             count = f"{len(images)} images"
             raise Mistake(f"a batch of {batch_size} cannot be drawn from {count}: choose a smaller batch_size")

@@ -54,7 +54,7 @@ _one_large = threading.Lock()
 
 def load(folder: str | Path, image_size: int, *, crop: str = "center", background: str = "white") -> Labeled:
     """All images of a folder, in the order of their paths, as `kgan.data.load_labeled` describes it."""
-    folder, image_size = Path(os.path.abspath(folder)), square(image_size)
+    folder, image_size = Path(os.path.abspath(Path(folder).expanduser())), square(image_size)
     check_choice("crop", crop, CROPS)
     try:
         color = ImageColor.getrgb(str(background))[:3]

@@ -19,6 +19,8 @@ from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, res
 from kgan.data.batching import untuned
 from kgan.errors import Mistake
 
+DARK = 32  # images of 12 bits that a file keeps in 16 reach 15
+
 
 def load(
     source: str | Path = "digits",
@@ -90,11 +92,14 @@ def load_labeled(
     elif name == "cat-dataset" or is_folder(source):
         if image_size is None:
             raise Mistake(f"the images in {source} may have many sizes: choose one with image_size")
-        folder = _download_cats() if name == "cat-dataset" else Path(source).expanduser()
+        folder = _download_cats() if name == "cat-dataset" else source
         labeled = folders.load(folder, image_size, crop=crop, background=background)
     else:
         labeled = _data_set(name, split, image_size)
     images = labeled.images
+    if images[:1000].max() < DARK:
+        found = f"the images of {name} are nearly black: their brightest value is {images[:1000].max()}, of 255"
+        warnings.warn(f"{found}. Images of 12 bits, or from 0 to 1, have to be scaled", stacklevel=3)
     if image_size is None or images.shape[1:3] == (image_size, image_size):
         return labeled
     chunks = np.array_split(images, len(images) // 1024 + 1)

@@ -142,14 +142,15 @@ def real_images(
             f"the dataset is endless: say {how if is_evaluated else 'with steps_per_epoch how long an epoch is'}"
         )
     if isinstance(x, tf.data.Dataset):
-        images = images_of(x.element_spec).shape
-        if d_steps > 1 and images.rank and images[0] is None:
+        images, typed = images_of(x.element_spec), x
+        if d_steps > 1 and images.shape.rank and images.shape[0] is None:
             raise Mistake(
                 f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last "
                 "one may not: batch with drop_remainder=True"
             )
-        shaped = x if images[1:].is_fully_defined() else x.map(_with_shape(shape))
-        dataset = (lambda _: shaped) if is_evaluated or not steps else _continued(shaped, steps)
+        if images.dtype != tf.float32 or not images.shape[1:].is_fully_defined():
+            typed = x.map(_typed(shape))
+        dataset = (lambda _: typed) if is_evaluated or not steps else _continued(typed, steps)
     elif isinstance(x, keras.utils.PyDataset):
         epoch, total = (length, length) if is_evaluated else (steps or length, None)
         steps = steps if is_evaluated else epoch
@@ -208,15 +209,15 @@ def _array(
     return RealImages(x, _continued(slices, steps) if steps else lambda _: slices, batch_size, steps, x, labels)
 
 
-def _with_shape(shape: tuple[int, ...]) -> Callable:
-    """A function for `map` that tells TensorFlow the shape of images, which it may not know if Python decoded them."""
+def _typed(shape: tuple[int, ...]) -> Callable:
+    """A function for `map` that gives images their type and the shape that TensorFlow lacks if Python decoded them."""
 
     @tf.autograph.experimental.do_not_convert
-    def known(images: tf.Tensor, *labels: Any) -> Any:
-        images = tf.ensure_shape(images, (None, *shape))
+    def typed(images: tf.Tensor, *labels: Any) -> Any:
+        images = tf.cast(tf.ensure_shape(images, (None, *shape)), tf.float32)
         return (images, *labels) if labels else images
 
-    return known
+    return typed
 
 
 def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:

@@ -336,11 +336,16 @@ class KerasGAN(keras.Model):
             ['d_fake', 'd_loss', 'd_real', 'g_loss']
         """
         # With this keyword, which is private to Keras, its `fit` asks for validation: the images are checked already.
-        if not keywords.get("_use_cached_eval_dataset"):
+        is_validation = keywords.get("_use_cached_eval_dataset")
+        if not is_validation:
             self._check_call("evaluate", sample_weight=sample_weight)
             data = real_images(x, y, self, "evaluate", batch_size=batch_size, steps=steps)
             x, y, batch_size, sample_weight = data.open(self.distribute_strategy), None, None, None
-        return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
+        result = super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
+        if is_validation and not any(result.values()):
+            warnings.warn("validation_data ended: this epoch is not validated", stacklevel=2)
+            return {}
+        return result
 
     def evaluation_result(self) -> dict[str, tf.Tensor]:
         """The metrics as `test_step` returns them."""
