@@ -217,11 +217,13 @@ def _(gan, after):
     assert gan.step.numpy() == 12
 
 
-@works("`shuffle=False`", "`run_eagerly`")
+@works("`shuffle=False`", "`run_eagerly`", "data that can be read only once")
 def _(after):
     seen, gan = [], eager_gan()
     fit(gan)
     assert same(gan, after[2], within=1e-5)
+    with pytest.warns(UserWarning, match="the data ended, so training ends with epoch 3"):
+        assert fit(gan, iter([VECTORS, VECTORS]), epochs=4).epoch == [0]
     step = type(gan).train_step
     gan.train_step = lambda data: (seen.append(np.asarray(kgan.training.images_of(data))), step(gan, data))[1]
     fit(gan, epochs=1, shuffle=False, batch_size=40)  # 40, 40 and 16

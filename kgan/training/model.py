@@ -182,7 +182,7 @@ class KerasGAN(keras.Model):
 
         Args:
             x: real images, float, in [-1, 1]: an array, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset`,
-                a generator of batches, or `kgan.data.Batches` of images that do not fit into memory.
+                a generator of batches, whose end ends training, or `kgan.data.Batches` of images on the disk.
             y: labels, for a conditional model; other models ignore labels, those of a dataset too.
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
