@@ -219,13 +219,13 @@ def test_labels_and_iterators_are_trained_on(kind, eager):
 
 
 @pytest.mark.parametrize("kind", ["array", "dataset", "PyDataset", "loader"])
-def test_every_epoch_has_all(kind, gan):
+def test_every_epoch_has_all(kind, eager):
     make, steps = TAKEN[kind]
-    history = gan.fit(make(), epochs=2, verbose=0, validation_data=make())
-    assert gan.step.numpy() == 2 * steps
+    history = eager.fit(make(), epochs=2, verbose=0, validation_data=make())
+    assert eager.step.numpy() == 2 * steps
     assert len(history.history["val_d_loss"]) == 2
-    gan.fit(make(), steps_per_epoch=1, epochs=2, verbose=0)
-    assert gan.step.numpy() == 2 * steps + 2
+    eager.fit(make(), steps_per_epoch=1, epochs=2, verbose=0)
+    assert eager.step.numpy() == 2 * steps + 2
 
 
 @pytest.mark.parametrize(
