@@ -117,6 +117,7 @@ def test_the_test_split_is_held_out_unless_a_model_was_trained_on_it(prepared):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        (np.zeros((3, 8, 8, 1)), "cannot load a ndarray: name a data set, a folder or a file"),
         ("mnits", "unknown data set 'mnits': did you mean mnist"),
         ("digts", "did you mean digits"),
         ("qqqqqq", "unknown data set 'qqqqqq': try digits, mnist or cifar10, or name a folder"),
@@ -260,7 +261,8 @@ def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_pat
     ("arguments", "message"),
     [
         ({"seed": -1}, "seed is -1: it must be from 0"),
-        ({"batch_size": 0}, "a batch of 0 cannot be drawn from 10 images: choose a smaller batch_size"),
+        ({"batch_size": 0}, "batch_size is 0: it must be 1 or more"),
+        ({"batch_size": "2"}, "batch_size is '2': it must be a whole number"),
         ({"batch_size": 11}, "a batch of 11 cannot be drawn from 10 images: choose a smaller batch_size"),
         ({"images": "folder"}, "Batches was given a str: it takes an array of images"),
         ({"labels": range(9)}, "there are 9 labels for 10 images"),

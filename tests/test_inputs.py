@@ -305,8 +305,8 @@ LABELS = np.arange(96) % 3
 
 @pytest.mark.parametrize(
     "given",
-    [list, tuple, iter, Frame, tf.constant, tf.Variable, np.float32, np.uint8, lambda labels: labels[:, np.newaxis]],
-    ids=["list", "tuple", "generator", "Series", "tensor", "variable", "float32", "uint8", "column"],
+    [list, tuple, iter, Frame, tf.constant, tf.Variable, np.float32, np.object_, lambda labels: labels[:, np.newaxis]],
+    ids=["list", "tuple", "generator", "Series", "tensor", "variable", "float32", "objects", "column"],
 )
 def test_labels_of_any_form_and_type(given, gan, monkeypatch):
     monkeypatch.setattr(gan, "classes", 3)
@@ -334,10 +334,19 @@ def test_images_of_a_dataset_get_their_shape_and_type(gan):
             assert images_of(data.element_spec) == tf.TensorSpec((None, *SHAPE), tf.float32)
 
 
-@pytest.mark.parametrize("number", [np.int64, np.float32, tf.constant])
-def test_numbers_of_any_type(number, gan):
-    data = real_images(IMAGES, None, gan, batch_size=number(32), steps=number(2))
-    assert [type(value) for value in (data.batch_size, data.steps_per_epoch)] == [int, int]
+@pytest.mark.parametrize("number", [np.int64, np.float32, tf.constant, float])
+def test_numbers_of_any_type(number, eager):
+    numbers = {"steps_per_epoch": number(2), "validation_steps": number(1), "validation_batch_size": number(8)}
+    eager.fit(IMAGES, batch_size=number(32), validation_data=IMAGES, verbose=0, **numbers)
+    assert eager.step.numpy() == 2
+    assert np.isfinite(eager.evaluate(IMAGES, batch_size=number(32), steps=number(1), verbose=0)).all()
+
+
+def test_a_batch_with_labels_is_evaluated_eagerly():
+    model = kgan.DCGAN(SHAPE, latent_dim=4, filters=2, classes=3)
+    model.compile(run_eagerly=True)
+    logs = model.test_on_batch(IMAGES[:8], list(LABELS[:8]), return_dict=True)
+    assert logs == pytest.approx(model.evaluate(IMAGES[:8], LABELS[:8], verbose=0, return_dict=True))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from kgan._backend import tf
 from kgan.checks import check
-from kgan.data.checks import as_array, as_labels, is_array
+from kgan.data.checks import as_array, as_labels, is_array, whole
 from kgan.errors import Mistake
 
 
@@ -35,10 +34,10 @@ class Batches:
     """
 
     def __init__(self, images: Any, batch_size: int, seed: int = 0, labels: Any = None) -> None:
-        images, batch_size = as_array(images), operator.index(batch_size)
+        images, batch_size = as_array(images), whole("batch_size", batch_size)
         if not is_array(images):
             raise Mistake(f"Batches was given a {type(images).__name__}: it takes an array of images")
-        if not 1 <= batch_size <= len(images):
+        if batch_size > len(images):
             count = f"{len(images)} images"
             raise Mistake(f"a batch of {batch_size} cannot be drawn from {count}: choose a smaller batch_size")
         check(seed=seed)

@@ -38,9 +38,10 @@ def as_array(x: Any, what: str = "images") -> Any:
 def as_labels(y: Any, count: int) -> np.ndarray:
     """The labels of `count` images, in any form and of any type of number, as int64, (count,)."""
     labels = np.asarray(as_array(list(y) if isinstance(y, Iterator) else y, "labels"))
+    labels = np.array(labels.tolist()) if labels.dtype == object else labels
     if labels.ndim and len(labels) != count:
         raise Mistake(f"there are {len(labels)} labels for {count} images")
-    if labels.size != count or labels.dtype.kind not in "iuf" or (labels != np.floor(labels)).any():
+    if labels.size != count or labels.dtype.kind not in "biuf" or (labels != np.floor(labels)).any():
         found = f"labels are {labels.dtype} of shape {labels.shape}"
         raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
     return np.int64(labels.reshape(-1))
@@ -116,6 +117,17 @@ def check_no_weights(**weights: Any) -> None:
                 f"{name} has no meaning for a GAN, whose losses are means over real and fake images: "
                 "put images that should count more into the data more often"
             )
+
+
+def whole(name: str, number: Any) -> int | None:
+    """A number of batches or images as an int: it may be of NumPy or TensorFlow, or a float like 3.0."""
+    if number is None:
+        return None
+    if isinstance(number, str) or number != np.floor(number):
+        raise Mistake(f"{name} is {number!r}: it must be a whole number")
+    if number < 1:
+        raise Mistake(f"{name} is {number}: it must be 1 or more")
+    return int(number)
 
 
 def check_source(x: Any, to: str) -> None:

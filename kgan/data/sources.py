@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 import urllib.parse
@@ -84,6 +85,8 @@ def load_labeled(
         >>> load_labeled("digits").labels[:10]
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
+    if not isinstance(source, (str, os.PathLike)):
+        raise Mistake(f"cannot load a {type(source).__name__}: name a data set, a folder or a file")
     image_size, name = square(image_size), str(source)
     if name == "digits":
         labeled = _digits()

@@ -118,8 +118,8 @@ def real_images(
         raise Mistake(
             f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
         )
-    batch_size = _whole("batch_size", batch_size)
-    steps = _whole("steps" if is_evaluated else "steps_per_epoch", steps)
+    batch_size = checks.whole("batch_size", batch_size)
+    steps = checks.whole("steps" if is_evaluated else "steps_per_epoch", steps)
     if checks.is_array(x):
         batch_size = len(x) if to.endswith("on_batch") else batch_size or 32
         return _array(x, y, model, d_steps, batch_size, None if is_evaluated else steps, shuffle)
@@ -283,13 +283,6 @@ def _read_ahead(source: keras.utils.PyDataset, places: Iterator[int], steps: int
             last = [batch.result() for batch in ahead]
         source.on_epoch_end()  # all is read, and the last step may end the training
         yield from last
-
-
-def _whole(name: str, number: Any) -> int | None:
-    """A number of batches or images as an int: it may be of NumPy or TensorFlow, or a float like 3.0."""
-    if number is not None and (number < 1 or number != int(number)):
-        raise Mistake(f"{name} is {number}: it must be {'1 or more' if number < 1 else 'a whole number'}")
-    return None if number is None else int(number)
 
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:

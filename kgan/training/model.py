@@ -251,7 +251,7 @@ class KerasGAN(keras.Model):
                     shuffle=False,
                     initial_epoch=initial_epoch,
                     steps_per_epoch=data.steps_per_epoch,
-                    validation_steps=validation_steps,
+                    validation_steps=validation_steps and int(validation_steps),
                     validation_freq=validation_freq,
                 )
             except training_steps.DataEnded:
@@ -341,6 +341,7 @@ class KerasGAN(keras.Model):
             self._check_call("evaluate", sample_weight=sample_weight)
             data = real_images(x, y, self, "evaluate", batch_size=batch_size, steps=steps)
             x, y, batch_size, sample_weight = data.open(self.distribute_strategy), None, None, None
+            steps = steps and int(steps)
         result = super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
         if is_validation and not any(result.values()):
             warnings.warn("validation_data ended: this epoch is not validated", stacklevel=2)
@@ -371,7 +372,7 @@ class KerasGAN(keras.Model):
         """Like Keras' `test_on_batch`: the metrics of `evaluate` for one batch of real images."""
         self._check_call("test_on_batch", sample_weight=sample_weight)
         data = real_images(x, y, self, "test_on_batch")
-        return super().test_on_batch(np.asarray(data.images, np.float32), data.labels, return_dict=return_dict)
+        return super().test_on_batch(tf.cast(data.images, tf.float32), data.labels, return_dict=return_dict)
 
     # call, predict, export
 
