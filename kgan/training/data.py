@@ -6,6 +6,7 @@ Arrays are checked whole, other data by their first batch.
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -150,7 +151,7 @@ def real_images(
             )
         if images.dtype != tf.float32 or not images.shape[1:].is_fully_defined():
             typed = x.map(_typed(shape))
-        dataset = (lambda _: typed) if is_evaluated or not steps else _continued(typed, steps)
+        dataset = (lambda _: typed) if is_evaluated or not steps else functools.partial(_continued, typed)
     elif isinstance(x, keras.utils.PyDataset):
         epoch, total = (length, length) if is_evaluated else (steps or length, None)
         steps = steps if is_evaluated else epoch
@@ -158,7 +159,7 @@ def real_images(
         def batches(begin: int) -> Iterator[Any]:
             return itertools.islice(_read_ahead(x, _places(length, model.seed, shuffle, begin), epoch), total)
 
-        dataset = _generated(batches, shape, classes, total)
+        dataset = functools.partial(_generated, batches, shape, classes, total)
     else:
         passes = itertools.repeat(x) if steps and not is_evaluated else [x]
         if isinstance(x, Iterator):
@@ -168,9 +169,11 @@ def real_images(
                     "dataset, or say with validation_steps how many batches each epoch takes"
                 )
             passes = [itertools.chain([first], x)]  # all epochs share it
-        dataset = _generated(
-            lambda begin: itertools.islice(itertools.chain.from_iterable(passes), begin, None), shape, classes
-        )
+
+        def batches(begin: int) -> Iterator[Any]:
+            return itertools.islice(itertools.chain.from_iterable(passes), begin, None)
+
+        dataset = functools.partial(_generated, batches, shape, classes, None)
     return RealImages(x, dataset, steps_per_epoch=steps, first=first)
 
 
@@ -206,7 +209,8 @@ def _array(
     checks.check_divisible(len(x) % batch_size, d_steps)
     images = np.asarray(x, np.float32)
     slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
-    return RealImages(x, _continued(slices, steps) if steps else lambda _: slices, batch_size, steps, x, labels)
+    dataset = functools.partial(_continued, slices) if steps else lambda _: slices
+    return RealImages(x, dataset, batch_size, steps, x, labels)
 
 
 def _typed(shape: tuple[int, ...]) -> Callable:
@@ -220,43 +224,40 @@ def _typed(shape: tuple[int, ...]) -> Callable:
     return typed
 
 
-def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:
-    """The dataset for epochs of so many steps, each of which begins where the last one ended."""
+def _continued(dataset: tf.data.Dataset, first_batch: FirstBatch) -> tf.data.Dataset:
+    """The dataset, repeated, from a batch on: each epoch begins where the last one ended."""
     endless = dataset if dataset.cardinality() == tf.data.INFINITE_CARDINALITY else dataset.repeat()
 
-    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
-        def number() -> np.int64:
-            return np.int64(first_batch())
+    def number() -> np.int64:
+        return np.int64(first_batch())
 
-        @tf.autograph.experimental.do_not_convert
-        def rest(_: tf.Tensor) -> tf.data.Dataset:
-            return endless.skip(tf.ensure_shape(tf.numpy_function(held_weakly(number), [], tf.int64), ()))
+    @tf.autograph.experimental.do_not_convert
+    def rest(_: tf.Tensor) -> tf.data.Dataset:
+        return endless.skip(tf.ensure_shape(tf.numpy_function(held_weakly(number), [], tf.int64), ()))
 
-        return tf.data.Dataset.from_tensors(0).flat_map(rest)
-
-    return opened
+    return tf.data.Dataset.from_tensors(0).flat_map(rest)
 
 
 def _generated(
-    batches: Callable[[int], Iterable[Any]], shape: tuple[int, ...], classes: int, length: int | None = None
-) -> Callable[[FirstBatch], tf.data.Dataset]:
+    batches: Callable[[int], Iterable[Any]],
+    shape: tuple[int, ...],
+    classes: int,
+    length: int | None,
+    first_batch: FirstBatch,
+) -> tf.data.Dataset:
     """A dataset of batches that Python yields from a number on: float32 images and, for a conditional model, labels."""
     signature: Any = tf.TensorSpec((None, *shape), tf.float32)
     if classes:
         signature = signature, tf.TensorSpec((None,), tf.int64)
-    held: list[Callable] = []
 
-    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
-        def converted() -> Iterator[Any]:
-            for batch in batches(first_batch()):
-                images = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
-                yield (images, np.asarray(batch[1], np.int64).reshape(-1)) if classes else images
+    def converted() -> Iterator[Any]:
+        for batch in batches(first_batch()):
+            images = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
+            yield (images, np.asarray(batch[1], np.int64).reshape(-1)) if classes else images
 
-        held[:] = [converted]  # since TensorFlow may hold it only weakly
-        dataset = tf.data.Dataset.from_generator(held_weakly(converted), output_signature=signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(length)) if length else dataset
-
-    return opened
+    dataset = tf.data.Dataset.from_generator(held_weakly(converted), output_signature=signature)
+    dataset.converted = converted  # so that the dataset holds it, and with it all that are made of this dataset
+    return dataset.apply(tf.data.experimental.assert_cardinality(length)) if length else dataset
 
 
 def _places(count: int | None, seed: int, shuffle: bool, begin: int) -> Iterator[int]:
