@@ -149,7 +149,7 @@ def test_a_path_that_is_no_array(name, error, message, tmp_path, monkeypatch):
 
 
 def test_nearly_black_images_are_warned_of(tmp_path):
-    """Such as masks from 0 to 1, or the upper half of 12 bits in 16."""
+    """Such as masks from 0 to 1, or colors of 12 bits in 16, of which Pillow keeps the upper 8."""
     np.save(tmp_path / "a.npy", np.full((3, 8, 8, 1), 15, np.uint8))
     with pytest.warns(UserWarning, match="a.npy are nearly black: their brightest value is 15, of 255"):
         data.load(tmp_path / "a.npy")
@@ -158,8 +158,8 @@ def test_nearly_black_images_are_warned_of(tmp_path):
 def test_a_home_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "pictures").mkdir()
-    keras.utils.save_img(tmp_path / "pictures" / "a.png", np.zeros((8, 8, 3)), scale=False)
-    np.save(tmp_path / "a.npy", np.zeros((3, 8, 8, 1), np.uint8))
+    keras.utils.save_img(tmp_path / "pictures" / "a.png", np.full((8, 8, 3), 255), scale=False)
+    np.save(tmp_path / "a.npy", np.full((3, 8, 8, 1), 255, np.uint8))
     assert data.load("~/pictures", image_size=8).shape == (1, 8, 8, 3)
     assert data.load("~/a.npy").shape == (3, 8, 8, 1)
 

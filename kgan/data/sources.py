@@ -254,7 +254,10 @@ def _read_split(builder: Any, split: str, image_size: int | None) -> Labeled:
         examples = builder.as_dataset(split=split, shuffle_files=False, read_config=threads)
     except ValueError:
         raise Mistake(f"{builder.name} has no split {split!r}: choose from {', '.join(builder.info.splits)}") from None
-    examples = examples.map(chosen, num_parallel_calls=2).batch(1024)
+    if None in features[image].shape:  # only images of one size make a batch
+        examples = examples.map(chosen, num_parallel_calls=2).batch(1024)
+    else:
+        examples = examples.batch(1024).map(chosen, num_parallel_calls=2)
     parts = zip(*untuned(examples).as_numpy_iterator(), strict=True)
     images, *labels = (np.concatenate(part) for part in parts)
     if not labels or (labels[0] < 0).any():  # -1: the unlabelled split of STL-10
