@@ -346,7 +346,7 @@ def test_a_batch_with_labels_is_evaluated_eagerly():
     model = kgan.DCGAN(SHAPE, latent_dim=4, filters=2, classes=3)
     model.compile(run_eagerly=True)
     logs = model.test_on_batch(IMAGES[:8], list(LABELS[:8]), return_dict=True)
-    assert logs == pytest.approx(model.evaluate(IMAGES[:8], LABELS[:8], verbose=0, return_dict=True))
+    assert logs == pytest.approx(model.evaluate((IMAGES[:8].tolist(), list(LABELS[:8])), verbose=0, return_dict=True))
 
 
 @pytest.mark.parametrize(

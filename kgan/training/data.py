@@ -288,10 +288,10 @@ def _read_ahead(source: keras.utils.PyDataset, places: Iterator[int], steps: int
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
     """Whether `x` is (images, labels), as a tuple or as a list, and not a list of images or of batches."""
-    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not checks.is_array(x[0]):
-        return False
     if isinstance(x, tuple):
-        return True
+        return len(x) in (2, 3)
+    if not isinstance(x, list) or len(x) not in (2, 3) or not checks.is_array(x[0]):
+        return False
     return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape
 
 
