@@ -30,8 +30,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # color profiles
 HAS_AVIF = "AVIF" in Image.OPEN and features.check("avif")
 # Only these decoders open files.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", *(["AVIF"] if HAS_AVIF else []))
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
-SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif", ".tga"}
+SUFFIXES = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*FORMATS, "DIB", "MPO", "TGA")}
 UNREAD = {".heic", ".heif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".raw", ".jxl", ".pcx", ".eps"}
 UNREAD |= set() if HAS_AVIF else {".avif"}
 GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
