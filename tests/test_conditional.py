@@ -192,7 +192,11 @@ def test_callbacks_know_conditional_models(conditional, labeled, tmp_path):
     ("x", "y", "sentence"),
     [
         (0, None, "this model is conditional, on 10 classes: pass labels with the images"),
-        (0, np.zeros(64), r"labels are float64 of shape \(64,\): they are whole numbers, one for each of 64 images"),
+        (
+            0,
+            np.full(64, 0.5),
+            r"labels are float64 of shape \(64,\): they are whole numbers, one for each of 64 images",
+        ),
         (0, np.full(64, 10), "labels range from 10 to 10: those of 10 classes range from 0 to 9"),
         (0, np.arange(64) - 1, "labels range from -1 to 62: those of 10 classes range from 0 to 9"),
         (0, np.zeros(63, int), "there are 63 labels for 64 images"),

@@ -36,10 +36,10 @@ def test_digits_are_made_like_mnist():
         assert np.corrcoef(digit.ravel(), original.ravel())[0, 1] > 0.97
 
 
-@pytest.mark.parametrize("image_size", [16, 64])
+@pytest.mark.parametrize("image_size", [16, np.int64(16), (16, 16), np.array([16.0, 16.0])])
 def test_image_size_and_type(image_size):
     images = data.load("digits", image_size=image_size)
-    assert images.shape == (1797, image_size, image_size, 1)
+    assert images.shape == (1797, 16, 16, 1)
     assert images.max() == 1
     pixels = data.load("digits", image_size=image_size, dtype="uint8")
     assert pixels.dtype == np.uint8
@@ -51,6 +51,8 @@ def test_image_size_and_type(image_size):
     [
         ({"dtype": "int8"}, "dtype is 'int8': choose one of float32, uint8"),
         ({"image_size": 0}, "image_size is 0: it must be from 1 to 4096"),
+        ({"image_size": (16, 24)}, r"image_size is \(16, 24\): images are square, so it is one whole number"),
+        ({"image_size": 16.5}, "image_size is 16.5: images are square, so it is one whole number"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -105,19 +107,17 @@ def prepared(monkeypatch):
         yield
 
 
-@pytest.mark.parametrize("split", ["train", "train[:10%]", "train[:10%]+train[50%:]"])
-def test_the_test_split_is_held_out(split, prepared):
-    assert data.held_out("mnist", split).images.shape == (7, 28, 28, 1)
-
-
-@pytest.mark.parametrize("split", ["test", "train+test[:50%]", "all", "train+all", "train + all", "all[:50%]"])
-def test_what_a_model_was_trained_on_is_not_held_out(split, prepared):
-    assert data.held_out("mnist", split) is None
+def test_the_test_split_is_held_out_unless_a_model_was_trained_on_it(prepared):
+    for split in ("train", "train[:10%]", "train[:10%]+train[50%:]"):
+        assert data.held_out("mnist", split).images.shape == (7, 28, 28, 1)
+    for split in ("test", "train+test[:50%]", "all", "train+all", "train + all", "all[:50%]"):
+        assert data.held_out("mnist", split) is None
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        (np.zeros((3, 8, 8, 1)), "cannot load a ndarray: name a data set, a folder or a file"),
         ("mnits", "unknown data set 'mnits': did you mean mnist"),
         ("digts", "did you mean digits"),
         ("qqqqqq", "unknown data set 'qqqqqq': try digits, mnist or cifar10, or name a folder"),
@@ -148,11 +148,18 @@ def test_a_path_that_is_no_array(name, error, message, tmp_path, monkeypatch):
         data.load(name, image_size=8)
 
 
+def test_nearly_black_images_are_warned_of(tmp_path):
+    """Such as masks from 0 to 1, or colors of 12 bits in 16, of which Pillow keeps the upper 8."""
+    np.save(tmp_path / "a.npy", np.full((3, 8, 8, 1), 15, np.uint8))
+    with pytest.warns(UserWarning, match="a.npy are nearly black: their brightest value is 15, of 255"):
+        data.load(tmp_path / "a.npy")
+
+
 def test_a_home_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "pictures").mkdir()
-    keras.utils.save_img(tmp_path / "pictures" / "a.png", np.zeros((8, 8, 3)), scale=False)
-    np.save(tmp_path / "a.npy", np.zeros((3, 8, 8, 1), np.uint8))
+    keras.utils.save_img(tmp_path / "pictures" / "a.png", np.full((8, 8, 3), 255), scale=False)
+    np.save(tmp_path / "a.npy", np.full((3, 8, 8, 1), 255, np.uint8))
     assert data.load("~/pictures", image_size=8).shape == (1, 8, 8, 3)
     assert data.load("~/a.npy").shape == (3, 8, 8, 1)
 
@@ -223,12 +230,11 @@ def test_the_batches_have_no_end_and_an_epoch_a_length():
     batches = data.Batches(np.zeros((50, 1)), 8)
     assert len(batches) == 6
     assert batches.dataset().cardinality() == tf.data.INFINITE_CARDINALITY
-    assert batches.dataset().element_spec.shape == (8, 1)
+    assert batches.dataset().element_spec == tf.TensorSpec((8, 1), tf.float32)
 
 
 def test_uint8_becomes_minus_one_to_one():
     batch = take(data.batches(np.uint8([[0], [51], [255]]), 3), 1)[0]
-    assert batch.dtype == np.float32
     np.testing.assert_allclose(np.sort(batch.ravel()), [-1, -0.6, 1], atol=1e-6)
 
 
@@ -252,15 +258,20 @@ def test_images_on_disk_give_the_batches_of_those_in_memory(kind, dtype, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "seed", "message"),
+    ("arguments", "message"),
     [
-        (2, -1, "seed is -1: it must be from 0"),
-        *(
-            (size, 0, f"a batch of {size} cannot be drawn from 10 images: choose a smaller batch_size")
-            for size in (0, 11)
+        ({"seed": -1}, "seed is -1: it must be from 0"),
+        ({"batch_size": 0}, "batch_size is 0: it must be 1 or more"),
+        ({"batch_size": "2"}, "batch_size is '2': it must be a whole number"),
+        ({"batch_size": 11}, "a batch of 11 cannot be drawn from 10 images: choose a smaller batch_size"),
+        ({"images": "folder"}, "Batches was given a str: it takes an array of images"),
+        ({"labels": range(9)}, "there are 9 labels for 10 images"),
+        (
+            {"labels": ["cat"] * 10},
+            r"labels are <U3 of shape \(10,\): they are whole numbers",
         ),
     ],
 )
-def test_what_batches_refuse(batch_size, seed, message):
+def test_what_batches_refuse(arguments, message):
     with pytest.raises(ValueError, match=message):
-        data.batches(np.zeros((10, 1)), batch_size, seed=seed)
+        data.Batches(**{"images": [[0.0]] * 10, "batch_size": 2, **arguments})

@@ -1,6 +1,7 @@
 """Every kind of input: what works trains, and an error names the mistake before anything is trained."""
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 
 import kgan
 from kgan._backend import keras, tf
-from kgan.training.data import real_images
+from kgan.data.checks import checked_labels
+from kgan.training import images_of
+from kgan.training.data import real_images, split_for_validation
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (96, *SHAPE)).astype("float32")
@@ -44,10 +47,10 @@ class Loader:
 
 
 class Frame:
-    """Like a `pandas.DataFrame`."""
+    """Like a `pandas.DataFrame` or `Series`."""
 
-    def to_numpy(self):
-        return IMAGES
+    def __init__(self, values):
+        self.to_numpy = lambda: values
 
 
 def sliced(x):
@@ -55,9 +58,8 @@ def sliced(x):
 
 
 def unknown_length(batches):
-    return tf.data.Dataset.from_generator(
-        lambda: iter(batches), output_signature=tf.TensorSpec((None, *SHAPE), tf.float32)
-    )
+    spec = tf.TensorSpec((None, *SHAPE), tf.float32)
+    return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec)
 
 
 def in_hdf5(images):
@@ -95,7 +97,7 @@ TAKEN = {
     "TensorFlow's tensor": (lambda: tf.constant(IMAGES), 3),
     "TensorFlow's variable": (lambda: tf.Variable(IMAGES), 3),
     "Keras' variable": (lambda: keras.Variable(IMAGES), 3),
-    "DataFrame": (Frame, 3),
+    "DataFrame": (lambda: Frame(IMAGES), 3),
     "HDF5": (lambda: in_hdf5(IMAGES), 3),
     "masked array that masks nothing": (lambda: np.ma.masked_array(IMAGES), 3),
     "Batches": (lambda: kgan.data.Batches(IMAGES, 32), 3),
@@ -117,40 +119,40 @@ TAKEN = {
 }
 
 NO_BATCH = "the dataset gives no batch"
-RANGE = r"images range from 0 to \d+: scale them to \[-1, 1\]"
-NAN = "images hold NaN or infinity"
 UNBATCHED = r"the dataset is not batched: it gives one image at a time; add .batch\(32\)"
-CHANNEL = r"add the axis of the channel: images\[..., np.newaxis\]"
-
+SOURCES = {  # of one batch
+    "array": lambda x: x,
+    "HDF5": lambda x: in_hdf5(x),
+    "dataset": lambda x: sliced(x).batch(96),
+    "PyDataset": lambda x: Sequence([x]),
+    "generator": lambda x: iter([x]),
+    "loader": lambda x: Loader([x]),
+}
+FAULTS = {
+    "empty": (IMAGES[:0], f"there are no images|first batch is empty|{NO_BATCH}"),
+    "pixels": (PIXELS, r"images range from 0 to \d+: scale them to \[-1, 1\]"),
+    "NaN": (SPOILED, "images hold NaN or infinity"),
+    "infinity": (np.where(np.isnan(SPOILED), np.inf, SPOILED), "images hold NaN or infinity"),
+    "no channel": (IMAGES[..., 0], r"add the axis of the channel: images\[..., np.newaxis\]"),
+    "channels first": (np.moveaxis(IMAGES, -1, 1), r"put the channels last: np.moveaxis\(images, 1, -1\)"),
+}
 REFUSED = {
-    # Nothing in it
+    f"{fault} in {kind}": (lambda x=x, source=source: source(x), message)
+    for fault, (x, message) in FAULTS.items()
+    for kind, source in SOURCES.items()
+}
+REFUSED |= {
+    # Nothing in it, or masked
     "dataset that drops all": (lambda: sliced(IMAGES[:20]).batch(32, drop_remainder=True), NO_BATCH),
     "dataset filtered empty": (lambda: sliced(IMAGES).filter(lambda image: image[0, 0, 0] > 2).batch(8), NO_BATCH),
     "PyDataset of length 0": (lambda: Sequence([]), f"{NO_BATCH}: its length is 0"),
-    "PyDataset of empty batches": (lambda: Sequence([IMAGES[:0]]), "first batch is empty"),
-    "empty array": (lambda: IMAGES[:0], "there are no images: the array is empty"),
     "empty list": (list, "there are no images: the array is empty"),
-    "empty HDF5": (lambda: in_hdf5(IMAGES[:0]), "there are no images: the array is empty"),
     "empty generator": (lambda: iter([]), NO_BATCH),
-    "empty loader": (lambda: Loader([]), NO_BATCH),
-    # 0…255
-    "pixels in an array of floats": (lambda: np.float32(PIXELS), RANGE),
-    "pixels in HDF5": (lambda: in_hdf5(PIXELS), RANGE),
-    "pixels in a dataset": (lambda: sliced(PIXELS).batch(32), RANGE),
-    "pixels in a PyDataset": (lambda: Sequence([PIXELS]), RANGE),
-    "pixels in a generator": (lambda: iter([np.float32(PIXELS)]), RANGE),
-    "pixels in a loader": (lambda: Loader([PIXELS]), RANGE),
-    # NaN
-    "NaN in an array": (lambda: SPOILED, NAN),
-    "NaN in a dataset": (lambda: sliced(SPOILED).batch(32), NAN),
-    "NaN in a PyDataset": (lambda: Sequence([SPOILED]), NAN),
-    "infinity": (lambda: np.where(np.isnan(SPOILED), np.inf, SPOILED), NAN),
     "masked pixels": (lambda: np.ma.masked_array(IMAGES, IMAGES > 0.5), "masked array"),
     # No batches, or more than that
     "dataset not batched": (lambda: sliced(IMAGES), UNBATCHED),
     "generator not batched": (lambda: iter(IMAGES), UNBATCHED),
     "PyDataset not batched": (lambda: Sequence(IMAGES), UNBATCHED),
-    "loader not batched": (lambda: Loader(IMAGES), UNBATCHED),
     "single image": (
         lambda: IMAGES[0],
         r"one image, of shape \(8, 8, 1\): pass several, \(count, 8, 8, 1\); .*write images\[np.newaxis\]",
@@ -167,18 +169,12 @@ REFUSED = {
     "sparse": (lambda: tf.sparse.from_dense(IMAGES[..., 0]), "SparseTensor: bring them to one size"),
     "sparse batches": (lambda: sliced(tf.sparse.from_dense(IMAGES[..., 0])).batch(8), "gives a SparseTensor"),
     "list of unequal sizes": (lambda: [IMAGES[0], IMAGES[1, :4]], "images in the list have different sizes"),
-    "no channel": (lambda: IMAGES[..., 0], CHANNEL),
-    "no channel in a dataset": (lambda: sliced(IMAGES[..., 0]).batch(32), CHANNEL),
-    "no channel in a loader": (lambda: Loader([IMAGES[..., 0]]), CHANNEL),
-    "channels first": (lambda: np.moveaxis(IMAGES, -1, 1), r"np.moveaxis\(images, 1, -1\)"),
-    "channels first in a dataset": (lambda: sliced(np.moveaxis(IMAGES, -1, 1)).batch(8), r"np.moveaxis\(images, 1, -1"),
     # Dicts and tuples
     "dict": (lambda: {"image": IMAGES}, r"dict with the keys image: pass the images alone, such as x\['image'\]"),
     "empty dict": (dict, "dict with no keys"),
     "dataset of dicts": (lambda: sliced({"image": IMAGES}).batch(32), r"the keys image.*batch\['image'\]"),
     "dict among labels": (lambda: sliced(({"image": IMAGES}, np.zeros(96))).batch(32), "dict with the keys image"),
     "PyDataset of dicts": (lambda: Sequence([{"image": IMAGES}]), "the keys image"),
-    "generator of dicts": (lambda: iter([{"image": IMAGES}]), "the keys image"),
     "loader of dicts": (lambda: Loader([{"image": IMAGES}]), "the keys image"),
     "tuple": (lambda: (IMAGES,), "a tuple: pass the images as x"),
     "four values": (lambda: sliced((IMAGES,) * 4).batch(32), "gives 4 values a batch"),
@@ -203,7 +199,18 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", TAKEN)
-def test_what_is_taken(kind, eager):
+def test_what_is_taken(kind, gan):
+    make, steps = TAKEN[kind]
+    data = real_images(make(), None, gan)
+    opened = data.open(tf.distribute.get_strategy())
+    batches = [images_of(batch) for batch in (opened.take(steps) if data.steps_per_epoch else opened)]
+    assert len(batches) == steps
+    found = np.concatenate(batches)
+    np.testing.assert_allclose(np.sort(found, axis=None), np.sort(IMAGES[: len(found)], axis=None), atol=0.008)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TAKEN if "labels" in kind or "iter" in kind])
+def test_labels_and_iterators_are_trained_on(kind, eager):
     make, steps = TAKEN[kind]
     history = eager.fit(make(), epochs=1, verbose=0)
     assert eager.step.numpy() == steps
@@ -212,13 +219,37 @@ def test_what_is_taken(kind, eager):
 
 
 @pytest.mark.parametrize("kind", ["array", "dataset", "PyDataset", "loader"])
-def test_every_epoch_has_all(kind, gan):
+def test_every_epoch_has_all(kind, eager):
     make, steps = TAKEN[kind]
-    history = gan.fit(make(), epochs=2, verbose=0, validation_data=make())
-    assert gan.step.numpy() == 2 * steps
+    history = eager.fit(make(), epochs=2, verbose=0, validation_data=make())
+    assert eager.step.numpy() == 2 * steps
     assert len(history.history["val_d_loss"]) == 2
-    gan.fit(make(), steps_per_epoch=1, epochs=2, verbose=0)
-    assert gan.step.numpy() == 2 * steps + 2
+    eager.fit(make(), steps_per_epoch=1, epochs=2, verbose=0)
+    assert eager.step.numpy() == 2 * steps + 2
+
+
+@pytest.mark.parametrize(
+    ("make", "steps", "trained"),
+    [
+        (lambda: unknown_length(BATCHES), 2, 8),
+        (lambda: iter(BATCHES), None, 2),
+        (lambda: iter(BATCHES * 2), 3, 4),  # the second epoch has one step
+        (lambda: unknown_length(iter(BATCHES)), None, 1),  # the check took the first batch
+    ],
+    ids=["dataset of unknown length", "generator", "generator with steps", "dataset that can be read once"],
+)
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_no_epoch_is_without_training(make, steps, trained, eager):
+    ended = []
+    callback = keras.callbacks.LambdaCallback(on_train_end=lambda logs: ended.append(True))
+    with (
+        pytest.warns(UserWarning, match="the data ended, so training ends with epoch") if trained < 8 else nullcontext()
+    ):
+        history = eager.fit(make(), epochs=4, steps_per_epoch=steps, callbacks=[callback], verbose=0)
+    assert eager.step.numpy() == trained
+    assert min(history.history["d_loss"]) > 0
+    assert len(history.epoch) == eager.recorder.epoch == {8: 4, 4: 2}.get(trained, 1)
+    assert ended == [True]
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -244,6 +275,7 @@ def test_what_is_refused(kind, gan):
         ({"batch_size": 0}, "batch_size is 0: it must be 1 or more"),
         ({"batch_size": -1}, "batch_size is -1: it must be 1 or more"),
         ({"steps_per_epoch": 0}, "steps_per_epoch is 0: it must be 1 or more"),
+        ({"batch_size": 2.5}, "batch_size is 2.5: it must be a whole number"),
         ({"batch_size": 97}, "a batch of 97 cannot be drawn from 96 images"),
         ({"y": np.zeros(95)}, "there are 95 labels for 96 images"),
         ({"y": {"digit": np.zeros(95)}}, "there are 95 labels for 96 images"),
@@ -264,9 +296,57 @@ def test_arguments_that_do_not_fit(arguments, message, gan):
 
 
 @pytest.mark.parametrize("y", [np.eye(96), {"digit": np.zeros(96)}, list(range(96))], ids=["one-hot", "dict", "list"])
-def test_labels_beside_an_array_are_left_aside(y, eager):
-    eager.fit(IMAGES, y, verbose=0)
-    assert eager.step.numpy() == 3
+def test_labels_beside_an_array_are_left_aside(y, gan):
+    assert real_images(IMAGES, y, gan).labels is None
+
+
+LABELS = np.arange(96) % 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [list, tuple, iter, Frame, tf.constant, tf.Variable, np.float32, np.object_, lambda labels: labels[:, np.newaxis]],
+    ids=["list", "tuple", "generator", "Series", "tensor", "variable", "float32", "objects", "column"],
+)
+def test_labels_of_any_form_and_type(given, gan, monkeypatch):
+    monkeypatch.setattr(gan, "classes", 3)
+    np.testing.assert_array_equal(real_images(IMAGES, given(LABELS), gan).labels, LABELS)
+    np.testing.assert_array_equal(kgan.data.Batches(IMAGES, 32, labels=given(LABELS)).labels, LABELS)
+    *_, (_, held_out) = split_for_validation(IMAGES, given(LABELS), 0.5)
+    np.testing.assert_array_equal(checked_labels(held_out, 48, 3), LABELS[48:])
+
+
+def test_batches_with_labels_that_are_floats(gan, monkeypatch):
+    """`flow_from_directory` gives such ones."""
+    monkeypatch.setattr(gan, "classes", 3)
+    batches = [(batch, np.float32(LABELS[:32])) for batch in BATCHES]
+    for x in (Sequence(batches), iter(batches), sliced((IMAGES, np.float32(LABELS))).batch(32)):
+        data = real_images(x, None, gan)
+        _, labels = next(iter(data.open(tf.distribute.get_strategy())))
+        np.testing.assert_array_equal(labels, LABELS[:32])
+
+
+def test_images_of_a_dataset_get_their_shape_and_type(gan):
+    decoded = sliced(IMAGES).map(lambda image: tf.numpy_function(lambda pixels: pixels, [image], tf.float32))
+    for x in (decoded, decoded.map(lambda image: (image, 1)), sliced(np.float64(IMAGES)), sliced(np.float16(IMAGES))):
+        for steps in (None, 2):
+            data = real_images(x.batch(32), None, gan, steps=steps).open(tf.distribute.get_strategy())
+            assert images_of(data.element_spec) == tf.TensorSpec((None, *SHAPE), tf.float32)
+
+
+@pytest.mark.parametrize("number", [np.int64, np.float32, tf.constant, float])
+def test_numbers_of_any_type(number, eager):
+    numbers = {"steps_per_epoch": number(2), "validation_steps": number(1), "validation_batch_size": number(8)}
+    eager.fit(IMAGES, batch_size=number(32), validation_data=IMAGES, verbose=0, **numbers)
+    assert eager.step.numpy() == 2
+    assert np.isfinite(eager.evaluate(IMAGES, batch_size=number(32), steps=number(1), verbose=0)).all()
+
+
+def test_a_batch_with_labels_is_evaluated_eagerly():
+    model = kgan.DCGAN(SHAPE, latent_dim=4, filters=2, classes=3)
+    model.compile(run_eagerly=True)
+    logs = model.test_on_batch(IMAGES[:8], list(LABELS[:8]), return_dict=True)
+    assert logs == pytest.approx(model.evaluate((IMAGES[:8].tolist(), list(LABELS[:8])), verbose=0, return_dict=True))
 
 
 @pytest.mark.parametrize(
@@ -294,17 +374,20 @@ def test_a_later_batch_that_cannot_be_split_is_not_trained_on(kind, two_steps):
     assert two_steps.step.numpy() == 1
 
 
-@pytest.mark.parametrize(
-    "x", [lambda: (IMAGES + 1) / 2, lambda: sliced((IMAGES + 1) / 2).batch(32)], ids=["array", "dataset"]
-)
-def test_images_in_0_to_1_are_warned_of(x, gan):
-    with pytest.warns(UserWarning, match=r"kgan expects \[-1, 1\]"):
-        gan.fit(x(), verbose=0)
-
-
 @pytest.mark.filterwarnings("error")
-def test_good_images_are_not_warned_of(gan):
-    gan.fit(IMAGES, verbose=0)
+def test_only_images_in_0_to_1_are_warned_of(gan):
+    real_images(IMAGES, None, gan)
+    for x in ((IMAGES + 1) / 2, sliced((IMAGES + 1) / 2).batch(32)):
+        with pytest.warns(UserWarning, match=r"kgan expects \[-1, 1\]"):
+            real_images(x, None, gan)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_epochs_after_the_validation_data_ended_are_not_validated(eager):
+    with pytest.warns(UserWarning, match="validation_data ended: this epoch is not validated"):
+        history = eager.fit(IMAGES, validation_data=iter(BATCHES), validation_steps=1, epochs=3, verbose=0)
+    assert len(history.history["val_d_loss"]) == 2
+    assert len(history.history["d_loss"]) == 3
 
 
 class Watched(Sequence):

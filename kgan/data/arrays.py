@@ -1,4 +1,4 @@
-"""Arrays of images: with labels, mapped from 0…255 to [-1, 1], resized, and read from `.npy`, `.npz` and `.h5` files.
+"""Arrays of images: with labels, mapped to [-1, 1], resized, degraded, and read from `.npy`, `.npz` and `.h5` files.
 
 No pickle is opened, and a file that claims more than it holds is refused before memory is allocated for it.
 """
@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kgan._backend import tf
+from kgan.checks import check, check_choice
 from kgan.errors import Mistake
 
 SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 NAME = "images"  # the name of the array, if a file holds several
 PIECE = 2**23  # bytes converted at a time
+DEGRADATIONS = ("noise", "blur", "mask")
 
 
 class Labeled(NamedTuple):
@@ -48,6 +50,17 @@ def from_uint8(pixels: np.ndarray) -> np.ndarray:
     return np.float32(pixels) / np.float32(127.5) - 1
 
 
+def square(image_size: Any) -> int | None:
+    """Height and width as one number: kgan's images are square."""
+    if image_size is None:
+        return None
+    sizes = np.unique(image_size)  # a number, of any type, or (height, width)
+    if len(sizes) != 1 or sizes[0] != int(sizes[0]):
+        raise Mistake(f"image_size is {image_size}: images are square, so it is one whole number")
+    check(image_size=sizes[0])
+    return int(sizes[0])
+
+
 def resize(images: tf.Tensor, image_size: int) -> tf.Tensor:
     """The central square of an image or of a batch of images, resized, uint8."""
     height, width = tf.unstack(tf.shape(images)[-3:-1])
@@ -58,6 +71,37 @@ def resize(images: tf.Tensor, image_size: int) -> tf.Tensor:
     return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
 
 
+def degrade(images: np.ndarray, how: str, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Images with noise, blurred, or with the middle masked; and 1 for each pixel that is still known, 0 for others.
+
+    Args:
+        images: (count, height, width, channels), in [-1, 1].
+        how: "noise": Gaussian, with standard deviation 0.5. "blur": Gaussian, with a standard deviation of a 14th of
+            height and width. "mask": a gray square of half the height and width.
+        seed: seed of the noise.
+
+    Returns:
+        Images of the same shape, in [-1, 1], and (count, height, width, 1).
+
+    Example:
+        >>> masked, known = degrade(images, "mask")
+        >>> float(known.mean())
+        0.75
+    """
+    check_choice("how", how, DEGRADATIONS)
+    count, height, width, _ = images.shape
+    known = np.ones((count, height, width, 1), np.float32)
+    if how == "noise":
+        noise = np.random.default_rng(seed).normal(0, 0.5, images.shape)
+        return np.float32(np.clip(images + noise, -1, 1)), known
+    if how == "blur":
+        from scipy import ndimage  # of scikit-learn
+
+        return np.float32(ndimage.gaussian_filter(images, (0, height / 14, width / 14, 0))), known
+    known[:, height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2] = 0
+    return np.float32(images * known), known
+
+
 def is_array_file(source: str | Path) -> bool:
     """Whether `source` is the name of a file that holds an array."""
     return str(source).lower().endswith(SUFFIXES)
@@ -66,44 +110,27 @@ def is_array_file(source: str | Path) -> bool:
 def load_array(path: Path) -> np.ndarray:
     """The images of a file, uint8: those of its array `images`, or of its only array."""
     path = path.expanduser()
-    read = _hdf5 if path.suffix.lower() in (".h5", ".hdf5") else _numpy
-    with path.open("rb") as file:  # h5py's own errors give no reason
+    with path.open("rb"):  # h5py's own errors give no reason
         try:
-            return read(path, file)
+            return _hdf5(path) if path.suffix.lower() in (".h5", ".hdf5") else _numpy(path)
         except Mistake as mistake:
             raise Mistake(f"{path} {mistake}") from None
         except MemoryError:
             raise Mistake(f"{path} says that it holds more than fits into memory") from None
         except Exception:  # of many classes: a damaged file can break its reader anywhere
-            raise Mistake(f"{path} is not an array of images, or it is damaged") from None
+            raise Mistake(f"{path} is not an array of images of one size, or it is damaged") from None
 
 
-def _numpy(path: Path, file: IO[bytes]) -> np.ndarray:
+def _numpy(path: Path) -> np.ndarray:
     """The images of a `.npy`, read piece by piece, or of a `.npz`: the content decides which of them it is."""
-    if file.read(2) != b"PK":
-        file.seek(0)
-        _check_header(file, path.stat().st_size)
-        return _pixels(np.load(path, mmap_mode="r", allow_pickle=False))
-    with np.load(path, allow_pickle=False) as archive:
-        entry = archive.zip.getinfo(f"{_chosen(archive.files)}.npy")
-        with archive.zip.open(entry) as member:
-            _check_header(member, entry.file_size)
-        return _pixels(archive[entry.filename])
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        return _pixels(found)
+    with found:
+        return _pixels(found[_chosen(found.files)])
 
 
-def _check_header(file: IO[bytes], size: int) -> None:
-    """Refuse a `.npy` of this size whose header claims more."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    if dtype.hasobject:
-        raise Mistake("is not an array of images: it holds Python objects, which could run anything")
-    claimed = math.prod(shape) * dtype.itemsize
-    if file.tell() + claimed > size:
-        raise Mistake(f"says that it holds {claimed:,} bytes of images, which it does not")
-
-
-def _hdf5(path: Path, file: IO[bytes]) -> np.ndarray:
+def _hdf5(path: Path) -> np.ndarray:
     import h5py
 
     with h5py.File(path, "r") as opened:

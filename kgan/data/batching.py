@@ -10,6 +10,7 @@ import numpy as np
 
 from kgan._backend import tf
 from kgan.checks import check
+from kgan.data.checks import as_array, as_labels, is_array, whole
 from kgan.errors import Mistake
 
 
@@ -32,16 +33,16 @@ class Batches:
         >>> history = model.fit(Batches(images, 64), epochs=2, verbose=0)
     """
 
-    def __init__(self, images: Any, batch_size: int, seed: int = 0, labels: np.ndarray | None = None) -> None:
-        if not 1 <= batch_size <= len(images):
-            raise Mistake(
-                f"a batch of {batch_size} cannot be drawn from {len(images)} images: choose a smaller batch_size"
-            )
+    def __init__(self, images: Any, batch_size: int, seed: int = 0, labels: Any = None) -> None:
+        images, batch_size = as_array(images), whole("batch_size", batch_size)
+        if not is_array(images):
+            raise Mistake(f"Batches was given a {type(images).__name__}: it takes an array of images")
+        if batch_size > len(images):
+            count = f"{len(images)} images"
+            raise Mistake(f"a batch of {batch_size} cannot be drawn from {count}: choose a smaller batch_size")
         check(seed=seed)
-        if labels is not None and len(labels) != len(images):
-            raise Mistake(f"there are {len(labels)} labels for {len(images)} images")
         self.images = images
-        self.labels = labels
+        self.labels = None if labels is None else as_labels(labels, len(images))
         self.batch_size = batch_size
         self.seed = seed
 

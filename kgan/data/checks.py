@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import keras, tf
-from kgan.data.batching import Batches
 from kgan.errors import Mistake
 
 WHAT_FIT_TAKES = "an array, a tf.data.Dataset of batches, a keras.utils.PyDataset or a generator of batches"
@@ -27,34 +26,41 @@ def as_array(x: Any, what: str = "images") -> Any:
     """A list of images, or an object like an array, as an array; anything else as it is."""
     if isinstance(x, (tf.RaggedTensor, tf.SparseTensor)):
         raise Mistake(f"{what} are a {type(x).__name__}: bring them to one size, in a plain array")
-    if isinstance(x, (tf.Variable, keras.Variable)):
-        return x.numpy()
-    if isinstance(x, memoryview):
-        return np.asarray(x)
-    if isinstance(x, list) or hasattr(x, "to_numpy"):  # pandas has it
+    is_foreign = type(x).__module__.startswith(("torch", "jax")) and is_array(x)
+    if is_foreign or isinstance(x, (list, memoryview, tf.Variable, keras.Variable)) or hasattr(x, "to_numpy"):  # pandas
         try:
             return np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
         except ValueError:
             raise Mistake(f"{what} in the list have different sizes: bring them to one") from None
-    if type(x).__module__.startswith(("torch", "jax")) and is_array(x):
-        return np.asarray(x)
     return x
+
+
+def as_labels(y: Any, count: int) -> np.ndarray:
+    """The labels of `count` images, in any form and of any type of number, as int64, (count,)."""
+    labels = np.asarray(as_array(list(y) if isinstance(y, Iterator) else y, "labels"))
+    labels = np.array(labels.tolist()) if labels.dtype == object else labels
+    if labels.ndim and len(labels) != count:
+        raise Mistake(f"there are {len(labels)} labels for {count} images")
+    if labels.size != count or labels.dtype.kind not in "biuf" or (labels != np.floor(labels)).any():
+        found = f"labels are {labels.dtype} of shape {labels.shape}"
+        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
+    return np.int64(labels.reshape(-1))
 
 
 def checked_labels(y: Any, count: int, classes: int) -> np.ndarray | None:
     """The labels of `count` images, whole numbers from 0 to classes - 1; None for a model without classes."""
     if not classes:
+        for labels in y.values() if isinstance(y, Mapping) else (y,):
+            if np.shape(labels)[:1] not in ((), (count,)):  # though the model ignores them
+                raise Mistake(f"there are {len(labels)} labels for {count} images")
         return None
     if y is None:
         raise Mistake(f"this model is conditional, on {classes} classes: pass labels with the images")
-    labels = np.asarray(y)
-    if labels.size != count or labels.dtype.kind not in "iu":
-        found = f"labels are {labels.dtype} of shape {labels.shape}"
-        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
+    labels = as_labels(y, count)
     if labels.min() < 0 or labels.max() >= classes:
         found = f"labels range from {labels.min()} to {labels.max()}"
         raise Mistake(f"{found}: those of {classes} classes range from 0 to {classes - 1}")
-    return np.int64(labels.reshape(-1))
+    return labels
 
 
 def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
@@ -67,9 +73,9 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
         )
     if not found or not found[0]:
         raise Mistake("there are no images: the array is empty")
-    dtype = tf.as_dtype(images.dtype) if isinstance(images, tf.Tensor) else np.dtype(images.dtype)
-    if not (dtype.is_floating or dtype.is_integer if isinstance(dtype, tf.DType) else dtype.kind in "fiub"):
-        raise Mistake(f"images are of type {getattr(dtype, 'name', dtype)}: they are numbers in [-1, 1]")
+    dtype = np.dtype(getattr(images.dtype, "as_numpy_dtype", images.dtype))
+    if not np.can_cast(dtype, np.float32, "same_kind"):
+        raise Mistake(f"images are of type {dtype.name}: they are numbers in [-1, 1]")
     if found[1:] != expected:
         hint = ""
         if found[2:] == expected:
@@ -79,8 +85,8 @@ def check_images(images: Any, shape: Sequence[int]) -> tuple[float, float]:
         elif len(expected) == 3 and found[1:] == (expected[2], *expected[:2]):
             hint = "; put the channels last: np.moveaxis(images, 1, -1)"
         raise Mistake(f"images have shape {found[1:]}: this discriminator takes {expected}{hint}")
-    lows, highs = zip(*((float(piece.min()), float(piece.max())) for piece in _pieces(images)), strict=True)
-    low, high = float(np.min(lows)), float(np.max(highs))  # NaN if there is one
+    ranges = [(float(piece.min()), float(piece.max())) for piece in _pieces(images)]
+    low, high = float(np.min(ranges)), float(np.max(ranges))  # NaN if there is one
     if not np.isfinite(low) or not np.isfinite(high):
         raise Mistake(f"images hold NaN or infinity (they range from {low:g} to {high:g}): clean them first")
     if len(expected) != 3:  # vectors, not images
@@ -103,13 +109,6 @@ def sha256(array: Any) -> str:
     return digest.hexdigest()
 
 
-def check_label_count(y: Any, count: int) -> None:
-    """Refuse more or fewer labels than images, even if the model ignores labels."""
-    for labels in y.values() if isinstance(y, Mapping) else (y,):
-        if hasattr(labels, "__len__") and len(labels) != count:
-            raise Mistake(f"there are {len(labels)} labels for {count} images")
-
-
 def check_no_weights(**weights: Any) -> None:
     """Refuse class_weight and sample_weight."""
     for name, given in weights.items():
@@ -120,6 +119,17 @@ def check_no_weights(**weights: Any) -> None:
             )
 
 
+def whole(name: str, number: Any) -> int | None:
+    """A number of batches or images as an int: it may be of NumPy or TensorFlow, or a float like 3.0."""
+    if number is None:
+        return None
+    if isinstance(number, str) or number != np.floor(number):
+        raise Mistake(f"{name} is {number!r}: it must be a whole number")
+    if number < 1:
+        raise Mistake(f"{name} is {number}: it must be 1 or more")
+    return int(number)
+
+
 def check_source(x: Any, to: str) -> None:
     """Refuse what is not a source of images."""
     if x is None:
@@ -127,27 +137,20 @@ def check_source(x: Any, to: str) -> None:
     if isinstance(x, (str, bytes)) or hasattr(x, "__fspath__"):
         raise Mistake(f"{to} was given {str(x)!r}, not images: load them with kgan.data.load({str(x)!r})")
     if isinstance(x, Mapping):
-        raise Mistake(
-            f"{to} was given a dict with {_keys(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]"
-        )
+        raise Mistake(f"{to} was given a {_described(x)}: pass the images alone, such as x[{next(iter(x), 'image')!r}]")
     if isinstance(x, tuple):
         raise Mistake(f"{to} was given a tuple: pass the images as x, and labels, if there are any, as y")
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise Mistake("images are a masked array, and a GAN would learn what the mask hides: fill it first")
     if isinstance(x, keras.utils.PyDataset) and x.use_multiprocessing:
         raise Mistake(f"{to} reads a PyDataset in threads, as many as its workers: leave use_multiprocessing out")
-    iterable = is_array(x) or isinstance(x, Batches) or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
+    iterable = hasattr(x, "__iter__") or hasattr(x, "__getitem__")
     if not iterable or isinstance(x, (type, keras.KerasTensor)) or getattr(x, "shape", None) == ():
         raise Mistake(f"{to} was given a {type(x).__name__}: pass {WHAT_FIT_TAKES}")
 
 
 def check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) -> None:
     """Refuse a batch, images or (images, labels), that no training step takes."""
-    if isinstance(batch, Mapping):
-        raise Mistake(
-            f"the dataset gives a dict with {_keys(batch)}: it must give images, or (images, labels), such as by "
-            f".map(lambda batch: batch[{next(iter(batch), 'image')!r}])"
-        )
     labels = None
     if isinstance(batch, (tuple, list)):
         if not 1 <= len(batch) <= 3:
@@ -157,11 +160,12 @@ def check_batch(batch: Any, shape: Sequence[int], d_steps: int, classes: int) ->
         batch, labels = batch[0], batch[1] if len(batch) > 1 else None
     if isinstance(batch, (tf.RaggedTensor, tf.SparseTensor)):
         raise Mistake(f"the dataset gives a {type(batch).__name__}: bring images to one size before you batch them")
-    if type(batch).__module__.startswith(("torch", "jax")):
-        batch = np.asarray(batch)
+    batch = as_array(batch)
     if not hasattr(batch, "shape"):
-        found = f"dict with {_keys(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
-        raise Mistake(f"the dataset gives a {found}: it must give images, or (images, labels)")
+        hint = ""
+        if isinstance(batch, Mapping):
+            hint = f", such as by .map(lambda batch: batch[{next(iter(batch), 'image')!r}])"
+        raise Mistake(f"the dataset gives a {_described(batch)}: it must give images, or (images, labels){hint}")
     if tuple(batch.shape) == tuple(shape):
         raise Mistake("the dataset is not batched: it gives one image at a time; add .batch(32)")
     if not len(batch.shape) or not batch.shape[0]:
@@ -186,5 +190,7 @@ def check_divisible(batch_size: int, d_steps: int) -> None:
         raise Mistake(f"a batch of {batch_size} cannot be split into {d_steps} equal minibatches (d_steps)")
 
 
-def _keys(mapping: Mapping) -> str:
-    return "the keys " + ", ".join(map(str, mapping)) if mapping else "no keys"
+def _described(x: Any) -> str:
+    if not isinstance(x, Mapping):
+        return type(x).__name__
+    return f"dict with the keys {', '.join(map(str, x))}" if x else "dict with no keys"

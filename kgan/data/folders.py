@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import contextlib
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -12,35 +13,39 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import filelock
 import numpy as np
-from PIL import Image, ImageColor, ImageOps, features
+from PIL import ExifTags, Image, ImageColor, ImageOps, PngImagePlugin, features
 
-from kgan.checks import check, check_choice
-from kgan.data.arrays import Labeled
+from kgan.checks import check_choice
+from kgan.data.arrays import Labeled, square
 from kgan.errors import Mistake
 from kgan.files import cache_directory, replacing
 
 CROPS = ("center", "letterbox", "head")
 Image.init()
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # color profiles of some megabytes are common
 HAS_AVIF = "AVIF" in Image.OPEN and features.check("avif")
 # Only these decoders open files.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", *(["AVIF"] if HAS_AVIF else []))
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
-SUFFIXES |= {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif", ".tga"}
+SUFFIXES = {suffix for suffix, kind in Image.registered_extensions().items() if kind in (*FORMATS, "DIB", "MPO", "TGA")}
 UNREAD = {".heic", ".heif", ".ico", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".raw", ".jxl", ".pcx", ".eps"}
 UNREAD |= set() if HAS_AVIF else {".avif"}
 GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+# Black and white of 16-bit images and of floats. If a folder uses another part, as 12-bit data do, that part is taken.
+DEPTHS = {"I": (0.0, 65535.0), "F": (0.0, 1.0)}
+_TURN = Image.Transpose
+TURNS = {2: _TURN.FLIP_LEFT_RIGHT, 3: _TURN.ROTATE_180, 4: _TURN.FLIP_TOP_BOTTOM, 5: _TURN.TRANSPOSE}
+TURNS |= {6: _TURN.ROTATE_270, 7: _TURN.TRANSVERSE, 8: _TURN.ROTATE_90}  # by the orientation in EXIF
 MOST_PIXELS = 10**8  # of an image, up to 1 GB while decoded; a file of a few bytes can claim more than fits into memory
 LARGE = 10**7  # pixels: images above are decoded one at a time
 HEAD = 1.4  # side of a head's square, relative to the extent of the nine points, from the ear tips to the mouth
 MOST_BROKEN = 0.25  # the largest accepted fraction of broken files among the image files of a folder
 IN_MEMORY = 2**28  # bytes of decoded images (training makes three copies of them); larger arrays stay on disk
 TOGETHER = 2**26  # bytes of decoded images that may wait behind a slow one
-FORMAT = 5  # version of the cache: with a new number, caches of earlier versions are not used
+FORMAT = 6  # version of the cache: with a new number, caches of earlier versions are not used
 COLOR, GRAY, NO_IMAGE = "image", "gray image", "no image"  # what a file is, if nothing is wrong with it
 
 _one_large = threading.Lock()
@@ -48,8 +53,7 @@ _one_large = threading.Lock()
 
 def load(folder: str | Path, image_size: int, *, crop: str = "center", background: str = "white") -> Labeled:
     """All images of a folder, in the order of their paths, as `kgan.data.load_labeled` describes it."""
-    folder = Path(os.path.abspath(folder))
-    check(image_size=image_size)
+    folder, image_size = Path(os.path.abspath(Path(folder).expanduser())), square(image_size)
     check_choice("crop", crop, CROPS)
     try:
         color = ImageColor.getrgb(str(background))[:3]
@@ -58,11 +62,6 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     files, unopened, ignored = _files(folder)
     landmarks = {f"{name}.cat" for name in files} & files.keys() if crop == "head" else set()
     ignored["landmarks"] += len(landmarks)
-
-    def decode(name: str) -> tuple[str, np.ndarray | None]:
-        is_headless = crop == "head" and f"{name}.cat" not in landmarks
-        return _decode(folder / name, image_size, "center" if is_headless else crop, color)
-
     key = hashlib.sha256(json.dumps([FORMAT, FORMATS, str(folder), image_size, crop, color]).encode()).hexdigest()[:20]
     cache = cache_directory() / "folders" / key
     try:
@@ -70,7 +69,8 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
         with filelock.FileLock(cache / ".lock"):  # of runs that start together, one decodes and the others wait
             kinds = _known_kinds(cache, files, image_size)
             if kinds is None:
-                kinds = _decode_all(cache, files, [name for name in files if name not in landmarks], decode, image_size)
+                names = [name for name in files if name not in landmarks]
+                kinds = _decode_all(cache, folder, files, names, Decoder(image_size, crop, color))
             images = _images(cache, image_size)
     except OSError as error:
         raise OSError(f"{cache} cannot be written to: {reason(error)}; KGAN_CACHE names another directory") from None
@@ -95,7 +95,10 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
 
 def load_file(path: str | Path, image_size: int, *, crop: str = "center", most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """One image over white, uint8, (height, width, 3): its central square, or with crop="contain" the whole image."""
-    kind, pixels = _decode(Path(path), image_size, crop, (255, 255, 255), most_pixels)
+    decoder = Decoder(image_size, crop, (255, 255, 255), most_pixels)
+    kind, pixels = decoder.decode(Path(path))
+    if decoder.adapts():
+        kind, pixels = decoder.decode(Path(path))
     if pixels is None:
         raise Mistake(f"{Path(path).name} cannot be used: {'it is not an image' if kind == NO_IMAGE else kind}")
     return pixels
@@ -175,23 +178,15 @@ def _known_kinds(cache: Path, files: dict[str, list[int]], image_size: int) -> d
 
 
 def _decode_all(
-    cache: Path, files: dict[str, list[int]], names: list[str], decode: Callable, image_size: int
+    cache: Path, folder: Path, files: dict[str, list[int]], names: list[str], decoder: Decoder
 ) -> dict[str, str]:
     """Decode these files, in parallel, into the cache: memory stays bounded. Returns what each file is."""
     from rich.console import Console
     from rich.progress import track
 
-    kinds, passing = {}, []
-
-    def one(name: str) -> tuple[str, np.ndarray | None]:
-        try:
-            return decode(name)
-        except (OSError, MemoryError) as error:
-            passing.append(name)
-            return reason(error), None
-
+    kinds, paths = {}, [folder / name for name in names]
     (cache / "index.json").unlink(missing_ok=True)
-    together = min(512, 1 + TOGETHER // (3 * image_size**2))
+    together = min(512, 1 + TOGETHER // (3 * decoder.image_size**2))
     shown = {"console": Console(stderr=True), "disable": not sys.stderr.isatty(), "transient": True}
     with (
         replacing(cache / "images") as path,
@@ -199,13 +194,18 @@ def _decode_all(
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,  # Pillow decodes without the GIL
         warnings.catch_warnings(action="ignore"),  # Pillow's warnings about odd metadata
     ):
-        chunks = (pool.map(one, names[begin : begin + together]) for begin in range(0, len(names), together))
-        results = track(itertools.chain.from_iterable(chunks), f"checking {len(names):,} files", len(names), **shown)
-        for name, (kind, pixels) in zip(names, results, strict=True):
-            kinds[name] = kind
-            if pixels is not None:
-                images.write(pixels.tobytes())
-    if not passing:  # otherwise the next run tries again
+        for _ in range(2):
+            images.truncate(images.seek(0))
+            chunks = (paths[begin : begin + together] for begin in range(0, len(paths), together))
+            decoded = itertools.chain.from_iterable(pool.map(decoder.decode, chunk) for chunk in chunks)
+            shown_names = track(names, f"checking {len(names):,} files", **shown)
+            for name, (kind, pixels) in zip(shown_names, decoded, strict=True):
+                kinds[name] = kind
+                if pixels is not None:
+                    images.write(pixels.tobytes())
+            if not decoder.adapts():
+                break
+    if not decoder.may_pass:  # otherwise the next run tries again
         with replacing(cache / "index.json") as path:
             path.write_text(json.dumps({"files": files, "kinds": kinds}), encoding="utf-8")
     return kinds
@@ -214,50 +214,92 @@ def _decode_all(
 # One image
 
 
-def _decode(
-    path: Path, image_size: int, crop: str, color: tuple[int, ...], most_pixels: int = MOST_PIXELS
-) -> tuple[str, np.ndarray | None]:
-    """What a file is, or why it cannot be used, and its pixels; an error is raised if another try may succeed."""
-    suffix, image = path.suffix.lower(), None
-    try:
-        image = Image.open(path, formats=[*FORMATS, *(["TGA"] if suffix == ".tga" else [])])
-        pixels = image.width * image.height
-        with image, _one_large if pixels > LARGE else contextlib.nullcontext():
-            if pixels > most_pixels:
-                raise Image.DecompressionBombError
-            return _pixels(image, image_size, crop, color, Path(f"{path}.cat"))
-    except Image.DecompressionBombError:
-        return f"it has more than {most_pixels:,} pixels", None
-    except Exception as error:  # of any class: a broken file can fail anywhere in a decoder
-        if image is None and suffix in UNREAD:
-            return f"{suffix[1:]} is not read: {', '.join(FORMATS)} are", None
-        if image is None and suffix not in SUFFIXES:
-            return NO_IMAGE, None
-        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
-            raise
-        return "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else reason(error), None
+@dataclasses.dataclass
+class Decoder:
+    """Makes images of one size, RGB, out of image files."""
+
+    image_size: int
+    crop: str
+    color: tuple[int, ...]  # under transparent images, and around letterboxed ones
+    most_pixels: int = MOST_PIXELS
+    depths: dict[str, tuple[float, float]] = dataclasses.field(default_factory=DEPTHS.copy)
+    seen: list[tuple[str, float, float]] = dataclasses.field(default_factory=list)
+    may_pass: bool = False  # whether there was an error that another try may not meet
+
+    def decode(self, path: Path) -> tuple[str, np.ndarray | None]:
+        """What a file is, or why it cannot be used, and its pixels."""
+        suffix, image = path.suffix.lower(), None
+        try:
+            image = Image.open(path, formats=[*FORMATS, *(["TGA"] if suffix == ".tga" else [])])
+            pixels = image.width * image.height
+            with image, _one_large if pixels > LARGE else contextlib.nullcontext():
+                if pixels > self.most_pixels:
+                    raise Image.DecompressionBombError
+                return self._pixels(image, Path(f"{path}.cat"))
+        except Image.DecompressionBombError:
+            return f"it has more than {self.most_pixels:,} pixels", None
+        except Exception as error:  # of any class: a broken file can fail anywhere in a decoder
+            if image is None and suffix in UNREAD:
+                return f"{suffix[1:]} is not read: {', '.join(FORMATS)} are", None
+            if image is None and suffix not in SUFFIXES:
+                return NO_IMAGE, None
+            self.may_pass |= isinstance(error, MemoryError) or getattr(error, "errno", None) is not None
+            return "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else reason(error), None
+
+    def adapts(self) -> bool:
+        """Fit the depths to the images decoded since; whether this changes them, so that all must be decoded again."""
+        before, self.depths = self.depths, dict(self.depths)
+        for mode in self.depths:
+            if ranges := [(low, high) for name, low, high in self.seen if name == mode]:
+                bits = int(np.max(ranges)).bit_length()
+                self.depths[mode] = min(0.0, np.min(ranges)), 2.0 ** max(8, bits) - 1 if bits > 1 else 1.0
+        self.seen.clear()
+        return self.depths != before
+
+    def _pixels(self, image: Image.Image, landmarks: Path) -> tuple[str, np.ndarray]:
+        """Whether an image is gray, and its pixels: turned as the camera was held, cropped and fitted."""
+        shows_color = len(set(self.color)) > 1 and (self.crop == "letterbox" or image.has_transparency_data)
+        palette = np.reshape(image.getpalette() or (0, 0, 0), (-1, 3))
+        is_gray = image.mode in GRAY_MODES or (image.mode == "P" and (palette == palette[:, :1]).all())
+        if self.crop == "head" and landmarks.is_file():
+            image = image.crop(_head(landmarks, image.size))
+        else:
+            image.draft("RGB", (2 * self.image_size, 2 * self.image_size))  # decodes a large JPEG at a smaller size
+            image.load()  # this turns TIFFs
+        image = self._rgb(_turned(image))
+        size = (self.image_size, self.image_size)
+        if self.crop == "contain":
+            image = ImageOps.contain(image, size, Image.Resampling.LANCZOS)
+        elif self.crop == "letterbox":
+            image = ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=self.color)
+        else:
+            image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+        return GRAY if is_gray and not shows_color else COLOR, np.asarray(image)
+
+    def _rgb(self, image: Image.Image) -> Image.Image:
+        """The image in RGB, 8 bits per channel, composed over a color if it is transparent."""
+        mode, transparent = image.mode[0], image.info.get("transparency")
+        if mode in self.depths:
+            values = np.asarray(image, np.float32)
+            values = np.where(np.isfinite(values), values, 0)
+            self.seen.append((mode, float(values.min()), float(values.max())))
+            black, white = self.depths[mode]
+            gray = np.round((values - black) * (255 / (white - black)))
+            image = Image.fromarray(np.uint8(np.clip(gray, 0, 255)))
+            if isinstance(transparent, int):
+                image.putalpha(Image.fromarray(np.uint8(255 * (values != transparent))))
+        if image.has_transparency_data:
+            below = Image.new("RGBA", image.size, (*self.color, 255))
+            image = Image.alpha_composite(below, image.convert("RGBA"))
+        return image.convert("RGB")
 
 
-def _pixels(
-    image: Image.Image, image_size: int, crop: str, color: tuple[int, ...], landmarks: Path
-) -> tuple[str, np.ndarray]:
-    """Whether an image is gray, and its pixels: turned as the camera was held, cropped and fitted."""
-    shows_color = len(set(color)) > 1 and (crop == "letterbox" or image.has_transparency_data)
-    kind = GRAY if image.mode in GRAY_MODES and not shows_color else COLOR
-    if crop == "head":
-        image = image.crop(_head(landmarks, image.size))
-    else:
-        image.draft("RGB", (2 * image_size, 2 * image_size))  # decodes a large JPEG at a smaller size
-        image.load()  # this turns TIFFs
-    image = _rgb(ImageOps.exif_transpose(image), color)
-    size = (image_size, image_size)
-    if crop == "contain":
-        image = ImageOps.contain(image, size, Image.Resampling.LANCZOS)
-    elif crop == "letterbox":
-        image = ImageOps.pad(image, size, Image.Resampling.LANCZOS, color=color)
-    else:
-        image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-    return kind, np.asarray(image)
+def _turned(image: Image.Image) -> Image.Image:
+    """The image as the camera was held. EXIF of odd types, which Pillow cannot write back, is no reason to lose it."""
+    orientation = None
+    with contextlib.suppress(Exception):
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
 def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -273,18 +315,3 @@ def _head(landmarks: Path, size: tuple[int, int]) -> tuple[int, int, int, int]:
     x = min(max(0, (left + right - side) // 2), size[0] - side)
     y = min(max(0, (top + bottom - side) // 2), size[1] - side)
     return x, y, x + side, y + side
-
-
-def _rgb(image: Image.Image, color: tuple[int, ...]) -> Image.Image:
-    """The image in RGB, 8 bits per channel, composed over a color if it is transparent."""
-    if image.mode.startswith("I"):  # 16-bit gray
-        values, transparent = np.clip(np.asarray(image), 0, 65535), image.info.get("transparency")
-        image = Image.fromarray(np.uint8(np.round(values / 257)))
-        if isinstance(transparent, int):
-            image.putalpha(Image.fromarray(np.uint8(255 * (values != transparent))))
-    if image.mode == "F":  # 0…255, or 0…1
-        values = np.nan_to_num(np.asarray(image))
-        image = Image.fromarray(np.uint8(np.clip(values * (255 if values.max() <= 1 else 1), 0, 255)))
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (*color, 255)), image.convert("RGBA"))
-    return image.convert("RGB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 import urllib.parse
@@ -13,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import tf
-from kgan.checks import check, check_choice
+from kgan.checks import check_choice
 from kgan.data import folders
-from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, resize
+from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, resize, square
 from kgan.data.batching import untuned
 from kgan.errors import Mistake
+
+DARK = 32  # images of 12 bits that a file keeps in 16 reach 15
 
 
 def load(
@@ -33,7 +36,8 @@ def load(
 
     In a folder and its sub-folders, PNG, JPEG, WEBP, GIF (the first frame), BMP, TIFF, PPM, TGA, JPEG 2000 and AVIF
     files are read, in any mix of sizes and color modes, turned as the camera was held, in the order of their paths.
-    They have one channel if all of them are gray. An array of more than 256 MB stays on the disk, with `dtype="uint8"`.
+    They have one channel if all of them are gray. 16-bit images and floats are scaled alike, by the brightest of them.
+    An array of more than 256 MB stays on the disk, with `dtype="uint8"`.
 
     Args:
         source: "digits": scikit-learn's 1,797 real handwritten digits, which need no network. The name of a data set of
@@ -41,7 +45,7 @@ def load(
             (count, height, width, channels), uint8 or floats in [-1, 1]: `.npy`, or `.npz` or `.h5` with one array or
             with one that is named `images`. "cat-dataset": the CAT photographs on Kaggle, by `kagglehub`.
         split: split of a TensorFlow data set: "train", "unlabelled", "train+validation+test", "train[:10%]".
-        image_size: images are cut to their central square and resized to this height and width; a folder needs it.
+        image_size: height and width, one number; images are cut to their central square, and a folder needs it.
         crop: in a folder, "center" cuts images to the central square, "letterbox" keeps the whole image and pads it,
             "head" cuts to a cat's head where a file such as `cat.jpg.cat` lists nine points of it.
         background: a color, by name or as #rrggbb, under transparent images of a folder and around letterboxed ones.
@@ -51,10 +55,9 @@ def load(
         Images of shape (count, height, width, channels).
 
     Raises:
-        ValueError: for an unknown data set, split, crop or color; for a file or folder without images, with images of
-            mixed sizes where `image_size` is missing, or with more than a quarter of its image files broken.
+        ValueError: for an unknown data set or argument; for a file or folder without images, with images of mixed sizes
+            where `image_size` is missing, or with more than a quarter of its image files broken.
         OSError: for a data set that cannot be downloaded, a file or folder that cannot be read, or a full disk.
-        ImportError: for "cat-dataset" without `kagglehub`.
 
     Example:
         >>> load("digits").shape
@@ -82,8 +85,9 @@ def load_labeled(
         >>> load_labeled("digits").labels[:10]
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
-    check(image_size=image_size)
-    name = str(source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise Mistake(f"cannot load a {type(source).__name__}: name a data set, a folder or a file")
+    image_size, name = square(image_size), str(source)
     if name == "digits":
         labeled = _digits()
     elif is_array_file(source):
@@ -91,11 +95,14 @@ def load_labeled(
     elif name == "cat-dataset" or is_folder(source):
         if image_size is None:
             raise Mistake(f"the images in {source} may have many sizes: choose one with image_size")
-        folder = _download_cats() if name == "cat-dataset" else Path(source).expanduser()
+        folder = _download_cats() if name == "cat-dataset" else source
         labeled = folders.load(folder, image_size, crop=crop, background=background)
     else:
         labeled = _data_set(name, split, image_size)
     images = labeled.images
+    if images[:1000].max() < DARK:
+        found = f"the images of {name} are nearly black: their brightest value is {images[:1000].max()}, of 255"
+        warnings.warn(f"{found}. Images of 12 bits, or from 0 to 1, have to be scaled", stacklevel=3)
     if image_size is None or images.shape[1:3] == (image_size, image_size):
         return labeled
     chunks = np.array_split(images, len(images) // 1024 + 1)
@@ -111,16 +118,14 @@ def held_out(source: str | Path, split: str = "train", image_size: int | None = 
         >>> held_out("digits") is None
         True
     """
-    name = str(source)
-    if re.search(r"\ball\b|test", split):  # "all" is every split, the test split among them
-        return None
-    if name == "digits" or is_array_file(name) or is_folder(source) or not _is_known(name):
+    # "all" is every split, the test split among them.
+    if re.search(r"\ball\b|test", split) or is_folder(source) or not _is_known(str(source)):
         return None
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder(name)
+    builder = tfds.builder(str(source))
     has_test = "test" in builder.info.splits and builder.is_prepared()
-    return _read_split(builder, "test", image_size) if has_test else None
+    return _read_split(builder, "test", square(image_size)) if has_test else None
 
 
 def is_folder(source: str | Path) -> bool:
@@ -150,12 +155,11 @@ def _download_cats() -> Path:
     by_hand = "get it from https://www.kaggle.com/datasets/crawford/cat-dataset, and give its folder as data"
     try:
         import kagglehub
-    except ImportError:
-        raise ImportError(
-            f"the CAT data set is on Kaggle: pip install 'kgan[cats]' to fetch it, or {by_hand}"
-        ) from None
-    try:
+
         path = Path(kagglehub.dataset_download("crawford/cat-dataset"))
+    except ImportError:
+        how = f"pip install 'kgan[cats]' to fetch it, or {by_hand}"
+        raise ImportError(f"the CAT data set is on Kaggle: {how}") from None
     except Exception as error:  # of many classes: no network, no such page, a full disk
         reason = "Kaggle does not answer" if "ConnectionError" in type(error).__name__ else folders.reason(error)
         raise OSError(f"cannot download the CAT data set ({reason}): {by_hand}") from None

@@ -6,6 +6,7 @@ Arrays are checked whole, other data by their first batch.
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,7 +85,7 @@ class RealImages(NamedTuple):
         if isinstance(self.source, tf.data.Dataset):
             once = untuned(self.source)
         elif isinstance(self.source, keras.utils.PyDataset):
-            once = (self.source[place] for place in range(_length(self.source) or 0))
+            once = map(self.source.__getitem__, range(_length(self.source) or 0))
         found = []
         for batch in once:
             found.append(np.asarray(images_of(batch), np.float32))
@@ -112,14 +113,14 @@ def real_images(
         checks.check_no_weights(**{"sample weights in validation_data": x[2] if len(x) == 3 else None})
         x, y = x[:2]
     x = checks.as_array(x)
-    checks.check_source(x, to)
+    if not isinstance(x, Batches):
+        checks.check_source(x, to)
     if is_evaluated and model.steps_per_execution > 1 and workers.count(model.distribute_strategy) > 1:  # Keras fails
         raise Mistake(
             f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
         )
-    for name, size in (("batch_size", batch_size), ("steps" if is_evaluated else "steps_per_epoch", steps)):
-        if size is not None and size < 1:
-            raise Mistake(f"{name} is {size}: it must be 1 or more")
+    batch_size = checks.whole("batch_size", batch_size)
+    steps = checks.whole("steps" if is_evaluated else "steps_per_epoch", steps)
     if checks.is_array(x):
         batch_size = len(x) if to.endswith("on_batch") else batch_size or 32
         return _array(x, y, model, d_steps, batch_size, None if is_evaluated else steps, shuffle)
@@ -142,12 +143,15 @@ def real_images(
             f"the dataset is endless: say {how if is_evaluated else 'with steps_per_epoch how long an epoch is'}"
         )
     if isinstance(x, tf.data.Dataset):
-        if d_steps > 1 and images_of(x.element_spec).shape[0] is None:
+        images, typed = images_of(x.element_spec), x
+        if d_steps > 1 and images.shape.rank and images.shape[0] is None:
             raise Mistake(
                 f"with d_steps={d_steps} every batch must hold a multiple of {d_steps} images, and the dataset's last "
                 "one may not: batch with drop_remainder=True"
             )
-        dataset = (lambda _: x) if is_evaluated or not steps else _continued(x, steps)
+        if images.dtype != tf.float32 or not images.shape[1:].is_fully_defined():
+            typed = x.map(_typed(shape))
+        dataset = (lambda _: typed) if is_evaluated or not steps else functools.partial(_continued, typed)
     elif isinstance(x, keras.utils.PyDataset):
         epoch, total = (length, length) if is_evaluated else (steps or length, None)
         steps = steps if is_evaluated else epoch
@@ -155,20 +159,21 @@ def real_images(
         def batches(begin: int) -> Iterator[Any]:
             return itertools.islice(_read_ahead(x, _places(length, model.seed, shuffle, begin), epoch), total)
 
-        dataset = _generated(batches, shape, classes, total)
-    elif isinstance(x, Iterator):
-        if to == "validate" and not steps:
-            raise Mistake(
-                "validation_data is a generator, which is used up after the first epoch: pass an array or a dataset, "
-                "or say with validation_steps how many batches each epoch takes"
-            )
-        left = itertools.chain([first], x)
-        dataset = _generated(lambda begin: itertools.islice(left, begin, None), shape, classes)
+        dataset = functools.partial(_generated, batches, shape, classes, total)
     else:
-        again = itertools.repeat(x) if steps and not is_evaluated else (x,)
-        dataset = _generated(
-            lambda begin: itertools.islice(itertools.chain.from_iterable(again), begin, None), shape, classes
-        )
+        passes = itertools.repeat(x) if steps and not is_evaluated else [x]
+        if isinstance(x, Iterator):
+            if to == "validate" and not steps:
+                raise Mistake(
+                    "validation_data is a generator, which is used up after the first epoch: pass an array or a "
+                    "dataset, or say with validation_steps how many batches each epoch takes"
+                )
+            passes = [itertools.chain([first], x)]  # all epochs share it
+
+        def batches(begin: int) -> Iterator[Any]:
+            return itertools.islice(itertools.chain.from_iterable(passes), begin, None)
+
+        dataset = functools.partial(_generated, batches, shape, classes, None)
     return RealImages(x, dataset, steps_per_epoch=steps, first=first)
 
 
@@ -183,6 +188,7 @@ def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, An
         raise Mistake(f"validation_split is {part}: of {len(images)} images that leaves none to train or validate with")
     if labels is None:
         return images[:count], None, images[count:]
+    labels = list(labels) if isinstance(labels, Iterator) else checks.as_array(labels)
     return images[:count], labels[:count], (images[count:], labels[count:])
 
 
@@ -192,7 +198,6 @@ def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, An
 def _array(
     x: Any, y: Any, model: keras.Model, d_steps: int, batch_size: int, steps: int | None, shuffle: bool
 ) -> RealImages:
-    checks.check_label_count(y, len(x))
     checks.warn_of_0_to_1(*checks.check_images(x, model.data_shape))
     labels = checks.checked_labels(y, len(x), model.classes)
     checks.check_divisible(batch_size, d_steps)
@@ -204,46 +209,55 @@ def _array(
     checks.check_divisible(len(x) % batch_size, d_steps)
     images = np.asarray(x, np.float32)
     slices = tf.data.Dataset.from_tensor_slices(images if labels is None else (images, labels)).batch(batch_size)
-    return RealImages(x, _continued(slices, steps) if steps else lambda _: slices, batch_size, steps, x, labels)
+    dataset = functools.partial(_continued, slices) if steps else lambda _: slices
+    return RealImages(x, dataset, batch_size, steps, x, labels)
 
 
-def _continued(dataset: tf.data.Dataset, steps: int) -> Callable[[FirstBatch], tf.data.Dataset]:
-    """The dataset for epochs of so many steps, each of which begins where the last one ended."""
+def _typed(shape: tuple[int, ...]) -> Callable:
+    """A function for `map` that gives images their type and the shape that TensorFlow lacks if Python decoded them."""
+
+    @tf.autograph.experimental.do_not_convert
+    def typed(images: tf.Tensor, *labels: Any) -> Any:
+        images = tf.cast(tf.ensure_shape(images, (None, *shape)), tf.float32)
+        return (images, *labels) if labels else images
+
+    return typed
+
+
+def _continued(dataset: tf.data.Dataset, first_batch: FirstBatch) -> tf.data.Dataset:
+    """The dataset, repeated, from a batch on: each epoch begins where the last one ended."""
     endless = dataset if dataset.cardinality() == tf.data.INFINITE_CARDINALITY else dataset.repeat()
 
-    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
-        def number() -> np.int64:
-            return np.int64(first_batch())
+    def number() -> np.int64:
+        return np.int64(first_batch())
 
-        @tf.autograph.experimental.do_not_convert
-        def rest(_: tf.Tensor) -> tf.data.Dataset:
-            return endless.skip(tf.ensure_shape(tf.numpy_function(held_weakly(number), [], tf.int64), ()))
+    @tf.autograph.experimental.do_not_convert
+    def rest(_: tf.Tensor) -> tf.data.Dataset:
+        return endless.skip(tf.ensure_shape(tf.numpy_function(held_weakly(number), [], tf.int64), ()))
 
-        return tf.data.Dataset.from_tensors(0).flat_map(rest)
-
-    return opened
+    return tf.data.Dataset.from_tensors(0).flat_map(rest)
 
 
 def _generated(
-    batches: Callable[[int], Iterable[Any]], shape: tuple[int, ...], classes: int, length: int | None = None
-) -> Callable[[FirstBatch], tf.data.Dataset]:
+    batches: Callable[[int], Iterable[Any]],
+    shape: tuple[int, ...],
+    classes: int,
+    length: int | None,
+    first_batch: FirstBatch,
+) -> tf.data.Dataset:
     """A dataset of batches that Python yields from a number on: float32 images and, for a conditional model, labels."""
     signature: Any = tf.TensorSpec((None, *shape), tf.float32)
     if classes:
         signature = signature, tf.TensorSpec((None,), tf.int64)
-    held: list[Callable] = []
 
-    def opened(first_batch: FirstBatch) -> tf.data.Dataset:
-        def converted() -> Iterator[Any]:
-            for batch in batches(first_batch()):
-                images = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
-                yield (images, np.asarray(batch[1], np.int64).reshape(-1)) if classes else images
+    def converted() -> Iterator[Any]:
+        for batch in batches(first_batch()):
+            images = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, np.float32)
+            yield (images, np.asarray(batch[1], np.int64).reshape(-1)) if classes else images
 
-        held[:] = [converted]  # since TensorFlow may hold it only weakly
-        dataset = tf.data.Dataset.from_generator(held_weakly(converted), output_signature=signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(length)) if length else dataset
-
-    return opened
+    dataset = tf.data.Dataset.from_generator(held_weakly(converted), output_signature=signature)
+    dataset.converted = converted  # so that the dataset holds it, and with it all that are made of this dataset
+    return dataset.apply(tf.data.experimental.assert_cardinality(length)) if length else dataset
 
 
 def _places(count: int | None, seed: int, shuffle: bool, begin: int) -> Iterator[int]:
@@ -274,10 +288,10 @@ def _read_ahead(source: keras.utils.PyDataset, places: Iterator[int], steps: int
 
 def _is_pair(x: Any, shape: tuple[int, ...]) -> bool:
     """Whether `x` is (images, labels), as a tuple or as a list, and not a list of images or of batches."""
-    if not isinstance(x, (tuple, list)) or len(x) not in (2, 3) or not checks.is_array(x[0]):
-        return False
     if isinstance(x, tuple):
-        return True
+        return len(x) in (2, 3)
+    if not isinstance(x, list) or len(x) not in (2, 3) or not checks.is_array(x[0]):
+        return False
     return tuple(x[0].shape[1:]) == shape and tuple(getattr(x[1], "shape", ())[1:]) != shape
 
 

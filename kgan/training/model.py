@@ -182,7 +182,7 @@ class KerasGAN(keras.Model):
 
         Args:
             x: real images, float, in [-1, 1]: an array, a `tf.data.Dataset` of batches, a `keras.utils.PyDataset`,
-                a generator of batches, or `kgan.data.Batches` of images that do not fit into memory.
+                a generator of batches, whose end ends training, or `kgan.data.Batches` of images on the disk.
             y: labels, for a conditional model; other models ignore labels, those of a dataset too.
             batch_size: images in a batch, 32 by default, for arrays. The batch holds `d_steps` minibatches.
             epochs: how many; with a `Checkpoint` that resumes, counted from the beginning of the run.
@@ -251,9 +251,15 @@ class KerasGAN(keras.Model):
                     shuffle=False,
                     initial_epoch=initial_epoch,
                     steps_per_epoch=data.steps_per_epoch,
-                    validation_steps=validation_steps,
+                    validation_steps=validation_steps and int(validation_steps),
                     validation_freq=validation_freq,
                 )
+            except training_steps.DataEnded:
+                ended = f"the data ended, so training ends with epoch {self.recorder.epoch}"
+                warnings.warn(f"{ended}: for more epochs pass data that can be read again", stacklevel=2)
+                history = self.history
+                for callback in present:
+                    callback.on_train_end({})
             except tf.errors.InvalidArgumentError as error:
                 for sentence in (training_steps.NOT_DIVISIBLE.format(self.d_steps), training_steps.TOO_SMALL):
                     if sentence in str(error):
@@ -330,11 +336,17 @@ class KerasGAN(keras.Model):
             ['d_fake', 'd_loss', 'd_real', 'g_loss']
         """
         # With this keyword, which is private to Keras, its `fit` asks for validation: the images are checked already.
-        if not keywords.get("_use_cached_eval_dataset"):
+        is_validation = keywords.get("_use_cached_eval_dataset")
+        if not is_validation:
             self._check_call("evaluate", sample_weight=sample_weight)
             data = real_images(x, y, self, "evaluate", batch_size=batch_size, steps=steps)
             x, y, batch_size, sample_weight = data.open(self.distribute_strategy), None, None, None
-        return super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
+            steps = steps and int(steps)
+        result = super().evaluate(x, y, batch_size, verbose, sample_weight, steps, *arguments, **keywords)
+        if is_validation and not any(result.values()):
+            warnings.warn("validation_data ended: this epoch is not validated", stacklevel=2)
+            return {}
+        return result
 
     def evaluation_result(self) -> dict[str, tf.Tensor]:
         """The metrics as `test_step` returns them."""
@@ -360,7 +372,7 @@ class KerasGAN(keras.Model):
         """Like Keras' `test_on_batch`: the metrics of `evaluate` for one batch of real images."""
         self._check_call("test_on_batch", sample_weight=sample_weight)
         data = real_images(x, y, self, "test_on_batch")
-        return super().test_on_batch(np.asarray(data.images, np.float32), data.labels, return_dict=return_dict)
+        return super().test_on_batch(tf.cast(data.images, tf.float32), data.labels, return_dict=return_dict)
 
     # call, predict, export
 

@@ -15,6 +15,10 @@ NOT_DIVISIBLE = "a batch cannot be split into {} equal minibatches (d_steps): ba
 TOO_SMALL = "a batch, such as the last one, leaves a device without images: batch with drop_remainder=True"
 
 
+class DataEnded(Exception):
+    """There was no batch for an epoch: it does not count, and training ends."""
+
+
 def images_of(data: Any) -> tf.Tensor:
     """The real images of a batch that Keras delivers, without labels."""
     images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -143,6 +147,8 @@ class Steps(keras.callbacks.Callback):
             except (tf.errors.OutOfRangeError, StopIteration):  # the second if steps run eagerly
                 trained = int(self.trained.step.numpy()) - self._step
                 if not trained and logs is None:
+                    if not self._in_epoch:
+                        raise DataEnded from None
                     raise
                 self._advance(trained)  # the data ended within the execution
                 break
