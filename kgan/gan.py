@@ -12,7 +12,7 @@ from kgan._backend import keras, tf
 from kgan.checks import check, check_choice, listed
 from kgan.errors import Mistake
 from kgan.latent import Stream
-from kgan.training import images_of, in_some_steps, labels_of, split, statistics_kept
+from kgan.training import images_of, in_some_steps, labels_of, layer_losses, split, statistics_kept
 
 
 class Fakes(NamedTuple):
@@ -23,6 +23,7 @@ class Fakes(NamedTuple):
     tape: tf.GradientTape  # which recorded the generator's pass
     draw: int = 0  # which minibatch of the step it is
     labels: tf.Tensor | None = None  # for a conditional model: the labels of the real images
+    regularization: tf.Tensor | float = 0.0  # of the generator's layers
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -57,7 +58,7 @@ class GAN(training.KerasGAN):
         ValueError: if the two networks do not fit each other, or an argument is out of range.
 
     Metrics of an epoch, means over all its examples:
-        d_loss, g_loss: the loss that each network minimizes.
+        d_loss, g_loss: the loss that each network minimizes, with the regularizers of its layers.
         d_real, d_fake: σ(logits) for real and for fake images; with most losses the probability of being real.
         d_penalty: the weighted penalties in d_loss, if there are any.
 
@@ -154,7 +155,7 @@ class GAN(training.KerasGAN):
         codes = latent.with_labels(random(self.latent_dim, self.prior), labels)
         with tf.GradientTape() as tape:
             images = self.augmented(self.generator(codes, training=True), Stream.FAKE_IMAGES, draw)
-        return Fakes(codes, images, tape, draw, labels)
+            return Fakes(codes, images, tape, draw, labels, layer_losses(self.generator))
 
     def discriminator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
         """Change the discriminator alone: with the paper's loss, ascend log D(x) + log(1 - D(G(z)))."""
@@ -162,8 +163,13 @@ class GAN(training.KerasGAN):
         with tf.GradientTape() as tape:
             # Two passes: in a mixed batch, the statistics of BatchNormalization would tell real from fake.
             real = self.discriminate(real_images, labels=fakes.labels)  # fakes have the classes of the real images
+            regularization = layer_losses(self.discriminator)
             fake = self.discriminate(fakes.images, labels=fakes.labels)
+            regularization = (
+                regularization + layer_losses(self.discriminator)
+            ) / 2  # each pass has those of the weights
             d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes)
+            d_loss += regularization
         self.d_updater.descend(tape, d_loss, count)
         self.d_loss_metric.update_state(d_loss, sample_weight=count)
         self.d_real_metric.update_state(tf.sigmoid(real.logits))
@@ -180,7 +186,7 @@ class GAN(training.KerasGAN):
             with fakes.tape:
                 fake = self.discriminate(fakes.images, labels=fakes.labels)
         with fakes.tape:
-            g_loss = self.generator_objective(real, fake, fakes.codes)
+            g_loss = self.generator_objective(real, fake, fakes.codes) + fakes.regularization
         self.g_updater.descend(fakes.tape, g_loss, count)
         self.g_loss_metric.update_state(g_loss, sample_weight=count)
 
@@ -222,11 +228,11 @@ class GAN(training.KerasGAN):
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor
     ) -> tf.Tensor:
         """The loss that the discriminator minimizes; `codes` are the codes of the fakes."""
-        return self.discriminator_loss(real.logits, fake.logits)
+        return tf.reduce_mean(self.discriminator_loss(real.logits, fake.logits))  # it may have a value for each image
 
     def generator_objective(self, real: DiscriminatorOutput, fake: DiscriminatorOutput, codes: tf.Tensor) -> tf.Tensor:
         """The loss that the generator minimizes."""
-        return self.generator_loss(real.logits, fake.logits)
+        return tf.reduce_mean(self.generator_loss(real.logits, fake.logits))
 
     def penalty(self, real_images: tf.Tensor, fakes: Fakes) -> tf.Tensor | float:
         """The weighted sum of the penalties, a part of the discriminator's loss."""

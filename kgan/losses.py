@@ -5,8 +5,9 @@ In the first three, D(x) = σ(logit) is the probability that x is real. With the
 In the others D is the logit itself.
 
 A loss is a pair of such functions, one for each network: `model.compile(loss=(my_d_loss, my_g_loss))`. Both get the
-logits of real images and of fakes, (batch, 1) each, and return a scalar. With label_smoothing=0.1 the target for real
-images is 0.9 instead of 1; that for fakes does not change (one-sided, Salimans et al. 2016, section 3.4).
+logits of real images and of fakes, (batch, 1) each, and return a scalar, or a value for each image, whose mean counts.
+With label_smoothing=0.1 the target for real images is 0.9 instead of 1; that for fakes does not change (one-sided,
+Salimans et al. 2016, section 3.4).
 
     >>> float(discriminator_loss(tf.zeros((4, 1)), tf.zeros((4, 1))))  # 2 ln 2
     1.3862943649291992
@@ -124,8 +125,11 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
     else:
         raise Mistake(f"unknown loss {loss!r}: choose {', '.join(LOSSES)} or two functions (discriminator, generator)")
     for network, function in pair._asdict().items():
-        if not _takes(function, "real_logits", "fake_logits"):
-            raise Mistake(f"the {network}'s loss must take two arguments, (real_logits, fake_logits)")
+        if not _takes(function, "real_logits", "fake_logits") or _is_of_keras(function):
+            raise Mistake(
+                f"the {network}'s loss must take two arguments, (real_logits, fake_logits): call Keras' losses, "
+                "which take (y_true, y_pred), within such a function"
+            )
     if label_smoothing:
         if not _takes(pair.discriminator, "real_logits", "fake_logits", label_smoothing=label_smoothing):
             raise Mistake(
@@ -152,6 +156,13 @@ def _takes(function: Callable, *arguments: Any, **keywords: Any) -> bool:
     except ValueError:  # a builtin, whose arguments Python does not know
         pass
     return True
+
+
+def _is_of_keras(function: Callable) -> bool:
+    try:
+        return "y_true" in inspect.signature(function).parameters
+    except ValueError:  # a builtin
+        return False
 
 
 def top_k_loss(

@@ -344,7 +344,7 @@ def test_a_network_that_was_frozen_after_compile_is_refused(vector_gan, vectors)
     model.compile(run_eagerly=True)
     model.fit(vectors, batch_size=32, verbose=0)
     model.discriminator.trainable = False
-    with pytest.raises(ValueError, match="trainable was changed in the discriminator since compile"):
+    with pytest.raises(ValueError, match="the discriminator, or what is trainable in it, was changed since compile"):
         model.fit(vectors, batch_size=32, verbose=0)
 
 

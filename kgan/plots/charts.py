@@ -41,7 +41,7 @@ def loss_curves(
         >>> [axis.get_ylabel() for axis in figure.axes]
         ['loss', 'probability of being real']
     """
-    epochs = range(1, len(history["d_loss"]) + 1) if epochs is None else epochs
+    epochs = range(1, len(next(iter(history.values()))) + 1) if epochs is None else epochs
     distances = np.asarray(history.get("frechet", []), float)
     known = np.isfinite(distances)
     figure, (losses, outputs, *others) = _panels(2 + bool(known.any()), sharex=True)
@@ -52,7 +52,8 @@ def loss_curves(
         (outputs, "d_real", "of real images", "tab:blue"),
         (outputs, "d_fake", "of fake images", "tab:orange"),
     ):
-        axis.plot(epochs, history[key], color=color, label=label, marker=marker)
+        if key in history:  # a `train_step` of the user's own may leave out some
+            axis.plot(epochs, history[key], color=color, label=label, marker=marker)
     losses.set_ylabel("loss")
     if not len(epochs):
         losses.set(xlim=(0, 1), ylim=(0, 2))

@@ -9,4 +9,4 @@ from kgan.training.model import KerasGAN
 from kgan.training.replicas import position
 from kgan.training.shapes import fitting_shapes
 from kgan.training.steps import images_of, labels_of, split
-from kgan.training.updates import Updater, copied, in_some_steps, statistics_kept
+from kgan.training.updates import Updater, copied, in_some_steps, layer_losses, statistics_kept

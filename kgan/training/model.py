@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 
 from kgan import latent, losses
 from kgan import penalties as penalty_terms
-from kgan._backend import keras, tf
+from kgan._backend import abstract_build, keras, tf
 from kgan.checks import check
 from kgan.data.checks import as_array, check_no_weights
 from kgan.errors import Mistake
@@ -23,8 +22,8 @@ from kgan.training import workers
 from kgan.training.callback import Callback, FitArguments, Recorder
 from kgan.training.data import RealImages, real_images, split_for_validation
 from kgan.training.replicas import position
-from kgan.training.steps import Steps, executor, images_of
-from kgan.training.updates import Average, OptimizerPair, Updater, built_optimizer, optimized_weights
+from kgan.training.steps import Steps, executor, images_of, made_for, remembering
+from kgan.training.updates import Average, OptimizerPair, Updater, built_optimizer, inner_optimizer, optimizes
 
 
 class KerasGAN(keras.Model):
@@ -37,6 +36,7 @@ class KerasGAN(keras.Model):
         super().__init__(**keywords)
         self.recorder = Recorder()  # the history
         self._execute: Callable | None = None
+        self._draws: Callable | None = None
         self.built = True  # otherwise Keras builds it by calling it on images, but `call` takes codes
 
     @property
@@ -108,6 +108,11 @@ class KerasGAN(keras.Model):
         loss_pair, penalty_pairs = losses.get(loss, label_smoothing, top_k), penalty_terms.get(penalties)
         penalty_every = operator.index(penalty_every)
         check(penalty_every=penalty_every)
+        if isinstance(loss, str) and _ends_in_sigmoid(self.discriminator):
+            warnings.warn(
+                f"the discriminator ends in a sigmoid, but the loss {loss} takes logits: leave the sigmoid out",
+                stacklevel=2,
+            )
         if penalty_pairs and any(isinstance(layer, Packing) for layer in self.discriminator.layers):
             raise Mistake(
                 "penalties need single images, but with packing the discriminator sees packs of them: leave one out"
@@ -146,12 +151,16 @@ class KerasGAN(keras.Model):
         """Does nothing: Keras sets it to the `optimizer` of its own `compile`, which is None."""
 
     def _check_trainable(self) -> None:
-        """Refuse `trainable` changed since `compile`; warn if a network is frozen."""
-        for name, updater in (("discriminator", self.d_updater), ("generator", self.g_updater)):
-            weights = updater.network.trainable_weights
-            if {id(weight) for weight in weights} != optimized_weights(updater.optimizer):
-                raise Mistake(f"trainable was changed in the {name} since compile: compile the model again")
-            if not weights:
+        """Build optimizers assigned since `compile`; refuse other weights than then; warn if a network is frozen."""
+        for name, attribute in (("discriminator", "d_optimizer"), ("generator", "g_optimizer")):
+            network, optimizer = getattr(self, name), getattr(self, attribute)
+            if not inner_optimizer(optimizer).built:
+                setattr(self, attribute, built_optimizer(optimizer, network, name))
+            elif not optimizes(inner_optimizer(optimizer), network):
+                raise Mistake(
+                    f"the {name}, or what is trainable in it, was changed since compile: compile the model again"
+                )
+            if not network.trainable_weights:
                 warnings.warn(f"the {name} has no trainable weights, so it does not learn", stacklevel=4)
 
     # fit
@@ -230,15 +239,13 @@ class KerasGAN(keras.Model):
             for callback in reversed(own):
                 held.callback(callback.after_fit)
             initial_epoch = (point and point.epochs) or initial_epoch
-            steps = Steps(self, present, absent, point.steps if point else 0)
-            done, epochs_before = steps.done, point.epochs_since_data_start if point else 0
+            steps = Steps(self, present, absent, point.steps if point else 0, initial_epoch)
+            epochs_before = point.epochs_since_data_start if point else 0
 
             def first_batch() -> int:
                 if data.batches:  # counted from step 0; steps that are done pass again, untrained
-                    return int(self.step.numpy()) - done
-                # Keras begins with a later epoch if BackupAndRestore has restored the model.
-                restored = 0 if steps.first_epoch is None else steps.first_epoch - initial_epoch
-                return (epochs_before + restored) * (data.steps_per_epoch or 0)
+                    return int(self.step.numpy()) - steps.done
+                return (epochs_before + steps.restored_epochs) * (data.steps_per_epoch or 0)
 
             self.train_function = steps
             try:
@@ -273,7 +280,8 @@ class KerasGAN(keras.Model):
     @property
     def execute(self) -> Callable[[Any, int], dict[str, tf.Tensor]]:
         """See `executor`. It is made for the first step, since `run_eagerly` may be set after `compile`."""
-        self._execute = self._execute or executor(self)
+        if not made_for(self._execute, self.training_state):
+            self._execute = remembering(executor(self), self.training_state)
         return self._execute
 
     def make_train_function(self, force: bool = False) -> None:
@@ -385,12 +393,15 @@ class KerasGAN(keras.Model):
         """The images that the generator draws from these codes, or its average if there is one (`ema`)."""
         return self.sampler(codes, training=training)
 
-    @functools.cached_property
+    @property
     def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
         """`call` in inference mode, compiled: otherwise a small generator spends most of its time between layers."""
-        codes = tf.TensorSpec((None, self.code_dim))
-        # Concrete: TensorFlow would mistake the functions of several models for one that is traced again, and warn.
-        return tf.function(lambda codes: self(codes, training=False), [codes], autograph=False).get_concrete_function()
+        if not made_for(self._draws, self.sampler.variables):
+            codes = tf.TensorSpec((None, self.code_dim))
+            draws = tf.function(lambda codes: self(codes, training=False), [codes], autograph=False)
+            # Concrete: TensorFlow would mistake the functions of several models for one that is traced again, and warn.
+            self._draws = remembering(draws.get_concrete_function(), self.sampler.variables)
+        return self._draws
 
     def predict(self, x: Any, *arguments: Any, **keywords: Any) -> np.ndarray:
         """Like Keras' `predict`: the generator's images for codes, (count, latent_dim), or a dataset of codes."""
@@ -411,6 +422,15 @@ class KerasGAN(keras.Model):
 
     # save, load
 
+    def quantize(self, *arguments: Any, **keywords: Any) -> None:
+        """Like Keras' `quantize`, for models that are saved with their networks: `kgan.GAN` itself."""
+        if "generator" not in self.get_config():
+            raise Mistake(
+                f"a {type(self).__name__} is saved as the arguments that build its networks, which are then others: "
+                "quantize kgan.GAN(model.generator, model.discriminator)"
+            )
+        super().quantize(*arguments, **keywords)
+
     def save(self, filepath: Any, *arguments: Any, **keywords: Any) -> None:
         """Like Keras' `save`: save networks, optimizers and step in a file that ends in .keras.
 
@@ -418,11 +438,26 @@ class KerasGAN(keras.Model):
         """
         if str(filepath).endswith((".h5", ".hdf5")):
             raise Mistake(f"{filepath} is of Keras' old format, for models of one optimizer: end the name in .keras")
+        if not self._is_what_its_config_says():
+            raise Mistake(
+                f"a {type(self).__name__} is saved as the arguments that build its networks, and these are others now "
+                "(quantized, replaced, with LoRA): save kgan.GAN(model.generator, model.discriminator)"
+            )
         if workers.is_chief(self.distribute_strategy):
             super().save(filepath, *arguments, **keywords)
         else:
             with workers.replacing(self.distribute_strategy, filepath) as thrown_away:
                 super().save(thrown_away, *arguments, **keywords)
+
+    def _is_what_its_config_says(self) -> bool:
+        """Whether a model made from the config has the same weights."""
+        try:
+            made = abstract_build(lambda: type(self).from_config(self.get_config()))
+        except Exception:  # layers of the user's own, whose classes are known where the file is loaded
+            return True
+        return [(weight.shape, weight.dtype) for weight in made.weights] == [
+            (weight.shape, weight.dtype) for weight in self.weights
+        ]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> KerasGAN:
@@ -436,7 +471,21 @@ class KerasGAN(keras.Model):
         return {name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+        try:
+            self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+        except TypeError:  # a `compile` of the user's own, with other arguments
+            warnings.warn(
+                f"{type(self).__name__}.compile takes other arguments than kgan.GAN.compile, so the model was loaded "
+                "without its optimizers: compile it before you train it",
+                stacklevel=2,
+            )
+
+
+def _ends_in_sigmoid(network: keras.Model) -> bool:
+    last = network
+    while getattr(last, "layers", None):
+        last = last.layers[-1]
+    return getattr(last, "activation", None) is keras.activations.sigmoid
 
 
 def _references(network: keras.Model) -> Iterator[ReferenceBatch]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kgan._backend import keras, tf
+from kgan.errors import Mistake
 from kgan.training import replicas, workers
 from kgan.training.callback import Callback
 
@@ -62,7 +63,10 @@ def executor(model: keras.Model) -> Callable[[Any, int], Logs]:
         batch = [part for part in tf.nest.flatten(data, expand_composites=True) if tf.is_tensor(part)]
         checks = _batch_checks(images_of(data), model.d_steps)
         with tf.control_dependencies([*batch, *checks]):
-            return model.train_step(data)
+            next_step = model.step + 1
+            logs = model.train_step(data)
+            model.step.assign(next_step)  # callbacks count by it; a `train_step` of the user's own may not
+            return logs
 
     @tf.autograph.experimental.do_not_convert
     def one_step(data: Any) -> Logs:
@@ -101,6 +105,21 @@ def executor(model: keras.Model) -> Callable[[Any, int], Logs]:
     return execute
 
 
+def remembering(function: Callable, variables: Sequence[keras.Variable]) -> Callable:
+    """A compiled function that remembers for which variables it was made: see `made_for`."""
+
+    def remembers(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    remembers.variables = variables
+    return remembers
+
+
+def made_for(function: Callable | None, variables: Sequence[keras.Variable]) -> bool:
+    """Whether a compiled function is of these variables: a network may be replaced, quantized or given other layers."""
+    return function is not None and [*map(id, function.variables)] == [*map(id, variables)]
+
+
 class Steps(keras.callbacks.Callback):
     """The steps of one `fit`: Keras' loop calls it as `model.train_function`, and as the first of the callbacks.
 
@@ -109,22 +128,31 @@ class Steps(keras.callbacks.Callback):
     whole epoch and count correctly.
     """
 
-    def __init__(self, model: keras.Model, callbacks: Sequence[Any], absent: Sequence[Any], done: int) -> None:
+    def __init__(
+        self, model: keras.Model, callbacks: Sequence[Any], absent: Sequence[Any], done: int, initial_epoch: int
+    ) -> None:
         super().__init__()
         self.trained = model
+        self.initial_epoch = initial_epoch
+        self.restored_epochs = 0
         self.execute = model.execute
         self.listeners = [callback for callback in callbacks if isinstance(callback, Callback)]
         self.absent = [callback for callback in absent if isinstance(callback, Callback)]
         self.done = done
-        self.first_epoch: int | None = None  # the epoch, as Keras counts, with which this `fit` began
         self._in_epoch = 0  # steps
-        self._step = 0  # of the model
+        self._first_step = self._step = int(model.step.numpy())
+        self._has_begun = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if self.first_epoch is None:
-            self.first_epoch = epoch
         self._in_epoch = 0
         self._step = int(self.trained.step.numpy())
+        if not self._has_begun and self._step != self._first_step:  # Keras' BackupAndRestore has restored the model
+            self.restored_epochs = epoch - self.initial_epoch
+            steps = self.params.get("steps")
+            if self.restored_epochs and not steps:
+                raise Mistake("BackupAndRestore resumes epochs of a known length only: say it with steps_per_epoch")
+            self.done = self._step - self._first_step - self.restored_epochs * (steps or 0)
+        self._has_begun = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         workers.average_statistics(self.trained)

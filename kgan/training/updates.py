@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kgan._backend import keras, tf
 from kgan.errors import Mistake
@@ -83,6 +83,11 @@ def in_some_steps(step: tf.Tensor, every: int, term: Callable[[], tf.Tensor]) ->
     return tf.cond(step % every == 0, lambda: every * term(), lambda: tf.zeros(()))
 
 
+def layer_losses(network: keras.Model) -> tf.Tensor | float:
+    """The sum of what the layers of a network added in its last pass: regularizers and `add_loss`."""
+    return sum(tf.cast(loss, tf.float32) for loss in network.losses)
+
+
 def built_optimizer(
     optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model, name: str
 ) -> keras.optimizers.Optimizer:
@@ -92,7 +97,7 @@ def built_optimizer(
     """
     optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
     inner = inner_optimizer(optimizer)
-    if inner.built and optimized_weights(inner) != {id(weight) for weight in network.trainable_weights}:
+    if inner.built and not optimizes(inner, network):
         raise Mistake(f"the optimizer of the {name} was built for other weights: make a new one")
     inner.name = name  # otherwise both are called "adam"
     if network.dtype_policy.name == "mixed_float16" and inner_optimizer(optimizer) is optimizer:
@@ -111,9 +116,9 @@ def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer
 
 
-def optimized_weights(optimizer: keras.optimizers.Optimizer) -> set[int]:
-    """The ids of the weights for which an optimizer was built; Keras has no public name for them."""
-    return {id(weight) for weight in optimizer._trainable_variables}
+def optimizes(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> bool:
+    """Whether an optimizer was built for the weights of a network; Keras has no public name for its weights."""
+    return {id(weight) for weight in optimizer._trainable_variables} == set(map(id, network.trainable_weights))
 
 
 class OptimizerPair:
@@ -136,6 +141,15 @@ class OptimizerPair:
     def iterations(self) -> keras.Variable:
         """Updates of the last network, the generator: the training steps."""
         return self.optimizers[-1].iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The generator's, for callbacks that log one number."""
+        return self.optimizers[-1].learning_rate
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings of both optimizers, by name."""
+        return {optimizer.name: optimizer.get_config() for optimizer in self.optimizers}
 
     def finalize(self) -> None:
         """If an optimizer keeps a moving average of the weights (use_ema), put it into the network."""
