@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from kgan.errors import Mistake
 
@@ -65,6 +68,25 @@ def check(**values: Any) -> None:
         for number in value if isinstance(value, Collection) else (value,):
             if number is not None and not allowed.holds(number):
                 raise Mistake(f"{name} is {value}: it must be {allowed.sentence}")
+
+
+def whole_numbers(**numbers: Any) -> list[int | None]:
+    """The numbers, checked, as Python's: they may be of NumPy or TensorFlow, which JSON and Keras' layers do not take.
+
+    Example:
+        >>> whole_numbers(filters=np.int64(8), depth=None)
+        [8, None]
+    """
+    for name, number in numbers.items():
+        if number is not None and not hasattr(number, "__index__"):
+            raise Mistake(f"{name} is {number!r}: it must be a whole number")
+    check(**numbers)
+    return [number if number is None else operator.index(number) for number in numbers.values()]
+
+
+def plain(number: Any) -> Any:
+    """For `json.dumps(default=…)`: a number of NumPy or TensorFlow as one of Python's, anything else as text."""
+    return np.asarray(number).item() if np.ndim(number) == 0 and hasattr(number, "dtype") else str(number)
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:

@@ -23,7 +23,7 @@ def replacing(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
         >>> with replacing("losses.png") as temporary:
         ...     figure.savefig(temporary)
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     # Each process has its own name: several may write to one cache. The suffix stays: it tells writers the format.
     temporary = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
@@ -57,4 +57,4 @@ def cache_directory() -> Path:
         >>> cache_directory().name
         'cache'
     """
-    return Path(os.environ.get("KGAN_CACHE") or platformdirs.user_cache_dir("kgan", appauthor=False))
+    return Path(os.environ.get("KGAN_CACHE") or platformdirs.user_cache_dir("kgan", appauthor=False)).expanduser()

@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kgan._backend import keras
-from kgan.checks import check, check_choice
+from kgan.checks import check, check_choice, whole_numbers
 from kgan.errors import Mistake
 from kgan.layers import (
     FusedBatchNormalization,
@@ -77,7 +77,7 @@ def dense_generator(
         >>> dense_generator((28, 28, 1)).output_shape
         (None, 28, 28, 1)
     """
-    check(latent_dim=latent_dim, hidden_units=hidden_units)
+    latent_dim, hidden_units = whole_numbers(latent_dim=latent_dim, hidden_units=hidden_units)
     check_choice("norm", norm, NORMS)
     units, seeds = _units(data_shape), _seeds(seed, "generator")
     # Shapes at line ends are those of (28, 28, 1) images.
@@ -104,7 +104,7 @@ def dense_discriminator(
     seed: int | None = None,
 ) -> keras.Model:
     """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`."""
-    check(hidden_units=hidden_units)
+    (hidden_units,) = whole_numbers(hidden_units=hidden_units)
     _units(data_shape)
     _check_discriminator(norm, packing, classes)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")
@@ -153,7 +153,9 @@ def dcgan_generator(
         >>> dcgan_generator((28, 28, 1)).output_shape
         (None, 28, 28, 1)
     """
-    check(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size, stddev=stddev)
+    sizes = {"latent_dim": latent_dim, "filters": filters, "kernel_size": kernel_size}
+    latent_dim, filters, kernel_size = whole_numbers(**sizes)
+    check(stddev=stddev)
     check_choice("upsampling", upsampling, UPSAMPLINGS)
     check_choice("activation", activation, ACTIVATIONS)
     check_choice("norm", norm, NORMS)
@@ -211,7 +213,9 @@ def dcgan_discriminator(
         >>> dcgan_discriminator((28, 28, 1)).output_shape
         (None, 1)
     """
-    check(filters=filters, kernel_size=kernel_size, stddev=stddev, code_units=code_units)
+    sizes = {"filters": filters, "kernel_size": kernel_size, "code_units": code_units}
+    filters, kernel_size, code_units = whole_numbers(**sizes)
+    check(stddev=stddev)
     _check_discriminator(norm, packing, classes)
     if classes and code_units:
         raise Mistake(f"classes is {classes}: a discriminator that reads codes knows no classes")
@@ -296,7 +300,7 @@ def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None)
     """
     if len(image_shape) != 3 or image_shape[2] < 1:
         raise Mistake(f"image_shape is {tuple(image_shape)}: it is (height, width, channels)")
-    height, width, _ = image_shape
+    height, width, _ = map(int, image_shape)
     for size in (height, width):
         if size != 8 and (size < 16 or size % 4):
             nearest = sorted({8, 16, max(16, size // 4 * 4), max(16, size // 4 * 4 + 4)}, key=lambda s: abs(s - size))
@@ -314,7 +318,7 @@ def _pyramid(image_shape: Sequence[int], filters: int, depth: int | None = None)
 def _units(data_shape: Sequence[int]) -> int:
     if not data_shape or min(data_shape) < 1:
         raise Mistake(f"data_shape is {tuple(data_shape)}: it holds one or more sizes, each 1 or more")
-    return math.prod(data_shape)
+    return math.prod(map(int, data_shape))
 
 
 def _check_discriminator(norm: str, packing: int, classes: int) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan.batched import in_batches
-from kgan.data.checks import check_images, checked_labels
+from kgan.data.checks import as_array, check_images, checked_labels
 from kgan.errors import Mistake
 
 
@@ -24,7 +25,7 @@ def sample_codes(
 
     Args:
         count, seed: see there.
-        labels: (count,), classes for a conditional model; default: drawn at random, with equal probability.
+        labels: (count,), or one for all: classes for a conditional model; default: random, with equal probability.
 
     Raises:
         ValueError: see there; for labels that the model does not know.
@@ -42,7 +43,7 @@ def sample_codes(
         drawn = latent.sample_codes(count, 1, "uniform", (*seeds, latent.Stream.LABELS))
         labels = tf.cast((drawn[:, 0] + 1) / 2 * model.classes, tf.int32)
     else:
-        labels = checked_labels(labels, int(count), model.classes)
+        labels = checked_labels(_listed(labels, int(count)), int(count), model.classes)
     return latent.with_labels(codes, tf.one_hot(labels, model.classes))
 
 
@@ -59,7 +60,7 @@ def generate(
     Args:
         codes: (count, latent_dim), or how many to draw from the prior; the default is one for each label. The codes of
             a conditional model include their classes: see `sample_codes`.
-        labels: classes to draw, for a conditional model: whole numbers from 0, one for each image.
+        labels: classes to draw, for a conditional model: whole numbers from 0, one for each image, or one for all.
         seed: the same seed draws the same codes.
         batch_size: how many go through the generator at a time.
 
@@ -71,6 +72,8 @@ def generate(
         (3, 28, 28, 1)
     """
     _refuse_labels(model, labels)
+    if labels is not None:
+        labels = _listed(labels, codes if codes is not None and np.ndim(codes) == 0 else 1)
     if codes is None:
         if labels is None:
             raise Mistake("generate was given neither codes nor labels: say how many images to draw")
@@ -118,6 +121,12 @@ def score(
         return model.discriminate(tf.constant(images[rows]), False, classes).logits[:, 0]
 
     return in_batches(logits, np.arange(len(images)), batch_size)
+
+
+def _listed(labels: Any, count: int) -> np.ndarray:
+    """Labels of any form as an array; a single one is that of all `count` images."""
+    labels = np.asarray(as_array(list(labels) if isinstance(labels, Iterator) else labels, "labels"))
+    return labels if labels.ndim else np.full(count, labels)
 
 
 def _refuse_labels(model: keras.Model, labels: Sequence[int] | None) -> None:

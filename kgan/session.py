@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from kgan.gan import GAN
 
 TRACKERS = ("tensorboard", "wandb", "trackio")
-MAY_CHANGE = ("epochs", "checkpoint_every", "checkpoint_minutes")  # settings of a run that is resumed
+# Settings of a run that is resumed. The checkpoint refuses other images; the same ones may have moved.
+MAY_CHANGE = ("epochs", "data", "checkpoint_every", "checkpoint_minutes")
 
 
 class Run:
@@ -47,7 +48,7 @@ class Run:
     """
 
     def __init__(self, directory: str | Path, model: GAN | None = None) -> None:
-        self.directory = Path(directory)
+        self.directory = Path(directory).expanduser()
         self._model = model
 
     @classmethod
@@ -158,6 +159,7 @@ def train(
         Sick: the doctor's finding, with `stop_when_sick`; the last healthy model is saved.
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP and the end of the current step; everything is saved.
         ConnectionError: if one of several workers was lost.
+        MemoryError: with a batch size that fits; the run directory can be resumed, on a larger machine.
 
     Example:
         >>> run = train("gan-digits", epochs=2, hidden_units=16, out="runs/two", verbose=0)
@@ -185,7 +187,7 @@ def train(
                 runs.check_free(directory)
                 before: dict[str, Any] = {}  # the content of run.json
             else:
-                directory = Path(resume)
+                directory = Path(resume).expanduser()
                 runs.check_is_run(directory)
                 held.enter_context(_locked(directory))
                 if placement.workers().is_chief:
@@ -256,7 +258,7 @@ def new_run(
         command = runs.command("train", "modern-folder", "--data", name)
         raise Mistake(f"{name} is a folder, not a recipe: {command}")
     recipe = recipes.get(name)
-    return recipe, recipes.resolve(recipe, changes), Path(out or Path("runs") / name)
+    return recipe, recipes.resolve(recipe, changes), Path(out or Path("runs") / name).expanduser()
 
 
 def resumed_run(
@@ -264,7 +266,7 @@ def resumed_run(
 ) -> tuple[recipes.Recipe, dict[str, Any], dict[str, Any]]:
     """The recipe and the settings of a run that is resumed, and the content of its run.json.
 
-    Only the epochs, and how often checkpoints are written, may change.
+    Only the epochs, how often checkpoints are written, and the place of the same images may change.
     """
     path = directory / "run.json"
     kinds = {"epochs": int, "devices": int, "seconds": (int, float), "resumed": list}
@@ -276,20 +278,25 @@ def resumed_run(
         planned = recipes.resolve(recipe, before["settings"])
     except Mistake as mistake:
         raise Mistake(f"{path} cannot be resumed: {mistake}") from None
-    if out and Path(out).resolve() != directory.resolve():
+    if out and Path(out).expanduser().resolve() != directory.resolve():
         raise Mistake(f"--out is {out}: a run that is resumed stays in {directory}")
     if name not in (None, recipe.name):
-        raise Mistake(f"the recipe is {name}, but that of {directory} is {recipe.name}: only --epochs may change")
+        raise Mistake(f"the recipe is {name}, but that of {directory} is {recipe.name}, and stays")
     settings = _with_absolute_data(recipes.resolve(recipe, {**planned, **changes}))
     for setting, value in planned.items():
         if settings[setting] != value and setting not in MAY_CHANGE:
             raise Mistake(
-                f"{setting} is {settings[setting]}, but in {directory} it is {value}: only --epochs may change"
+                f"{setting} is {settings[setting]}, but in {directory} it is {value}: only epochs, how often "
+                "checkpoints are written, and the place of the same data may change"
             )
     if settings["epochs"] != planned["epochs"] and settings["learning_rate_schedule"] != "constant":
         raise Mistake(
             f"epochs is {settings['epochs']}, but the learning rates of the run in {directory} fall over its "
             f"{planned['epochs']} epochs ({settings['learning_rate_schedule']}): it cannot be made longer or shorter"
+        )
+    if Path(settings["data"]).is_absolute() and not Path(settings["data"]).exists():
+        raise Mistake(
+            f"the images of {directory} are no longer in {settings['data']}: say with --data where they are now"
         )
     trained = any((directory / name).exists() for name in ("history.csv", "model.keras"))
     if trained and runs.next_number(directory / "checkpoint") == 1:
@@ -368,7 +375,10 @@ def build(
             models = [recipes.build(recipe, each, shape, classes, steps) for each in tried]
             measured = speed.milliseconds_a_step(models, [settings["batch_size"]] * 2, rounds=3)
             settings = tried[measured.index(min(measured))]
-        return recipes.build(recipe, settings, shape, classes, steps), settings
+        try:
+            return recipes.build(recipe, settings, shape, classes, steps), settings
+        except speed.OUT_OF_MEMORY:
+            raise MemoryError("there is not enough memory for networks of this size: make them smaller") from None
 
 
 def _introduce(
@@ -491,6 +501,7 @@ def _fit_and_save(
     say: Callable[..., None],
 ) -> None:
     """Train to the last epoch and save the model. However training ends, `run.json` says so."""
+    from kgan import speed
     from kgan.callbacks.run import Stopped, stop_between_steps
     from kgan.diagnosis import Sick
     from kgan.report import write_own_report
@@ -530,6 +541,9 @@ def _fit_and_save(
             if not record.has_begun:
                 raise
             what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            if isinstance(error, speed.OUT_OF_MEMORY):
+                record.try_to_write("ended: out of memory")
+                raise MemoryError(f"{_smaller_batches(run, settings)}; on a larger machine, {resume}") from None
             if isinstance(error, OSError):
                 reason = error.strerror or error
                 record.try_to_write(f"could not be written: {reason}")
@@ -568,10 +582,29 @@ def _save(run: Run) -> None:
 
 def _smaller_learning_rates(run: Run, settings: Mapping[str, Any]) -> str:
     """What to try after NaN: resumed, the run would reach the same NaN again."""
+    changes = {name: f"{settings[name] / 2:g}" for name in ("d_learning_rate", "g_learning_rate")}
+    return f"try smaller learning rates: {_command_with(run, settings, changes, 'half-the-learning-rates')}"
+
+
+def _smaller_batches(run: Run, settings: Mapping[str, Any]) -> str:
+    """What to try where memory does not suffice."""
+    from kgan import speed
+
+    size = settings["batch_size"]
+    fits = speed.batch_size_that_fits(run.model, size)
+    if not fits:
+        return (
+            f"there is not enough memory even for a minibatch of 1 image instead of {size}: make the networks smaller"
+        )
+    smaller = _command_with(run, settings, {"batch_size": fits}, f"batch-{fits}")
+    return f"there is not enough memory for minibatches of {size} images, but {fits} fit: {smaller}"
+
+
+def _command_with(run: Run, settings: Mapping[str, Any], changes: Mapping[str, Any], name: str) -> str:
+    """The command that trains the recipe anew with other settings, beside the run."""
     recipe = recipes.get(run.record["recipe"])
     usual = recipes.resolve(recipe, {})
-    wanted = {name: value for name, value in settings.items() if value != usual[name]}
-    wanted |= {name: f"{settings[name] / 2:g}" for name in ("d_learning_rate", "g_learning_rate")}
-    changes = [part for name, value in wanted.items() for part in ("--set", f"{name}={value}")]
-    out = run.directory.with_name(f"{run.directory.name}-half-the-learning-rates")
-    return f"try smaller learning rates: {runs.command('train', recipe.name, *changes, '--out', out)}"
+    wanted = {name: value for name, value in settings.items() if value != usual[name]} | changes
+    options = [part for name, value in wanted.items() for part in ("--set", f"{name}={value}")]
+    out = run.directory.with_name(f"{run.directory.name}-{name}")
+    return runs.command("train", recipe.name, *options, "--out", out)

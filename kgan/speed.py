@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from kgan.gan import GAN
 
 ROUNDS = 9  # turns of each model
 SECONDS = 0.3  # length of a turn; a single step may take longer
+OUT_OF_MEMORY = MemoryError, tf.errors.ResourceExhaustedError
 LONGEST = 120.0  # seconds after which no new round begins, but three rounds are always measured
 
 
@@ -38,6 +40,15 @@ def milliseconds_a_step(models: Sequence[GAN], batch_sizes: Sequence[int], round
         return interleaved([_Steps(model, size) for model, size in zip(models, batch_sizes, strict=True)], rounds)
     finally:
         logger.setLevel(level)
+
+
+def batch_size_that_fits(model: GAN, batch_size: int) -> int | None:
+    """Half of a batch size, a quarter, …: the first of which a step fits into memory. The model is trained by it."""
+    while batch_size := batch_size // 2:
+        with contextlib.suppress(*OUT_OF_MEMORY):
+            _Steps(model, batch_size)()
+            return batch_size
+    return None
 
 
 class _Steps(keras.callbacks.Callback):

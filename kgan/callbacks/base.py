@@ -57,7 +57,7 @@ def check_finite(variable: keras.Variable, value: np.ndarray, moment: str) -> No
 
 def checked_file(path: str | Path, suffix: str) -> Path:
     """The path of a file to write; Mistake if it has another suffix, or is a directory."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_dir():
         raise Mistake(f"{path} is a directory: name a file that ends in {suffix}")
     if path.suffix.lower() != suffix:
@@ -67,7 +67,7 @@ def checked_file(path: str | Path, suffix: str) -> Path:
 
 def checked_directory(path: str | Path) -> Path:
     """The path of a directory to write to, which may not exist yet; Mistake if it is a file."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_file():
         raise Mistake(f"{path} is a file: name a directory")
     return path

@@ -67,7 +67,7 @@ class Quality(Callback):
         self.every = every
         self.count = min(count, len(reserved))
         self.features = features
-        self.keep_best = Path(keep_best) if keep_best else None
+        self.keep_best = Path(keep_best).expanduser() if keep_best else None
         self.by = by
         self.seed = seed
         self.best: tuple[int, float] | None = None  # epoch and value

@@ -88,7 +88,7 @@ class TensorBoard:
     def __init__(self, directory: str | Path) -> None:
         if importlib.util.find_spec("tensorboard") is None:
             raise ImportError("TensorBoard is not installed: pip install tensorboard")
-        self.directory = Path(directory)
+        self.directory = Path(directory).expanduser()
 
     def init(self) -> None:
         """Open a file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from typing import Annotated
@@ -33,6 +34,10 @@ def main() -> None:
     if "--debug" in sys.argv:  # before or after the command
         sys.argv.remove("--debug")
         os.environ["KGAN_DEBUG"] = "1"
+    # As a shell does it for paths that stand alone: bash leaves --out=~/runs/a as it is.
+    sys.argv = [
+        re.sub(r"(^|=)~(?=[/\\]|$)", lambda found: found[1] + os.path.expanduser("~"), word) for word in sys.argv
+    ]
     with standard_streams():
         app(prog_name="kgan")
 

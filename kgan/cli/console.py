@@ -96,7 +96,7 @@ def _exit_code(error: Exception) -> int:
         traceback.print_exception(error)
         return 2 if isinstance(error, MISTAKES) else BUG
     if isinstance(error, MemoryError):
-        return exit_with("there is not enough memory for this", 1).exit_code
+        return exit_with(str(error) or "there is not enough memory for this", 1).exit_code
     what = sentence(f"{type(error).__name__}: {error}")[:300]
     return exit_with(f"this is a bug in kgan: {what}; with --debug it shows where, for a report", BUG).exit_code
 

@@ -33,7 +33,7 @@ class GIF:
     """
 
     def __init__(self, path: str | Path, *, milliseconds: int = 150, hold: int = 2500) -> None:
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self.milliseconds = milliseconds
         self.hold = hold
         self._earlier = bytearray()  # all frames but the last, as they stand in the file

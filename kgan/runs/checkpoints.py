@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kgan.checks import plain
 from kgan.errors import Mistake
 from kgan.files import replacing
 from kgan.runs.directory import read_file
@@ -31,7 +32,7 @@ class Saved(NamedTuple):
 def write_checkpoint(directory: str | Path, number: int, arrays: dict[str, np.ndarray], state: dict[str, Any]) -> None:
     """Write a checkpoint, durably and completely, or not at all; its number is above those that are there."""
     with replacing(_path(directory, number)) as temporary:
-        np.savez(temporary, **arrays, state=np.frombuffer(json.dumps(state).encode(), np.uint8))
+        np.savez(temporary, **arrays, state=np.frombuffer(json.dumps(state, default=plain).encode(), np.uint8))
 
 
 def read_checkpoint(directory: str | Path) -> Saved | None:

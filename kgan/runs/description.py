@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from kgan.checks import plain
 from kgan.errors import Mistake
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def describe_model(model: GAN) -> dict[str, Any]:
     config: dict[str, Any] = {"class": type(model).__name__}
     for name, serialize in (("model", model.get_config), ("compile", model.get_compile_config)):
         with contextlib.suppress(TypeError, ValueError, NotImplementedError):
-            config[name] = json.loads(json.dumps(serialize(), default=str))
+            config[name] = json.loads(json.dumps(serialize(), default=plain))
     for name in ("jit_compile", "run_eagerly", "steps_per_execution"):  # they change only the speed
         config.get("compile", {}).pop(name, None)
     return dict(_flat(json.loads(_numbered(json.dumps(config)))))

@@ -15,6 +15,7 @@ from typing import Any
 
 import filelock
 
+from kgan.checks import plain
 from kgan.errors import Mistake
 from kgan.files import PARTIAL, replacing
 
@@ -86,7 +87,7 @@ def remove_partial_files(directory: str | Path) -> None:
 def write_json(path: str | Path, content: Any) -> None:
     """Write JSON that a person can read."""
     with replacing(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(content, indent=2, ensure_ascii=False, default=plain) + "\n"
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # file names may be any bytes
 
 

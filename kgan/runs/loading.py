@@ -29,7 +29,7 @@ def load_model(run: str | Path) -> GAN:
     Example:
         >>> images = load_model("runs/dcgan-digits").generate(64)
     """
-    path = Path(run)
+    path = Path(run).expanduser()
     if path.is_dir():
         path = path / "model.keras"
     if (path.parent / "run.json").exists() and not path.exists():
