@@ -46,7 +46,9 @@ if _backend != "tensorflow":
     )
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # only fatal messages: errors are raised as exceptions anyway
 with _without_chatter() if "tensorflow" not in sys.modules else contextlib.nullcontext():
-    import keras
+    from kgan._matplotlib import matplotlib  # noqa: F401 - Keras imports it too, without this care
+
+    import keras  # isort: skip
     import tensorflow as tf
 
     tf.config.list_physical_devices()  # the search for a GPU writes a few lines as well

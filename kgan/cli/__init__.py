@@ -34,12 +34,14 @@ def main() -> None:
     if "--debug" in sys.argv:  # before or after the command
         sys.argv.remove("--debug")
         os.environ["KGAN_DEBUG"] = "1"
-    # As a shell does it for paths that stand alone: bash leaves --out=~/runs/a as it is.
-    sys.argv = [
-        re.sub(r"(^|=)~(?=[/\\]|$)", lambda found: found[1] + os.path.expanduser("~"), word) for word in sys.argv
-    ]
+    sys.argv[1:] = map(_with_home, sys.argv[1:])
     with standard_streams():
         app(prog_name="kgan")
+
+
+def _with_home(word: str) -> str:
+    """A word with ~ as the home directory, which the shell writes for ~/a, but not for --out=~/a."""
+    return re.sub(r"(^|=)~(?=[/\\]|$)", lambda found: found[1] + os.path.expanduser("~"), word)
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -206,7 +207,8 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
     if text and not names:
         raise Mistake(f"--classes is {text}, but {source} knows no classes: name a conditional one, as modern-digits")
     known = {str(number): number for number in range(len(names))} | {name: i for i, name in enumerate(names)}
-    words = [word.strip() for word in text.split(",")] if text is not None else names
+    # A name may have a comma of its own: alone, or in quotation marks, as in a CSV file.
+    words = names if text is None else [text] if text in names else next(csv.reader([text], skipinitialspace=True))
     for word in words:
         if word not in known:
             raise Mistake(f"--classes has {word!r}: choose from {', '.join(names)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -119,9 +120,9 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
     A run has a history for each seed that was trained: epoch, seconds of each epoch, and frechet, NaN where it was not
     measured. All seeds of a run have the same color.
     """
+    figure, (by_epoch, by_time) = _panels(2)
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    figure, (by_epoch, by_time) = _panels(2)
     longest = max(sum(history["seconds"]) for histories in runs.values() for history in histories)
     unit, length = ("minutes", 60) if longest > 600 else ("seconds", 1)
     for number, (name, histories) in enumerate(runs.items()):
@@ -160,9 +161,9 @@ def dashboard(
 
     The caption is a line above; the note has two lines below, for which there is no space if it is None.
     """
+    figure = loss_curves(history, epochs, has_probabilities=has_probabilities)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = loss_curves(history, epochs, has_probabilities=has_probabilities)
     figure.set_dpi(DASHBOARD_HEIGHT / figure.get_figheight())
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -194,11 +195,27 @@ def _by_epoch(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
+@functools.cache
+def _figure_class() -> type[Figure]:
+    """A figure whose text never goes through LaTeX, which a server may lack, whatever the user's settings say."""
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    from kgan._matplotlib import matplotlib  # before its parts
+
+    class Chart(Figure):
+        def draw(self, renderer: Any) -> None:
+            for text in self.findobj(Text):
+                text.set_usetex(False)
+            with matplotlib.rc_context({"text.usetex": False}):  # for text that is made while drawing
+                super().draw(renderer)
+
+    return Chart
+
+
 def _figure() -> Figure:
     """A figure without pyplot, which would keep all figures in memory; a notebook shows it nevertheless."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 6), layout="constrained")
+    figure = _figure_class()(figsize=(7, 6), layout="constrained")
 
     def png() -> bytes:
         written = io.BytesIO()

@@ -11,6 +11,7 @@ import imageio.v3 as iio
 import numpy as np
 from PIL import Image, ImageOps
 
+from kgan.checks import check
 from kgan.files import replacing
 
 LOOP = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"  # for ever
@@ -23,8 +24,8 @@ class GIF:
 
     Args:
         path: path of the file.
-        milliseconds: how long a frame is shown.
-        hold: how long the last frame is shown, until another follows it.
+        milliseconds: how long a frame is shown; at most 655,350, about 11 minutes, as the format has it.
+        hold: how long the last frame is shown, until another follows it; in milliseconds as well.
 
     Example:
         >>> gif = GIF("progress.gif")
@@ -33,6 +34,7 @@ class GIF:
     """
 
     def __init__(self, path: str | Path, *, milliseconds: int = 150, hold: int = 2500) -> None:
+        check(milliseconds=milliseconds, hold=hold)
         self.path = Path(path).expanduser()
         self.milliseconds = milliseconds
         self.hold = hold

@@ -12,12 +12,14 @@ MARGIN = 2  # pixels between the images of a grid, and around them
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Map images from [-1, 1] to 0…255, rounded; values outside are clipped, and NaN is gray.
+    """Map images from [-1, 1] to 0…255, rounded; values outside are clipped, and NaN is gray. uint8 stays as it is.
 
     Example:
         >>> to_uint8(np.array([-1.0, 0.0, 1.0, 7.0]))
         array([  0, 128, 255, 255], dtype=uint8)
     """
+    if np.asarray(images).dtype == np.uint8:
+        return np.asarray(images)
     pixels = np.clip((np.nan_to_num(np.asarray(images, np.float32)) + 1) * 127.5, 0, 255)
     return np.uint8(np.round(pixels))
 
@@ -28,7 +30,7 @@ def image_grid(
     """Lay images out in rows, the first at the top left, with a white margin around each.
 
     Args:
-        images: (count, height, width, channels) in [-1, 1], with 1 channel (gray) or 3 (color).
+        images: (count, height, width, channels) in [-1, 1], or uint8, with 1 channel (gray) or 3.
         columns: images in a row; by default as many as make the grid square.
         zoom: each pixel becomes zoom × zoom; by default small images are enlarged to about 56 pixels.
         margin: in pixels; 0 sets the images edge to edge.

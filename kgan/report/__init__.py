@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib
 from PIL import Image
 
 from kgan import plots, quality, recipes, runs
+from kgan._matplotlib import matplotlib
 from kgan.losses import WITHOUT_PROBABILITIES
 from kgan.units import number, with_spread
 
