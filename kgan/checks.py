@@ -23,7 +23,7 @@ SIZE = Range("from 1 to 4096", lambda value: 1 <= value <= 4096)
 RATE = Range("above 0 and finite", lambda value: 0 < value < math.inf)
 RATE_OR_0 = Range("0 or more, and finite", lambda value: 0 <= value < math.inf)
 DECAY = Range("0 or more, and less than 1", lambda value: 0 <= value < 1)
-DURATION = Range("from 0 to 655350, in milliseconds", lambda value: 0 <= value <= 655_350)  # of a GIF's frame
+DURATION = Range("from 1 to 655350, in milliseconds", lambda value: 1 <= value <= 655_350)  # of a GIF's frame
 
 # By the name of the argument or setting; a name that is not listed is a COUNT.
 RANGES = {

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from kgan.gan import GAN
 
 TRACKERS = ("tensorboard", "wandb", "trackio")
-# Settings of a run that is resumed. The checkpoint refuses other images; the same ones may have moved.
-MAY_CHANGE = ("epochs", "data", "checkpoint_every", "checkpoint_minutes")
+MAY_CHANGE = ("epochs", "checkpoint_every", "checkpoint_minutes")  # settings of a run that is resumed
 
 
 class Run:
@@ -284,7 +283,9 @@ def resumed_run(
         raise Mistake(f"the recipe is {name}, but that of {directory} is {recipe.name}, and stays")
     settings = _with_absolute_data(recipes.resolve(recipe, {**planned, **changes}))
     for setting, value in planned.items():
-        if settings[setting] != value and setting not in MAY_CHANGE:
+        # Files and folders may have moved: the checkpoint refuses other images.
+        has_moved = setting == "data" and Path(value).is_absolute() and Path(settings["data"]).is_absolute()
+        if settings[setting] != value and setting not in MAY_CHANGE and not has_moved:
             raise Mistake(
                 f"{setting} is {settings[setting]}, but in {directory} it is {value}: only epochs, how often "
                 "checkpoints are written, and the place of the same data may change"

@@ -191,7 +191,7 @@ def test_a_process_with_too_little_memory_for_the_networks_says_so(tmp_path):
 
 def test_what_a_gif_cannot_say_is_refused_at_once(tmp_path):
     for name in ("hold", "milliseconds"):
-        with pytest.raises(Mistake, match=rf"{name} is 900000: it must be from 0 to 655350, in milliseconds"):
+        with pytest.raises(Mistake, match=rf"{name} is 900000: it must be from 1 to 655350, in milliseconds"):
             kgan.callbacks.EpochGIF(tmp_path / "p.gif", **{name: 900_000})
 
 
