@@ -1,48 +1,62 @@
-"""What the site has beside the pages in here: README, changelog, contributing page, and lessons with their pictures.
+"""Writes the pages of the site as plain Markdown: those in here, README, CHANGELOG and the like, lessons with pictures.
 
-MkDocs calls these functions (`hooks` in mkdocs.yml). Links to files that are not part of the site, such as the source
-code, become plain text: they lead somewhere only in a clone.
+    python docs/site.py [FOLDER]
+
+They go to build/docs unless another folder is given. Any generator of sites can read them there; mkdocs.yml is for
+MkDocs. Links to files that are not part of the site, such as the source code, become plain text: they lead somewhere
+only in a clone.
 """
 
 import posixpath
 import re
+import shutil
+import sys
 from pathlib import Path
 
-from mkdocs.structure.files import File
 from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+}
+NO_PAGES = (".py", ".csv")  # of docs/
 BADGE = re.compile(r"!\[[^\]]*\]\(https?://[^)]*\)")
 LINK = re.compile(r'(!?)\[((?:[^\[\]]|!\[[^\]]*\])*)\]\(([^)\s]+)((?:\s+"[^"]*")?)\)')
 
 
-def on_files(files, config):
-    for source, page in PAGES.items():
-        files.append(File.generated(config, page, content=moved(ROOT / source, page)))
-    exporter = MarkdownExporter()
+def main(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for source in sorted((ROOT / "docs").rglob("*")):
+        page = place(source)
+        if page and source.suffix == ".md":
+            write(folder / page, relinked(source.read_text(encoding="utf-8"), source, page))
+        elif page:
+            write(folder / page, source.read_bytes())
+    for name, page in PAGES.items():
+        write(folder / page, relinked((ROOT / name).read_text(encoding="utf-8"), ROOT / name, page))
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        text, resources = exporter.from_filename(str(notebook))
-        for name, content in resources["outputs"].items():
-            files.append(File.generated(config, f"lessons/{notebook.stem}/{name}", content=content))
-            text = text.replace(f"]({name})", f"]({notebook.stem}/{name})")
-        text = BADGE.sub("Open in Colab", text)  # a picture from elsewhere: no request leaves the site
-        page = f"lessons/{notebook.stem}.md"
-        files.append(File.generated(config, page, content=relinked(text, notebook, page)))
-    return files
+        write_lesson(folder, notebook)
 
 
-def on_page_markdown(markdown, page, config, files):
-    source = page.file.abs_src_path
-    return relinked(markdown, Path(source), page.file.src_uri) if source else markdown
+def write_lesson(folder: Path, notebook: Path) -> None:
+    text, resources = MarkdownExporter().from_filename(str(notebook))
+    for name, picture in resources["outputs"].items():
+        write(folder / "lessons" / notebook.stem / name, picture)
+        text = text.replace(f"]({name})", f"]({notebook.stem}/{name})")
+    text = BADGE.sub("Open in Colab", text)  # a picture from elsewhere: no request leaves the site
+    page = f"lessons/{notebook.stem}.md"
+    write(folder / page, relinked(text, notebook, page))
 
 
-def moved(source, page):
-    """The text of a file that becomes a page elsewhere."""
-    return relinked(source.read_text(encoding="utf-8"), source, page)
+def write(file: Path, content: str | bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def relinked(text, source, page):
+def relinked(text: str, source: Path, page: str) -> str:
     """The text with links as the page needs them; those that lead out of the site become plain text."""
 
     def link(found):
@@ -61,7 +75,7 @@ def relinked(text, source, page):
     return LINK.sub(link, text)
 
 
-def place(path):
+def place(path: Path) -> str | None:
     """Where a file of the repository is in the site, if it is."""
     if path.is_relative_to(ROOT):
         name = path.relative_to(ROOT).as_posix()
@@ -69,6 +83,10 @@ def place(path):
             return PAGES[name]
         if path.suffix == ".ipynb":
             return f"lessons/{path.stem}.md"
-        if name.startswith("docs/") and path.is_file() and path.suffix not in (".py", ".csv"):
+        if name.startswith("docs/") and path.is_file() and path.suffix not in NO_PAGES:
             return name.removeprefix("docs/")
     return None
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "docs")

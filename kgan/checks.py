@@ -7,8 +7,6 @@ import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from kgan.errors import Mistake
 
 
@@ -89,7 +87,8 @@ def whole_numbers(**numbers: Any) -> list[int | None]:
 
 def plain(number: Any) -> Any:
     """For `json.dumps(default=…)`: a number of NumPy or TensorFlow as one of Python's, anything else as text."""
-    return np.asarray(number).item() if np.ndim(number) == 0 and hasattr(number, "dtype") else str(number)
+    number = number.numpy() if hasattr(number, "numpy") else number
+    return number.item() if getattr(number, "ndim", None) == 0 else str(number)
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:

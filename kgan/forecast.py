@@ -72,7 +72,9 @@ def forecast(
         model.fit(batches, epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=[*parts, watch])
         return watch
 
-    fit(1, 1)  # TensorFlow compiles
+    began = time.perf_counter()
+    fit(1, 1)
+    compiling = time.perf_counter() - began  # TensorFlow compiles in the first step; the run does so once, too
     step = fit(1, round(0.5 / fit(1, 1).step)).step  # with more steps, the start of an epoch matters less
     interval = session.longest_interval(settings)
     short = min(EPOCHS, 2 + max(2, interval))
@@ -93,7 +95,7 @@ def forecast(
     return Forecast(
         step=watch.step,
         between=watch.between + sum(min(seconds, share) for seconds in redrawn),
-        start=max(0.0, took - short * (watch.steps_per_epoch * watch.step + watch.between)),
+        start=compiling + max(0.0, took - short * (watch.steps_per_epoch * watch.step + watch.between)),
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         disk=round(kept * weights + (1 + epochs // settings["sample_every"]) * picture),
