@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from kgan.runs import load_model
     from kgan.session import Run, train
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
 __all__ = [
     "DCGAN",
     "GAN",

@@ -7,8 +7,6 @@ import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from kgan.errors import Mistake
 
 
@@ -25,7 +23,7 @@ SIZE = Range("from 1 to 4096", lambda value: 1 <= value <= 4096)
 RATE = Range("above 0 and finite", lambda value: 0 < value < math.inf)
 RATE_OR_0 = Range("0 or more, and finite", lambda value: 0 <= value < math.inf)
 DECAY = Range("0 or more, and less than 1", lambda value: 0 <= value < 1)
-DURATION = Range("from 0 to 655350, in milliseconds", lambda value: 0 <= value <= 655_350)  # of a GIF's frame
+DURATION = Range("from 1 to 655350, in milliseconds", lambda value: 1 <= value <= 655_350)  # of a GIF's frame
 
 # By the name of the argument or setting; a name that is not listed is a COUNT.
 RANGES = {
@@ -89,7 +87,8 @@ def whole_numbers(**numbers: Any) -> list[int | None]:
 
 def plain(number: Any) -> Any:
     """For `json.dumps(default=…)`: a number of NumPy or TensorFlow as one of Python's, anything else as text."""
-    return np.asarray(number).item() if np.ndim(number) == 0 and hasattr(number, "dtype") else str(number)
+    number = number.numpy() if hasattr(number, "numpy") else number
+    return number.item() if getattr(number, "ndim", None) == 0 else str(number)
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:

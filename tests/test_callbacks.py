@@ -308,7 +308,6 @@ class Plants(keras.callbacks.Callback):
         (lambda: callbacks.SampleGrid("x", epochs=[0, 1]), r"epochs is \[0, 1\]"),
         (lambda: callbacks.SampleGrid("x", iterations=[-1]), "iterations is"),
         (lambda: callbacks.EpochGIF("x.gif", rows=0), "rows is 0"),
-        (lambda: callbacks.EpochGIF("x.gif", milliseconds=0), "milliseconds is 0"),
         (lambda: callbacks.ChosenEpochs("x.png", (0,)), "epochs is"),
     ],
 )

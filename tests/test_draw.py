@@ -1,5 +1,6 @@
 import re
 import shutil
+import types
 
 import imageio.v3 as iio
 import numpy as np
@@ -9,6 +10,7 @@ from written import write_run
 
 import kgan
 from kgan import data, latent, plots, runs
+from kgan.cli.draw import _chosen_classes
 from kgan.plots.layout import CAPTION_HEIGHT
 
 
@@ -233,3 +235,17 @@ def test_reconstruct_images_of_a_folder(codegan, kgan_command, tmp_path):
     grid = iio.imread(tmp_path / "a.png")[CAPTION_HEIGHT + 2 :]
     assert (grid[:48] >= 250).mean() > 0.9  # two white images and their label
     assert (grid[50:98] >= 250).mean() < 0.9
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ("cats, big", {"cats, big": 0}),
+        ('"cats, big",dogs', {"cats, big": 0, "dogs": 1}),
+        ("1, 0", {"dogs": 1, "cats, big": 0}),
+        (None, {"cats, big": 0, "dogs": 1}),
+    ],
+)
+def test_names_of_classes_may_have_commas(text, chosen):
+    source = types.SimpleNamespace(class_names=["cats, big", "dogs"])
+    assert _chosen_classes(source, text) == chosen

@@ -13,10 +13,20 @@ import kgan
 PACKAGE = Path(kgan.__file__).parent
 
 # The rooms of the house, from the ground up: a room imports what is named here, and nothing goes round in circles.
-EVERYBODY = {"_backend", "batched", "checks", "errors", "files", "units", "__version__"}  # who may be imported by all
+EVERYBODY = {
+    "_backend",
+    "_matplotlib",
+    "batched",
+    "checks",
+    "errors",
+    "files",
+    "units",
+    "__version__",
+}  # who may be imported by all
 MODELS = {"gan", "dcgan", "codegan"}
 MAY_IMPORT = {
     "_backend": set(),
+    "_matplotlib": set(),
     "errors": set(),
     "checks": {"errors"},
     "batched": {"checks"},

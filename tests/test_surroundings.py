@@ -189,10 +189,11 @@ def test_a_process_with_too_little_memory_for_the_networks_says_so(tmp_path):
     assert found == "there is not enough memory for networks of this size: make them smaller False\n"
 
 
-def test_what_a_gif_cannot_say_is_refused_at_once(tmp_path):
-    for name in ("hold", "milliseconds"):
-        with pytest.raises(Mistake, match=rf"{name} is 900000: it must be from 0 to 655350, in milliseconds"):
-            kgan.callbacks.EpochGIF(tmp_path / "p.gif", **{name: 900_000})
+@pytest.mark.parametrize("number", [0, 900_000])
+@pytest.mark.parametrize("name", ["hold", "milliseconds"])
+def test_what_a_gif_cannot_say_is_refused_at_once(name, number, tmp_path):
+    with pytest.raises(Mistake, match=rf"{name} is {number}: it must be from 1 to 655350, in milliseconds"):
+        kgan.callbacks.EpochGIF(tmp_path / "p.gif", **{name: number})
 
 
 def test_a_grid_of_pixels_shows_them_as_they_are():

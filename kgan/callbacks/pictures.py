@@ -166,7 +166,7 @@ class EpochGIF(Redrawn, Samples):
         self, path: str | Path, *, every: int = 1, milliseconds: int = 150, hold: int = 2500, **grid: Any
     ) -> None:
         super().__init__(**grid)
-        check(every=every, milliseconds=milliseconds, hold=hold)
+        check(every=every)
         self.path = checked_file(path, ".gif")
         self.every = every
         self.gif = plots.GIF(path, milliseconds=milliseconds, hold=hold)

@@ -43,7 +43,8 @@ def as_labels(y: Any, count: int) -> np.ndarray:
         raise Mistake(f"there are {len(labels)} labels for {count} images")
     if labels.size != count or labels.dtype.kind not in "biuf" or (labels != np.floor(labels)).any():
         found = f"labels are {labels.dtype} of shape {labels.shape}"
-        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images")
+        one_hot = ", so of one-hot ones pass labels.argmax(-1)" if labels.ndim == 2 else ""
+        raise Mistake(f"{found}: they are whole numbers, one for each of {count} images{one_hot}")
     return np.int64(labels.reshape(-1))
 
 
