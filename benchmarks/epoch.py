@@ -39,9 +39,9 @@ if __name__ == "__main__":
     watch, bare, everything = Stopwatch(), [], []
     with tempfile.TemporaryDirectory() as directory:
         recipe, settings, _ = session.new_run(name, {**changes, "epochs": epochs * rounds}, directory)
-        real = session.load_images(settings)
+        real, _ = session.load_images(settings)
         batches = session.make_batches(settings, real)
-        model, settings = session.build_model(recipe, settings, real, batches, tf.distribute.get_strategy())
+        model, settings = session.build(recipe, settings, real, batches, tf.distribute.get_strategy())
         steps = session.steps_of_epoch(settings, batches)
         for number in range(rounds):
             model.fit(batches, epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=[watch])

@@ -29,7 +29,7 @@ def make(directory, classifiers):
     path = pretrained.FOLDER / f"{name}.npz"
     kept = {"recipe": name, "settings": settings, "epochs": record["epochs"], "classes": record.get("classes", [])}
     pretrained.write(path, run.model, kept)
-    real = session.load_images(settings)
+    real, _ = session.load_images(settings)
     data = settings["data"]
     classifiers[data] = classifiers.get(data) or quality.choose_features(real)
     models = run.model, pretrained.read(path)

@@ -25,7 +25,7 @@ def measured(directory, refine):
     """The report of one run, which is also written into its directory."""
     run = session.Run.load(directory)
     model, settings = run.model, recipes.resolve(recipes.get(run.record["recipe"]), run.settings)
-    real = session.load_images(settings)
+    real, _ = session.load_images(settings)
     features = quality.classifier(real)
     unseen = data.held_out(settings["data"], settings["split"], settings["image_size"]) or real
     images, labels = data.from_uint8(unseen.images[:COUNT]), unseen.labels[:COUNT]

@@ -61,9 +61,9 @@ def forecast(
 
     chosen, settings, directory = session.new_run(recipe, session.as_settings(**changes), out)
     strategy = placement.strategy(devices, settings)
-    real = session.load_images(settings)
+    real, _ = session.load_images(settings)
     batches = session.make_batches(settings, real)
-    model, settings = session.build_model(chosen, settings, real, batches, strategy)
+    model, settings = session.build(chosen, settings, real, batches, strategy)
     epochs, steps_per_epoch = settings["epochs"], session.steps_of_epoch(settings, batches)
 
     def fit(epochs: int, steps: int, parts: Any = ()) -> callbacks.Stopwatch:
@@ -76,7 +76,7 @@ def forecast(
     fit(1, 1)
     compiling = time.perf_counter() - began  # TensorFlow compiles in the first step; the run does so once, too
     step = fit(1, round(0.5 / fit(1, 1).step)).step  # with more steps, the start of an epoch matters less
-    interval = session.longest_interval(settings)
+    interval = max(settings[name] for name in ("sample_every", "checkpoint_every", "quality_every"))
     short = min(EPOCHS, 2 + max(2, interval))
     with tempfile.TemporaryDirectory() as name:
         temporary = Path(name)

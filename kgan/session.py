@@ -10,21 +10,22 @@ import importlib.util
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL.Image import Image
-
-from kgan import callbacks, data, placement, plots, recipes, runs, speed
-from kgan._backend import keras, tf
-from kgan.callbacks.run import RunRecord, Stopped, stop_between_steps
-from kgan.diagnosis import Sick
+from kgan import placement, recipes, runs
 from kgan.errors import Mistake
-from kgan.gan import GAN
-from kgan.report import write_own_report
-from kgan.training import workers
 from kgan.units import shape_text
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from kgan._backend import keras, tf
+    from kgan.callbacks import Checkpoint
+    from kgan.callbacks.run import RunRecord
+    from kgan.data import Batches, Labeled
+    from kgan.gan import GAN
 
 TRACKERS = ("tensorboard", "wandb", "trackio")
 MAY_CHANGE = ("epochs", "checkpoint_every", "checkpoint_minutes")  # settings of a run that is resumed
@@ -82,6 +83,8 @@ class Run:
             labels: the classes to draw, for a conditional model: whole numbers from 0.
             seed: seed of the codes.
         """
+        from kgan import plots
+
         return plots.image_grid(self.model.generate(count if labels is None else None, labels=labels, seed=seed))
 
     def __repr__(self) -> str:
@@ -172,6 +175,9 @@ def train(
         )
     changes = as_settings(data=data, epochs=epochs, precision=precision, seed=seed, **settings)
     say = print_line if verbose else lambda line, **where: None
+
+    from kgan.callbacks.run import RunRecord
+
     with contextlib.ExitStack() as held:
         with placement.telling_refusals():
             # Settings
@@ -183,6 +189,8 @@ def train(
                 directory = Path(resume).expanduser()
                 runs.check_is_run(directory)
                 held.enter_context(_locked(directory))
+                if placement.workers().is_chief:
+                    runs.remove_partial_files(directory)  # and refuse links that lead out of the run
                 recipe, settings, before = resumed_run(directory, recipe, changes, out)
                 if before.get("status") == "finished" and before.get("epochs") == settings["epochs"]:
                     if placement.workers().addresses:  # the others must have found the same
@@ -194,23 +202,30 @@ def train(
             strategy = placement.strategy(devices, settings)
 
             # Data
-            real = load_images(settings)
+            real, facts = load_images(settings)
             batches = make_batches(settings, real)
         placement.agree(strategy, recipe=recipe.name, settings=settings, epochs=before.get("epochs"), images=batches)
 
         # Model
-        model, settings = build_model(recipe, settings, real, batches, strategy)
+        model, settings = build(recipe, settings, real, batches, strategy)
         if resume is None:
             held.enter_context(_locked(directory))
             if placement.workers().is_chief:
                 runs.check_free(directory)  # another run may have come first
-        content = _content(recipe, settings, real, devices)
-        _introduce(content, settings["data"], say)
+        facts |= {
+            "devices": devices,
+            "workers": max(1, len(placement.workers().addresses)),
+            "environment": runs.environment(),
+        }
+        facts |= {"classes": list(real.names)} if model.classes else {}
+        _introduce(recipe, settings, real, facts, say)
 
         # Callbacks
         parts = run_callbacks(directory, recipe, settings, real, doctor, stop_when_sick, say)
         trackers = [_tracker(log, directory, settings)] if log else []
         *shown, watch = _progress(verbose, settings, steps_of_epoch(settings, batches))
+        content = {"recipe": recipe.name, "paper": recipe.paper, "model": recipe.model}
+        content |= {"settings": _with_absolute_data(settings), **facts}
         record = RunRecord(directory, content, before, parts, watch)
 
         # Fit and save
@@ -294,7 +309,9 @@ def resumed_run(
 
 def _with_absolute_data(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with the absolute path of a data file or folder, to resume a run from any working directory."""
-    is_path = data.is_array_file(settings["data"]) or data.is_folder(settings["data"])
+    from kgan.data import is_array_file, is_folder
+
+    is_path = is_array_file(settings["data"]) or is_folder(settings["data"])
     return {**settings, "data": str(Path(settings["data"]).expanduser().absolute())} if is_path else settings
 
 
@@ -305,27 +322,35 @@ def _check_tracker(name: str | None) -> None:
         raise ImportError(f"{name} is not installed: pip install {name}")
 
 
-def _locked(directory: Path) -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
     """Reserve the directory for this run. Of several workers only the chief writes to it."""
-    return runs.lock(directory) if placement.workers().is_chief else contextlib.nullcontext()
+    with runs.lock(directory) if placement.workers().is_chief else contextlib.nullcontext():
+        yield
 
 
 # Data
 
 
-def load_images(settings: Mapping[str, Any], instead: str | None = None) -> data.Labeled:
-    """The real images of these settings, or other data prepared in the same way."""
+def load_images(settings: Mapping[str, Any]) -> tuple[Labeled, dict[str, Any]]:
+    """The real images, and what `run.json` says of them."""
+    from kgan import data
+
     options = {name: settings[name] for name in ("split", "image_size", "crop", "background")}
-    return data.load_labeled(instead or settings["data"], **options)
+    real = data.load_labeled(settings["data"], **options)
+    files = {"skipped": real.skipped, "ignored": real.ignored} if data.is_folder(settings["data"]) else {}
+    return real, {"images": real.images.shape, **files}
 
 
-def make_batches(settings: Mapping[str, Any], real: data.Labeled) -> data.Batches:
+def make_batches(settings: Mapping[str, Any], real: Labeled) -> Batches:
     """The batches of a run: `batch_size` images for each of the k discriminator steps of Algorithm 1."""
+    from kgan.data import Batches
+
     labels = real.labels if settings["conditional"] else None
-    return data.Batches(real.images, settings["batch_size"] * settings["d_steps"], settings["seed"], labels)
+    return Batches(real.images, settings["batch_size"] * settings["d_steps"], settings["seed"], labels)
 
 
-def steps_of_epoch(settings: Mapping[str, Any], batches: data.Batches) -> int:
+def steps_of_epoch(settings: Mapping[str, Any], batches: Batches) -> int:
     """As many as the recipe says, or as the data have."""
     return settings.get("steps_per_epoch") or len(batches)
 
@@ -333,14 +358,16 @@ def steps_of_epoch(settings: Mapping[str, Any], batches: data.Batches) -> int:
 # Model
 
 
-def build_model(
+def build(
     recipe: recipes.Recipe,
     settings: dict[str, Any],
-    real: data.Labeled,
-    batches: data.Batches,
+    real: Labeled,
+    batches: Batches,
     strategy: tf.distribute.Strategy,
 ) -> tuple[GAN, dict[str, Any]]:
     """The recipe's model for these images, compiled, and the settings with the precision that it has."""
+    from kgan import speed
+
     shape, classes = real.images.shape[1:], len(real.names)
     steps = settings["epochs"] * steps_of_epoch(settings, batches)
     with strategy.scope():
@@ -355,29 +382,19 @@ def build_model(
             raise MemoryError("there is not enough memory for networks of this size: make them smaller") from None
 
 
-def _content(recipe: recipes.Recipe, settings: dict[str, Any], real: data.Labeled, devices: int) -> dict[str, Any]:
-    """What `run.json` says of the run from its beginning on."""
-    return {
-        "recipe": recipe.name,
-        "paper": recipe.paper,
-        "model": recipe.model,
-        "settings": _with_absolute_data(settings),
-        "images": real.images.shape,
-        **({"skipped": real.skipped, "ignored": real.ignored} if data.is_folder(settings["data"]) else {}),
-        "devices": devices,
-        "workers": max(1, len(placement.workers().addresses)),
-        "environment": runs.environment(),
-        **({"classes": list(real.names)} if settings["conditional"] else {}),
-    }
-
-
-def _introduce(run: Mapping[str, Any], source: str, say: Callable[..., None]) -> None:
+def _introduce(
+    recipe: recipes.Recipe,
+    settings: Mapping[str, Any],
+    real: Labeled,
+    facts: Mapping[str, Any],
+    say: Callable[..., None],
+) -> None:
     """Say what is trained, on which data and device, and warn of what may not be meant."""
-    count, *shape = run["images"]
-    on = run["environment"]["device"] + (f" as {run['devices']} devices" if run["devices"] > 1 else "")
+    count, *shape = real.images.shape
+    on = facts["environment"]["device"] + (f" as {facts['devices']} devices" if facts["devices"] > 1 else "")
     on += f", {placement.workers()}" if placement.workers().addresses else ""
-    say(f"{run['recipe']}: {count:,} images of {shape_text(shape)} from {source}, on {on}")
-    skipped, ignored = run.get("skipped"), run.get("ignored")
+    say(f"{recipe.name}: {count:,} images of {shape_text(shape)} from {settings['data']}, on {on}")
+    skipped, ignored = facts.get("skipped"), facts.get("ignored")
     if ignored is not None:
         kinds = sorted(ignored.items(), key=lambda item: -item[1])
         named = [f"{number} {kind}" for kind, number in kinds[:5]]
@@ -406,15 +423,18 @@ def run_callbacks(
     directory: Path,
     recipe: recipes.Recipe,
     settings: Mapping[str, Any],
-    real: data.Labeled,
+    real: Labeled,
     doctor: bool = True,
     stop_when_sick: bool = False,
     say: Callable[..., None] | None = None,
 ) -> dict[str, keras.callbacks.Callback]:
     """The callbacks of a run by name, in the order in which they are called: quality adds metrics that later ones draw.
 
-    `say` is called with the doctor's findings, as lines.
+    Args:
+        say: called with each finding of the doctor, as a line.
     """
+    from kgan import callbacks
+
     every, quality_every = settings["sample_every"], settings["quality_every"]
     iterations = _numbers(settings.get("chosen_iterations"))
     parts: dict[str, keras.callbacks.Callback] = {"guard": callbacks.StopOnNaN()}
@@ -433,8 +453,12 @@ def run_callbacks(
         classify = (lambda images: parts["quality"].features.probabilities(images)) if quality_every else None
         tell = say and (lambda finding: say(f"doctor: {finding}", error=True))
         parts["doctor"] = callbacks.Doctor(real.images, classify=classify, say=tell, stop_when_sick=stop_when_sick)
-    how_often = {"every": settings["checkpoint_every"], "minutes": settings["checkpoint_minutes"]}
-    parts["checkpoint"] = callbacks.Checkpoint(directory / "checkpoint", **how_often, resume=True)
+    parts["checkpoint"] = callbacks.Checkpoint(
+        directory / "checkpoint",
+        every=settings["checkpoint_every"],
+        minutes=settings["checkpoint_minutes"],
+        resume=True,
+    )
     return parts
 
 
@@ -445,24 +469,24 @@ def _numbers(text: str | None) -> list[int]:
 
 def _progress(verbose: int | str, settings: Mapping[str, Any], steps_per_epoch: int) -> list[keras.callbacks.Callback]:
     """What shows progress: a live picture in a notebook, a line elsewhere; and, last, the watch that times it."""
-    arguments = settings["epochs"], steps_per_epoch, longest_interval(settings)
+    from kgan import callbacks
+
+    interval = max(settings[name] for name in ("sample_every", "checkpoint_every", "quality_every"))
+    arguments = settings["epochs"], steps_per_epoch, interval
     if verbose == "auto" and callbacks.live.in_a_notebook():
         return [callbacks.LivePlot(), callbacks.Stopwatch(*arguments)]
     return [callbacks.ProgressLine(*arguments, say=print_line) if verbose else callbacks.Stopwatch(*arguments)]
 
 
-def longest_interval(settings: Mapping[str, Any]) -> int:
-    """The number of epochs in which everything that is done between epochs is done at least once."""
-    return max(settings[name] for name in ("sample_every", "checkpoint_every", "quality_every"))
-
-
 def _tracker(name: str, directory: Path, settings: Mapping[str, Any]) -> keras.callbacks.Callback:
     """TensorBoard writes into the run directory, others get the project kgan and the run's settings."""
+    from kgan import callbacks
+
     every = settings["sample_every"]
     if name == "tensorboard":
         return callbacks.Tracker(callbacks.TensorBoard(directory / "tensorboard"), every=every)
-    tracker = importlib.import_module(name)
-    return callbacks.Tracker(tracker, every=every, project="kgan", name=directory.name, config=settings)
+    of_run = {"project": "kgan", "name": directory.name, "config": settings}
+    return callbacks.Tracker(importlib.import_module(name), every=every, **of_run)
 
 
 # Fit and save
@@ -471,14 +495,18 @@ def _tracker(name: str, directory: Path, settings: Mapping[str, Any]) -> keras.c
 def _fit_and_save(
     run: Run,
     settings: Mapping[str, Any],
-    batches: data.Batches,
+    batches: Batches,
     every: Sequence[keras.callbacks.Callback],
     record: RunRecord,
-    checkpoint: callbacks.Checkpoint,
+    checkpoint: Checkpoint,
     say: Callable[..., None],
 ) -> None:
     """Train to the last epoch and save the model. However training ends, `run.json` says so."""
-    how = {"epochs": settings["epochs"], "steps_per_epoch": steps_of_epoch(settings, batches), "verbose": 0}
+    from kgan import speed
+    from kgan.callbacks.run import Stopped, stop_between_steps
+    from kgan.diagnosis import Sick
+    from kgan.report import write_own_report
+
     directory, team = run.directory, placement.workers()
     resume = f"resume with: {runs.resume_command(directory, *team.options)}"
     resume += ", and likewise the others" if team.addresses else ""
@@ -488,7 +516,7 @@ def _fit_and_save(
     with stop_between_steps() as stopper:
         try:
             try:
-                run.model.fit(batches, **how, callbacks=[*every, stopper])
+                _fit(run.model, settings, batches, [*every, stopper])
             except Stopped:
                 checkpoint.save()
             _save(run)
@@ -540,8 +568,15 @@ def _fit_and_save(
         say(f"see how good it is: {runs.command('evaluate', directory)}")
 
 
+def _fit(model: GAN, settings: Mapping[str, Any], batches: Batches, every: Sequence[keras.callbacks.Callback]) -> None:
+    steps = steps_of_epoch(settings, batches)
+    model.fit(batches, epochs=settings["epochs"], steps_per_epoch=steps, verbose=0, callbacks=every)
+
+
 def _save(run: Run) -> None:
     """Save the model; all workers must call it."""
+    from kgan.training import workers
+
     with workers.replacing(run.model.distribute_strategy, run.directory / "model.keras") as temporary:
         run.model.save(temporary)
 
@@ -554,10 +589,14 @@ def _smaller_learning_rates(run: Run, settings: Mapping[str, Any]) -> str:
 
 def _smaller_batches(run: Run, settings: Mapping[str, Any]) -> str:
     """What to try where memory does not suffice."""
+    from kgan import speed
+
     size = settings["batch_size"]
     fits = speed.batch_size_that_fits(run.model, size)
     if not fits:
-        return f"there is not enough memory for minibatches of {size} images, or of 1: make the networks smaller"
+        return (
+            f"there is not enough memory even for a minibatch of 1 image instead of {size}: make the networks smaller"
+        )
     smaller = _command_with(run, settings, {"batch_size": fits}, f"batch-{fits}")
     return f"there is not enough memory for minibatches of {size} images, but {fits} fit: {smaller}"
 

@@ -86,6 +86,7 @@ class Checkpoint(Callback):
         with contextlib.ExitStack() as held:
             if workers.is_chief(model.distribute_strategy):
                 held.enter_context(runs.lock(self.directory))
+                runs.remove_partial_files(self.directory)
             if self._described is None or self._described[0] is not model:
                 self._described, self._saved = (model, runs.describe_model(model)), None
             peers = [peer for peer in arguments.callbacks if isinstance(peer, Callback) and peer is not self]

@@ -105,10 +105,10 @@ def train(
 
 def _train(recipe: str | None, **arguments: Any) -> None:
     """Train; exit with 1 where training failed, 2 for a mistake, 128 + the number of a signal."""
-    with one_sentence():
-        from kgan import session
-        from kgan.diagnosis import Sick
+    from kgan import session
+    from kgan.diagnosis import Sick
 
+    with one_sentence():
         try:
             session.train(recipe, **arguments)
         except session.Interrupted as interrupted:

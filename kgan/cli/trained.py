@@ -82,9 +82,8 @@ class Source:
 
     def labeled(self, instead: str | None = None) -> Labeled:
         """The real images that it was trained on, or other data prepared in the same way."""
-        from kgan import session
-
-        return session.load_images(self.settings, instead)
+        options = {name: self.settings[name] for name in ("split", "image_size", "crop", "background")}
+        return kgan.data.load_labeled(instead or self.settings["data"], **options)
 
     def real_images(self, count: int, seed: int, instead: str | None = None) -> np.ndarray:
         """`count` of these images, float32 in [-1, 1]; the seed chooses them."""

@@ -12,6 +12,7 @@ from kgan.runs.directory import (
     read_file,
     read_history,
     read_json,
+    remove_partial_files,
     resume_command,
     short_names,
     value_of,

@@ -29,8 +29,8 @@ FILES = (
 def lock(directory: str | Path) -> Iterator[None]:
     """Reserve a directory for this process within the block; create it if it does not exist.
 
-    The operating system keeps the lock, so a process that dies, for whatever reason, no longer holds it. What it left
-    half written is removed. If another process holds the lock, it raises BlockingIOError.
+    The operating system keeps the lock, so a process that dies, for whatever reason, no longer holds it. If another
+    process holds it, it raises BlockingIOError.
 
     Example:
         >>> with lock("runs/new"):
@@ -40,7 +40,6 @@ def lock(directory: str | Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(directory / ".lock", timeout=0, is_singleton=True):
-            _remove_partial_files(directory)
             yield
     except filelock.Timeout:
         raise BlockingIOError(
@@ -74,8 +73,9 @@ def check_free(directory: str | Path) -> None:
         )
 
 
-def _remove_partial_files(directory: Path) -> None:
-    """Remove what a killed process left half written; refuse links, which may lead out of the run."""
+def remove_partial_files(directory: str | Path) -> None:
+    """Remove what a killed process left in a run directory, which must be locked; refuse links, which may lead out."""
+    directory = Path(directory)
     for name in FILES:
         if (directory / name).is_symlink():
             raise Mistake(f"{directory / name} is a link: a run is resumed only where all its files are its own")
