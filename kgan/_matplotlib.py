@@ -1,16 +1,15 @@
 """matplotlib, although the environment may name a backend of another Jupyter, which is not installed here."""
 
-import importlib.util
+import contextlib
 import os
+import sys
 
-_wanted = os.environ.get("MPLBACKEND", "")
-_package = _wanted.removeprefix("module://").partition(".")[0]
-_is_missing = _wanted.startswith("module://") and importlib.util.find_spec(_package) is None
-if _is_missing:
-    del os.environ["MPLBACKEND"]
+_wanted = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
 import matplotlib  # noqa: E402
 
-if _is_missing:
+if _wanted:
     os.environ["MPLBACKEND"] = _wanted
+    with contextlib.suppress(ValueError):  # matplotlib takes the name in the same way, but lets the error through
+        matplotlib.rcParams["backend"] = _wanted
 
 __all__ = ["matplotlib"]

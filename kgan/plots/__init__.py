@@ -1,5 +1,6 @@
 """Pictures from arrays: grids, GIFs and charts. No function here needs a model, so students can plot without one."""
 
+from kgan import _matplotlib  # before all its parts
 from kgan.plots.charts import code_curves, dashboard, distance_curves, loss_curves, quality
 from kgan.plots.gif import GIF
 from kgan.plots.grids import code_images, image_grid, to_uint8

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from PIL import Image
 
 from kgan.plots.grids import image_grid
 from kgan.plots.layout import CAPTION_HEIGHT, GAP, on_white, write_line
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 DASHED = {"color": "black", "linewidth": 1, "linestyle": "--"}
 DASHBOARD_HEIGHT = 466  # pixels: the height of a grid of 8 × 8 digits
+
+
+class Chart(Figure):
+    """A figure without pyplot, which would keep all figures in memory; a notebook shows it nevertheless.
+
+    Its text never goes through LaTeX, which a server may lack, whatever the user's settings say.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(figsize=(7, 6), layout="constrained")
+
+    def draw(self, renderer: Any) -> None:
+        for text in self.findobj(Text):
+            text.set_usetex(False)
+        with matplotlib.rc_context({"text.usetex": False}):  # for text that is made while drawing
+            super().draw(renderer)
+
+    def _repr_png_(self) -> bytes:
+        written = io.BytesIO()
+        self.savefig(written, format="png", dpi=80)
+        return written.getvalue()
 
 
 def loss_curves(
@@ -91,7 +113,7 @@ def code_curves(history: Mapping[str, Sequence[float]], iterations: Sequence[int
 def quality(report: Mapping[str, Any], samples: np.ndarray, nearest: np.ndarray) -> Figure:
     """The classes of the samples next to those of the data, and each sample above the training image nearest to it."""
     classes = report.get("classes")
-    figure = _figure()
+    figure = Chart()
     heights = {"height_ratios": (3, 2)} if classes else None
     axes = figure.subplots(2 if classes else 1, 1, squeeze=False, gridspec_kw=heights)[:, 0]
     if classes:
@@ -121,8 +143,6 @@ def distance_curves(runs: Mapping[str, Sequence[Mapping[str, Sequence[float]]]])
     measured. All seeds of a run have the same color.
     """
     figure, (by_epoch, by_time) = _panels(2)
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
     longest = max(sum(history["seconds"]) for histories in runs.values() for history in histories)
     unit, length = ("minutes", 60) if longest > 600 else ("seconds", 1)
     for number, (name, histories) in enumerate(runs.items()):
@@ -162,8 +182,6 @@ def dashboard(
     The caption is a line above; the note has two lines below, for which there is no space if it is None.
     """
     figure = loss_curves(history, epochs, has_probabilities=has_probabilities)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     figure.set_dpi(DASHBOARD_HEIGHT / figure.get_figheight())
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -181,7 +199,7 @@ def dashboard(
 
 def _panels(count: int, **options: Any) -> tuple[Figure, np.ndarray]:
     """A figure and its axes, one under the other, with grids."""
-    figure = _figure()
+    figure = Chart()
     axes = figure.subplots(count, 1, **options)
     for axis in axes:
         axis.grid(alpha=0.3)
@@ -189,38 +207,5 @@ def _panels(count: int, **options: Any) -> tuple[Figure, np.ndarray]:
 
 
 def _by_epoch(axis: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axis.set_xlabel("epoch")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-@functools.cache
-def _figure_class() -> type[Figure]:
-    """A figure whose text never goes through LaTeX, which a server may lack, whatever the user's settings say."""
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
-
-    from kgan._matplotlib import matplotlib  # before its parts
-
-    class Chart(Figure):
-        def draw(self, renderer: Any) -> None:
-            for text in self.findobj(Text):
-                text.set_usetex(False)
-            with matplotlib.rc_context({"text.usetex": False}):  # for text that is made while drawing
-                super().draw(renderer)
-
-    return Chart
-
-
-def _figure() -> Figure:
-    """A figure without pyplot, which would keep all figures in memory; a notebook shows it nevertheless."""
-    figure = _figure_class()(figsize=(7, 6), layout="constrained")
-
-    def png() -> bytes:
-        written = io.BytesIO()
-        figure.savefig(written, format="png", dpi=80)
-        return written.getvalue()
-
-    figure._repr_png_ = png
-    return figure
