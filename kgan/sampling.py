@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan.batched import in_batches
-from kgan.data.checks import as_array, check_images, checked_labels
+from kgan.data.checks import check_images, checked_labels, label_array
 from kgan.errors import Mistake
 
 
@@ -43,7 +42,8 @@ def sample_codes(
         drawn = latent.sample_codes(count, 1, "uniform", (*seeds, latent.Stream.LABELS))
         labels = tf.cast((drawn[:, 0] + 1) / 2 * model.classes, tf.int32)
     else:
-        labels = checked_labels(_listed(labels, int(count)), int(count), model.classes)
+        labels = label_array(labels)
+        labels = checked_labels(labels if labels.ndim else np.full(count, labels), int(count), model.classes)
     return latent.with_labels(codes, tf.one_hot(labels, model.classes))
 
 
@@ -72,12 +72,11 @@ def generate(
         (3, 28, 28, 1)
     """
     _refuse_labels(model, labels)
-    if labels is not None:
-        labels = _listed(labels, codes if codes is not None and np.ndim(codes) == 0 else 1)
+    labels = None if labels is None else label_array(labels)  # a generator can be read only once
     if codes is None:
         if labels is None:
             raise Mistake("generate was given neither codes nor labels: say how many images to draw")
-        codes = len(labels)
+        codes = len(labels) if labels.ndim else 1
     if np.ndim(codes) == 0:
         if codes < 1:
             raise Mistake(f"cannot generate {codes} images: ask for 1 or more")
@@ -121,12 +120,6 @@ def score(
         return model.discriminate(tf.constant(images[rows]), False, classes).logits[:, 0]
 
     return in_batches(logits, np.arange(len(images)), batch_size)
-
-
-def _listed(labels: Any, count: int) -> np.ndarray:
-    """Labels of any form as an array; a single one is that of all `count` images."""
-    labels = np.asarray(as_array(list(labels) if isinstance(labels, Iterator) else labels, "labels"))
-    return labels if labels.ndim else np.full(count, labels)
 
 
 def _refuse_labels(model: keras.Model, labels: Sequence[int] | None) -> None:

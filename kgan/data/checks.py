@@ -35,9 +35,14 @@ def as_array(x: Any, what: str = "images") -> Any:
     return x
 
 
+def label_array(y: Any) -> np.ndarray:
+    """Labels in any form, such as a generator, a Series or a single number, as an array."""
+    return np.asarray(as_array(list(y) if isinstance(y, Iterator) else y, "labels"))
+
+
 def as_labels(y: Any, count: int) -> np.ndarray:
     """The labels of `count` images, in any form and of any type of number, as int64, (count,)."""
-    labels = np.asarray(as_array(list(y) if isinstance(y, Iterator) else y, "labels"))
+    labels = label_array(y)
     labels = np.array(labels.tolist()) if labels.dtype == object else labels
     if labels.ndim and len(labels) != count:
         raise Mistake(f"there are {len(labels)} labels for {count} images")

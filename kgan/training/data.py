@@ -188,7 +188,7 @@ def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, An
         raise Mistake(f"validation_split is {part}: of {len(images)} images that leaves none to train or validate with")
     if labels is None:
         return images[:count], None, images[count:]
-    labels = list(labels) if isinstance(labels, Iterator) else checks.as_array(labels)
+    labels = checks.label_array(labels)
     return images[:count], labels[:count], (images[count:], labels[count:])
 
 
