@@ -243,9 +243,12 @@ def test_reconstruct_images_of_a_folder(codegan, kgan_command, tmp_path):
         ("cats, big", {"cats, big": 0}),
         ('"cats, big",dogs', {"cats, big": 0, "dogs": 1}),
         ("1, 0", {"dogs": 1, "cats, big": 0}),
+        ("1 ,0 ", {"dogs": 1, "cats, big": 0}),
         (None, {"cats, big": 0, "dogs": 1}),
     ],
 )
 def test_names_of_classes_may_have_commas(text, chosen):
     source = types.SimpleNamespace(class_names=["cats, big", "dogs"])
     assert _chosen_classes(source, text) == chosen
+    with pytest.raises(ValueError, match="--classes has '': choose from cats, big, dogs"):
+        _chosen_classes(source, "")

@@ -208,7 +208,12 @@ def _chosen_classes(source: Source, text: str | None) -> dict[str, int]:
         raise Mistake(f"--classes is {text}, but {source} knows no classes: name a conditional one, as modern-digits")
     known = {str(number): number for number in range(len(names))} | {name: i for i, name in enumerate(names)}
     # A name may have a comma of its own: alone, or in quotation marks, as in a CSV file.
-    words = names if text is None else [text] if text in names else next(csv.reader([text], skipinitialspace=True))
+    if text is None:
+        words = names
+    elif text in names:
+        words = [text]
+    else:
+        words = [word.strip() for word in next(csv.reader([text], skipinitialspace=True))] or [""]
     for word in words:
         if word not in known:
             raise Mistake(f"--classes has {word!r}: choose from {', '.join(names)}")
