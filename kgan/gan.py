@@ -163,11 +163,9 @@ class GAN(training.KerasGAN):
         with tf.GradientTape() as tape:
             # Two passes: in a mixed batch, the statistics of BatchNormalization would tell real from fake.
             real = self.discriminate(real_images, labels=fakes.labels)  # fakes have the classes of the real images
-            regularization = layer_losses(self.discriminator)
+            regularization = layer_losses(self.discriminator) / 2  # half of each: both passes have those of the weights
             fake = self.discriminate(fakes.images, labels=fakes.labels)
-            regularization = (
-                regularization + layer_losses(self.discriminator)
-            ) / 2  # each pass has those of the weights
+            regularization += layer_losses(self.discriminator) / 2
             d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes)
             d_loss += regularization
         self.d_updater.descend(tape, d_loss, count)
