@@ -22,7 +22,7 @@ from kgan.training import workers
 from kgan.training.callback import Callback, FitArguments, Recorder
 from kgan.training.data import RealImages, real_images, split_for_validation
 from kgan.training.replicas import position
-from kgan.training.steps import Steps, executor, images_of, made_for, remembering
+from kgan.training.steps import Steps, executor, images_of, made_for
 from kgan.training.updates import Average, OptimizerPair, Updater, built_optimizer, inner_optimizer, optimizes
 
 
@@ -280,8 +280,7 @@ class KerasGAN(keras.Model):
     @property
     def execute(self) -> Callable[[Any, int], dict[str, tf.Tensor]]:
         """See `executor`. It is made for the first step, since `run_eagerly` may be set after `compile`."""
-        if not made_for(self._execute, self.training_state):
-            self._execute = remembering(executor(self), self.training_state)
+        self._execute = made_for(self.training_state, self._execute, lambda: executor(self))
         return self._execute
 
     def make_train_function(self, force: bool = False) -> None:
@@ -396,11 +395,14 @@ class KerasGAN(keras.Model):
     @property
     def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
         """`call` in inference mode, compiled: otherwise a small generator spends most of its time between layers."""
-        if not made_for(self._draws, self.sampler.variables):
+
+        def compiled() -> Callable:
             codes = tf.TensorSpec((None, self.code_dim))
             draws = tf.function(lambda codes: self(codes, training=False), [codes], autograph=False)
             # Concrete: TensorFlow would mistake the functions of several models for one that is traced again, and warn.
-            self._draws = remembering(draws.get_concrete_function(), self.sampler.variables)
+            return draws.get_concrete_function()
+
+        self._draws = made_for(self.sampler.variables, self._draws, compiled)
         return self._draws
 
     def predict(self, x: Any, *arguments: Any, **keywords: Any) -> np.ndarray:

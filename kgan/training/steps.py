@@ -105,19 +105,22 @@ def executor(model: keras.Model) -> Callable[[Any, int], Logs]:
     return execute
 
 
-def remembering(function: Callable, variables: Sequence[keras.Variable]) -> Callable:
-    """A compiled function that remembers for which variables it was made: see `made_for`."""
+def made_for(
+    variables: Sequence[keras.Variable], before: Callable | None, compiled: Callable[[], Callable]
+) -> Callable:
+    """The function that was compiled before, if it was for these variables; otherwise a new one, from `compiled`.
 
-    def remembers(*arguments: Any) -> Any:
+    They differ after a network was replaced, quantized or given other layers.
+    """
+    if before is not None and [*map(id, before.variables)] == [*map(id, variables)]:
+        return before
+    function = compiled()
+
+    def made(*arguments: Any) -> Any:
         return function(*arguments)
 
-    remembers.variables = variables
-    return remembers
-
-
-def made_for(function: Callable | None, variables: Sequence[keras.Variable]) -> bool:
-    """Whether a compiled function is of these variables: a network may be replaced, quantized or given other layers."""
-    return function is not None and [*map(id, function.variables)] == [*map(id, variables)]
+    made.variables = variables
+    return made
 
 
 class Steps(keras.callbacks.Callback):
