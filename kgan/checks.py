@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-import operator
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kgan.errors import Mistake
@@ -39,8 +39,8 @@ RANGES = {
     "noise": RATE_OR_0,
     "code_weight": Range("from 0 to 1", lambda value: 0 <= value <= 1),
     "stages": Range("from 1 to 10", lambda value: 1 <= value <= 10),
+    "classes": Range("0, or 2 or more for a conditional model", lambda value: value == 0 or value >= 2),
     "seed": Range("from 0 to 2147483647", lambda value: 0 <= value < 2**31),
-    "steps_per_epoch": COUNT_OR_0,  # of a recipe; 0: as many as the data have
     "label_smoothing": Range("from 0 to 0.5", lambda value: 0 <= value <= 0.5),
     "top_k": Range("above 0 and at most 1", lambda value: 0 < value <= 1),
     "penalty_weight": RATE_OR_0,
@@ -66,7 +66,7 @@ def check(**values: Any) -> None:
     """
     for name, value in values.items():
         allowed = RANGES.get(name, COUNT)
-        for number in value if isinstance(value, Collection) else (value,):
+        for number in as_list(value):
             if number is not None and not allowed.holds(number):
                 raise Mistake(f"{name} is {value}: it must be {allowed.sentence}")
 
@@ -79,10 +79,28 @@ def whole_numbers(**numbers: Any) -> list[int | None]:
         [8, None]
     """
     for name, number in numbers.items():
-        if number is not None and not hasattr(number, "__index__"):
+        if number is not None and not _is_whole(number):
             raise Mistake(f"{name} is {number!r}: it must be a whole number")
     check(**numbers)
-    return [number if number is None else operator.index(number) for number in numbers.values()]
+    return [number if number is None else int(number) for number in numbers.values()]
+
+
+def _is_whole(number: Any) -> bool:
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return bool(int(number) == number)
+    return False
+
+
+def as_list(values: Any) -> list:
+    """One number or several, of NumPy, pandas, TensorFlow or Python, as a list.
+
+    Example:
+        >>> as_list(np.int64(3)), as_list(range(2))
+        ([3], [0, 1])
+    """
+    values = values.numpy() if hasattr(values, "numpy") else values
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return list(values) if isinstance(values, Iterable) else [values]
 
 
 def plain(number: Any) -> Any:

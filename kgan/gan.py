@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from kgan import augment as augmentations
 from kgan import latent, sampling, training
 from kgan._backend import keras, tf
-from kgan.checks import check, check_choice, listed
+from kgan.checks import check, check_choice, listed, whole_numbers
 from kgan.errors import Mistake
 from kgan.latent import Stream
 from kgan.training import images_of, in_some_steps, labels_of, layer_losses, split, statistics_kept
@@ -87,11 +86,9 @@ class GAN(training.KerasGAN):
         **keywords: Any,
     ) -> None:
         super().__init__(**keywords)
-        d_steps, classes, seed = (operator.index(number) for number in (d_steps, classes, seed))
-        check(d_steps=d_steps, ema=ema, seed=seed)
+        d_steps, classes, seed = whole_numbers(d_steps=d_steps, classes=classes, seed=seed)
+        check(ema=ema)
         check_choice("prior", prior, latent.PRIORS)
-        if classes < 0 or classes == 1:
-            raise Mistake(f"classes is {classes}: a conditional model has 2 or more, any other 0")
         code_dim, data_shape, output_shape = training.fitting_shapes(generator, discriminator, classes)
         self.check_heads(output_shape, code_dim)
         self.generator = generator

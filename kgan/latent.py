@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kgan._backend import tf
-from kgan.checks import check_choice
+from kgan.checks import as_list, check_choice
 from kgan.errors import Mistake
 
 PRIORS = ("normal", "uniform")
@@ -125,7 +125,7 @@ def traverse(code: np.ndarray, units: Sequence[int], values: Sequence[float]) ->
         >>> traverse(np.zeros(100), units=[3, 7], values=[-1, 0, 1]).shape
         (2, 3, 100)
     """
-    code = np.asarray(code, np.float32)
+    code, units, values = np.asarray(code, np.float32), as_list(units), as_list(values)
     for unit in units:
         if not 0 <= unit < len(code):
             raise Mistake(f"unit is {unit}: this code has units 0 to {len(code) - 1}")

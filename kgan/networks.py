@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kgan._backend import keras
-from kgan.checks import check, check_choice, whole_numbers
+from kgan.checks import as_list, check, check_choice, whole_numbers
 from kgan.errors import Mistake
 from kgan.layers import (
     FusedBatchNormalization,
@@ -79,7 +79,8 @@ def dense_generator(
     """
     latent_dim, hidden_units = whole_numbers(latent_dim=latent_dim, hidden_units=hidden_units)
     check_choice("norm", norm, NORMS)
-    units, seeds = _units(data_shape), _seeds(seed, "generator")
+    data_shape, seeds = as_list(data_shape), _seeds(seed, "generator")
+    units = _units(data_shape)
     # Shapes at line ends are those of (28, 28, 1) images.
     hidden = [
         layers.Dense(hidden_units, use_bias=norm == "none", kernel_initializer=_glorot(seeds)),  # 128
@@ -105,6 +106,7 @@ def dense_discriminator(
 ) -> keras.Model:
     """A multilayer perceptron from images or vectors to logits, the counterpart of `dense_generator`."""
     (hidden_units,) = whole_numbers(hidden_units=hidden_units)
+    data_shape = as_list(data_shape)
     _units(data_shape)
     _check_discriminator(norm, packing, classes)
     seeds, use_bias = _seeds(seed, "discriminator"), norm in ("none", "spectral")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from kgan import latent
 from kgan._backend import keras, tf
 from kgan.batched import in_batches
+from kgan.checks import whole_numbers
 from kgan.data.checks import check_images, checked_labels, label_array
 from kgan.errors import Mistake
 
@@ -78,9 +78,8 @@ def generate(
             raise Mistake("generate was given neither codes nor labels: say how many images to draw")
         codes = len(labels) if labels.ndim else 1
     if np.ndim(codes) == 0:
-        if codes < 1:
-            raise Mistake(f"cannot generate {codes} images: ask for 1 or more")
-        codes = model.sample_codes(operator.index(codes), seed, labels)
+        [count] = whole_numbers(images=codes)
+        codes = model.sample_codes(count, seed, labels)
     elif labels is not None:
         raise Mistake("generate was given codes and labels: the codes have their classes already")
     codes = np.asarray(codes, np.float32)

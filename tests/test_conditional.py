@@ -234,7 +234,7 @@ def test_what_is_no_conditional_model(small_dcgan, labeled):
     model.fit(images, labels, batch_size=32, verbose=0)  # left aside, as ever
     with pytest.raises(ValueError, match="classes is 10: a CodeGAN, which reads codes back, knows no classes"):
         kgan.CodeGAN((16, 16, 1), classes=10)
-    with pytest.raises(ValueError, match="classes is 1: a conditional model has 2 or more, any other 0"):
+    with pytest.raises(ValueError, match="classes is 1: it must be 0, or 2 or more"):
         kgan.DCGAN((16, 16, 1), classes=1)
     with pytest.raises(ValueError, match="packing is 2: it does not work with classes, here 10"):
         kgan.DCGAN((16, 16, 1), classes=10, packing=2)

@@ -311,21 +311,21 @@ def test_compile_refuses(arguments, error, message, vector_gan):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
+    ("arguments", "message"),
     [
-        ({"d_steps": 0}, ValueError, "d_steps is 0"),
-        ({"d_steps": 2.0}, TypeError, "float"),
-        ({"seed": 1.5}, TypeError, "float"),
-        ({"seed": -1}, ValueError, "seed is -1: it must be from 0 to 2147483647"),
-        ({"prior": "cauchy"}, ValueError, "prior is 'cauchy': choose one of normal, uniform"),
-        ({"generator": kgan.networks.dense_generator((3,), 4, 8)}, ValueError, r"makes images of shape \(3,\)"),
-        ({"generator": kgan.networks.dense_discriminator((2, 2))}, ValueError, r"codes are \(batch, latent_dim\)"),
-        ({"discriminator": kgan.networks.dense_generator((2,), 2, 8)}, ValueError, r"it is logits, \(batch, 1\)"),
+        ({"d_steps": 0}, "d_steps is 0"),
+        ({"d_steps": "2"}, "d_steps is '2': it must be a whole number"),
+        ({"seed": 1.5}, "seed is 1.5: it must be a whole number"),
+        ({"seed": -1}, "seed is -1: it must be from 0 to 2147483647"),
+        ({"prior": "cauchy"}, "prior is 'cauchy': choose one of normal, uniform"),
+        ({"generator": kgan.networks.dense_generator((3,), 4, 8)}, r"makes images of shape \(3,\)"),
+        ({"generator": kgan.networks.dense_discriminator((2, 2))}, r"codes are \(batch, latent_dim\)"),
+        ({"discriminator": kgan.networks.dense_generator((2,), 2, 8)}, r"it is logits, \(batch, 1\)"),
     ],
 )
-def test_a_gan_refuses(arguments, error, message):
+def test_a_gan_refuses(arguments, message):
     generator, discriminator = kgan.networks.dense_generator((2,), 4, 8), kgan.networks.dense_discriminator((2,), 8)
-    with pytest.raises(error, match=message):
+    with pytest.raises(kgan.errors.Mistake, match=message):
         kgan.GAN(**{"generator": generator, "discriminator": discriminator, **arguments})
 
 
@@ -413,7 +413,7 @@ IMAGES = np.zeros((2, 16, 16, 1))
 @pytest.mark.parametrize(
     ("method", "x", "arguments", "message"),
     [
-        ("generate", 0, {}, "cannot generate 0 images"),
+        ("generate", 0, {}, "images is 0: it must be 1 or more"),
         ("generate", -1, {}, "-1"),
         ("generate", np.ones((2, 5)), {}, r"\(2, 5\)"),
         ("generate", 3, {"batch_size": 0}, "batch_size is 0: it must be 1 or more"),

@@ -176,6 +176,11 @@ def test_frames_of_another_size_are_fitted_and_transparent_ones_lie_on_white(tmp
     for frame in (Image.new("L", (20, 20)), Image.new("RGBA", (20, 20), (0, 0, 0, 0)), Image.new("L", (40, 20))):
         gif.append(frame)
     assert (grays(gif.path, (10, 1)), grays(gif.path, (10, 10))) == ([0, 255, 255], [0, 255, 0])
+    gif.append(Image.new("RGBA", (40, 20), (0, 0, 0, 0)))
+    gif.append(Image.new("RGB", (40, 20), "red").convert("P"))
+    *_, transparent, palette = (frame for frame, _ in frames(gif.path))
+    for frame, inside in ((transparent, (255, 255, 255)), (palette, (255, 0, 0))):
+        assert (frame.getpixel((10, 1)), frame.getpixel((10, 10))) == ((255, 255, 255), inside)
 
 
 def test_a_gif_replaces_its_last_frame(tmp_path):

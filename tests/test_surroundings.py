@@ -115,15 +115,18 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
     images = np.zeros((16, 8, 8, 1), np.float32)
     for number, epochs in ((np.int64, 1), (int, 2)):  # the second run resumes the first
         sizes = {name: number(4) for name in ("latent_dim", "filters", "kernel_size")}
-        model = kgan.DCGAN(tuple(np.array([8, 8, 1])), **sizes, seed=number(7))
+        model = kgan.DCGAN(np.array([8, 8, 1]), **sizes, seed=number(7))
         model.compile(keras.optimizers.Adam(np.float64(0.01)), keras.optimizers.Adam(0.01))
         parts = [
             kgan.callbacks.EpochGIF(tmp_path / "p.gif", rows=number(2), columns=number(2), every=number(1)),
+            kgan.callbacks.SampleGrid(tmp_path / "s", epochs=number(2), iterations=tf.constant([1, 3])),
             kgan.callbacks.Checkpoint(tmp_path / "c", every=number(1), resume=True),
         ]
         counts = {"batch_size": number(8), "steps_per_epoch": number(2), "epochs": number(epochs)}
         model.fit(images, verbose=0, callbacks=parts, **counts)
     assert model.step.numpy() == 4
+    pictures = sorted(path.stem for path in (tmp_path / "s").iterdir())
+    assert pictures == ["epoch-0002", "iteration-000001", "iteration-000003"]
     model.save(tmp_path / "m.keras")
     np.testing.assert_array_equal(kgan.load_model(tmp_path / "m.keras").generate(2), model.generate(2))
     with pytest.raises(Mistake, match=r"filters is 4\.5: it must be a whole number"):
@@ -198,7 +201,8 @@ def test_what_a_gif_cannot_say_is_refused_at_once(name, number, tmp_path):
         kgan.callbacks.EpochGIF(tmp_path / "p.gif", **{name: number})
 
 
-def test_a_grid_of_pixels_shows_them_as_they_are():
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 60, 60, 1), dtype=np.uint8)
-    grid = np.asarray(kgan.plots.image_grid(pixels, 2, margin=0))
-    np.testing.assert_array_equal(grid[:60, 60:], pixels[1, :, :, 0])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_of_pixels_shows_them_as_they_are(channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 60, 60, channels), dtype=np.uint8)
+    grid = np.asarray(kgan.plots.image_grid(pixels, 2, margin=0)).reshape(120, 120, channels)
+    np.testing.assert_array_equal(grid[:60, 60:], pixels[1])

@@ -74,16 +74,15 @@ def test_losses_of_keras_are_refused(loss):
         losses.get((loss, loss))
 
 
-@pytest.mark.parametrize(
-    "end", [[layers.Dense(1, activation="sigmoid")], [layers.Dense(1), layers.Activation("sigmoid")]]
-)
+@pytest.mark.parametrize("end", [layers.Dense(1, "sigmoid"), layers.Activation("sigmoid"), keras.ops.sigmoid])
 def test_a_discriminator_that_ends_in_a_sigmoid_is_warned_of(end):
-    discriminator = keras.Sequential([keras.Input((2,)), *end])
+    vector = keras.Input((1,))
+    discriminator = keras.Model(vector, end(vector))
     with pytest.warns(UserWarning, match="ends in a sigmoid, but the loss non_saturating takes logits"):
-        gan(discriminator)
+        gan(discriminator, dense(4, 1))
     with warnings.catch_warnings():  # a loss of one's own may well take probabilities
         warnings.simplefilter("error")
-        gan(discriminator, loss=(lambda real, fake: fake - real, lambda real, fake: -fake))
+        gan(discriminator, dense(4, 1), loss=(lambda real, fake: fake - real, lambda real, fake: -fake))
 
 
 class Wasserstein(kgan.GAN):
@@ -188,6 +187,47 @@ def test_what_a_file_could_not_load_is_refused_when_it_is_saved(tmp_path):
     with pytest.raises(kgan.errors.Mistake, match="save kgan"):
         model.save(tmp_path / "m.keras")
     assert not list(tmp_path.iterdir())
+
+
+class ThreeOptimizers(kgan.GAN):
+    """A model whose step keeps a third optimizer, as for an encoder or a balance of the losses."""
+
+    def compile(self, build=True):
+        super().compile()
+        self.balance = self.add_weight(name="balance", shape=())
+        self.balance_optimizer = keras.optimizers.Adam(0.1)
+        if build:
+            self.balance_optimizer.build([self.balance])
+
+    def train_step(self, data):
+        logs = super().train_step(data)
+        self.balance_optimizer.apply([tf.ones(())], [self.balance])
+        return logs
+
+
+def test_a_checkpoint_keeps_optimizers_of_a_subclass(vectors, tmp_path):
+    whole, first, second = (ThreeOptimizers(dense(4, 2), dense(2, 1)) for _ in range(3))
+    for model in (whole, first, second):
+        model.compile()
+        model.balance.assign(0.0)
+    whole.fit(vectors, batch_size=32, epochs=3, verbose=0)
+    first.fit(vectors, batch_size=32, epochs=2, verbose=0, callbacks=[kgan.callbacks.Checkpoint(tmp_path / "c")])
+    resumed = kgan.callbacks.Checkpoint(tmp_path / "c", resume=True)
+    second.fit(vectors, batch_size=32, epochs=3, verbose=0, callbacks=[resumed])
+    for own, expected in zip(second.training_state, whole.training_state, strict=True):
+        np.testing.assert_array_equal(own, expected)
+    second.compile(build=False)
+    with pytest.raises(kgan.errors.Mistake, match="balance_optimizer is not built"):
+        second.fit(vectors, batch_size=32, verbose=0, callbacks=[kgan.callbacks.Checkpoint(tmp_path / "d")])
+
+
+def test_the_learning_rate_of_both_optimizers_can_be_set_in_a_callback(vectors):
+    def lower(epoch, logs):
+        model.optimizer.learning_rate = 0.5 ** (epoch + 1)
+
+    model = gan()
+    model.fit(vectors, batch_size=32, epochs=2, verbose=0, callbacks=[keras.callbacks.LambdaCallback(lower)])
+    assert [float(optimizer.learning_rate) for optimizer in (model.d_optimizer, model.g_optimizer)] == [0.25, 0.25]
 
 
 class Tracker(keras.callbacks.Callback):

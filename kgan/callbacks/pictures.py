@@ -11,7 +11,7 @@ from PIL import Image
 
 from kgan import losses, plots, runs
 from kgan.callbacks.base import Redrawn, checked_directory, checked_file
-from kgan.checks import check
+from kgan.checks import as_list, check
 from kgan.errors import Mistake
 from kgan.training import Callback, FitArguments
 
@@ -121,8 +121,8 @@ class SampleGrid(Samples):
         check(every=every, epochs=epochs, iterations=iterations)
         self.directory = checked_directory(directory)
         self.every = every
-        self.epochs = (epochs,) if isinstance(epochs, int) else epochs
-        self.iterations = (iterations,) if isinstance(iterations, int) else iterations
+        self.epochs = None if epochs is None else as_list(epochs)
+        self.iterations = as_list(iterations)
 
     def next_iteration(self, step: int) -> int | None:
         return min((iteration for iteration in self.iterations if iteration > step), default=None)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from kgan._backend import tf
-from kgan.checks import check
-from kgan.data.checks import as_array, as_labels, is_array, whole
+from kgan.checks import whole_numbers
+from kgan.data.checks import as_array, as_labels, is_array
 from kgan.errors import Mistake
 
 
@@ -34,13 +34,13 @@ class Batches:
     """
 
     def __init__(self, images: Any, batch_size: int, seed: int = 0, labels: Any = None) -> None:
-        images, batch_size = as_array(images), whole("batch_size", batch_size)
+        images = as_array(images)
+        batch_size, seed = whole_numbers(batch_size=batch_size, seed=seed)
         if not is_array(images):
             raise Mistake(f"Batches was given a {type(images).__name__}: it takes an array of images")
         if batch_size > len(images):
             count = f"{len(images)} images"
             raise Mistake(f"a batch of {batch_size} cannot be drawn from {count}: choose a smaller batch_size")
-        check(seed=seed)
         self.images = images
         self.labels = None if labels is None else as_labels(labels, len(images))
         self.batch_size = batch_size

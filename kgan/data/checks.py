@@ -125,17 +125,6 @@ def check_no_weights(**weights: Any) -> None:
             )
 
 
-def whole(name: str, number: Any) -> int | None:
-    """A number of batches or images as an int: it may be of NumPy or TensorFlow, or a float like 3.0."""
-    if number is None:
-        return None
-    if isinstance(number, str) or number != np.floor(number):
-        raise Mistake(f"{name} is {number!r}: it must be a whole number")
-    if number < 1:
-        raise Mistake(f"{name} is {number}: it must be 1 or more")
-    return int(number)
-
-
 def check_source(x: Any, to: str) -> None:
     """Refuse what is not a source of images."""
     if x is None:

@@ -45,7 +45,8 @@ class GIF:
         """Add a frame, which is fitted to the size of the first; with `instead`, it replaces the last one."""
         if self._last:
             width, height = (int.from_bytes(self._last[at : at + 2], "little") for at in (13, 15))
-            frame = frame if frame.size == (width, height) else ImageOps.pad(frame, (width, height), color="white")
+            if frame.size != (width, height):
+                frame = ImageOps.pad(_plain(frame), (width, height), color="white")
         if not instead:
             self._earlier += _shown_for(self._last, self.milliseconds)
         self._last = _encoded(frame)
@@ -84,17 +85,22 @@ def _encoded(frame: Image.Image) -> bytes:
     imageio writes whole files. This one has a header of 13 bytes and the color table, 8 bytes with the duration, 10
     with the frame's place and size, of which the last says whether it has a color table of its own; and a semicolon.
     """
-    if frame.has_transparency_data:
-        frame = Image.alpha_composite(Image.new("RGBA", frame.size, "white"), frame.convert("RGBA"))
-    if frame.mode in ("1", "L", "LA"):  # 16 shades look like 256, and make the file less than half as large
-        frame = frame.convert("L").point([round(gray / 17) * 17 for gray in range(256)])
-    else:
-        frame = frame.convert("RGB")
+    frame = _plain(frame)
+    if frame.mode == "L":  # 16 shades look like 256, and make the file less than half as large
+        frame = frame.point([round(gray / 17) * 17 for gray in range(256)])
     alone = iio.imwrite("<bytes>", np.asarray(frame), extension=".gif", is_batch=False, duration=10)
     table_size = alone[10] & 7
     begin = 13 + 3 * 2 ** (table_size + 1)
     flags = alone[begin + 17] | 0x80 | table_size
     return alone[begin : begin + 17] + bytes([flags]) + alone[13:begin] + alone[begin + 18 : -1]
+
+
+def _plain(frame: Image.Image) -> Image.Image:
+    """The frame as gray or RGB, on white where it is transparent."""
+    is_gray = frame.mode in ("1", "L", "LA")
+    if frame.has_transparency_data:
+        frame = Image.alpha_composite(Image.new("RGBA", frame.size, "white"), frame.convert("RGBA"))
+    return frame.convert("L" if is_gray else "RGB")
 
 
 def _shown_for(frame: bytes, milliseconds: int) -> bytes:

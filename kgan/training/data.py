@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kgan._backend import keras, tf
+from kgan.checks import whole_numbers
 from kgan.data import checks
 from kgan.data.batching import Batches, held_weakly, untuned
 from kgan.errors import Mistake
@@ -119,8 +120,8 @@ def real_images(
         raise Mistake(
             f"steps_per_execution is {model.steps_per_execution}: several workers validate and evaluate only with 1"
         )
-    batch_size = checks.whole("batch_size", batch_size)
-    steps = checks.whole("steps" if is_evaluated else "steps_per_epoch", steps)
+    numbers = {"batch_size": batch_size, "steps" if is_evaluated else "steps_per_epoch": steps}
+    batch_size, steps = whole_numbers(**numbers)
     if checks.is_array(x):
         batch_size = len(x) if to.endswith("on_batch") else batch_size or 32
         return _array(x, y, model, d_steps, batch_size, None if is_evaluated else steps, shuffle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from kgan import latent, losses
 from kgan import penalties as penalty_terms
 from kgan._backend import abstract_build, keras, tf
-from kgan.checks import check
+from kgan.checks import whole_numbers
 from kgan.data.checks import as_array, check_no_weights
 from kgan.errors import Mistake
 from kgan.layers import Packing, ReferenceBatch
@@ -50,9 +49,15 @@ class KerasGAN(keras.Model):
 
     @property
     def training_state(self) -> list[keras.Variable]:
-        """All that training changes: both networks, both optimizers, the step, the epoch's metrics, Dropout's seeds."""
-        variables = *self.variables, *self.metrics_variables, *self.optimizer.variables
+        """All that training changes: both networks, all optimizers, the step, the epoch's metrics, Dropout's seeds."""
+        variables = [*self.variables, *self.metrics_variables]
+        for optimizer in self._optimizers().values():
+            variables += optimizer.variables
         return list({id(variable): variable for variable in variables}.values())
+
+    def _optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """All optimizers by the names of their attributes: a subclass may have more than the two."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, keras.optimizers.Optimizer)}
 
     def random(self, count: int | tf.Tensor, *stream: int) -> Callable[[int, str], tf.Tensor]:
         """A function (units, prior) → random numbers (count, units), the same for the same seed, step and stream."""
@@ -106,8 +111,7 @@ class KerasGAN(keras.Model):
         if d_optimizer is g_optimizer and isinstance(d_optimizer, keras.optimizers.Optimizer):
             raise Mistake("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
         loss_pair, penalty_pairs = losses.get(loss, label_smoothing, top_k), penalty_terms.get(penalties)
-        penalty_every = operator.index(penalty_every)
-        check(penalty_every=penalty_every)
+        [penalty_every] = whole_numbers(penalty_every=penalty_every)
         if isinstance(loss, str) and _ends_in_sigmoid(self.discriminator):
             warnings.warn(
                 f"the discriminator ends in a sigmoid, but the loss {loss} takes logits: leave the sigmoid out",
@@ -234,6 +238,9 @@ class KerasGAN(keras.Model):
         resuming = [callback for callback in own if type(callback).resume is not Callback.resume]
         if len(resuming) > 1:
             raise Mistake("there are several checkpoints among the callbacks: a run has one")
+        for name, optimizer in self._optimizers().items() if resuming else ():
+            if not optimizer.built:
+                raise Mistake(f"{name} is not built, so a checkpoint would lack its state: build it in compile")
         with contextlib.ExitStack() as held:
             point = held.enter_context(resuming[0].resume(arguments)) if resuming else None
             for callback in reversed(own):
@@ -485,9 +492,9 @@ class KerasGAN(keras.Model):
 
 def _ends_in_sigmoid(network: keras.Model) -> bool:
     last = network
-    while getattr(last, "layers", None):
-        last = last.layers[-1]
-    return getattr(last, "activation", None) is keras.activations.sigmoid
+    while parts := getattr(last, "operations", None) or getattr(last, "layers", None):
+        last = parts[-1]
+    return getattr(last, "activation", None) is keras.activations.sigmoid or type(last).__name__ == "Sigmoid"
 
 
 def _references(network: keras.Model) -> Iterator[ReferenceBatch]:

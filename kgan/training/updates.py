@@ -144,8 +144,13 @@ class OptimizerPair:
 
     @property
     def learning_rate(self) -> Any:
-        """The generator's, for callbacks that log one number."""
+        """The generator's, for callbacks that log one number. Set, it is that of both."""
         return self.optimizers[-1].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: Any) -> None:
+        for optimizer in self.optimizers:
+            optimizer.learning_rate = rate
 
     def get_config(self) -> dict[str, Any]:
         """The settings of both optimizers, by name."""
