@@ -161,6 +161,7 @@ def test_noise_is_a_function_of_seed_and_step_and_on_all_images(small_codegan, d
 
 @pytest.mark.parametrize("arguments", [{"augment": NOISE, "stages": 2}, {"norm": "virtual", "code_loss": "l1"}])
 def test_save_load_and_resume_are_exact(arguments, models_used_again, small_codegan, digits, tmp_path):
+    arguments = {**arguments, "run_eagerly": True}
     model = small_codegan(**arguments)
     pictures = [callbacks.CodeCurves(tmp_path / "codes.png"), callbacks.CodeColumns(tmp_path / "columns.png", rows=2)]
     fit(model, digits, callbacks=[*pictures, callbacks.Checkpoint(tmp_path / "checkpoint")])

@@ -164,9 +164,9 @@ def test_two_runs_of_one_seed_are_identical(models_used_again, digits_gan, digit
 
 @pytest.mark.parametrize("through", ["model", "weights"])
 def test_saved_and_loaded_training_goes_on_exactly(through, models_used_again, small_dcgan, digits, tmp_path):
-    arguments = {"d_steps": 2, "prior": "uniform", "reuse_fakes": False, "loss": "minimax", "label_smoothing": 0.1}
+    arguments = {"d_steps": 2, "prior": "uniform", "reuse_fakes": False, "loss": "minimax", "run_eagerly": True}
     halved = small_dcgan(**arguments)
-    halved.fit(digits, batch_size=32, epochs=2, verbose=0)
+    halved.fit(digits[:64], batch_size=32, verbose=0)
     half = everything(halved)
     if through == "model":
         halved.save(tmp_path / "model.keras")
@@ -174,14 +174,14 @@ def test_saved_and_loaded_training_goes_on_exactly(through, models_used_again, s
         assert type(resumed) is type(halved)
     else:
         halved.save_weights(tmp_path / "model.weights.h5")
-    halved.fit(digits, batch_size=32, epochs=2, verbose=0)
+    halved.fit(digits[:64], batch_size=32, verbose=0)
     expected = everything(halved)
     if through == "weights":
         models_used_again.take_back()
         resumed = small_dcgan(**arguments)
         resumed.load_weights(tmp_path / "model.weights.h5")
     assert largest_difference(everything(resumed), half) == 0
-    resumed.fit(digits, batch_size=32, epochs=2, verbose=0)
+    resumed.fit(digits[:64], batch_size=32, verbose=0)
     assert largest_difference(everything(resumed), expected) == 0
 
 

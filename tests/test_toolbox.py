@@ -212,7 +212,7 @@ def test_spectral_normalization_keeps_every_slope_at_1():
 
 # Each piece in a model: saved, resumed, in half precision
 
-PIECES = {  # several at a time: to trace a training step takes seconds
+PIECES = {  # several at a time
     "least squares, smoothing, noise, spectral, top_k": {
         "loss": "least_squares",
         "label_smoothing": 0.1,
@@ -241,7 +241,7 @@ def test_a_run_with_a_piece_resumes_exactly(piece, precision, small_dcgan, model
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        arguments = PIECES[piece]
+        arguments = {**PIECES[piece], "run_eagerly": True}
         straight = small_dcgan(**arguments)
         straight.fit(digits[:64], batch_size=16, epochs=2, verbose=0)
         expected = [variable.numpy() for variable in straight.training_state]
@@ -288,7 +288,7 @@ def test_settings_reach_the_model():
     assert build(top_k="0.5").generator_loss.args[1] == 0.5
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("schedule", ["linear", pytest.param("cosine", marks=pytest.mark.slow)])
 def test_learning_rates_fall_to_0_by_the_last_step_of_each_network_and_resume_exactly(schedule, digits, tmp_path):
     def new(steps=4):
         recipe = recipes.get("gan-digits")
