@@ -3,6 +3,7 @@
 import collections
 import functools
 import gc
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import sys
 # some tests where pytest's workers leave them no cores.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
+import filelock
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -26,12 +28,18 @@ SMALL = ["dcgan-digits", *SMALL_SETTINGS]  # of `kgan train`
 small_settings = {"batch_size": 256, "image_size": 16, "filters": 4, "latent_dim": 8}  # the same for `kgan.train`
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _cache_of_the_tests(tmp_path_factory):
-    """Keeps the tests out of the user's cache; pytest's workers share this one, so that one trains what all need."""
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """A directory that pytest's workers share, so that one of them trains what all need."""
     base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(shared):
+    """Keeps the tests out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KGAN_CACHE", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"))
+        patch.setenv("KGAN_CACHE", str(shared / "cache"))
         patch.setattr(kgan.quality.features, "STEPS", 300)  # of 1,500, after which a classifier of digits is as good
         patch.setattr(kgan.quality.features, "STEPS_OF_REAL_VS_FAKE", 60)  # of 300, enough for what is plainly fake
         yield
@@ -192,13 +200,16 @@ def kgan_command(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """The directory of a small run, trained in a process of its own, and what that printed."""
-    directory = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "kgan", "train", "--epochs", "3", *SMALL]
-    result = subprocess.run(command, cwd=directory, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return directory / "runs" / "dcgan-digits", result
+def trained(shared):
+    """The directory of a small run, trained in a process of its own, and what that printed to stdout and stderr."""
+    printed = shared / "printed.json"
+    with filelock.FileLock(shared / "trained.lock"):
+        if not printed.exists():
+            command = [sys.executable, "-m", "kgan", "train", "--epochs", "3", *SMALL]
+            result = subprocess.run(command, cwd=shared, capture_output=True, text=True)
+            assert result.returncode == 0, result.stderr
+            printed.write_text(json.dumps([result.stdout, result.stderr]))
+    return shared / "runs" / "dcgan-digits", json.loads(printed.read_text())
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,7 @@ def blocks():
             yield pytest.param(block, id=f"{page.stem}-{number}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", list(blocks()))
 def test_python_of_the_readme_and_the_manual(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -431,6 +431,7 @@ def test_generate_and_score_refuse(method, x, arguments, message, digits_gan):
 # Wider domains than images
 
 
+@pytest.mark.slow
 def test_eight_gaussians_on_a_ring_are_all_found():
     """The classic test for mode collapse, on vectors."""
     angles = np.arange(8) * np.pi / 4

@@ -19,6 +19,8 @@ from kgan.callbacks import progress
 from kgan.cli import app
 from kgan.errors import Mistake
 
+SLOW = pytest.mark.slow
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
@@ -123,7 +125,9 @@ def at_step(monkeypatch):
     return plant
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, *(pytest.param(other, marks=SLOW) for other in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_a_signal_ends_training_and_leaves_what_was_trained(number, at_step, kgan_command, two_epochs):
     if signal.getsignal(number) == signal.SIG_IGN:
         pytest.skip("this signal is ignored here, as SIGHUP is under nohup")
@@ -161,7 +165,7 @@ def test_ctrl_c_in_python_is_a_keyboard_interrupt_with_the_run(at_step, here):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.parametrize("network", ["d", "g"])
+@pytest.mark.parametrize("network", ["d", pytest.param("g", marks=SLOW)])
 def test_training_that_diverges_is_stopped_and_not_saved(network, kgan_command, tmp_path):
     result = kgan_command("train", *SMALL, "--set", f"{network}_learning_rate=1e38", "--set", "loss=minimax")
     assert result.exit_code == 1
@@ -177,7 +181,7 @@ def test_training_that_diverges_is_stopped_and_not_saved(network, kgan_command, 
     assert runs.read_checkpoint(tmp_path / "runs" / "dcgan-digits" / "checkpoint").state["epochs"] == 0
 
 
-@pytest.mark.parametrize(("network", "value"), [("discriminator", "nan"), ("generator", "inf")])
+@pytest.mark.parametrize(("network", "value"), [("discriminator", "nan"), pytest.param("generator", "inf", marks=SLOW)])
 def test_the_last_good_checkpoint_is_kept_when_a_loss_is_nan(network, value, two_epochs, kgan_command, monkeypatch):
     """Planted in step 17, which is of the third epoch."""
     build = recipes.build

@@ -156,7 +156,13 @@ class Greedy(keras.callbacks.Callback):
         self.ask()
 
 
-@pytest.mark.parametrize("ask", [lambda: tf.fill([2**50], 1.0), lambda: np.ones(2**50)], ids=["TensorFlow", "NumPy"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda: tf.fill([2**50], 1.0), id="TensorFlow"),
+        pytest.param(lambda: np.ones(2**50), id="NumPy", marks=pytest.mark.slow),
+    ],
+)
 def test_too_little_memory_is_told_with_a_batch_size_that_fits(ask, pictures):
     with pytest.raises(MemoryError) as told:
         kgan.train("gan-digits", data=pictures, out="run", epochs=1, callbacks=[Greedy(ask)], **SMALL_FOLDER)

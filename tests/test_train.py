@@ -50,8 +50,8 @@ def test_train_writes_down_how(trained):
 
 
 def test_train_prints_plain_lines_into_a_pipe(trained):
-    _, result = trained
-    lines = result.stdout.splitlines()
+    _, (stdout, stderr) = trained
+    lines = stdout.splitlines()
     assert lines[0].startswith("dcgan-digits: 1,797 images of 16 × 16 × 1 from digits, on ")
     assert [line.split("  ")[0] for line in lines[1:4]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert all("d_loss" in line and "g_loss" in line for line in lines[1:4])
@@ -61,7 +61,7 @@ def test_train_prints_plain_lines_into_a_pipe(trained):
         "see how good it is: kgan evaluate runs/dcgan-digits",
     ]
     assert len(lines) == 8
-    assert result.stderr == ""  # no chatter
+    assert stderr == ""  # no chatter
 
 
 def test_train_is_the_same_again_and_as_by_fit(trained, kgan_command):
@@ -87,6 +87,7 @@ def test_batch_size_is_that_of_one_minibatch(kgan_command):
 # Real processes
 
 
+@pytest.mark.slow
 def test_train_shows_one_live_line_on_a_terminal(trained, tmp_path):
     pty = pytest.importorskip("pty")
     run = shutil.copytree(trained[0], tmp_path / "run")
@@ -125,6 +126,7 @@ def test_a_signal_from_outside_ends_training_and_nobody_else_trains_there(kgan_c
     assert "seed is 9, but in " in again.output  # nobody trains there any more
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_does_not_end_training(trained, tmp_path):
     run = shutil.copytree(trained[0], tmp_path / "run")
     command = f"{sys.executable} -m kgan train --resume {run} --epochs 5 | head -1"
@@ -136,6 +138,7 @@ def test_a_reader_that_goes_away_does_not_end_training(trained, tmp_path):
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_tells_how_to_resume_it(kgan_command, tmp_path):
     """And then starts over."""
     process = subprocess.Popen([*KGAN_TRAIN, "--epochs", "2", *SMALL, "--out", "a run"], cwd=tmp_path, **PIPES)
@@ -155,7 +158,8 @@ def test_a_run_killed_before_its_first_checkpoint_tells_how_to_resume_it(kgan_co
     assert "epoch 1/2" in result.output
 
 
-@pytest.mark.parametrize("bytes_left", [100, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("bytes_left", [100, 20_000])
 def test_a_full_disk_ends_training_with_a_sentence(bytes_left, trained, kgan_command, tmp_path):
     """By a limit on the size of files: in the first, nothing can be written; in the second, no whole checkpoint."""
     resource = pytest.importorskip("resource")
