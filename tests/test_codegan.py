@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kgan
-from kgan import callbacks, losses, recipes, runs
+from kgan import losses, recipes
 from kgan._backend import keras, tf
 
 NOISE = (("instance_noise", 0.1),)
@@ -157,28 +157,6 @@ def test_noise_is_a_function_of_seed_and_step_and_on_all_images(small_codegan, d
     ((noisy, _),) = model.minibatches(images)
     assert abs(np.corrcoef((noisy - images).numpy().ravel(), difference.ravel())[0, 1]) < 0.05
     np.testing.assert_array_equal(plain.minibatches(images)[0][0], images)
-
-
-@pytest.mark.parametrize("arguments", [{"augment": NOISE, "stages": 2}, {"norm": "virtual", "code_loss": "l1"}])
-def test_save_load_and_resume_are_exact(arguments, models_used_again, small_codegan, digits, tmp_path):
-    model = small_codegan(**arguments)
-    pictures = [callbacks.CodeCurves(tmp_path / "codes.png"), callbacks.CodeColumns(tmp_path / "columns.png", rows=2)]
-    fit(model, digits, callbacks=[*pictures, callbacks.Checkpoint(tmp_path / "checkpoint")])
-    model.save(tmp_path / "model.keras")
-    loaded = runs.load_model(tmp_path / "model.keras")
-    assert isinstance(loaded, kgan.CodeGAN)
-    np.testing.assert_array_equal(loaded.encode(digits), model.encode(digits))
-    fit(loaded, digits)
-    models_used_again.take_back()
-    straight = small_codegan(**arguments)
-    fit(straight, digits, 2)
-    expected = [variable.numpy() for variable in straight.training_state]
-    models_used_again.take_back()
-    resumed = small_codegan(**arguments)
-    fit(resumed, digits, 2, callbacks=[callbacks.Checkpoint(tmp_path / "checkpoint", resume=True)])
-    for other in (loaded, resumed):
-        for value, same in zip(expected, other.training_state, strict=True):
-            np.testing.assert_array_equal(value, same)
 
 
 @pytest.mark.parametrize(

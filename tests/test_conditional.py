@@ -162,23 +162,6 @@ def test_evaluation_is_by_classes(conditional, labeled):
     assert len(model.test_on_batch(images[:16], labels[:16])) == 4
 
 
-@pytest.mark.parametrize(
-    ("precision", "arguments"), [("float32", {"d_norm": "spectral", "ema": 0.9}), ("mixed_bfloat16", {})]
-)
-def test_a_saved_model_goes_on_exactly(precision, arguments, labeled, tmp_path):
-    keras.config.set_dtype_policy(precision)
-    images, labels = (part[:32] for part in labeled)
-    straight, halved = (made(run_eagerly=True, **arguments) for _ in range(2))  # quicker than to trace the few steps
-    straight.fit(images, labels, batch_size=16, epochs=2, verbose=0)
-    halved.fit(images, labels, batch_size=16, epochs=1, verbose=0)
-    halved.save(tmp_path / "model.keras")
-    loaded = kgan.load_model(tmp_path / "model.keras")
-    loaded.fit(images, labels, batch_size=16, epochs=1, verbose=0)
-    for one, other in zip(straight.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(straight.generate(labels=[1, 2]), loaded.generate(labels=[1, 2]))
-
-
 def test_callbacks_know_conditional_models(conditional, labeled, tmp_path):
     images, labels = labeled
     doctor = kgan.callbacks.Doctor(images)
