@@ -318,9 +318,9 @@ def test_the_folders_of_a_folder_are_classes(tmp_path):
             image = np.full((16, 16, 3), gray + number % 8, np.uint8)
             Image.fromarray(image).save(tmp_path / "images" / name / f"{number}.png")
     data, out = str(tmp_path / "images"), tmp_path / "run"
-    quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=2e-3", "g_learning_rate=2e-3"]
+    quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=5e-3", "g_learning_rate=5e-3"]
     small = [*(f"--set={each}" for each in quick), *CONDITIONAL]
-    command = ["train", "dcgan-folder", "--data", data, "--epochs", "40", *small, "--out", str(out)]
+    command = ["train", "dcgan-folder", "--data", data, "--epochs", "16", *small, "--out", str(out)]
     result = invoke(*command)
     assert result.exit_code == 0, result.output
     assert json.loads((out / "run.json").read_text())["classes"] == ["dark", "light"]

@@ -154,7 +154,7 @@ def test_two_runs_of_one_seed_are_identical(models_used_again, digits_gan, digit
     trained = []
     for seed in (0, 0, 2):
         model = digits_gan(seed=seed)
-        model.fit(digits, batch_size=32, epochs=2, verbose=0)
+        model.fit(digits[:64], batch_size=32, epochs=2, verbose=0)
         trained.append(everything(model))
         models_used_again.take_back()
     first, second, other = trained
@@ -164,13 +164,14 @@ def test_two_runs_of_one_seed_are_identical(models_used_again, digits_gan, digit
 
 def test_a_gan_with_networks_and_losses_of_ones_own_is_saved_whole(vector_gan, vectors, tmp_path):
     model = vector_gan(d_steps=2, prior="uniform", seed=7)
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "rmsprop", loss=(own_discriminator_loss, own_generator_loss))
+    own = own_discriminator_loss, own_generator_loss
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "rmsprop", loss=own, run_eagerly=True)
     model.fit(vectors, batch_size=32, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = kgan.runs.load_model(tmp_path / "model.keras")
     assert (loaded.d_steps, loaded.reuse_fakes, loaded.prior, loaded.seed) == (2, False, "uniform", 7)
     assert (type(loaded.d_optimizer).__name__, type(loaded.g_optimizer).__name__) == ("SGD", "RMSprop")
-    assert (loaded.discriminator_loss, loaded.generator_loss) == (own_discriminator_loss, own_generator_loss)
+    assert (loaded.discriminator_loss, loaded.generator_loss) == own
     for each in (model, loaded):
         each.fit(vectors, batch_size=32, epochs=1, verbose=0)
     assert largest_difference(everything(model), everything(loaded)) == 0
@@ -189,14 +190,13 @@ def own_generator_loss(real_logits, fake_logits):
 # Every way to run
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(policy, small_dcgan, digits, tmp_path):
-    keras.config.set_dtype_policy(policy)
+def test_half_precision_with_a_scaled_loss(small_dcgan, digits, tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
     model = small_dcgan()
     history = model.fit(digits, batch_size=32, epochs=1, verbose=0).history
     assert history["d_loss"][0] == pytest.approx(2 * np.log(2), abs=0.2)
     assert model.generate(2).dtype == "float32"
-    assert (type(model.d_optimizer).__name__ == "LossScaleOptimizer") == (policy == "mixed_float16")
+    assert type(model.d_optimizer).__name__ == "LossScaleOptimizer"
     model.save(tmp_path / "model.keras")
     keras.config.set_dtype_policy("float32")  # as in another process
     loaded = kgan.runs.load_model(tmp_path / "model.keras")
@@ -225,7 +225,7 @@ def test_labels_are_left_aside(models_used_again, digits_gan, digits):
         ([kgan.data.batches(digits, 32)], {"steps_per_epoch": 4}),
         ([labeled], {"steps_per_epoch": 4}),
     ):
-        model = digits_gan()
+        model = digits_gan(run_eagerly=True)
         model.fit(*data, **arguments, epochs=1, verbose=0)
         trained.append(everything(model))
         models_used_again.take_back()
@@ -238,7 +238,7 @@ def test_whole_numbers_are_not_taken_for_pixels(models_used_again, digits, digit
     binary = np.uint8(digits > 0)
     trained = []
     for images in (binary, np.float32(binary)):
-        model = digits_gan()
+        model = digits_gan(run_eagerly=True)
         with pytest.warns(UserWarning, match="images range from 0 to 1, and kgan expects"):
             model.fit(images, batch_size=32, verbose=0)
         trained.append(everything(model))

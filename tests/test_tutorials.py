@@ -21,9 +21,9 @@ def dense(inputs, outputs, *middle, **keywords):
     )
 
 
-def gan(discriminator=None, generator=None, loss="non_saturating", **arguments):
+def gan(discriminator=None, generator=None, loss="non_saturating", run_eagerly=True, **arguments):
     model = kgan.GAN(generator or dense(4, 2), discriminator or dense(2, 1), **arguments)
-    model.compile(keras.optimizers.SGD(RATE), keras.optimizers.SGD(RATE), loss=loss)
+    model.compile(keras.optimizers.SGD(RATE), keras.optimizers.SGD(RATE), loss=loss, run_eagerly=run_eagerly)
     return model
 
 
@@ -45,8 +45,8 @@ def test_regularizers_of_kernels_are_in_the_losses_of_both_networks(vectors):
 
 
 def test_activity_regularizers_are_means_over_both_passes_of_the_discriminator(vectors):
-    model = gan(dense(2, 1, activity_regularizer=keras.regularizers.L1(3.0)), prior="uniform")
-    plain = gan(prior="uniform")
+    regularized = dense(2, 1, activity_regularizer=keras.regularizers.L1(3.0))
+    model, plain = gan(regularized, prior="uniform", run_eagerly=False), gan(prior="uniform")
     fakes = plain.draw_fakes(32, 0).images.numpy()  # kernels are ones: the logit of an image is its sum
     both = [np.mean(np.sign(images.sum(axis=1, keepdims=True)) * images, axis=0) for images in (vectors[:32], fakes)]
     own, expected = changes(model, vectors)[0], changes(plain, vectors)[0]
@@ -144,7 +144,7 @@ def test_callbacks_work_with_a_train_step_of_ones_own(tmp_path):
 
 
 def test_optimizers_and_networks_replaced_after_compile_are_those_that_train(vectors):
-    model = gan()
+    model = gan(run_eagerly=False)
     model.fit(vectors, batch_size=32, verbose=0)
     model.generate(1)
     model.d_optimizer, model.g_optimizer = keras.optimizers.SGD(0.0), keras.optimizers.Adam(0.1)
