@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ class CodeGAN(DCGAN):
     equation 2. So the discriminator encodes images, and the generator decodes them.
 
     Args:
-        image_shape, latent_dim, …: see `DCGAN`. The paper's noise on the images is `augment=[("instance_noise", 0.1)]`.
+        *arguments, **keywords: see `DCGAN`. The paper's noise on the images is `augment=[("instance_noise", 0.1)]`.
         code_weight: w, from 0 (a DCGAN) to 1 (pure regression of codes).
         code_loss: "l1" or "l2", summed over the units of a code (`kgan.losses`).
         stages: how many times a code is read in a training step; the paper uses 1. With 2, the generator also draws an
@@ -52,54 +51,18 @@ class CodeGAN(DCGAN):
 
     def __init__(
         self,
-        image_shape: Sequence[int] = (28, 28, 1),
-        latent_dim: int = 100,
-        filters: int = 64,
-        kernel_size: int = 4,
-        *,
+        *arguments: Any,
         code_weight: float = 0.012,
         code_loss: str = "l2",
         stages: int = 1,
-        depth: int | None = None,
-        upsampling: str = "transposed",
-        activation: str = "relu",
-        norm: str = "batch",
-        d_norm: str | None = None,
-        packing: int = 1,
-        stddev: float = 0.02,
-        d_steps: int = 1,
-        reuse_fakes: bool = True,
-        prior: str = "normal",
-        augment: Sequence[str | Callable | tuple[str | Callable, float]] = (),
         classes: int = 0,
-        ema: float = 0.0,
-        seed: int = 0,
         **keywords: Any,
     ) -> None:
         check(code_weight=code_weight, stages=stages)
         check_choice("code_loss", code_loss, losses.CODE_LOSSES)
         if classes:
             raise Mistake(f"classes is {classes}: a CodeGAN, which reads codes back, knows no classes")
-        super().__init__(
-            image_shape,
-            latent_dim,
-            filters,
-            kernel_size,
-            depth=depth,
-            upsampling=upsampling,
-            activation=activation,
-            norm=norm,
-            d_norm=d_norm,
-            packing=packing,
-            stddev=stddev,
-            d_steps=d_steps,
-            reuse_fakes=reuse_fakes,
-            prior=prior,
-            augment=augment,
-            ema=ema,
-            seed=seed,
-            **keywords,
-        )
+        super().__init__(*arguments, **keywords)
         self.code_weight = code_weight
         self.code_loss = code_loss
         self.stages = stages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from kgan import networks
@@ -23,8 +23,8 @@ class DCGAN(GAN):
         packing: how many images the discriminator sees together: see `kgan.layers`.
         reuse_fakes: see `GAN`; on by default, as in PyTorch's DCGAN, since it saves the dearest part of a step.
         seed: seed of the initial weights, the codes and the data order.
-        d_steps, prior, augment, classes, ema: see `GAN`.
-        **keywords: Keras' own: name, dtype.
+        classes: see `GAN`.
+        **keywords: d_steps, prior, augment, ema: see `GAN`; and Keras' own: name, dtype.
 
     Raises:
         ValueError: for an image size that the networks cannot make, or an unknown choice.
@@ -53,12 +53,8 @@ class DCGAN(GAN):
         d_norm: str | None = None,
         packing: int = 1,
         stddev: float = 0.02,
-        d_steps: int = 1,
         reuse_fakes: bool = True,
-        prior: str = "normal",
-        augment: Sequence[str | Callable | tuple[str | Callable, float]] = (),
         classes: int = 0,
-        ema: float = 0.0,
         seed: int = 0,
         **keywords: Any,
     ) -> None:
@@ -73,18 +69,7 @@ class DCGAN(GAN):
             discriminator = networks.dcgan_discriminator(
                 image_shape, norm=d_norm or norm, packing=packing, code_units=code_units, **shared
             )
-        super().__init__(
-            generator,
-            discriminator,
-            d_steps=d_steps,
-            reuse_fakes=reuse_fakes,
-            prior=prior,
-            augment=augment,
-            classes=classes,
-            ema=ema,
-            seed=seed,
-            **keywords,
-        )
+        super().__init__(generator, discriminator, reuse_fakes=reuse_fakes, classes=classes, seed=seed, **keywords)
         self.image_shape = image_shape
         self.filters = filters
         self.kernel_size = kernel_size
