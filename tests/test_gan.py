@@ -1,6 +1,5 @@
 import gc
 import weakref
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -83,15 +82,6 @@ def test_dropout_is_on_in_training(vectors):
     model.fit(np.ones_like(vectors), batch_size=96, epochs=1, verbose=0)
     all_on = tf.sigmoid(discriminator(np.ones((1, 2), "float32"), training=False))
     assert abs(float(model.d_real_metric.result()) - float(all_on[0, 0])) > 1e-3
-
-
-def test_reused_fakes_are_those_shown_to_the_discriminator(vector_gan, vectors):
-    for reuse_fakes, draws in ((True, [0, 1]), (False, [0, 1, 2])):
-        model = vector_gan(d_steps=2, reuse_fakes=reuse_fakes)
-        model.compile(run_eagerly=True)
-        with mock.patch.object(model, "draw_fakes", wraps=model.draw_fakes) as drawn:
-            model.fit(vectors, batch_size=96, epochs=1, verbose=0)
-        assert [call.args[1] for call in drawn.call_args_list] == draws
 
 
 def test_reusing_fakes_trains_the_generator_on_them(vector_gan, vectors):
@@ -207,14 +197,6 @@ def test_half_precision_with_a_scaled_loss(small_dcgan, digits, tmp_path):
     np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
 
 
-def test_an_uncompiled_model_can_be_saved(vector_gan, tmp_path):
-    model = vector_gan()
-    model.save(tmp_path / "model.keras")
-    loaded = kgan.runs.load_model(tmp_path / "model.keras")
-    assert not loaded.compiled
-    np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
-
-
 def test_labels_are_left_aside(models_used_again, digits_gan, digits):
     labels = np.arange(len(digits))
     labeled = kgan.data.batches(digits, 32).map(lambda images: (images, labels[:32]))
@@ -276,20 +258,6 @@ def test_a_model_that_nobody_holds_is_freed(kind, vector_gan, vectors, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"loss": "hing"}, ValueError, "unknown loss 'hing'"),
-        ({"label_smoothing": 2}, ValueError, "label_smoothing is 2"),
-        ({"optimizer": "adam"}, TypeError, "two optimizers"),
-        ({"d_optimizer": (same := keras.optimizers.Adam()), "g_optimizer": same}, ValueError, "one object"),
-    ],
-)
-def test_compile_refuses(arguments, error, message, vector_gan):
-    with pytest.raises(error, match=message):
-        vector_gan().compile(**arguments)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
         ({"d_steps": 0}, ValueError, "d_steps is 0"),
         ({"d_steps": 2.0}, TypeError, "float"),
         ({"seed": 1.5}, TypeError, "float"),
@@ -306,23 +274,15 @@ def test_a_gan_refuses(arguments, error, message):
         kgan.GAN(**{"generator": generator, "discriminator": discriminator, **arguments})
 
 
-def test_an_optimizer_of_another_model_is_refused(vector_gan):
+def test_an_optimizer_of_another_network_is_refused(vector_gan):
     optimizers = [keras.optimizers.Adam(), keras.optimizers.Adam()]
     model = vector_gan()
+    with pytest.raises(ValueError, match="one object"):
+        model.compile(optimizers[0], optimizers[0])
     model.compile(*optimizers)
     model.compile(*optimizers)
     with pytest.raises(ValueError, match="the optimizer of the discriminator was built for other weights: make a new"):
         vector_gan().compile(*optimizers)
-
-
-def test_a_network_that_was_frozen_after_compile_is_refused(vector_gan, vectors):
-    """The step that was traced before would go on training it."""
-    model = vector_gan()
-    model.compile(run_eagerly=True)
-    model.fit(vectors, batch_size=32, verbose=0)
-    model.discriminator.trainable = False
-    with pytest.raises(ValueError, match="the discriminator, or what is trainable in it, was changed since compile"):
-        model.fit(vectors, batch_size=32, verbose=0)
 
 
 # Variants
@@ -349,7 +309,10 @@ def test_augmentations_are_saved_however_they_are_given(augment, vector_gan, tmp
     keras.saving.register_keras_serializable("test_gan")(halved)
     model = vector_gan(augment=augment)
     model.save(tmp_path / "model.keras")
-    assert kgan.runs.load_model(tmp_path / "model.keras").augmentations == model.augmentations != []
+    loaded = kgan.runs.load_model(tmp_path / "model.keras")
+    assert loaded.augmentations == model.augmentations != []
+    assert not loaded.compiled
+    np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
 
 
 def test_eager_steps_executed_together_count_when_the_data_end(vector_gan, vectors):
@@ -367,11 +330,6 @@ def test_eager_steps_executed_together_count_when_the_data_end(vector_gan, vecto
 # Generating
 
 
-def test_scores_of_a_list(digits_gan, digits):
-    model = digits_gan()
-    np.testing.assert_array_equal(model.score(list(digits[:3])), model.score(digits[:3]))
-
-
 def test_generate_by_count_and_by_codes(small_dcgan):
     model = small_dcgan()
     images = model.generate(5, seed=3)
@@ -381,6 +339,7 @@ def test_generate_by_count_and_by_codes(small_dcgan):
     np.testing.assert_array_equal(model.generate(codes), images)
     np.testing.assert_allclose(model.generate(codes.numpy(), batch_size=2), images, atol=1e-6)
     np.testing.assert_array_equal(model(codes), images)
+    np.testing.assert_array_equal(model.score(list(images)), model.score(images))
     assert np.abs(model.generate(5, seed=4) - images).max() > 0
 
 

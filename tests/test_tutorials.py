@@ -8,7 +8,6 @@ import pytest
 from PIL import Image, ImageSequence
 
 import kgan
-from kgan import losses
 from kgan._backend import keras, tf
 
 layers = keras.layers
@@ -66,12 +65,6 @@ def test_a_loss_of_one_value_for_each_image_is_averaged(vectors):
     )
     for own, named in zip(changes(gan(loss=pair), vectors), changes(gan(), vectors), strict=True):
         np.testing.assert_allclose(own, named, atol=1e-6)
-
-
-@pytest.mark.parametrize("loss", [keras.losses.BinaryCrossentropy(from_logits=True), keras.losses.binary_crossentropy])
-def test_losses_of_keras_are_refused(loss):
-    with pytest.raises(kgan.errors.Mistake, match=r"call Keras' losses, which take \(y_true, y_pred\), within"):
-        losses.get((loss, loss))
 
 
 @pytest.mark.parametrize(
@@ -188,27 +181,6 @@ def test_what_a_file_could_not_load_is_refused_when_it_is_saved(tmp_path):
     with pytest.raises(kgan.errors.Mistake, match="save kgan"):
         model.save(tmp_path / "m.keras")
     assert not list(tmp_path.iterdir())
-
-
-class Tracker(keras.callbacks.Callback):
-    """Logs what experiment trackers ask of `model.optimizer`."""
-
-    def on_train_begin(self, logs=None):
-        self.settings, self.rates = self.model.optimizer.get_config(), []
-
-    def on_epoch_end(self, epoch, logs=None):
-        optimizer = self.model.optimizer
-        self.rates.append((float(optimizer.learning_rate), int(optimizer.iterations)))
-
-
-def test_model_optimizer_answers_what_callbacks_ask(vectors):
-    tracker, model = Tracker(), gan()
-    model.fit(vectors[:64], batch_size=32, epochs=2, verbose=0, callbacks=[tracker])
-    assert tracker.rates == [(pytest.approx(RATE), 2), (pytest.approx(RATE), 4)]
-    assert {name: settings["name"] for name, settings in tracker.settings.items()} == {
-        "discriminator": "discriminator",
-        "generator": "generator",
-    }
 
 
 class PowerCut(keras.callbacks.Callback):
