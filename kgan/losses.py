@@ -125,7 +125,7 @@ def get(loss: str | tuple[Callable, Callable], label_smoothing: float = 0.0, top
     else:
         raise Mistake(f"unknown loss {loss!r}: choose {', '.join(LOSSES)} or two functions (discriminator, generator)")
     for network, function in pair._asdict().items():
-        if not _takes(function, "real_logits", "fake_logits") or _is_of_keras(function):
+        if not _takes(function, "real_logits", "fake_logits"):
             raise Mistake(
                 f"the {network}'s loss must take two arguments, (real_logits, fake_logits): call Keras' losses, "
                 "which take (y_true, y_pred), within such a function"
@@ -148,21 +148,15 @@ def name_of(loss: str | tuple[Callable, Callable]) -> str | None:
 
 
 def _takes(function: Callable, *arguments: Any, **keywords: Any) -> bool:
-    """Whether a function can be called like this."""
+    """Whether a function can be called like this, and is none of Keras' losses."""
     try:
-        inspect.signature(function).bind(*arguments, **keywords)
+        signature = inspect.signature(function)
+        signature.bind(*arguments, **keywords)
     except TypeError:
         return False
     except ValueError:  # a builtin, whose arguments Python does not know
-        pass
-    return True
-
-
-def _is_of_keras(function: Callable) -> bool:
-    try:
-        return "y_true" in inspect.signature(function).parameters
-    except ValueError:  # a builtin
-        return False
+        return True
+    return "y_true" not in signature.parameters
 
 
 def top_k_loss(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import kgan
-from kgan import callbacks, losses, recipes, runs
-from kgan._backend import keras, tf
+from kgan import losses, recipes
+from kgan._backend import tf
 
 NOISE = (("instance_noise", 0.1),)
 
@@ -35,7 +35,7 @@ def values(variables):
 
 def test_with_weight_0_it_trains_exactly_like_the_dcgan(small_codegan, small_dcgan, digits):
     codegan, dcgan = small_codegan(code_weight=0.0, reuse_fakes=True), small_dcgan()
-    of_codegan, of_dcgan = fit(codegan, digits, 2), fit(dcgan, digits, 2)
+    of_codegan, of_dcgan = fit(codegan, digits[:64], 2), fit(dcgan, digits[:64], 2)
     for network in ("generator", "discriminator"):
         shared = getattr(dcgan, network).weights
         for weight, same in zip(shared, getattr(codegan, network).weights, strict=False):
@@ -48,8 +48,8 @@ def test_with_weight_1_it_regresses_codes_alone(small_codegan, digits):
     """Other real images, or another adversarial loss, change no weight that is trained."""
     trained = []
     for images, loss in ((digits, "minimax"), (-digits, "non_saturating")):
-        model = small_codegan(code_weight=1.0, loss=loss)
-        history = fit(model, images, 2)
+        model = small_codegan(code_weight=1.0, loss=loss, run_eagerly=True)
+        history = fit(model, images[:64], 2)
         assert history["d_loss"] == history["code_loss"]
         trained.append([*model.generator.trainable_weights, *model.discriminator.trainable_weights])
     for one, same in zip(*trained, strict=True):
@@ -58,16 +58,23 @@ def test_with_weight_1_it_regresses_codes_alone(small_codegan, digits):
 
 @pytest.mark.parametrize(
     ("arguments", "compiled"),
-    [({"ema": 0.9}, {}), ({"norm": "layer"}, {"penalties": [("r1", 1.0)]}), ({}, {"top_k": 0.5})],
-    ids=["average", "penalty", "top_k"],
+    [
+        ({"ema": 0.9}, {}),
+        ({"norm": "layer"}, {"penalties": [("r1", 1.0)]}),
+        ({}, {"top_k": 0.5}),
+        ({"augment": NOISE, "stages": 2, "d_steps": 2}, {"loss": "minimax"}),
+        ({"dtype": "mixed_bfloat16", "augment": NOISE, "stages": 2}, {}),
+    ],
+    ids=["average", "penalty", "top_k", "d_steps, stages, minimax", "half precision"],
 )
 def test_it_trains_with_the_toolbox(arguments, compiled, digits):
-    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=8, **arguments)
+    model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4, **arguments)
     model.compile(**compiled, run_eagerly=True)
     before = model.get_weights()
-    history = fit(model, digits[:64])
+    history = fit(model, digits[:32])
     assert all(np.isfinite(value).all() for value in history.values())
     assert any(not np.array_equal(one, other) for one, other in zip(before[1:], model.get_weights()[1:], strict=True))
+    assert model.encode(digits[:3]).dtype == np.float32
     assert model.reconstruct(digits[:2]).shape == (2, 16, 16, 1)
 
 
@@ -159,47 +166,11 @@ def test_noise_is_a_function_of_seed_and_step_and_on_all_images(small_codegan, d
     np.testing.assert_array_equal(plain.minibatches(images)[0][0], images)
 
 
-@pytest.mark.parametrize("arguments", [{"augment": NOISE, "stages": 2}, {"norm": "virtual", "code_loss": "l1"}])
-def test_save_load_and_resume_are_exact(arguments, models_used_again, small_codegan, digits, tmp_path):
-    arguments = {**arguments, "run_eagerly": True}
-    model = small_codegan(**arguments)
-    pictures = [callbacks.CodeCurves(tmp_path / "codes.png"), callbacks.CodeColumns(tmp_path / "columns.png", rows=2)]
-    fit(model, digits, callbacks=[*pictures, callbacks.Checkpoint(tmp_path / "checkpoint")])
-    model.save(tmp_path / "model.keras")
-    loaded = runs.load_model(tmp_path / "model.keras")
-    assert isinstance(loaded, kgan.CodeGAN)
-    np.testing.assert_array_equal(loaded.encode(digits), model.encode(digits))
-    fit(loaded, digits)
-    models_used_again.take_back()
-    straight = small_codegan(**arguments)
-    fit(straight, digits, 2)
-    expected = [variable.numpy() for variable in straight.training_state]
-    models_used_again.take_back()
-    resumed = small_codegan(**arguments)
-    fit(resumed, digits, 2, callbacks=[callbacks.Checkpoint(tmp_path / "checkpoint", resume=True)])
-    for other in (loaded, resumed):
-        for value, same in zip(expected, other.training_state, strict=True):
-            np.testing.assert_array_equal(value, same)
-
-
-@pytest.mark.parametrize(
-    ("how", "loss"), [("eager", "minimax"), ("mixed_bfloat16", "non_saturating"), ("d_steps", "minimax")]
-)
-def test_it_trains_with_every_loss_and_precision(loss, how, small_codegan, digits):
-    if how == "mixed_bfloat16":
-        keras.config.set_dtype_policy(how)
-    d_steps = 2 if how == "d_steps" else 1
-    model = small_codegan(loss=loss, run_eagerly=how == "eager", augment=NOISE, stages=2, d_steps=d_steps)
-    history = fit(model, digits)
-    assert np.isfinite([values[-1] for values in history.values()]).all()
-    assert model.encode(digits[:3]).dtype == np.float32
-
-
 def test_it_trains_with_a_loss_of_ones_own(small_codegan, digits):
     def own(real_logits, fake_logits):
         return tf.reduce_mean(tf.square(real_logits - 1)) + tf.reduce_mean(tf.square(fake_logits))
 
-    history = fit(small_codegan(loss=(own, own), run_eagerly=True), digits)
+    history = fit(small_codegan(loss=(own, own), run_eagerly=True), digits[:64])
     expected = 0.012 * history["code_loss"][0] + 0.988 * history["adversarial_loss"][0]
     assert history["d_loss"][0] == pytest.approx(expected, rel=1e-5)
 
@@ -224,8 +195,8 @@ def test_codegan_digits_reads_more_of_the_code_in_12_epochs():
 
 
 def test_refined_codes_rebuild_better_each_image_by_itself(small_codegan, digits):
-    model = small_codegan()
-    fit(model, digits, 2)
+    model = small_codegan(run_eagerly=True)
+    fit(model, digits[:64], 2)
 
     def error(**how):
         return np.square(model.reconstruct(digits[:6], **how) - digits[:6]).mean((1, 2, 3))

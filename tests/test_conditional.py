@@ -139,51 +139,27 @@ def test_a_model_draws_the_classes_that_it_is_asked_for(conditional):
     assert not np.array_equal(np.argmax(model.sample_codes(20, seed=5)[:, 8:], axis=1), labels[:20])
 
 
-def test_a_score_is_that_of_the_class(conditional, labeled):
+def test_scores_and_evaluation_are_by_classes(conditional, labeled):
     images, labels = labeled
-    model = conditional()
-    model.fit(images, labels, batch_size=16, epochs=1, verbose=0)
+    model = conditional(run_eagerly=True)
+    history = model.fit(images, labels, validation_split=0.25, batch_size=16, epochs=1, verbose=0).history
+    assert "val_d_loss" in history
     right, wrong = model.score(images, labels=labels), model.score(images, labels=(labels + 1) % CLASSES)
     assert not np.array_equal(right, wrong)
     expected = model.discriminator([images, np.eye(CLASSES, dtype="float32")[labels]])[:, 0]
     np.testing.assert_allclose(right, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_evaluation_is_by_classes(conditional, labeled):
-    images, labels = labeled
-    model = conditional()
     found = model.evaluate(images, labels, batch_size=64, verbose=0, return_dict=True)
-    real = model.score(images, labels=labels)
-    assert found["d_real"] == pytest.approx(np.mean(1 / (1 + np.exp(-real))), rel=1e-4)
-    history = model.fit(images, labels, validation_split=0.25, batch_size=16, epochs=1, verbose=0).history
-    assert "val_d_loss" in history
+    assert found["d_real"] == pytest.approx(np.mean(1 / (1 + np.exp(-right))), rel=1e-4)
     on_batch = model.train_on_batch(images[:16], labels[:16], return_dict=True)
     assert set(on_batch) == {"d_loss", "g_loss", "d_real", "d_fake"}
     assert len(model.test_on_batch(images[:16], labels[:16])) == 4
-
-
-@pytest.mark.parametrize(
-    ("precision", "arguments"), [("float32", {"d_norm": "spectral", "ema": 0.9}), ("mixed_bfloat16", {})]
-)
-def test_a_saved_model_goes_on_exactly(precision, arguments, labeled, tmp_path):
-    keras.config.set_dtype_policy(precision)
-    images, labels = (part[:32] for part in labeled)
-    straight, halved = (made(run_eagerly=True, **arguments) for _ in range(2))  # quicker than to trace the few steps
-    straight.fit(images, labels, batch_size=16, epochs=2, verbose=0)
-    halved.fit(images, labels, batch_size=16, epochs=1, verbose=0)
-    halved.save(tmp_path / "model.keras")
-    loaded = kgan.load_model(tmp_path / "model.keras")
-    loaded.fit(images, labels, batch_size=16, epochs=1, verbose=0)
-    for one, other in zip(straight.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(straight.generate(labels=[1, 2]), loaded.generate(labels=[1, 2]))
 
 
 def test_callbacks_know_conditional_models(conditional, labeled, tmp_path):
     images, labels = labeled
     doctor = kgan.callbacks.Doctor(images)
     each = [doctor, kgan.callbacks.SampleGrid(tmp_path), kgan.callbacks.Checkpoint(tmp_path / "checkpoint")]
-    conditional().fit(images, labels, batch_size=16, epochs=2, verbose=0, callbacks=each)
+    conditional(run_eagerly=True).fit(images, labels, batch_size=32, epochs=2, verbose=0, callbacks=each)
     assert np.isfinite(doctor.records[-1].gradient_norm)
     assert len(list(tmp_path.glob("epoch-*.png"))) == 2
 
@@ -221,32 +197,36 @@ def test_datasets_without_labels(conditional, labeled):
 
 def test_what_is_no_conditional_model(small_dcgan, labeled):
     images, labels = labeled
-    model = small_dcgan()
-    for refuse in (
-        model.generate,
-        functools.partial(model.sample_codes, 1),
-        functools.partial(model.score, images[:1]),
-    ):
+    model = small_dcgan(run_eagerly=True)
+    one, score = functools.partial(model.sample_codes, 1), functools.partial(model.score, images[:1])
+    for refuse in (model.generate, one, score):
         with pytest.raises(ValueError, match="this model is not conditional, so it knows no classes: leave labels out"):
             refuse(labels=[1])
     with pytest.raises(ValueError, match="generate was given neither codes nor labels"):
         model.generate()
     model.fit(images, labels, batch_size=32, verbose=0)  # left aside, as ever
-    with pytest.raises(ValueError, match="classes is 10: a CodeGAN, which reads codes back, knows no classes"):
-        kgan.CodeGAN((16, 16, 1), classes=10)
-    with pytest.raises(ValueError, match="classes is 1: it must be 0, or 2 or more"):
-        kgan.DCGAN((16, 16, 1), classes=1)
-    with pytest.raises(ValueError, match="packing is 2: it does not work with classes, here 10"):
-        kgan.DCGAN((16, 16, 1), classes=10, packing=2)
-    with pytest.raises(ValueError, match="classes is 10: with norm 'virtual' the reference batch would need labels"):
-        kgan.DCGAN((16, 16, 1), classes=10, norm="virtual")
-    generator, discriminator = networks.dense_generator((2,), 4), networks.dense_discriminator((2,))
-    with pytest.raises(ValueError, match=r"the discriminator takes \(None, 2\): that of 3 classes takes \[images, lab"):
-        kgan.GAN(generator, discriminator, classes=3)
-    with pytest.raises(ValueError, match=r"the discriminator takes 2 inputs, .*: for a conditional model pass classes"):
-        kgan.GAN(generator, networks.dense_discriminator((2,), classes=4))
-    with pytest.raises(ValueError, match="the generator takes codes of 4 units: 4 classes leave none for z"):
-        kgan.GAN(generator, networks.dense_discriminator((2,), classes=4), classes=4)
+
+
+def mixed(discriminator_classes, classes):
+    generator = networks.dense_generator((2,), 4)
+    return kgan.GAN(generator, networks.dense_discriminator((2,), classes=discriminator_classes), classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: kgan.CodeGAN((16, 16, 1), classes=10), "classes is 10: a CodeGAN, which reads codes back, knows no"),
+        (lambda: kgan.DCGAN((16, 16, 1), classes=1), "classes is 1: it must be 0, or 2 or more"),
+        (lambda: made(packing=2), "packing is 2: it does not work with classes, here 10"),
+        (lambda: made(norm="virtual"), "classes is 10: with norm 'virtual' the reference batch would need labels"),
+        (lambda: mixed(0, 3), r"the discriminator takes \(None, 2\): that of 3 classes takes \[images, lab"),
+        (lambda: mixed(4, 0), "the discriminator takes 2 inputs, .*: for a conditional model pass classes"),
+        (lambda: mixed(4, 4), "the generator takes codes of 4 units: 4 classes leave none for z"),
+    ],
+)
+def test_models_that_cannot_be_conditional(make, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make()
 
 
 def test_codes_and_labels_together(conditional):
@@ -338,9 +318,9 @@ def test_the_folders_of_a_folder_are_classes(tmp_path):
             image = np.full((16, 16, 3), gray + number % 8, np.uint8)
             Image.fromarray(image).save(tmp_path / "images" / name / f"{number}.png")
     data, out = str(tmp_path / "images"), tmp_path / "run"
-    quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=2e-3", "g_learning_rate=2e-3"]
+    quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=5e-3", "g_learning_rate=5e-3"]
     small = [*(f"--set={each}" for each in quick), *CONDITIONAL]
-    command = ["train", "dcgan-folder", "--data", data, "--epochs", "40", *small, "--out", str(out)]
+    command = ["train", "dcgan-folder", "--data", data, "--epochs", "16", *small, "--out", str(out)]
     result = invoke(*command)
     assert result.exit_code == 0, result.output
     assert json.loads((out / "run.json").read_text())["classes"] == ["dark", "light"]

@@ -165,6 +165,9 @@ def _(gan):
     fit(gan)
     assert gan.optimizer.optimizers == [gan.d_optimizer, gan.g_optimizer]
     assert int(gan.optimizer.iterations) == 2 * STEPS
+    names = {name: settings["name"] for name, settings in gan.optimizer.get_config().items()}
+    assert names == {"discriminator": "discriminator", "generator": "generator"}
+    assert float(gan.optimizer.learning_rate) == pytest.approx(2e-4)
     gan.d_optimizer.learning_rate = 1e-3
     assert rates(gan) == pytest.approx([1e-3, 2e-4])
 
@@ -476,7 +479,7 @@ def _():
             if policy.startswith("float"):
                 keras.config.set_floatx(policy)
             keras.config.set_dtype_policy(policy)
-            model = new_gan(run_eagerly=policy != "mixed_float16")
+            model = eager_gan()
             assert np.isfinite(fit(model).history["d_loss"]).all()
             assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
             assert np.isfinite(model.generate(3)).all()

@@ -1,6 +1,5 @@
 import gc
 import weakref
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -85,15 +84,6 @@ def test_dropout_is_on_in_training(vectors):
     assert abs(float(model.d_real_metric.result()) - float(all_on[0, 0])) > 1e-3
 
 
-def test_reused_fakes_are_those_shown_to_the_discriminator(vector_gan, vectors):
-    for reuse_fakes, draws in ((True, [0, 1]), (False, [0, 1, 2])):
-        model = vector_gan(d_steps=2, reuse_fakes=reuse_fakes)
-        model.compile(run_eagerly=True)
-        with mock.patch.object(model, "draw_fakes", wraps=model.draw_fakes) as drawn:
-            model.fit(vectors, batch_size=96, epochs=1, verbose=0)
-        assert [call.args[1] for call in drawn.call_args_list] == draws
-
-
 def test_reusing_fakes_trains_the_generator_on_them(vector_gan, vectors):
     model, by_hand = vector_gan(reuse_fakes=True), vector_gan()
     for gan in (model, by_hand):
@@ -154,7 +144,7 @@ def test_two_runs_of_one_seed_are_identical(models_used_again, digits_gan, digit
     trained = []
     for seed in (0, 0, 2):
         model = digits_gan(seed=seed)
-        model.fit(digits, batch_size=32, epochs=2, verbose=0)
+        model.fit(digits[:64], batch_size=32, epochs=2, verbose=0)
         trained.append(everything(model))
         models_used_again.take_back()
     first, second, other = trained
@@ -162,38 +152,16 @@ def test_two_runs_of_one_seed_are_identical(models_used_again, digits_gan, digit
     assert largest_difference(first, other) > 0
 
 
-@pytest.mark.parametrize("through", ["model", "weights"])
-def test_saved_and_loaded_training_goes_on_exactly(through, models_used_again, small_dcgan, digits, tmp_path):
-    arguments = {"d_steps": 2, "prior": "uniform", "reuse_fakes": False, "loss": "minimax", "run_eagerly": True}
-    halved = small_dcgan(**arguments)
-    halved.fit(digits[:64], batch_size=32, verbose=0)
-    half = everything(halved)
-    if through == "model":
-        halved.save(tmp_path / "model.keras")
-        resumed = kgan.runs.load_model(tmp_path / "model.keras")
-        assert type(resumed) is type(halved)
-    else:
-        halved.save_weights(tmp_path / "model.weights.h5")
-    halved.fit(digits[:64], batch_size=32, verbose=0)
-    expected = everything(halved)
-    if through == "weights":
-        models_used_again.take_back()
-        resumed = small_dcgan(**arguments)
-        resumed.load_weights(tmp_path / "model.weights.h5")
-    assert largest_difference(everything(resumed), half) == 0
-    resumed.fit(digits[:64], batch_size=32, verbose=0)
-    assert largest_difference(everything(resumed), expected) == 0
-
-
 def test_a_gan_with_networks_and_losses_of_ones_own_is_saved_whole(vector_gan, vectors, tmp_path):
     model = vector_gan(d_steps=2, prior="uniform", seed=7)
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "rmsprop", loss=(own_discriminator_loss, own_generator_loss))
+    own = own_discriminator_loss, own_generator_loss
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "rmsprop", loss=own, run_eagerly=True)
     model.fit(vectors, batch_size=32, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = kgan.runs.load_model(tmp_path / "model.keras")
     assert (loaded.d_steps, loaded.reuse_fakes, loaded.prior, loaded.seed) == (2, False, "uniform", 7)
     assert (type(loaded.d_optimizer).__name__, type(loaded.g_optimizer).__name__) == ("SGD", "RMSprop")
-    assert (loaded.discriminator_loss, loaded.generator_loss) == (own_discriminator_loss, own_generator_loss)
+    assert (loaded.discriminator_loss, loaded.generator_loss) == own
     for each in (model, loaded):
         each.fit(vectors, batch_size=32, epochs=1, verbose=0)
     assert largest_difference(everything(model), everything(loaded)) == 0
@@ -212,14 +180,13 @@ def own_generator_loss(real_logits, fake_logits):
 # Every way to run
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(policy, small_dcgan, digits, tmp_path):
-    keras.config.set_dtype_policy(policy)
+def test_half_precision_with_a_scaled_loss(small_dcgan, digits, tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
     model = small_dcgan()
     history = model.fit(digits, batch_size=32, epochs=1, verbose=0).history
     assert history["d_loss"][0] == pytest.approx(2 * np.log(2), abs=0.2)
     assert model.generate(2).dtype == "float32"
-    assert (type(model.d_optimizer).__name__ == "LossScaleOptimizer") == (policy == "mixed_float16")
+    assert type(model.d_optimizer).__name__ == "LossScaleOptimizer"
     model.save(tmp_path / "model.keras")
     keras.config.set_dtype_policy("float32")  # as in another process
     loaded = kgan.runs.load_model(tmp_path / "model.keras")
@@ -227,14 +194,6 @@ def test_mixed_precision(policy, small_dcgan, digits, tmp_path):
     assert largest_difference(everything(model), everything(loaded)) == 0
     pairs = zip(loaded.generator.layers, model.generator.layers, strict=True)
     assert all(one.dtype_policy.name == other.dtype_policy.name for one, other in pairs)
-    np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
-
-
-def test_an_uncompiled_model_can_be_saved(vector_gan, tmp_path):
-    model = vector_gan()
-    model.save(tmp_path / "model.keras")
-    loaded = kgan.runs.load_model(tmp_path / "model.keras")
-    assert not loaded.compiled
     np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
 
 
@@ -248,7 +207,7 @@ def test_labels_are_left_aside(models_used_again, digits_gan, digits):
         ([kgan.data.batches(digits, 32)], {"steps_per_epoch": 4}),
         ([labeled], {"steps_per_epoch": 4}),
     ):
-        model = digits_gan()
+        model = digits_gan(run_eagerly=True)
         model.fit(*data, **arguments, epochs=1, verbose=0)
         trained.append(everything(model))
         models_used_again.take_back()
@@ -261,7 +220,7 @@ def test_whole_numbers_are_not_taken_for_pixels(models_used_again, digits, digit
     binary = np.uint8(digits > 0)
     trained = []
     for images in (binary, np.float32(binary)):
-        model = digits_gan()
+        model = digits_gan(run_eagerly=True)
         with pytest.warns(UserWarning, match="images range from 0 to 1, and kgan expects"):
             model.fit(images, batch_size=32, verbose=0)
         trained.append(everything(model))
@@ -297,20 +256,6 @@ def test_a_model_that_nobody_holds_is_freed(kind, vector_gan, vectors, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"loss": "hing"}, ValueError, "unknown loss 'hing'"),
-        ({"label_smoothing": 2}, ValueError, "label_smoothing is 2"),
-        ({"optimizer": "adam"}, TypeError, "two optimizers"),
-        ({"d_optimizer": (same := keras.optimizers.Adam()), "g_optimizer": same}, ValueError, "one object"),
-    ],
-)
-def test_compile_refuses(arguments, error, message, vector_gan):
-    with pytest.raises(error, match=message):
-        vector_gan().compile(**arguments)
-
-
-@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"d_steps": 0}, "d_steps is 0"),
@@ -329,23 +274,15 @@ def test_a_gan_refuses(arguments, message):
         kgan.GAN(**{"generator": generator, "discriminator": discriminator, **arguments})
 
 
-def test_an_optimizer_of_another_model_is_refused(vector_gan):
+def test_an_optimizer_of_another_network_is_refused(vector_gan):
     optimizers = [keras.optimizers.Adam(), keras.optimizers.Adam()]
     model = vector_gan()
+    with pytest.raises(ValueError, match="one object"):
+        model.compile(optimizers[0], optimizers[0])
     model.compile(*optimizers)
     model.compile(*optimizers)
     with pytest.raises(ValueError, match="the optimizer of the discriminator was built for other weights: make a new"):
         vector_gan().compile(*optimizers)
-
-
-def test_a_network_that_was_frozen_after_compile_is_refused(vector_gan, vectors):
-    """The step that was traced before would go on training it."""
-    model = vector_gan()
-    model.compile(run_eagerly=True)
-    model.fit(vectors, batch_size=32, verbose=0)
-    model.discriminator.trainable = False
-    with pytest.raises(ValueError, match="the discriminator, or what is trainable in it, was changed since compile"):
-        model.fit(vectors, batch_size=32, verbose=0)
 
 
 # Variants
@@ -372,7 +309,10 @@ def test_augmentations_are_saved_however_they_are_given(augment, vector_gan, tmp
     keras.saving.register_keras_serializable("test_gan")(halved)
     model = vector_gan(augment=augment)
     model.save(tmp_path / "model.keras")
-    assert kgan.runs.load_model(tmp_path / "model.keras").augmentations == model.augmentations != []
+    loaded = kgan.runs.load_model(tmp_path / "model.keras")
+    assert loaded.augmentations == model.augmentations != []
+    assert not loaded.compiled
+    np.testing.assert_array_equal(loaded.generate(4), model.generate(4))
 
 
 def test_eager_steps_executed_together_count_when_the_data_end(vector_gan, vectors):
@@ -390,11 +330,6 @@ def test_eager_steps_executed_together_count_when_the_data_end(vector_gan, vecto
 # Generating
 
 
-def test_scores_of_a_list(digits_gan, digits):
-    model = digits_gan()
-    np.testing.assert_array_equal(model.score(list(digits[:3])), model.score(digits[:3]))
-
-
 def test_generate_by_count_and_by_codes(small_dcgan):
     model = small_dcgan()
     images = model.generate(5, seed=3)
@@ -404,6 +339,7 @@ def test_generate_by_count_and_by_codes(small_dcgan):
     np.testing.assert_array_equal(model.generate(codes), images)
     np.testing.assert_allclose(model.generate(codes.numpy(), batch_size=2), images, atol=1e-6)
     np.testing.assert_array_equal(model(codes), images)
+    np.testing.assert_array_equal(model.score(list(images)), model.score(images))
     assert np.abs(model.generate(5, seed=4) - images).max() > 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kgan
-from kgan import callbacks, networks, plots, runs
+from kgan import networks, plots
 from kgan._backend import keras, tf
 from kgan.errors import Mistake
 from kgan.layers import FusedBatchNormalization, Packing, ReferenceBatch, ReferenceNormalization, UpsampledConv2D
@@ -196,16 +196,16 @@ def references(model):
 
 
 def test_fit_chooses_the_batches_once(small_dcgan, digits):
-    model = small_dcgan(norm="virtual")
+    model = small_dcgan(norm="virtual", run_eagerly=True)
     real_images, codes = references(model)
     assert isinstance(real_images, ReferenceBatch)
     before = codes.examples.numpy()
-    model.fit(digits, batch_size=32, epochs=1, verbose=0)
+    model.fit(digits[:64], batch_size=32, epochs=1, verbose=0)
     chosen, drawn = real_images.examples.numpy(), codes.examples.numpy()
     assert all((digits == image).all((1, 2, 3)).any() for image in chosen)
     assert len({image.tobytes() for image in chosen}) == 32
     assert np.abs(drawn - before).max() > 0.1
-    model.fit(-digits, batch_size=32, epochs=1, verbose=0)
+    model.fit(-digits[:64], batch_size=32, epochs=1, verbose=0)
     np.testing.assert_array_equal(real_images.examples, chosen)
     np.testing.assert_array_equal(codes.examples, drawn)
 
@@ -216,7 +216,7 @@ def test_codes_are_of_the_prior(vectors):
         keras.Sequential([keras.Input((2,)), networks.dense_discriminator((2,), 8, norm="virtual")]),
         prior="uniform",
     )
-    model.compile()
+    model.compile(run_eagerly=True)
     model.fit(vectors, batch_size=32, verbose=0)
     assert np.abs(model.generator.layers[0].examples).max() < 1
     inner = model.discriminator.layers[0].layers[0]  # in a network within the network
@@ -224,43 +224,14 @@ def test_codes_are_of_the_prior(vectors):
 
 
 def test_too_few_images_are_refused_and_batches_do_not_repeat_them(small_dcgan, digits):
-    model = small_dcgan(norm="virtual")
+    model = small_dcgan(norm="virtual", run_eagerly=True)
     for few in ({"x": digits[:20], "batch_size": 4}, {"x": kgan.data.Batches(digits[:20], 4)}):
         with pytest.raises(ValueError, match="32 images"):
             model.fit(**few, verbose=0)
-    model.fit(kgan.data.Batches(plots.to_uint8(digits[:40]), 4), steps_per_epoch=5, verbose=0)
+    model.fit(kgan.data.Batches(plots.to_uint8(digits[:40]), 4), steps_per_epoch=1, verbose=0)
     chosen = references(model)[0].examples.numpy()
     assert len({image.tobytes() for image in chosen}) == 32
     assert (chosen.min(), chosen.max()) == (-1, 1)
-
-
-def test_half_precision(small_dcgan, digits):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    model = small_dcgan(norm="virtual", run_eagerly=True)
-    model.fit(digits[:64], batch_size=32, verbose=0)
-    assert np.isfinite(model.generate(4)).all()
-
-
-@pytest.mark.parametrize(
-    "norm", ["synchronized", "virtual", "layer"]
-)  # other tests resume batch normalization and none
-def test_every_norm_saves_loads_and_resumes_exactly(norm, small_dcgan, digits, tmp_path):
-    def fit(model, epochs, **arguments):
-        model.fit(digits[:64], batch_size=32, epochs=epochs, verbose=0, **arguments)
-
-    arguments = {"norm": norm, "run_eagerly": True}  # for 2 steps that is quicker than to trace them
-    straight = small_dcgan(**arguments)
-    fit(straight, 2)
-    model = small_dcgan(**arguments)
-    fit(model, 1, callbacks=[callbacks.Checkpoint(tmp_path / "checkpoint")])
-    model.save(tmp_path / "model.keras")
-    loaded = runs.load_model(tmp_path / "model.keras")
-    fit(loaded, 1)
-    resumed = small_dcgan(**arguments)
-    fit(resumed, 2, callbacks=[callbacks.Checkpoint(tmp_path / "checkpoint", resume=True)])
-    for other in (loaded, resumed):
-        for one, same in zip(straight.training_state, other.training_state, strict=True):
-            np.testing.assert_array_equal(one, same)
 
 
 @pytest.mark.slow

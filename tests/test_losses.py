@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kgan import losses
+from kgan._backend import keras
 from kgan.errors import Mistake
 
 ZERO = np.zeros((4, 1), "float32")
@@ -94,6 +95,7 @@ def one_argument(logits):
     return logits
 
 
+OF_KERAS = r"call Keras' losses, which take \(y_true, y_pred\), within"
 CHOICES = "choose minimax, non_saturating, least_squares, hinge, wasserstein, relativistic or two functions"
 
 
@@ -103,6 +105,8 @@ CHOICES = "choose minimax, non_saturating, least_squares, hinge, wasserstein, re
         *((loss, CHOICES) for loss in ("hing", None, losses.minimax, (losses.minimax,), ("a", "b"))),
         ((one_argument, losses.minimax), r"the discriminator's loss must take two .*, \(real_logits, fake_logits\)"),
         ((losses.discriminator_loss, one_argument), "the generator's loss must take two"),
+        ((keras.losses.BinaryCrossentropy(from_logits=True),) * 2, OF_KERAS),
+        ((keras.losses.binary_crossentropy,) * 2, OF_KERAS),
         (("minimax", -0.1), r"label_smoothing is -0\.1: it must be from 0 to 0\.5"),
         (("minimax", 0.6), r"label_smoothing is 0\.6"),
         (("minimax", math.nan), "label_smoothing is nan"),
