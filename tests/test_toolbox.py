@@ -242,10 +242,10 @@ def test_learning_rates_fall_to_0_by_the_last_step_of_each_network_and_resume_ex
     def new(steps=4):
         recipe = recipes.get("gan-digits")
         changes = {"hidden_units": 4, "learning_rate_schedule": schedule, "d_steps": 2, "d_learning_rate": 4e-4}
+        changes["steps_per_execution"] = 1
         return recipes.build(recipe, recipes.resolve(recipe, changes), (16, 16, 1), steps=steps)
 
     def fit(model, **arguments):
-        model.run_eagerly = True
         model.fit(digits[:32], batch_size=16, verbose=0, **arguments)
         return rates(model)
 
