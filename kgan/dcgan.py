@@ -98,6 +98,9 @@ class DCGAN(GAN):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config["generator"], config["discriminator"]  # built again from the arguments below
+        for name in ("generator", "discriminator"):  # built again from the arguments below
+            del config[name]
+            if frozen := [number for number, layer in enumerate(getattr(self, name).layers) if not layer.trainable]:
+                config.setdefault("frozen", {})[name] = frozen
         own = "image_shape", "latent_dim", "filters", "kernel_size", "depth", "upsampling", "activation", "norm"
         return {**config, **{name: getattr(self, name) for name in (*own, "d_norm", "packing", "stddev")}}

@@ -1,5 +1,6 @@
 """What people bring from tutorials: layers, losses, subclasses and callbacks that were written without kgan."""
 
+import copy
 import csv
 import warnings
 
@@ -182,6 +183,11 @@ def test_what_a_file_could_not_load_is_refused_when_it_is_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def saved(model):
+    model.save("model.keras")
+    return kgan.load_model("model.keras")
+
+
 class ThreeOptimizers(kgan.GAN):
     """A model whose step keeps a third optimizer, as for an encoder or a balance of the losses."""
 
@@ -221,6 +227,21 @@ def test_the_learning_rate_of_both_optimizers_can_be_set_in_a_callback(vectors):
     model = gan()
     model.fit(vectors, batch_size=32, epochs=2, verbose=0, callbacks=[keras.callbacks.LambdaCallback(lower)])
     assert [float(optimizer.learning_rate) for optimizer in (model.d_optimizer, model.g_optimizer)] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize("copied", [saved, keras.models.clone_model, copy.deepcopy])
+def test_frozen_layers_of_a_dcgan_stay_frozen(copied, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = kgan.DCGAN((16, 16, 1), latent_dim=4, filters=4, ema=0.9)
+    model.generator.layers[0].trainable = model.discriminator.layers[-1].trainable = False
+    model.compile(run_eagerly=True)
+    model.fit(digits[:32], batch_size=32, verbose=0)
+    other = copied(model)
+    assert [len(network.trainable_weights) for network in (other.generator, other.discriminator)] == [
+        len(network.trainable_weights) for network in (model.generator, model.discriminator)
+    ]
+    if other.compiled:
+        assert len(other.optimizer.variables) == len(model.optimizer.variables)
 
 
 class PowerCut(keras.callbacks.Callback):

@@ -471,7 +471,13 @@ class KerasGAN(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> KerasGAN:
         names = [name for name in ("generator", "discriminator", "augment") if name in config]
-        return cls(**{**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names}})
+        arguments = {**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names}}
+        frozen = arguments.pop("frozen", {})
+        model = cls(**arguments)
+        for name, numbers in frozen.items():
+            for number in numbers:
+                getattr(model, name).layers[number].trainable = False
+        return model
 
     def get_compile_config(self) -> dict[str, Any] | None:
         if not self.compiled:
