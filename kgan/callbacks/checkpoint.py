@@ -37,7 +37,7 @@ class Checkpoint(Callback):
         every: epochs between checkpoints.
         minutes: a checkpoint is also written within an epoch, when the last one is so many minutes old. None: never.
         resume: continue from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
-            from the beginning of the run, so that the same script, started again, ends where it would have ended.
+            from the beginning of the run.
 
     Raises:
         ValueError: from `fit`: model, optimizers, data or batch size differ from the checkpoint's, or all are damaged.
@@ -109,11 +109,10 @@ class Checkpoint(Callback):
             self._metrics = [variable.numpy() for variable in model.metrics_variables]
             self._saved, self._written = None, time.monotonic()
             history = keras.callbacks.History()
-            for row in model.recorder.rows if self.is_resuming else ():
-                for name, value in row.items():
-                    if name not in ("epoch", "seconds"):
-                        history.history.setdefault(name, []).append(value)
             epochs = self.epoch if self.is_resuming else 0
+            for row in model.recorder.rows if self.is_resuming else ():
+                for name in [name for name in row if name not in ("epoch", "seconds")]:
+                    history.history.setdefault(name, []).append(row[name])
             yield ResumePoint(epochs, self.steps, self.epoch - self._data_start, history)
             if self.is_resuming:
                 history.epoch = list(range(self.epoch))

@@ -26,24 +26,6 @@ from kgan.recipes.schema import Recipe, Setting, resolve
 from kgan.recipes.shao_li_jiang import SHAO
 from kgan.recipes.stiff_keyserlingk_stuart import STIFF
 
-__all__ = [
-    "ANONYMOUS",
-    "DEFAULT",
-    "DING",
-    "RECIPES",
-    "REPORT",
-    "SHAO",
-    "STIFF",
-    "Recipe",
-    "Setting",
-    "build",
-    "build_uncompiled",
-    "classes",
-    "get",
-    "image_shape",
-    "resolve",
-]
-
 FILES = (modern, offline, ding_shao_ren, stiff_keyserlingk_stuart, generating_images_using_a_dcgan, shao_li_jiang)
 DEFAULT = "modern-digits"  # of `kgan.train` and `kgan train`
 RECIPES = {recipe.name: recipe for file in FILES for recipe in file.RECIPES}
