@@ -56,9 +56,7 @@ class Checkpoint(Callback):
         super().__init__()
         check(every=every, minutes=minutes)
         self.directory = checked_directory(directory)
-        self.every = every
-        self.minutes = minutes
-        self.is_resuming = resume
+        self.every, self.minutes, self.is_resuming = every, minutes, resume
         self._first_step = 0  # of the current epoch
         self._data_start = 0  # the epoch after which the data were at their beginning
         self._run: dict[str, Any] = {}  # describes model, data and arguments of `fit`
@@ -128,14 +126,13 @@ class Checkpoint(Callback):
         if self.steps:  # Keras has just set the sums to zero
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
-        elif self.epoch and self.epoch % self.every == 0 and not self._is_held:
-            self.save()
+        else:
+            self._save_if_due(self.epoch > 0 and self.epoch % self.every == 0)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self.minutes and batch:
             is_old = time.monotonic() - self._written > self.minutes * 60
-            if workers.any_of(self.model.distribute_strategy, is_old) and not self._is_held:  # workers' clocks differ
-                self.save()
+            self._save_if_due(workers.any_of(self.model.distribute_strategy, is_old))  # workers' clocks differ
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._first_step = int(self.model.step.numpy())
@@ -143,10 +140,10 @@ class Checkpoint(Callback):
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.save()
 
-    @property
-    def _is_held(self) -> bool:
-        """Whether a callback wants no newer checkpoint now: see `Doctor`, stop_when_sick."""
-        return any(peer.holds_checkpoints for peer in self._peers.values())
+    def _save_if_due(self, is_due: bool) -> None:
+        """Save, unless a callback wants no newer checkpoint now: see `Doctor`, stop_when_sick."""
+        if is_due and not any(peer.holds_checkpoints for peer in self._peers.values()):
+            self.save()
 
     def save(self) -> None:
         """Write a checkpoint now, between two steps, unless the newest is of this step. All workers must call it."""

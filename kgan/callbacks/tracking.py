@@ -49,9 +49,7 @@ class Tracker(Samples):
         check(every=every)
         if missing := [name for name in NEEDED if not callable(getattr(tracker, name, None))]:
             raise TypeError(f"tracker is {tracker!r}, which has no {missing[0]}: it needs {', '.join(NEEDED)}")
-        self.tracker = tracker
-        self.every = every
-        self.settings = settings
+        self.tracker, self.every, self.settings = tracker, every, settings
         self._is_open = False
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
