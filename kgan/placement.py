@@ -159,10 +159,7 @@ def telling_refusals() -> Iterator[None]:
 
 
 def agree(strategy: tf.distribute.Strategy, images: Batches | None = None, **parts: Any) -> None:
-    """Compare what several workers are about to train: images, and parts that JSON can hold.
-
-    All must call it, or leave `telling_refusals` by an error.
-    """
+    """Compare what several workers will train; all must call it, or leave `telling_refusals` by an error."""
     import kgan
     from kgan._backend import keras, tf
     from kgan.data.checks import sha256

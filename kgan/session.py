@@ -10,7 +10,8 @@ import importlib.util
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,10 @@ class Run:
 
     Attributes:
         directory: the run directory.
-        record: the content of `run.json`: recipe, versions, hardware, how the run ended.
-        settings: the settings that it was trained with, by name.
-        history: the metrics of each epoch, {"epoch": […], "d_loss": […], …}; empty before the first.
-        model: the model, compiled, ready to generate images or to be trained further.
+        record: the content of `run.json`.
+        settings: the settings that it was trained with.
+        history: {"epoch": […], "d_loss": […], …}; empty before the first epoch.
+        model: the model, compiled.
 
     Example:
         >>> run = train("gan-digits", epochs=1, hidden_units=16, verbose=0)
@@ -99,12 +100,7 @@ class Run:
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal, such as Ctrl-C, ended training; the run directory holds what was trained.
-
-    Attributes:
-        run: the run.
-        signal: the number of the signal.
-    """
+    """A signal with this number, such as Ctrl-C, ended training; the directory of `run` holds what was trained."""
 
     def __init__(self, message: str, run: Run, number: int) -> None:
         super().__init__(message)
@@ -194,8 +190,8 @@ def train(
                 recipe, settings, before = resumed_run(directory, recipe, changes, out)
                 if before.get("status") == "finished" and before.get("epochs") == settings["epochs"]:
                     if placement.workers().addresses:  # the others must have found the same
-                        parts = {"recipe": recipe.name, "settings": settings, "epochs": before["epochs"]}
-                        placement.agree(placement.strategy(1, settings), **parts)
+                        same = {"recipe": recipe.name, "settings": settings, "epochs": before["epochs"]}
+                        placement.agree(placement.strategy(1, settings), **same)
                     say(f"{directory} has all its {settings['epochs']} epochs: --epochs trains it further")
                     return Run(directory)
             devices = devices or before.get("devices") or 1
@@ -212,11 +208,8 @@ def train(
             held.enter_context(_locked(directory))
             if placement.workers().is_chief:
                 runs.check_free(directory)  # another run may have come first
-        facts |= {
-            "devices": devices,
-            "workers": max(1, len(placement.workers().addresses)),
-            "environment": runs.environment(),
-        }
+        facts |= {"devices": devices, "workers": max(1, len(placement.workers().addresses))}
+        facts |= {"environment": runs.environment()}
         facts |= {"classes": list(real.names)} if model.classes else {}
         _introduce(recipe, settings, real, facts, say)
 
@@ -263,10 +256,7 @@ def new_run(
 def resumed_run(
     directory: Path, name: str | None, changes: Mapping[str, Any], out: str | Path | None
 ) -> tuple[recipes.Recipe, dict[str, Any], dict[str, Any]]:
-    """The recipe and the settings of a run that is resumed, and the content of its run.json.
-
-    Only the epochs, how often checkpoints are written, and the place of the same images may change.
-    """
+    """The recipe and the settings of a run that is resumed, and the content of its run.json."""
     path = directory / "run.json"
     kinds = {"epochs": int, "devices": int, "seconds": (int, float), "resumed": list}
     before = {name: value for name, value in runs.read_json(path).items() if isinstance(value, kinds.get(name, object))}
@@ -282,10 +272,11 @@ def resumed_run(
     if name not in (None, recipe.name):
         raise Mistake(f"the recipe is {name}, but that of {directory} is {recipe.name}, and stays")
     settings = _with_absolute_data(recipes.resolve(recipe, {**planned, **changes}))
+    # Files and folders may have moved: the checkpoint refuses other images.
+    has_moved = Path(planned["data"]).is_absolute() and Path(settings["data"]).is_absolute()
+    may_change = {*MAY_CHANGE, "data"} if has_moved else MAY_CHANGE
     for setting, value in planned.items():
-        # Files and folders may have moved: the checkpoint refuses other images.
-        has_moved = setting == "data" and Path(value).is_absolute() and Path(settings["data"]).is_absolute()
-        if settings[setting] != value and setting not in MAY_CHANGE and not has_moved:
+        if settings[setting] != value and setting not in may_change:
             raise Mistake(
                 f"{setting} is {settings[setting]}, but in {directory} it is {value}: only epochs, how often "
                 "checkpoints are written, and the place of the same data may change"
@@ -322,11 +313,9 @@ def _check_tracker(name: str | None) -> None:
         raise ImportError(f"{name} is not installed: pip install {name}")
 
 
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _locked(directory: Path) -> contextlib.AbstractContextManager[None]:
     """Reserve the directory for this run. Of several workers only the chief writes to it."""
-    with runs.lock(directory) if placement.workers().is_chief else contextlib.nullcontext():
-        yield
+    return runs.lock(directory) if placement.workers().is_chief else contextlib.nullcontext()
 
 
 # Data
@@ -396,12 +385,11 @@ def _introduce(
     say(f"{recipe.name}: {count:,} images of {shape_text(shape)} from {settings['data']}, on {on}")
     skipped, ignored = facts.get("skipped"), facts.get("ignored")
     if ignored is not None:
-        kinds = sorted(ignored.items(), key=lambda item: -item[1])
-        named = [f"{number} {kind}" for kind, number in kinds[:5]]
-        named += [f"{sum(number for _, number in kinds[5:])} others"] if len(kinds) > 5 else []
-        total = count + len(skipped) + sum(ignored.values())
-        rest = f" ({', '.join(named)})" if named else ""
-        say(f"{total:,} files: {count:,} images, {len(skipped)} skipped, {sum(ignored.values())} ignored{rest}")
+        usual = Counter(ignored).most_common(5)
+        others = sum(ignored.values()) - sum(number for _, number in usual)
+        named = ", ".join([f"{number} {kind}" for kind, number in usual] + [f"{others} others"] * bool(others))
+        rest = f"{sum(ignored.values())} ignored" + (f" ({named})" if named else "")
+        say(f"{count + len(skipped) + sum(ignored.values()):,} files: {count:,} images, {len(skipped)} skipped, {rest}")
     if skipped:
         name, reason = next(iter(skipped.items()))
         files = "1 image file was" if len(skipped) == 1 else f"{len(skipped)} image files were"
@@ -430,20 +418,19 @@ def run_callbacks(
 ) -> dict[str, keras.callbacks.Callback]:
     """The callbacks of a run by name, in the order in which they are called: quality adds metrics that later ones draw.
 
-    Args:
-        say: called with each finding of the doctor, as a line.
+    `say` gets each finding of the doctor, as a line.
     """
     from kgan import callbacks
 
     every, quality_every = settings["sample_every"], settings["quality_every"]
-    iterations = _numbers(settings.get("chosen_iterations"))
+    iterations, epochs = _numbers(settings.get("chosen_iterations")), _numbers(settings["chosen_epochs"])
     parts: dict[str, keras.callbacks.Callback] = {"guard": callbacks.StopOnNaN()}
     if quality_every:
         parts["quality"] = callbacks.Quality(real, every=quality_every, keep_best=directory / "best.keras")
     parts["table"] = callbacks.HistoryCSV(directory / "history.csv")
     parts["samples"] = callbacks.SampleGrid(directory / "samples", every=every, iterations=iterations)
     parts["gif"] = callbacks.EpochGIF(directory / "progress.gif", every=every)
-    parts["epochs"] = callbacks.ChosenEpochs(directory / "epochs.png", _numbers(settings["chosen_epochs"]))
+    parts["epochs"] = callbacks.ChosenEpochs(directory / "epochs.png", epochs)
     parts["losses"] = callbacks.LossCurves(directory / "losses.png")
     if recipe.model == "CodeGAN":
         parts["codes"] = callbacks.CodeCurves(directory / "codes.png")
@@ -453,12 +440,8 @@ def run_callbacks(
         classify = (lambda images: parts["quality"].features.probabilities(images)) if quality_every else None
         tell = say and (lambda finding: say(f"doctor: {finding}", error=True))
         parts["doctor"] = callbacks.Doctor(real.images, classify=classify, say=tell, stop_when_sick=stop_when_sick)
-    parts["checkpoint"] = callbacks.Checkpoint(
-        directory / "checkpoint",
-        every=settings["checkpoint_every"],
-        minutes=settings["checkpoint_minutes"],
-        resume=True,
-    )
+    often = {"every": settings["checkpoint_every"], "minutes": settings["checkpoint_minutes"]}
+    parts["checkpoint"] = callbacks.Checkpoint(directory / "checkpoint", **often, resume=True)
     return parts
 
 
@@ -508,6 +491,7 @@ def _fit_and_save(
     from kgan.report import write_own_report
 
     directory, team = run.directory, placement.workers()
+    steps = steps_of_epoch(settings, batches)
     resume = f"resume with: {runs.resume_command(directory, *team.options)}"
     resume += ", and likewise the others" if team.addresses else ""
     where = f"{directory}" + ("" if team.is_chief else " of worker 0")
@@ -515,12 +499,13 @@ def _fit_and_save(
         record.write("running")  # first, so that the run can be resumed whatever happens
     with stop_between_steps() as stopper:
         try:
-            try:
-                _fit(run.model, settings, batches, [*every, stopper])
-            except Stopped:
-                checkpoint.save()
+            with contextlib.suppress(Stopped):
+                how = {"epochs": settings["epochs"], "steps_per_epoch": steps, "verbose": 0}
+                run.model.fit(batches, callbacks=[*every, stopper], **how)
+            checkpoint.save()  # of the step in which a signal came
             _save(run)
-            record.write("interrupted" if stopper.signal else "finished")
+            status = "interrupted" if stopper.signal else "finished"
+            record.write(status)
         except (FloatingPointError, Sick) as error:
             is_good = False
             with contextlib.suppress(Mistake):  # all checkpoints are damaged
@@ -554,7 +539,6 @@ def _fit_and_save(
                 raise ConnectionError(f"a worker was lost, so {team} ends; {resume}") from error
             record.try_to_write(f"ended by {what}")
             raise
-    status = "interrupted" if stopper.signal else "finished"
     clock = f"{int(record.seconds) // 60}:{int(record.seconds) % 60:02}"
     say(f"{status} after {record.epoch} epochs and {clock}; everything is in {where}")
     if team.is_chief:
@@ -566,11 +550,6 @@ def _fit_and_save(
         raise Interrupted(resume, run, stopper.signal)
     if team.is_chief:
         say(f"see how good it is: {runs.command('evaluate', directory)}")
-
-
-def _fit(model: GAN, settings: Mapping[str, Any], batches: Batches, every: Sequence[keras.callbacks.Callback]) -> None:
-    steps = steps_of_epoch(settings, batches)
-    model.fit(batches, epochs=settings["epochs"], steps_per_epoch=steps, verbose=0, callbacks=every)
 
 
 def _save(run: Run) -> None:
@@ -591,14 +570,12 @@ def _smaller_batches(run: Run, settings: Mapping[str, Any]) -> str:
     """What to try where memory does not suffice."""
     from kgan import speed
 
-    size = settings["batch_size"]
+    size, lack = settings["batch_size"], "there is not enough memory"
     fits = speed.batch_size_that_fits(run.model, size)
     if not fits:
-        return (
-            f"there is not enough memory even for a minibatch of 1 image instead of {size}: make the networks smaller"
-        )
+        return f"{lack} even for a minibatch of 1 image instead of {size}: make the networks smaller"
     smaller = _command_with(run, settings, {"batch_size": fits}, f"batch-{fits}")
-    return f"there is not enough memory for minibatches of {size} images, but {fits} fit: {smaller}"
+    return f"{lack} for minibatches of {size} images, but {fits} fit: {smaller}"
 
 
 def _command_with(run: Run, settings: Mapping[str, Any], changes: Mapping[str, Any], name: str) -> str:

@@ -10,6 +10,8 @@ from kgan.layers import Packing, ReferenceNormalization, UpsampledConv2D
 from kgan.units import shape_text
 
 layers = keras.layers
+NAMES = {layers.GroupNormalization: "layer norm", layers.ReLU: "ReLU"}
+NAMES |= {layers.Dense: "dense", layers.Reshape: "reshape", layers.Flatten: "flatten"}
 
 
 class LayerRow(NamedTuple):
@@ -80,16 +82,10 @@ def _described(layer: keras.layers.Layer) -> str:
             return f"upsampling × {layer.size[0]}"
         case layers.BatchNormalization():
             return "synchronized batch norm" if layer.synchronized else "batch norm"
-        case layers.GroupNormalization():
-            return "layer norm"
         case ReferenceNormalization():
             return "virtual batch norm" if layer.virtual else "reference batch norm"
-        case layers.ReLU():
-            return "ReLU"
         case layers.LeakyReLU():
             return f"leaky ReLU {layer.negative_slope:.2g}"
         case layers.Activation():
             return layer.activation.__name__
-        case layers.Dense() | layers.Reshape() | layers.Flatten():
-            return type(layer).__name__.lower()
-    return layer.name.replace("_", " ")
+    return NAMES.get(type(layer), layer.name.replace("_", " "))

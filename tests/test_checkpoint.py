@@ -1,11 +1,9 @@
 """Checkpoints: what is resumed is what was never interrupted, and a good one is always left."""
 
 import contextlib
-import csv
 import functools
-import io
-import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -88,17 +86,15 @@ def contents(directory):
     return {path: path.read_bytes() for path in directory.iterdir()}
 
 
-def rows_of(directory):
-    with (directory / "history.csv").open() as file:
-        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+def history_of(directory):
+    history = runs.read_history(directory / "history.csv")
+    del history["seconds"]
+    return history
 
 
 def files_of(directory):
-    return {
-        str(path.relative_to(directory)): path.read_bytes()
-        for path in directory.rglob("*")
-        if path.is_file() and path.suffix in (".png", ".gif")
-    }
+    pictures = [*directory.rglob("*.png"), *directory.rglob("*.gif")]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in pictures}
 
 
 # Exact
@@ -108,18 +104,18 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(models_used_again, digi
     """In the middle of epochs and at their ends; files and history included."""
     straight, interrupted = tmp_path / "straight", tmp_path / "interrupted"
     model = digits_gan()
-    expected, state = fit(model, digits, 5, *all_callbacks(straight)), state_of(model)
-    for stop in (1, 4, 8, 13, 16, 19):
+    expected, state = fit(model, digits, 3, *all_callbacks(straight)), state_of(model)
+    for stop in (1, 4, 10):
         models_used_again.take_back()
         with contextlib.suppress(KeyboardInterrupt):
-            fit(digits_gan(), digits, 5, *all_callbacks(interrupted, resume=True, minutes=1e-9), Fails(stop))
+            fit(digits_gan(), digits, 3, *all_callbacks(interrupted, resume=True, minutes=1e-9), Fails(stop))
     models_used_again.take_back()
     resumed = digits_gan()
-    history = fit(resumed, digits, 5, *all_callbacks(interrupted, resume=True))
+    history = fit(resumed, digits, 3, *all_callbacks(interrupted, resume=True))
     assert_same_state(resumed, state)
     assert history.history == expected.history
     assert history.epoch == expected.epoch
-    assert rows_of(interrupted) == rows_of(straight)
+    assert history_of(interrupted) == history_of(straight)
     assert files_of(interrupted) == files_of(straight)
 
 
@@ -139,11 +135,8 @@ def assert_exact(new, models_used_again, data, directory, stops, **arguments):
 @pytest.mark.parametrize(
     ("make", "policy", "arguments"),
     [
-        ("digits_gan", "float32", {"dropout": True}),
-        ("digits_gan", "float32", {"d_steps": 2, "loss": "minimax", "prior": "uniform", "reuse_fakes": True}),
-        ("digits_gan", "float32", {"steps_per_execution": 2}),
-        ("digits_gan", "mixed_float16", {}),
-        ("digits_gan", "bfloat16", {}),
+        ("digits_gan", "bfloat16", {"dropout": True, "d_steps": 2, "prior": "uniform", "reuse_fakes": True}),
+        ("digits_gan", "mixed_float16", {"steps_per_execution": 2}),
         ("small_dcgan", "mixed_bfloat16", {}),
     ],
     ids=str,
@@ -161,7 +154,6 @@ def test_it_is_exact_with_every_kind_of_model(make, policy, arguments, models_us
         ("repeated", {"steps_per_epoch": 3}),
         ("finite", {}),
         ("finite", {"steps_per_epoch": 2}),
-        ("PyDataset", {}),
         ("PyDataset", {"steps_per_epoch": 3}),
         ("unshuffled", {"shuffle": False, "batch_size": 32, "steps_per_epoch": 2}),
     ],
@@ -187,18 +179,17 @@ def test_the_batches_of_later_steps_come_without_those_before(digits):
     class Watched:
         """An array of a kind that TensorFlow does not know, such as one on disk."""
 
-        def __init__(self, images):
-            self.images, self.shape, self.dtype = images, images.shape, images.dtype
+        shape, dtype = digits.shape, digits.dtype
 
         def __len__(self):
-            return len(self.images)
+            return len(digits)
 
         def __getitem__(self, rows):
             read.append(rows)
-            return self.images[rows]
+            return digits[rows]
 
     expected = list(Batches(digits, 32, seed=3).dataset().take(7).as_numpy_iterator())
-    later = Batches(Watched(digits), 32, seed=3).dataset(5).take(2)
+    later = Batches(Watched(), 32, seed=3).dataset(5).take(2)
     np.testing.assert_array_equal(list(later.as_numpy_iterator()), expected[5:])
     order = np.concatenate([Batches(digits, 32, seed=3).order(epoch) for epoch in (0, 1, 2, 3)])
     assert not {np.sort(rows).tobytes() for rows in order[:5]} & {rows.tobytes() for rows in read}
@@ -208,19 +199,19 @@ def test_the_batches_of_later_steps_come_without_those_before(digits):
 # Counting
 
 
-def test_more_epochs_go_on(digits_gan, digits, tmp_path):
+def test_more_epochs_go_on(models_used_again, straight, digits_gan, digits, tmp_path):
     """With other objects, as in another process, and with the same; and no more than are asked for."""
-    model = digits_gan()
-    expected = fit(model, digits, 4)
-    for process in ((1,), (1, 1, 3), (4,)):
+    for process in ((1,), (1, 1, 2), (3,)):
+        models_used_again.take_back()
         resumed, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, resume=True)
         for epochs in process:
             history = fit(resumed, digits, epochs, checkpoint)
             assert history.epoch == list(range(epochs))
-    assert_same_state(resumed, model)
-    assert history.history == expected.history
-    with pytest.raises(ValueError, match="epochs is 3, but the run has 4 already"):
-        fit(digits_gan(), digits, 3, callbacks.Checkpoint(tmp_path, resume=True))
+    assert_same_state(resumed, straight)
+    assert history.history == straight.history.history
+    models_used_again.take_back()
+    with pytest.raises(ValueError, match="epochs is 2, but the run has 3 already"):
+        fit(digits_gan(), digits, 2, callbacks.Checkpoint(tmp_path, resume=True))
 
 
 def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
@@ -236,7 +227,7 @@ def test_without_resume_fit_adds_its_epochs(digits_gan, digits, tmp_path):
 
 @pytest.mark.parametrize(("stop", "every", "saves"), [(7, 5, False), (6, 1, True)])
 def test_an_interrupted_fit_is_resumed_by_the_same_objects(stop, every, saves, straight, digits_gan, digits, tmp_path):
-    """As in a notebook, where the cell is stopped and run again: from the last checkpoint, or one saved by hand."""
+    """As in a notebook: from the last checkpoint, or one saved by hand."""
     model, checkpoint = digits_gan(), callbacks.Checkpoint(tmp_path, every=every, resume=True)
     with contextlib.suppress(KeyboardInterrupt):
         fit(model, digits, 3, checkpoint, Fails(stop))
@@ -283,7 +274,7 @@ def test_callbacks_that_are_new_to_the_run_know_its_history(digits_gan, digits, 
     fit(digits_gan(), digits, 2, callbacks.Checkpoint(tmp_path / "c", resume=True))
     others = all_callbacks(tmp_path / "new")[:-1]
     fit(digits_gan(), digits, 3, *others, callbacks.Checkpoint(tmp_path / "c", resume=True))
-    assert [row["epoch"] for row in rows_of(tmp_path / "new")] == ["1", "2", "3"]
+    assert history_of(tmp_path / "new")["epoch"] == [1, 2, 3]
     assert [path.name for path in (tmp_path / "new" / "samples").glob("epoch*")] == ["epoch-0003.png"]
 
 
@@ -297,29 +288,25 @@ def test_callbacks_that_are_new_to_the_run_know_its_history(digits_gan, digits, 
         ({"seed": 1}, {}, 32, "seed is 1, but in the checkpoint 0"),
         ({"d_steps": 2}, {}, 32, "d_steps is 2, but in the checkpoint 1"),
         ({"loss": "minimax"}, {}, 32, "loss is minimax, but in the checkpoint non_saturating"),
+        ({}, {}, 32, "g_optimizer.learning_rate is 0.001, but in the checkpoint 0.0002"),
         ({}, {}, 64, "batch_size is 64, but in the checkpoint 32"),
         ({"size": 8}, {"size": 8}, 32, r"images.shape is \[128, 8, 8, 1\], but in the checkpoint \[128, 16, 16, 1\]"),
         ({}, {"count": 96}, 32, r"images.shape is \[96, 16, 16, 1\], but in the checkpoint \[128, 16, 16, 1\]"),
         ({}, {"negative": True}, 32, "the images differ from those of the checkpoint"),
     ],
 )
-def test_another_run_is_refused(model, data, batch_size, named, checkpoints, digits_gan, digits):
+def test_another_run_is_refused(model, data, batch_size, named, checkpoints, new_digits_gan, digits):
     before = contents(checkpoints)
     step = 16 // data.get("size", 16)
     images = digits[: data.get("count", 128), ::step, ::step] * (-1 if data.get("negative") else 1)
-    other, checkpoint = digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
+    other, checkpoint = new_digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
+    if not model and not data and batch_size == 32:
+        other.compile(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
     untouched = state_of(other)
     with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be resumed: .*{named}.*: only epochs may"):
         other.fit(images, batch_size=batch_size, epochs=4, verbose=0, callbacks=[checkpoint])
     assert contents(checkpoints) == before
     assert_same_state(other, untouched)
-
-
-def test_another_optimizer_is_refused(checkpoints, digits_gan, digits):
-    model = digits_gan()
-    model.compile(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
-    with pytest.raises(ValueError, match=r"g_optimizer.learning_rate is 0.001, but in the checkpoint 0.0002"):
-        fit(model, digits, 4, callbacks.Checkpoint(checkpoints, resume=True))
 
 
 def test_another_model_is_refused_by_the_same_checkpoint(digits_gan, digits, tmp_path):
@@ -338,9 +325,7 @@ def test_another_model_is_refused_by_the_same_checkpoint(digits_gan, digits, tmp
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        (lambda digits: Batches(digits, 64), "batch_size is 64, but in the checkpoint 32"),
         (lambda digits: Batches(digits, 32, seed=6), "images.seed is 6, but in the checkpoint 0"),
-        (lambda digits: Batches(-digits, 32), "the images differ from those of the checkpoint"),
         (lambda digits: tf.data.Dataset.from_tensor_slices(digits).batch(32), "images.kind is Dataset"),
     ],
 )
@@ -350,14 +335,6 @@ def test_another_data_set_is_refused(other, named, digits_gan, digits, tmp_path)
     checkpoint = callbacks.Checkpoint(tmp_path, resume=True)
     with pytest.raises(ValueError, match=named):
         digits_gan().fit(other(digits), epochs=2, callbacks=[checkpoint], **common)
-
-
-def test_two_checkpoints_in_one_run_are_refused(checkpoints, digits_gan, digits, tmp_path):
-    both = callbacks.Checkpoint(tmp_path / "new"), callbacks.Checkpoint(checkpoints)
-    before = contents(checkpoints)
-    with pytest.raises(ValueError, match="there are several checkpoints among the callbacks"):
-        fit(digits_gan(), digits, 1, *both)
-    assert contents(checkpoints) == before
 
 
 def test_fewer_epochs_than_were_begun_are_refused_and_nothing_is_changed(digits_gan, digits, tmp_path):
@@ -379,9 +356,13 @@ def test_a_data_set_that_does_not_fit_its_epochs_is_refused(digits_gan, digits, 
     assert int(model.step) == 3
 
 
-def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits_gan, digits):
+def test_a_directory_with_checkpoints_is_not_overwritten(checkpoints, digits_gan, digits, tmp_path):
+    before = contents(checkpoints)
     with pytest.raises(FileExistsError, match="holds checkpoints: continue from them with resume=True"):
         fit(digits_gan(), digits, 1, callbacks.Checkpoint(checkpoints))
+    with pytest.raises(ValueError, match="there are several checkpoints among the callbacks"):
+        fit(digits_gan(), digits, 1, callbacks.Checkpoint(tmp_path / "new"), callbacks.Checkpoint(checkpoints))
+    assert contents(checkpoints) == before
 
 
 def test_versions_that_differ_are_told(checkpoints, digits_gan, digits, monkeypatch):
@@ -445,66 +426,44 @@ class Interruption(Exception):
     pass
 
 
-def system_calls(monkeypatch, fails_at):
-    """Count what a save asks of the system, and raise at one of these calls; returns the calls so far."""
+def system_calls(save, fails_at):
+    """What `save` asks of the system, call by call; raises at one of these calls."""
     calls = []
 
-    def counted(name, call):
-        def counting(*arguments, **keywords):
-            calls.append(name)
+    def profile(frame, event, function):
+        if event == "c_call" and function.__name__ in ("open", "write", "flush", "fsync", "replace", "unlink"):
+            calls.append(function.__name__)
             if len(calls) == fails_at:
-                raise Interruption(name)
-            return call(*arguments, **keywords)
+                raise Interruption(calls)
 
-        return counting
-
-    class File:
-        def __init__(self, file):
-            self.file = file
-            self.write = counted("write", file.write)
-            self.flush = counted("flush", file.flush)
-
-        def __getattr__(self, name):
-            return getattr(self.file, name)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.file.close()
-
-    def opening(path, mode="r", *arguments, **keywords):
-        if not set(mode) & set("wax+"):
-            return opened(path, mode, *arguments, **keywords)
-        return File(counted("open", opened)(path, mode, *arguments, **keywords))
-
-    opened = io.open
-    monkeypatch.setattr(io, "open", opening)  # through which zipfile and pathlib open
-    for name in ("replace", "fsync", "unlink"):
-        monkeypatch.setattr(os, name, counted(name, getattr(os, name)))
+    sys.setprofile(profile)
+    try:
+        save()
+    finally:
+        sys.setprofile(None)
     return calls
 
 
-def test_a_save_that_is_interrupted_anywhere_leaves_a_good_checkpoint(stopped, tmp_path, monkeypatch):
-    seen, finished, number = set(), False, 0
+def test_a_save_that_is_interrupted_anywhere_leaves_a_good_checkpoint(stopped, tmp_path):
+    saved, finished, number = runs.read_checkpoint(stopped), False, 0
     while not finished:
         number += 1
         directory = shutil.copytree(stopped, tmp_path / str(number))
-        saved = runs.read_checkpoint(directory)
-        with monkeypatch.context() as patch:
-            calls = system_calls(patch, fails_at=number)
-            try:
-                runs.write_checkpoint(directory, 3, saved.arrays, {"epochs": 3})
-                runs.keep_checkpoints(directory, (2, 3))
-                finished = True
-            except Interruption:
-                assert not list(directory.glob(".part-*")) or calls[-1] == "unlink"
-        seen |= set(calls)
+
+        def save(directory=directory):
+            runs.write_checkpoint(directory, 3, saved.arrays, {"epochs": 3})
+            runs.keep_checkpoints(directory, (2, 3))
+
+        try:
+            calls, finished = system_calls(save, fails_at=number), True
+        except Interruption as interruption:
+            (calls,) = interruption.args
+            assert not list(directory.glob(".part-*")) or calls[-1] == "unlink"
         found = runs.read_checkpoint(directory)
         assert found.state["epochs"] in (2, 3), calls[-1]
         for name, value in saved.arrays.items():
             np.testing.assert_array_equal(found.arrays[name], value)
     assert found.number == 3
     assert sorted(path.name for path in directory.iterdir()) == [".lock", *(f"checkpoint-{n:06}.npz" for n in (2, 3))]
-    assert seen == {"open", "write", "flush", "fsync", "replace", "unlink"}
+    assert set(calls) == {"open", "write", "flush", "fsync", "replace", "unlink"}
     assert number > 30

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from conftest import SMALL_SETTINGS
@@ -26,32 +27,28 @@ def kgan(tmp_path, monkeypatch):
     monkeypatch.setenv("KGAN_DEBUG", "0")  # which puts back what the command itself sets
 
     def stream(destination, encoding, file):
+        file.write_bytes(b"")
         if destination == "closed":
-            return None, lambda: b""
-        if destination == "full":
-            if not os.path.exists("/dev/full"):
-                pytest.skip("there is no /dev/full here")
-            raw = open("/dev/full", "wb")  # noqa: SIM115
-        elif destination == "nobody reads":
-            ours, theirs = os.pipe()
+            return None
+        if destination == "full" and not os.path.exists("/dev/full"):
+            pytest.skip("there is no /dev/full here")
+        opened = {"file": file, "full": "/dev/full"}.get(destination)
+        if destination == "nobody reads":
+            ours, opened = os.pipe()
             os.close(ours)
-            raw = open(theirs, "wb")  # noqa: SIM115
-        else:
-            raw = open(file, "wb")  # noqa: SIM115
-        text = io.TextIOWrapper(raw, encoding=encoding)
-        return text, lambda: file.read_bytes() if file.exists() else b""
+        return io.TextIOWrapper(open(opened, "wb"), encoding=encoding)
 
     def run(*arguments, encoding="utf-8", out="file", err="file"):
-        stdout, read_out = stream(out, encoding, tmp_path.parent / "stdout")
-        stderr, read_err = stream(err, encoding, tmp_path.parent / "stderr")
+        files = {"stdout": tmp_path.parent / "stdout", "stderr": tmp_path.parent / "stderr"}
+        streams = [stream(kind, encoding, file) for kind, file in zip((out, err), files.values(), strict=True)]
         monkeypatch.setattr(sys, "argv", ["kgan", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdout", stdout)
-        monkeypatch.setattr(sys, "stderr", stderr)
+        for name, opened in zip(files, streams, strict=True):
+            monkeypatch.setattr(sys, name, opened)
         with pytest.raises(SystemExit) as end:
             cli.main()
-        for text in filter(None, (stdout, stderr)):
-            text.close()
-        return end.value.code, read_out(), read_err()
+        for opened in filter(None, streams):
+            opened.close()
+        return end.value.code, *(file.read_bytes() for file in files.values())
 
     return run
 
@@ -104,25 +101,20 @@ def test_every_encoding(name, encoding, kgan):
 @pytest.mark.parametrize("encoding", ENCODINGS[:4])
 def test_tables_are_whole(encoding, kgan):
     """With as many lines as on a console that can show everything, and columns that are straight."""
-    _, plain, _ = kgan("recipes", "dcgan-cats", encoding=encoding)
-    _, usual, _ = kgan("recipes", "dcgan-cats")
-    lines, usual_lines = plain.decode(encoding).splitlines(), usual.decode().splitlines()
-    assert len(lines) == len(usual_lines)
+    lines, usual = (kgan("recipes", "dcgan-cats", encoding=each)[1].decode(each) for each in (encoding, "utf-8"))
+    lines = lines.splitlines()
+    assert len(lines) == len(usual.splitlines())
     heading = next(line for line in lines if line.startswith("setting"))
     for setting in recipes.get("dcgan-cats").settings:
         line = next(line for line in lines if line.startswith(f"{setting} "))
-        assert line[heading.index("value") - 1] == " " != line[heading.index("value")]
-        assert line[heading.index("reason") - 1] == " " != line[heading.index("reason")]
+        for column in ("value", "reason"):
+            assert line[heading.index(column) - 1] == " " != line[heading.index(column)]
 
 
 @pytest.mark.usefixtures("_runs")
 @pytest.mark.parametrize(
     ("name", "out"),
-    [
-        *itertools.product(QUICK, DESTINATIONS),
-        *(("train", out) for out in ("nobody reads", "full")),
-        *((name, "full") for name in ("sample", "evaluate", "compare")),
-    ],
+    [*itertools.product(QUICK, DESTINATIONS), ("sample", "full"), ("train", "nobody reads")],
 )
 def test_a_stdout_that_takes_nothing(name, out, kgan, tmp_path):
     arguments, expected = COMMANDS[name]
@@ -202,10 +194,7 @@ def test_the_traceback_of_a_mistake_can_be_seen(debug, kgan, monkeypatch):
 
 @pytest.mark.parametrize(("error", "expected"), [(MemoryError, 1), (KeyboardInterrupt, 130)])
 def test_too_little_memory_and_ctrl_c_are_no_tracebacks(error, expected, kgan, monkeypatch):
-    def get(name):
-        raise error
-
-    monkeypatch.setattr(recipes, "get", get)
+    monkeypatch.setattr(recipes, "get", mock.Mock(side_effect=error))
     code, _, err = kgan("recipes", "gan-mnist")
     assert code == expected
     assert b"Traceback" not in err

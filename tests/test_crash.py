@@ -1,7 +1,5 @@
 """`kill -9` at any moment, real processes: the run that is resumed is the run that was never killed."""
 
-import csv
-import json
 import random
 import subprocess
 import sys
@@ -62,15 +60,7 @@ def counting(*arguments, **keywords):
 setattr(owner, name, counting)
 main()
 """
-MOMENTS = {
-    "weights": 30,
-    "flush": 120,
-    "rename": 60,
-    "renamed": 60,
-    "clean-up": 30,
-    "gif": 5,
-    "step": 35,
-}
+MOMENTS = {"weights": 30, "flush": 120, "rename": 60, "renamed": 60, "clean-up": 30, "gif": 5, "step": 35}
 
 
 def train(directory, *arguments, program=("-m", "kgan")):
@@ -89,11 +79,10 @@ def straight(tmp_path_factory):
 
 def everything(run):
     """All that a run leaves, but for clock times."""
-    saved = runs.read_checkpoint(run / "checkpoint")
-    with (run / "history.csv").open() as file:
-        rows = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+    history = runs.read_history(run / "history.csv")
+    del history["seconds"]
     pictures = {str(path.relative_to(run)): path.read_bytes() for path in [*run.rglob("*.png"), *run.rglob("*.gif")]}
-    return saved, rows, pictures
+    return runs.read_checkpoint(run / "checkpoint"), history, pictures
 
 
 @pytest.mark.parametrize("chain", range(4))
@@ -116,7 +105,7 @@ def test_a_run_that_is_killed_ends_as_if_it_had_not_been(chain, straight, tmp_pa
             process.kill()
             _, errors = process.communicate()
         assert process.returncode == -9, (moments, errors)
-        assert json.loads((run / "run.json").read_text())["status"] == "running", moments
+        assert runs.read_json(run / "run.json")["status"] == "running", moments
         saved = runs.read_checkpoint(run / "checkpoint")
         assert saved is None or saved.state["epochs"] < EPOCHS, moments
         moments[-1] += f" ({saved and saved.state['epochs'] * 7 + saved.state['steps']} steps saved)"
@@ -125,15 +114,15 @@ def test_a_run_that_is_killed_ends_as_if_it_had_not_been(chain, straight, tmp_pa
     assert (process.returncode, errors) == (0, ""), moments
     print(*moments, sep="; ")
 
-    resumed, rows, pictures = everything(run)
-    expected, expected_rows, expected_pictures = everything(straight)
+    resumed, history, pictures = everything(run)
+    expected, expected_history, expected_pictures = everything(straight)
     assert resumed.arrays.keys() == expected.arrays.keys()
     for name, value in expected.arrays.items():  # weights, both optimizers, step, metrics, the GIF's bytes
         np.testing.assert_array_equal(resumed.arrays[name], value, err_msg=f"{name} after {moments}")
     for name in ("epochs", "steps", "run"):
         assert resumed.state[name] == expected.state[name], moments
-    assert rows == expected_rows, moments
-    assert [int(row["epoch"]) for row in rows] == list(range(1, EPOCHS + 1))
+    assert history == expected_history, moments
+    assert history["epoch"] == list(range(1, EPOCHS + 1))
     assert pictures == expected_pictures, moments
     images = runs.load_model(straight).generate(8)
     np.testing.assert_array_equal(runs.load_model(run).generate(8), images)

@@ -44,31 +44,27 @@ def test_numbers_that_the_papers_print():
         assert {setting: recipes.get(name)[setting] for setting in settings} == settings, name
 
 
+def differences(one, other):
+    """The settings in which two recipes differ."""
+    assert set(one.settings) == set(other.settings)
+    return {setting for setting in one.settings if one[setting] != other[setting]}
+
+
 @pytest.mark.parametrize("name", [name for name in recipes.RECIPES if times.SECONDS[name] > 7200])
 def test_a_recipe_of_two_hours_has_a_small_sibling_that_differs_in_size_alone(name):
     full, small = recipes.get(name), recipes.get(f"{name}-small")
-    different = {setting for setting in full.settings if full[setting] != small[setting]}
-    assert different <= {"filters", "epochs", "precision", "sample_every"}
-    assert set(full.settings) == set(small.settings)
+    assert differences(full, small) <= {"filters", "epochs", "precision", "sample_every"}
     assert small["filters"] < full["filters"]
     assert times.SECONDS[small.name] < 7200
 
 
-@pytest.mark.parametrize(
-    ("name", "plain", "data"),
-    [
-        ("modern-digits", "dcgan-digits", "digits"),
-        ("modern-mnist", "dcgan-mnist", "mnist"),
-        ("modern-folder", "dcgan-folder", "./pictures"),
-    ],
-)
-def test_a_modern_recipe_is_the_plain_one_but_for_the_toolbox_width_and_batch(name, plain, data):
-    plain, modern = recipes.get(plain), recipes.get(name)
-    assert set(plain.settings) == set(modern.settings)
-    different = {setting for setting in plain.settings if plain[setting] != modern[setting]}
-    assert different <= {*shared.TOOLBOX, "filters", "batch_size", "epochs", "d_learning_rate", "g_learning_rate"}
+@pytest.mark.parametrize(("data", "name"), [("digits", "digits"), ("mnist", "mnist"), ("./pictures", "folder")])
+def test_a_modern_recipe_is_the_plain_one_but_for_the_toolbox_width_and_batch(data, name):
+    plain, modern = recipes.get(f"dcgan-{name}"), recipes.get(f"modern-{name}")
+    may_differ = {*shared.TOOLBOX, "filters", "batch_size", "epochs", "d_learning_rate", "g_learning_rate"}
+    assert differences(plain, modern) <= may_differ
     assert modern["data"] == plain["data"] == data
-    assert modern["conditional"] == (name != "modern-folder"), "a folder may have no classes"
+    assert modern["conditional"] == (name != "folder"), "a folder may have no classes"
 
 
 def test_what_the_codegans_print_of_adam_reaches_each_optimizer():
@@ -117,7 +113,6 @@ def test_changes_are_parsed_by_type():
         ({"filtres": 3}, "dcgan-digits has no setting 'filtres': did you mean filters?"),
         ({"zzz": 3}, "has no setting 'zzz': choose one of data, split"),
         ({"hidden_units": 3}, "has no setting 'hidden_units'"),
-        ({"filters": "many"}, "filters is 'many': it must be a whole number"),
         ({"filters": "1.5"}, "filters is '1.5': it must be a whole number"),
         ({"d_beta_1": "x"}, "d_beta_1 is 'x': it must be a number"),
         ({"reuse_fakes": "maybe"}, "reuse_fakes is 'maybe': choose one of true, yes, 1, false, no, 0"),
@@ -128,8 +123,6 @@ def test_changes_are_parsed_by_type():
         ({"epochs": None}, "epochs is None: it must be a whole number"),
         ({"d_learning_rate": "inf"}, "d_learning_rate is inf: it must be above 0 and finite"),
         ({"g_beta_1": 1}, "g_beta_1 is 1.0: it must be 0 or more, and less"),
-        ({"loss": "minmax"}, "loss is 'minmax': choose one of minimax, non_saturating"),
-        ({"norm": "bach"}, "norm is 'bach': choose one of batch, synchronized, reference, virtual, layer, none"),
         ({"depth": -1}, "depth is -1: it must be from 0 to 10"),
         ({"chosen_epochs": "1;2"}, "chosen_epochs is 1;2: it must be whole numbers from 1 up with commas"),
         ({"chosen_epochs": "0,2"}, "chosen_epochs is 0,2"),
@@ -140,12 +133,6 @@ def test_changes_are_parsed_by_type():
 def test_bad_changes(changes, message):
     with pytest.raises(Mistake, match="^.*" + message.replace("?", r"\?")):
         recipes.resolve(recipes.get("dcgan-digits"), changes)
-
-
-def test_unknown_recipe():
-    names = "modern-digits, modern-mnist, modern-folder, dcgan-digits, gan-"
-    with pytest.raises(ValueError, match=f"unknown recipe 'dcgan-minst': choose one of {names}"):
-        recipes.get("dcgan-minst")
 
 
 @pytest.mark.parametrize(
@@ -169,11 +156,6 @@ def test_choices_are_those_of_the_modules_that_have_them(recipe, setting, choice
         recipes.resolve(recipes.get(recipe), {setting: "x"})
 
 
-def test_a_new_loss_is_a_choice_at_once(monkeypatch):
-    monkeypatch.setitem(losses.LOSSES, "new", losses.LOSSES["minimax"])
-    assert recipes.resolve(recipes.get("dcgan-digits"), {"loss": "new"})["loss"] == "new"
-
-
 def test_every_recipe_of_every_file_is_there_under_its_own_name():
     modules = [importlib.import_module(f"kgan.recipes.{each.name}") for each in pkgutil.iter_modules(recipes.__path__)]
     found = [recipe for module in modules for recipe in getattr(module, "RECIPES", ())]
@@ -183,13 +165,9 @@ def test_every_recipe_of_every_file_is_there_under_its_own_name():
 # Reasons are true for the paper that a recipe names. What is printed in a paper only a reader can check; these tests
 # find a reason that came from another paper with a block of settings.
 
-NAMES = {
-    recipes.DING: "Ding, Shao, Ren",
-    recipes.REPORT: "laboratory report",
-    recipes.ANONYMOUS: "Generating Images Using",
-    recipes.STIFF: "Stiff",
-    recipes.SHAO: "Shao, Li, Jiang",
-}
+BEGINNINGS = ("Ding, Shao, Ren", "laboratory report", "Generating Images Using", "Stiff", "Shao, Li, Jiang")
+PAPERS = {paper for recipe in recipes.RECIPES.values() for paper in recipe.paper.split("; ")}
+NAMES = {paper: name for paper in PAPERS for name in BEGINNINGS if paper.startswith(name)}
 
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)

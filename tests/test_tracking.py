@@ -25,8 +25,8 @@ class Kept:
 
 
 @pytest.fixture
-def model(small_dcgan):
-    return small_dcgan()
+def model(digits_gan):
+    return digits_gan(run_eagerly=True)
 
 
 @pytest.fixture

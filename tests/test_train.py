@@ -1,23 +1,22 @@
 """`kgan train` as a command: its files and lines, real processes and signals, mistakes, resuming."""
 
 import csv
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from conftest import SMALL
+from conftest import SMALL, SMALL_SETTINGS, small_settings
 
 import kgan
-from kgan import recipes, runs
+from kgan import recipes, runs, session
 
 KGAN_TRAIN = [sys.executable, "-m", "kgan", "train"]
+DENSE = ["gan-digits", *SMALL_SETTINGS[:4], "--set", "hidden_units=8"]
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 
@@ -33,14 +32,8 @@ def test_train_leaves_its_files(trained):
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert set(rows[0]) == {"epoch", "d_loss", "g_loss", "d_real", "d_fake", "seconds"}
     assert iio.improps(run / "progress.gif", plugin="pillow").n_images == 3
-
-
-def test_train_writes_down_how(trained):
-    run, _ = trained
-    record = json.loads((run / "run.json").read_text())
-    recipe = recipes.get("dcgan-digits")
-    changes = {"epochs": 3, "batch_size": 256, "image_size": 16, "filters": 4, "latent_dim": 8}
-    assert record["settings"] == {**recipes.resolve(recipe, {}), **changes}
+    record = runs.read_json(run / "run.json")
+    assert record["settings"] == {**recipes.resolve(recipes.get("dcgan-digits"), {}), "epochs": 3, **small_settings}
     assert record["recipe"] == "dcgan-digits"
     assert record["images"] == [1797, 16, 16, 1]
     assert (record["status"], record["epochs"]) == ("finished", 3)
@@ -64,35 +57,27 @@ def test_train_prints_plain_lines_into_a_pipe(trained):
     assert stderr == ""  # no chatter
 
 
-def test_train_is_the_same_again_and_as_by_fit(trained, kgan_command):
-    run, _ = trained
-    result = kgan_command("train", "--epochs", 3, *SMALL, "--out", "again")
-    assert result.exit_code == 0, result.output
+def test_train_is_the_same_as_by_fit(trained):
     recipe = recipes.get("dcgan-digits")
-    settings = recipes.resolve(recipe, {"image_size": 16, "filters": 4, "latent_dim": 8})
-    by_fit = recipes.build(recipe, settings, (16, 16, 1))
+    by_fit = recipes.build(recipe, recipes.resolve(recipe, small_settings), (16, 16, 1))
     by_fit.fit(kgan.data.load("digits", image_size=16), batch_size=256, epochs=3, verbose=0)
-    expected = runs.load_model(run).generate(4)
-    np.testing.assert_array_equal(runs.load_model("again").generate(4), expected)
-    np.testing.assert_allclose(by_fit.generate(4), expected, atol=1e-4)
+    np.testing.assert_allclose(by_fit.generate(4), runs.load_model(trained[0]).generate(4), atol=1e-4)
 
 
-def test_batch_size_is_that_of_one_minibatch(kgan_command):
-    changes = ["--set", "d_steps=3", "--set", "hidden_units=8"]
-    result = kgan_command("train", "gan-digits", "--epochs", 1, "--batch-size", 256, *changes)
-    assert result.exit_code == 0, result.output
-    assert int(runs.load_model("runs/gan-digits").step) == 1797 // (3 * 256)
+def test_batch_size_is_that_of_one_minibatch():
+    _, settings, _ = session.new_run("gan-digits", {"d_steps": 3, "batch_size": 256}, None)
+    batches = session.make_batches(settings, session.load_images(settings)[0])
+    assert (batches.batch_size, session.steps_of_epoch(settings, batches)) == (3 * 256, 1797 // (3 * 256))
 
 
 # Real processes
 
 
-@pytest.mark.slow
-def test_train_shows_one_live_line_on_a_terminal(trained, tmp_path):
+def test_a_resumed_run_shows_one_live_line_on_a_terminal(trained, tmp_path):
     pty = pytest.importorskip("pty")
     run = shutil.copytree(trained[0], tmp_path / "run")
     ours, theirs = pty.openpty()
-    command = [*KGAN_TRAIN, "--resume", run, "--epochs", "5"]
+    command = [*KGAN_TRAIN, "--resume", run, "--epochs", "5", *SMALL, "--out", run]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
@@ -104,63 +89,49 @@ def test_train_shows_one_live_line_on_a_terminal(trained, tmp_path):
             pass
     assert process.returncode == 0
     text = written.decode()
-    assert "epoch 4/5" in text
-    assert "d_loss" in text
+    for shown in ("resumed after 3 epochs, at step 21", "epoch 4/5", "d_loss"):
+        assert shown in text
     still_there = [line for line in text.split("\n") if "\x1b" not in line]
     assert not any("d_loss" in line for line in still_there)
+    record = runs.read_json(run / "run.json")
+    assert (record["resumed"], record["status"], record["epochs"]) == ([21], "finished", 5)
 
 
 def test_a_signal_from_outside_ends_training_and_nobody_else_trains_there(kgan_command, tmp_path):
-    process = subprocess.Popen([*KGAN_TRAIN, "--epochs", "5000", *SMALL], cwd=tmp_path, **PIPES)
+    process = subprocess.Popen([*KGAN_TRAIN, "--epochs", "5000", *DENSE], cwd=tmp_path, **PIPES)
     next(line for line in process.stdout if line.startswith("epoch    2/5000"))
-    meanwhile = kgan_command("train", "--resume", "runs/dcgan-digits")
-    elsewhere = kgan_command("train", *SMALL)
+    meanwhile = kgan_command("train", "--resume", "runs/gan-digits")
+    elsewhere = kgan_command("train", *DENSE)
     process.send_signal(signal.SIGTERM)
     assert (meanwhile.exit_code, elsewhere.exit_code) == (2, 2)
-    assert meanwhile.output.startswith("kgan: another run is training in runs/dcgan-digits now")
+    assert meanwhile.output.startswith("kgan: another run is training in runs/gan-digits now")
     assert "holds a run that is not finished" in elsewhere.output
     rest, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (128 + signal.SIGTERM, "")
-    assert rest.endswith("resume with: kgan train --resume runs/dcgan-digits\n")
-    again = kgan_command("train", "--resume", "runs/dcgan-digits", "--seed", 9)
+    assert rest.endswith("resume with: kgan train --resume runs/gan-digits\n")
+    again = kgan_command("train", "--resume", "runs/gan-digits", "--seed", 9)
     assert "seed is 9, but in " in again.output  # nobody trains there any more
 
 
-@pytest.mark.slow
-def test_a_reader_that_goes_away_does_not_end_training(trained, tmp_path):
-    run = shutil.copytree(trained[0], tmp_path / "run")
-    command = f"{sys.executable} -m kgan train --resume {run} --epochs 5 | head -1"
-    subprocess.run(command, shell=True, capture_output=True, timeout=120)
-    for _ in range(100):  # the shell may come back before kgan does
-        if json.loads((run / "run.json").read_text())["epochs"] == 5:
-            break
-        time.sleep(0.2)
-    assert json.loads((run / "run.json").read_text())["status"] == "finished"
-
-
-@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_tells_how_to_resume_it(kgan_command, tmp_path):
     """And then starts over."""
-    process = subprocess.Popen([*KGAN_TRAIN, "--epochs", "2", *SMALL, "--out", "a run"], cwd=tmp_path, **PIPES)
-    while not (tmp_path / "a run" / "run.json").exists():
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    changes = {"epochs": 1, "image_size": 16, "batch_size": 256, "hidden_units": 8}
+    settings = recipes.resolve(recipes.get("gan-digits"), changes)
+    runs.write_json(tmp_path / "a run/run.json", {"recipe": "gan-digits", "settings": settings, "status": "running"})
     result = kgan_command("sample", "a run")
     assert result.exit_code == 2
     assert "has no model: resume it with `kgan train --resume 'a run'`" in result.output
-    result = kgan_command("train", "--epochs", 2, *SMALL, "--out", "a run")
+    result = kgan_command("train", *DENSE, "--out", "a run")
     assert result.exit_code == 2
     assert "holds a run that is not finished: resume it with `kgan train --resume 'a run'`" in result.output
     result = kgan_command("train", "--resume", "a run")
     assert result.exit_code == 0, result.output
     assert "resumed after" not in result.output
-    assert "epoch 1/2" in result.output
+    assert "epoch 1/1" in result.output
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("bytes_left", [100, 20_000])
-def test_a_full_disk_ends_training_with_a_sentence(bytes_left, trained, kgan_command, tmp_path):
+@pytest.mark.parametrize("bytes_left", [100, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_a_full_disk_ends_training_with_a_sentence(bytes_left, trained, tmp_path):
     """By a limit on the size of files: in the first, nothing can be written; in the second, no whole checkpoint."""
     resource = pytest.importorskip("resource")
     run = shutil.copytree(trained[0], tmp_path / "run")
@@ -173,7 +144,6 @@ def test_a_full_disk_ends_training_with_a_sentence(bytes_left, trained, kgan_com
     assert result.stderr.count("\n") == 1
     assert runs.read_checkpoint(run / "checkpoint").state["epochs"] == 3
     assert not list(run.rglob(".part-*"))
-    assert kgan_command("train", "--resume", "run", "--epochs", 4).exit_code == 0
 
 
 def test_another_backend_gets_one_sentence(tmp_path):
@@ -190,22 +160,12 @@ def test_another_backend_gets_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (
-            ["dcgan-minst"],
-            "unknown recipe 'dcgan-minst': choose one of modern-digits, modern-mnist, modern-folder, dcgan-digits, "
-            "gan-digits, codegan-digits",
-        ),
-        (["--set", "filtres=3"], "has no setting 'filtres': did you mean filters?"),
+        (["dcgan-minst"], "unknown recipe 'dcgan-minst': choose one of modern-digits, modern-mnist, modern-folder, "),
         (["--set", "filters"], "--set filters: write it as name=value"),
         (["--set", "filters=many"], "filters is 'many': it must be a whole number"),
-        (["--set", "latent_dim=-4"], "latent_dim is -4: it must be from 1 to 4096"),
-        (["--epochs", "0"], "epochs is 0: it must be 1 or more"),
-        (["--seed", "99999999999"], "seed is 99999999999: it must be from 0 to 2147483647"),
         (["--precision", "float16"], "precision is 'float16': choose one of float32, bfloat16, auto"),
-        (["--batch-size", "1798"], "a batch of 1798 cannot be drawn from 1797 images: choose a smaller batch_size"),
         (["--batch-size", "900", "--set", "d_steps=2"], "a batch of 1800 cannot be drawn from 1797 images"),
         (["--set", "image_size=30"], "images of 30 × 30 cannot be made by doubling: take 8 or a multiple of 4"),
-        (["--data", "mnits"], "unknown data set 'mnits': did you mean mnist"),
         (["--data", "nowhere.npy"], "No such file or directory: 'nowhere.npy'"),
         (["--worker", "1"], "--worker is 1: name all of them with --workers HOST:PORT,HOST:PORT"),
     ],
@@ -231,71 +191,58 @@ def test_mistakes_in_the_command_itself(arguments, kgan_command):
 # Directories
 
 
+def refused(run, kgan_command, *arguments):
+    """The sentence of a refusal that leaves the run directory as it is."""
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    result = kgan_command("train", *arguments)
+    assert result.exit_code == 2
+    assert result.output.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+    return result.output.removeprefix("kgan: ")
+
+
 def test_a_run_is_not_overwritten(trained, kgan_command):
     run, _ = trained
-    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    result = kgan_command("train", "--out", run)
-    assert result.exit_code == 2
-    assert "already holds a run" in result.output
-    assert "name another with --out" in result.output
-    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+    sentence = refused(run, kgan_command, "--out", run)
+    assert "already holds a run" in sentence
+    assert "name another with --out" in sentence
 
 
-def test_a_run_is_resumed(trained, kgan_command, tmp_path):
-    run = shutil.copytree(trained[0], tmp_path / "run")
+def test_a_run_that_is_finished_is_not_trained(trained, kgan_command):
+    run, _ = trained
     result = kgan_command("train", "--resume", run)
     assert (result.exit_code, result.output) == (0, f"{run} has all its 3 epochs: --epochs trains it further\n")
-    result = kgan_command("train", "--resume", run, "--epochs", 5, *SMALL, "--out", run)
-    assert result.exit_code == 0, result.output
-    assert "resumed after 3 epochs, at step 21\nepoch 4/5" in result.output
-    result = kgan_command("train", "--epochs", 5, *SMALL, "--out", "straight")
-    np.testing.assert_array_equal(runs.load_model(run).generate(4), runs.load_model("straight").generate(4))
-    record, straight = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("run", "straight"))
-    for name in ("settings", "status", "epochs"):
-        assert record[name] == straight[name]
-    assert (record["resumed"], straight["resumed"]) == ([21], [])
 
 
 def test_a_run_whose_learning_rates_fell_is_not_trained_further(trained, kgan_command, tmp_path):
     run = shutil.copytree(trained[0], tmp_path / "run")
-    record = json.loads((run / "run.json").read_text())
+    record = runs.read_json(run / "run.json")
     record["settings"]["learning_rate_schedule"] = "cosine"
-    (run / "run.json").write_text(json.dumps(record))
-    result = kgan_command("train", "--resume", run, "--epochs", 5)
-    assert result.exit_code == 2
-    assert "fall over its 3 epochs (cosine): it cannot be made longer or shorter" in " ".join(result.output.split())
+    runs.write_json(run / "run.json", record)
+    sentence = refused(run, kgan_command, "--resume", run, "--epochs", 5)
+    assert "fall over its 3 epochs (cosine): it cannot be made longer or shorter" in sentence
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["gan-digits"], "the recipe is gan-digits, but that of "),
-        (["--batch-size", "128"], "batch_size is 128, but in "),
         (["--data", "mnist"], "data is mnist, but in "),
         (["--set", "filters=5"], "filters is 5, but in "),
-        (["--seed", "1"], "seed is 1, but in "),
         (["--epochs", "2"], "epochs is 2, but the run in "),
         (["--out", "elsewhere"], "--out is elsewhere: a run that is resumed stays in "),
     ],
 )
 def test_another_run_is_not_resumed(options, sentence, trained, kgan_command):
     run, _ = trained
-    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    result = kgan_command("train", "--resume", run, *options)
-    assert result.exit_code == 2
-    assert result.output.startswith(f"kgan: {sentence}")
-    assert result.output.count("\n") == 1
-    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+    assert refused(run, kgan_command, "--resume", run, *options).startswith(sentence)
 
 
 def test_a_run_whose_checkpoints_are_gone_is_not_trained_anew(trained, kgan_command, tmp_path):
     run = shutil.copytree(trained[0], tmp_path / "run")
     shutil.rmtree(run / "checkpoint")
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    result = kgan_command("train", "--resume", run, "--epochs", 5)
-    assert result.exit_code == 2
-    assert "run cannot be resumed: there is no checkpoint in it. Nothing was changed" in result.output
-    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    sentence = refused(run, kgan_command, "--resume", run, "--epochs", 5)
+    assert "cannot be resumed: there is no checkpoint in it. Nothing was changed" in sentence
 
 
 def test_what_is_no_run_is_not_resumed(kgan_command, tmp_path):

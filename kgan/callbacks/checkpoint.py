@@ -37,7 +37,7 @@ class Checkpoint(Callback):
         every: epochs between checkpoints.
         minutes: a checkpoint is also written within an epoch, when the last one is so many minutes old. None: never.
         resume: continue from the newest checkpoint in `directory`, if there is one. `epochs` of `fit` then counts
-            from the beginning of the run, so that the same script, started again, ends where it would have ended.
+            from the beginning of the run.
 
     Raises:
         ValueError: from `fit`: model, optimizers, data or batch size differ from the checkpoint's, or all are damaged.
@@ -109,11 +109,10 @@ class Checkpoint(Callback):
             self._metrics = [variable.numpy() for variable in model.metrics_variables]
             self._saved, self._written = None, time.monotonic()
             history = keras.callbacks.History()
-            for row in model.recorder.rows if self.is_resuming else ():
-                for name, value in row.items():
-                    if name not in ("epoch", "seconds"):
-                        history.history.setdefault(name, []).append(value)
             epochs = self.epoch if self.is_resuming else 0
+            for row in model.recorder.rows if self.is_resuming else ():
+                for name in [name for name in row if name not in ("epoch", "seconds")]:
+                    history.history.setdefault(name, []).append(row[name])
             yield ResumePoint(epochs, self.steps, self.epoch - self._data_start, history)
             if self.is_resuming:
                 history.epoch = list(range(self.epoch))
@@ -129,14 +128,13 @@ class Checkpoint(Callback):
         if self.steps:  # Keras has just set the sums to zero
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
-        elif self.epoch and self.epoch % self.every == 0 and not self._is_held:
-            self.save()
+        else:
+            self._save_if_due(self.epoch > 0 and self.epoch % self.every == 0)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self.minutes and batch:
             is_old = time.monotonic() - self._written > self.minutes * 60
-            if workers.any_of(self.model.distribute_strategy, is_old) and not self._is_held:  # workers' clocks differ
-                self.save()
+            self._save_if_due(workers.any_of(self.model.distribute_strategy, is_old))  # workers' clocks differ
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._first_step = int(self.model.step.numpy())
@@ -144,10 +142,10 @@ class Checkpoint(Callback):
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.save()
 
-    @property
-    def _is_held(self) -> bool:
-        """Whether a callback wants no newer checkpoint now: see `Doctor`, stop_when_sick."""
-        return any(peer.holds_checkpoints for peer in self._peers.values())
+    def _save_if_due(self, is_due: bool) -> None:
+        """Save, unless a callback wants no newer checkpoint now: see `Doctor`, stop_when_sick."""
+        if is_due and not any(peer.holds_checkpoints for peer in self._peers.values()):
+            self.save()
 
     def save(self) -> None:
         """Write a checkpoint now, between two steps, unless the newest is of this step. All workers must call it."""

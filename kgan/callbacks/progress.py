@@ -22,13 +22,11 @@ class Stopwatch(Callback):
     """Times the steps, and what is done between epochs. It must be the last callback.
 
     Args:
-        epochs: number of epochs of the whole run.
-        steps_per_epoch: number of steps in an epoch.
+        epochs, steps_per_epoch: of the whole run.
         interval: epochs from one picture, checkpoint or measurement to the next: a prediction waits for so many.
 
     Attributes:
-        predicted: seconds of training in this process, from its first step to its end, and when that will be; empty as
-            long as that is not known, and for a run that ends soon.
+        predicted: seconds of training in this process, and when it will end; empty for a run that ends soon.
     """
 
     is_for_chief = True

@@ -42,8 +42,7 @@ class StopOnNaN(Callback):
     """Ends training soon after a loss is NaN or infinite, or if a weight is, at the end of an epoch.
 
     `fit` raises FloatingPointError, which names it, the epoch and the step. Each look waits for the GPU, so losses are
-    looked at every 20 steps; with several workers only after an epoch, so that all end together. Keras' TerminateOnNaN
-    reads only `loss`, which a GAN does not have.
+    looked at every 20 steps; with several workers only after an epoch, so that all end together.
 
     Example:
         >>> history = model.fit(images, epochs=2, verbose=0, callbacks=[StopOnNaN()])

@@ -17,14 +17,9 @@ from kgan.training import Callback, workers
 
 
 class RunRecord(Callback):
-    """Writes `run.json`: what the run is, how far it is, how it ended.
+    """Writes `run.json`: what the run is (`content`), how far it is, how it ended.
 
-    Args:
-        directory: the run directory.
-        content: what stays while it trains: recipe, settings, data, hardware.
-        before: what `run.json` says of a run that is resumed.
-        parts: the callbacks of the run by name; "doctor" has the findings, "quality" the features.
-        watch: predicts the end.
+    `before` is what the file says of a run that is resumed; `parts` are the callbacks of the run by name.
     """
 
     def __init__(
@@ -60,7 +55,7 @@ class RunRecord(Callback):
         self.write("running")
 
     def write(self, status: str) -> None:
-        """Write the file, unless this worker is not the chief."""
+        """Write the file; of several workers only the chief does."""
         epochs = self.epoch if self.model else 0
         progress = {"status": status, "epochs": epochs, "seconds": self.seconds, "resumed": self._resumed}
         if doctor := self.parts.get("doctor"):
@@ -73,8 +68,7 @@ class RunRecord(Callback):
             runs.write_json(self.path, {**self.content, **progress})
 
     def try_to_write(self, status: str) -> None:
-        """Write the file if the disk has room for it."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full disk
             self.write(status)
 
 
@@ -83,13 +77,9 @@ class Stopped(Exception):
 
 
 class Stopper(keras.callbacks.Callback):
-    """Raises `Stopped` after the step in which a signal came, to this process or to another worker.
+    """Raises `Stopped` after the step in which a signal came, to this process or to another worker."""
 
-    Attributes:
-        signal: the number of the signal; 0: none came.
-    """
-
-    signal = 0
+    signal = 0  # its number; 0: none came
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         strategy = self.model.distribute_strategy

@@ -19,30 +19,8 @@ from kgan.recipes import (
     shao_li_jiang,
     stiff_keyserlingk_stuart,
 )
-from kgan.recipes.ding_shao_ren import DING, REPORT
-from kgan.recipes.generating_images_using_a_dcgan import ANONYMOUS
 from kgan.recipes.models import build, build_uncompiled, classes, image_shape
 from kgan.recipes.schema import Recipe, Setting, resolve
-from kgan.recipes.shao_li_jiang import SHAO
-from kgan.recipes.stiff_keyserlingk_stuart import STIFF
-
-__all__ = [
-    "ANONYMOUS",
-    "DEFAULT",
-    "DING",
-    "RECIPES",
-    "REPORT",
-    "SHAO",
-    "STIFF",
-    "Recipe",
-    "Setting",
-    "build",
-    "build_uncompiled",
-    "classes",
-    "get",
-    "image_shape",
-    "resolve",
-]
 
 FILES = (modern, offline, ding_shao_ren, stiff_keyserlingk_stuart, generating_images_using_a_dcgan, shao_li_jiang)
 DEFAULT = "modern-digits"  # of `kgan.train` and `kgan train`

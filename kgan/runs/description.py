@@ -16,13 +16,10 @@ if TYPE_CHECKING:
 
 
 def describe_model(model: GAN) -> dict[str, Any]:
-    """All that determines the result of training, besides the data: networks, optimizers, loss, seed; flat JSON.
-
-    What cannot be serialized, such as a `functools.partial` for a loss, is left out.
-    """
+    """All that determines the result of training, besides the data: networks, optimizers, loss, seed; flat JSON."""
     config: dict[str, Any] = {"class": type(model).__name__}
     for name, serialize in (("model", model.get_config), ("compile", model.get_compile_config)):
-        with contextlib.suppress(TypeError, ValueError, NotImplementedError):
+        with contextlib.suppress(TypeError, ValueError, NotImplementedError):  # as of a loss that is a `partial`
             config[name] = json.loads(json.dumps(serialize(), default=plain))
     for name in ("jit_compile", "run_eagerly", "steps_per_execution"):  # they change only the speed
         config.get("compile", {}).pop(name, None)
@@ -36,12 +33,9 @@ def check_same(here: dict[str, Any], there: dict[str, Any]) -> None:
             if name.endswith("sha256"):  # "images.sha256", "labels.sha256"
                 what = name.split(".")[0]
                 raise Mistake(f"the {what} differ from those of the checkpoint: only epochs may change")
-            ours, theirs = (_short(description.get(name, "not there")) for description in (here, there))
+            values = (description.get(name, "not there") for description in (here, there))
+            ours, theirs = (f"{value:g}" if isinstance(value, float) else str(value)[:80] for value in values)
             raise Mistake(f"{name} is {ours}, but in the checkpoint {theirs}: only epochs may change")
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)[:80]
 
 
 def _numbered(text: str) -> str:

@@ -29,8 +29,7 @@ FILES = (
 def lock(directory: str | Path) -> Iterator[None]:
     """Reserve a directory for this process within the block; create it if it does not exist.
 
-    The operating system keeps the lock, so a process that dies, for whatever reason, no longer holds it. If another
-    process holds it, it raises BlockingIOError.
+    It raises BlockingIOError if another process holds it; one that died, for whatever reason, does not.
 
     Example:
         >>> with lock("runs/new"):
@@ -58,19 +57,15 @@ def check_free(directory: str | Path) -> None:
     directory = Path(directory)
     if directory.is_file():
         raise FileExistsError(f"{directory} is a file: name a directory with --out")
-    present = [name for name in FILES if (directory / name).exists()]
     status = "finished"
     with contextlib.suppress(OSError, ValueError):  # what cannot be read cannot be resumed either
         status = read_json(directory / "run.json").get("status")
     if status != "finished":
-        resume = resume_command(directory)
-        raise FileExistsError(
-            f"{directory} holds a run that is not finished: resume it with `{resume}`, or name another with --out"
-        )
-    if present:
-        raise FileExistsError(
-            f"{directory} already holds a run ({', '.join(present)}), which is not overwritten: name another with --out"
-        )
+        what = f"a run that is not finished: resume it with `{resume_command(directory)}`, or name another with --out"
+        raise FileExistsError(f"{directory} holds {what}")
+    if present := [name for name in FILES if (directory / name).exists()]:
+        what = f"a run ({', '.join(present)}), which is not overwritten: name another with --out"
+        raise FileExistsError(f"{directory} already holds {what}")
 
 
 def remove_partial_files(directory: str | Path) -> None:
@@ -109,9 +104,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 
 def read_history(path: str | Path) -> dict[str, list[float]]:
-    """The columns of a `history.csv`; empty cells are NaN.
-
-    It raises FileNotFoundError if there is none, Mistake if it is not the table of a run.
+    """The columns of a `history.csv`; empty cells are NaN. Mistake if it is not the table of a run.
 
     Example:
         >>> text = Path("history.csv").write_text("epoch,d_loss,seconds\\n1,1.38,7.5\\n")

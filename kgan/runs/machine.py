@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 from typing import Any
 
@@ -32,16 +31,14 @@ def unused_gpu() -> str | None:
     """The name of this machine's NVIDIA GPU if TensorFlow does not use it, unless it is hidden on purpose."""
     from kgan._backend import tf
 
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return None
-    if tf.config.list_physical_devices("GPU") or not shutil.which("nvidia-smi"):
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or tf.config.list_physical_devices("GPU"):
         return None
     query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
         names = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError):  # it is not there, or fails
         return None
-    return names.strip().splitlines()[0] if names.strip() else None
+    return names.strip().partition("\n")[0] or None
 
 
 def peak_memory() -> int | None:
