@@ -187,7 +187,7 @@ def codegan(tmp_path_factory):
     """The directory of a small CodeGAN's run."""
     directory = tmp_path_factory.mktemp("codegan") / "run"
     small = {"batch_size": 64, "image_size": 16, "filters": 4, "latent_dim": 8, "steps_per_epoch": 2}
-    kgan.train("codegan-digits", epochs=2, out=directory, verbose=0, chosen_iterations=[1, 3], **small)
+    kgan.train("codegan-digits", epochs=2, out=directory, verbose=0, doctor=False, chosen_iterations=[1, 3], **small)
     return directory
 
 
