@@ -9,6 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 from PIL import Image
+from written import eagerly
 
 import kgan
 from kgan import cli
@@ -22,14 +23,13 @@ SMALL_FOLDER = {"image_size": 8, "hidden_units": 8, "batch_size": 4, "doctor": F
 def pictures(tmp_path, monkeypatch):
     """A folder of images in a home directory, which is the working directory; runs of 2 steps, not worth a trace."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    tf.config.run_functions_eagerly(True)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures").mkdir()
     for number in range(8):
         pixels = np.random.default_rng(number).integers(0, 256, (12, 12, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "pictures" / f"{number}.png")
-    yield tmp_path / "pictures"
-    tf.config.run_functions_eagerly(False)
+    with eagerly():
+        yield tmp_path / "pictures"
 
 
 def python(code, **environment):
