@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Record(NamedTuple):
@@ -62,7 +62,7 @@ Symptom = Callable[[Sequence[Record]], str | None]
 
 
 class Rule(NamedTuple):
-    """A disease and its symptom, which must last for some epochs and minibatches."""
+    """A disease, and how long its symptom must last."""
 
     disease: str
     symptom: Symptom
@@ -71,19 +71,6 @@ class Rule(NamedTuple):
     epochs: int = 3
     minibatches: int = 150
     follows: Collection[str] = ()  # once one of these diseases, which cause it, is found, this one is not reported
-
-
-RULES: list[Rule] = []  # specific before general: if several are found in one epoch, the first may explain the others
-
-
-def _rule(disease: str, suggestion: str, source: str, **how: Any) -> Callable[[Symptom], Symptom]:
-    """Add a rule with this symptom to `RULES`."""
-
-    def add(symptom: Symptom) -> Symptom:
-        RULES.append(Rule(disease, symptom, suggestion, source, **how))
-        return symptom
-
-    return add
 
 
 def diagnose(records: Sequence[Record], found: Sequence[Finding] = ()) -> list[Finding]:
@@ -140,89 +127,32 @@ MOST_MISSING = 0.3  # of the classes, for 3,000 minibatches; a healthy dense run
 WIDEST_SWINGS = 0.3  # healthy 0.15; sick 0.39; learning rates × 50 with batch normalization, which did no harm, 0.27
 MOST_IMBALANCE = 30.0  # for ten epochs; healthy 7; sick 38 to 1,600
 
-_GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets"
-_RADFORD = "Radford et al. 2016, Unsupervised Representation Learning with DCGANs"
-_STIFF = "Stiff, von Keyserlingk, Stuart, Image Generation Using Deep Convolutional Generative Adversarial Networks"
-_REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
+# Symptoms. A comparison with NaN is false, so an epoch with NaN shows only the first.
 
 
-# Rules. A comparison with NaN is false, so an epoch with NaN shows only the first symptom.
+def _newest(condition: Callable[[Record], bool], evidence: str) -> Symptom:
+    """A symptom of the newest epoch alone; the evidence is a format string with names of a `Record`."""
+    return lambda records: evidence.format(**records[-1]._asdict()) if condition(records[-1]) else None
 
 
-@_rule(
-    "not a number",
-    "Start again with lower learning rates",
-    "IEEE 754-2019, section 6.2: NaN is handed on to every result",
-    epochs=1,
-    minibatches=0,
-)
-def not_a_number(records: Sequence[Record]) -> str | None:
-    """A loss, a gradient or a weight is NaN or infinite."""
-    newest = records[-1]
+def _not_a_number(records: Sequence[Record]) -> str | None:
     for name in ("d_loss", "g_loss", "gradient_norm", "weight_norm"):
-        if not math.isfinite(value := getattr(newest, name)):
+        if not math.isfinite(value := getattr(records[-1], name)):
             return f"Training has broken: {name} is {value}"
     return None
 
 
-@_rule(
-    "NaN ahead",
-    "Lower both learning rates",
-    "Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks: exploding gradients",
-    epochs=1,
-    minibatches=0,
-)
-def nan_ahead(records: Sequence[Record]) -> str | None:
-    """A loss or the weights grow so much that they will soon be NaN."""
-    first, newest = records[0], records[-1]
+def _nan_ahead(records: Sequence[Record]) -> str | None:
     for name in ("d_loss", "g_loss"):
-        if abs(value := getattr(newest, name)) > LARGEST_LOSS:
+        if abs(value := getattr(records[-1], name)) > LARGEST_LOSS:
             return f"NaN is ahead: {name} is {value:,.0f}"
-    if newest.weight_norm > MOST_GROWTH * first.weight_norm:
-        growth = newest.weight_norm / first.weight_norm
-        return f"NaN is ahead: the weights are {growth:,.0f} times as large as after the first epoch"
+    first, newest = records[0].weight_norm, records[-1].weight_norm
+    if newest > MOST_GROWTH * first:
+        return f"NaN is ahead: the weights are {newest / first:,.0f} times as large as after the first epoch"
     return None
 
 
-@_rule(
-    "narrow range",
-    "Scale them: images / 127.5 - 1 for uint8",
-    f"{_RADFORD}, section 4: scaled to the range of tanh, [-1, 1]",
-    epochs=1,
-    minibatches=0,
-)
-def narrow_range(records: Sequence[Record]) -> str | None:
-    """The real images do not fill [-1, 1], for example because they were only divided by 255."""
-    newest = records[-1]
-    if newest.low is not None and newest.high - newest.low < NARROWEST_RANGE:
-        return f"The real images range from {newest.low:.3g} to {newest.high:.3g}, not from -1 to 1"
-    return None
-
-
-@_rule(
-    "generator won",
-    "Raise d_learning_rate or lower g_learning_rate",
-    f"{_STIFF}, section 5.2: entirely certain that all are genuine",
-)
-def generator_won(records: Sequence[Record]) -> str | None:
-    """The discriminator takes all fakes for real."""
-    newest = records[-1]
-    if newest.d_fake > GENERATOR_WON:
-        return (
-            f"The generator has won: the discriminator gives its fakes a probability of {newest.d_fake:.3f} of being "
-            f"real, and real images {newest.d_real:.3f}"
-        )
-    return None
-
-
-@_rule(
-    "saturated",
-    "Lower g_learning_rate",
-    "Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Neural Networks, section 3",
-    follows=("generator won",),
-)
-def saturated(records: Sequence[Record]) -> str | None:
-    """Almost all pixels of the fakes are at -1 or 1, unlike those of the real images."""
+def _saturated(records: Sequence[Record]) -> str | None:
     fraction, real_fraction = records[-1].unsaturated_fraction, records[-1].real_unsaturated_fraction
     if fraction is not None and fraction < FEWEST_UNSATURATED * real_fraction:
         return (
@@ -232,80 +162,7 @@ def saturated(records: Sequence[Record]) -> str | None:
     return None
 
 
-@_rule(
-    "batch dependence",
-    "Show the discriminator real and fake images in batches of their own, or take norm=layer",
-    "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.5: outputs that depend on the batch",
-)
-def batch_dependence(records: Sequence[Record]) -> str | None:
-    """The discriminator recognizes fakes in its own step, and takes them for real in a batch that holds only fakes."""
-    newest = records[-1]
-    if newest.d_fake < 0.1 and newest.d_fake_eval > BATCH_DEPENDENT:
-        return (
-            f"The discriminator goes by the batch, not by the image: in its own steps it gives fakes a probability of "
-            f"{newest.d_fake:.3f} of being real, and {newest.d_fake_eval:.3f} in a batch that holds only fakes"
-        )
-    return None
-
-
-@_rule(
-    "vanishing gradients",
-    "Take loss=non_saturating",
-    f"{_GOODFELLOW}, section 3: log(1 - D(G(z))) saturates",
-    follows=("saturated",),
-)
-def vanishing_gradients(records: Sequence[Record]) -> str | None:
-    """The generator's gradients are tiny compared with those of the non-saturating loss."""
-    newest = records[-1]
-    if newest.gradient_norm < VANISHED * newest.ns_gradient_norm:
-        return (
-            f"The generator's gradients vanish: their norm is {newest.gradient_norm:.2g}, with the non-saturating loss "
-            f"it would be {newest.ns_gradient_norm:.2g}"
-        )
-    return None
-
-
-@_rule(
-    "discriminator won",
-    "Lower d_learning_rate, set label_smoothing=0.1, or narrow the discriminator",
-    f"{_STIFF}, section 5.2: the discriminator outperforms the generator",
-    follows=("saturated", "batch dependence", "vanishing gradients"),
-)
-def discriminator_won(records: Sequence[Record]) -> str | None:
-    """The discriminator recognizes all fakes and nearly all real images (under label smoothing not all)."""
-    newest = records[-1]
-    if newest.d_fake < DISCRIMINATOR_WON and newest.d_real > 0.85:
-        return (
-            f"The discriminator has won: it gives real images a probability of {newest.d_real:.3f} of being real, and "
-            f"fakes {newest.d_fake:.2g}"
-        )
-    return None
-
-
-@_rule(
-    "stopped learning",
-    "Raise g_learning_rate",
-    f"{_STIFF}, section 5.2: frozen from making any improvements",
-    follows=("saturated", "generator won", "vanishing gradients", "discriminator won"),
-)
-def stopped_learning(records: Sequence[Record]) -> str | None:
-    """The fakes of the same codes hardly change any more."""
-    newest = records[-1]
-    if newest.moved is not None and newest.moved < LEAST_MOVE * newest.real_diversity:
-        return (
-            f"The generator has stopped learning: in an epoch its images change by {newest.moved:.2g}, where two real "
-            f"images differ by {newest.real_diversity:.2f}"
-        )
-    return None
-
-
-@_rule(
-    "collapse",
-    "Lower g_learning_rate, or widen latent_dim where it is small",
-    f"{_STIFF}, figures 11 and 12; Salimans et al. 2016, section 3.2",
-    follows=("saturated", "generator won"),
-)
-def collapse(records: Sequence[Record]) -> str | None:
+def _collapse(records: Sequence[Record]) -> str | None:
     """Each fake has a near copy among the other fakes, or the fakes are much more alike than a few epochs ago."""
     newest = records[-1]
     if newest.nearest is None:
@@ -324,61 +181,160 @@ def collapse(records: Sequence[Record]) -> str | None:
     return None
 
 
-@_rule(
-    "missing classes",
-    "Train longer, widen latent_dim, or lower g_learning_rate",
-    f"{_REPORT}: a DCGAN that draws 3, 5 and 8 alone",
-    minibatches=3000,  # healthy runs find their classes one by one
-    follows=("saturated", "generator won", "discriminator won", "vanishing gradients", "collapse"),
-)
-def missing_classes(records: Sequence[Record]) -> str | None:
-    """Classes of the data do not occur among the fakes."""
+def _missing_classes(records: Sequence[Record]) -> str | None:
     newest = records[-1]
     if newest.class_frequencies is None:
         return None
     wanted = [number for number, frequency in enumerate(newest.real_class_frequencies) if frequency >= 0.03]
-    missing = [number for number in wanted if newest.class_frequencies[number] == 0]
+    missing = [str(number) for number in wanted if newest.class_frequencies[number] == 0]
     if len(missing) > MOST_MISSING * len(wanted):
-        numbers = ", ".join(map(str, missing))
         return (
-            f"Classes are missing: {len(missing)} of the {len(wanted)} in the data, numbers {numbers}, are not among "
-            f"{newest.count} fakes"
+            f"Classes are missing: {len(missing)} of the {len(wanted)} in the data, numbers {', '.join(missing)}, are "
+            f"not among {newest.count} fakes"
         )
     return None
 
 
-@_rule(
-    "oscillation",
-    "Lower both learning rates, or take d_beta_1=0.5 and g_beta_1=0.5",
-    f"{_STIFF}, section 5.2: an oscillating state between two minima",
-    epochs=1,
-)
-def oscillation(records: Sequence[Record]) -> str | None:
+def _oscillation(records: Sequence[Record]) -> str | None:
     """The discriminator swings between taking fakes for real and recognizing them."""
     last = [record.d_fake_eval for record in records[-15:]]
-    swings = [abs(after - before) for before, after in itertools.pairwise(last)]
-    if len(last) == 15 and sum(swings) / 14 > WIDEST_SWINGS:
+    swing = sum(abs(after - before) for before, after in itertools.pairwise(last)) / 14
+    if len(last) == 15 and swing > WIDEST_SWINGS:
         return (
             f"Training oscillates: in the last 15 epochs the discriminator gave fakes a probability of {min(last):.2f} "
-            f"to {max(last):.2f} of being real, and changed it by {sum(swings) / 14:.2f} from one epoch to the next"
+            f"to {max(last):.2f} of being real, and changed it by {swing:.2f} from one epoch to the next"
         )
     return None
 
 
-@_rule(
-    "imbalance",
-    "Bring them nearer: lower the learning rate of the network whose loss is small",
-    f"{_STIFF}, section 3.1, after Berthelot et al. 2017: both losses should be equal",
-    epochs=10,
-    follows=("generator won", "saturated", "batch dependence", "vanishing gradients", "discriminator won"),
-)
-def imbalance(records: Sequence[Record]) -> str | None:
-    """One loss is far above the other. The generator's minimax loss is negative, so it is not compared.
-
-    Losses whose logits are not log-odds are not compared either: for them zero has no special meaning.
-    """
-    newest = records[-1]
+def _imbalance(newest: Record) -> bool:
+    """Losses whose zero has no special meaning are not compared: negative ones, and those that give no probability."""
     low, high = sorted((newest.d_loss, newest.g_loss))
-    if 0 <= low < high / MOST_IMBALANCE and not math.isnan(newest.d_real):
-        return f"The losses are out of balance: d_loss is {newest.d_loss:.2g}, g_loss {newest.g_loss:.2g}"
-    return None
+    return 0 <= low < high / MOST_IMBALANCE and not math.isnan(newest.d_real)
+
+
+_GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets"
+_RADFORD = "Radford et al. 2016, Unsupervised Representation Learning with DCGANs"
+_STIFF = "Stiff, von Keyserlingk, Stuart, Image Generation Using Deep Convolutional Generative Adversarial Networks"
+_REPORT = "laboratory report on GANs and DCGANs in TensorFlow with CUDA"
+
+# Specific before general: if several are found in one epoch, the first may explain the others.
+RULES: list[Rule] = [
+    Rule(
+        "not a number",
+        _not_a_number,
+        "Start again with lower learning rates",
+        "IEEE 754-2019, section 6.2: NaN is handed on to every result",
+        epochs=1,
+        minibatches=0,
+    ),
+    Rule(
+        "NaN ahead",
+        _nan_ahead,
+        "Lower both learning rates",
+        "Pascanu et al. 2013, On the Difficulty of Training Recurrent Neural Networks: exploding gradients",
+        epochs=1,
+        minibatches=0,
+    ),
+    Rule(
+        "narrow range",  # for example of images that were only divided by 255
+        _newest(
+            lambda newest: newest.low is not None and newest.high - newest.low < NARROWEST_RANGE,
+            "The real images range from {low:.3g} to {high:.3g}, not from -1 to 1",
+        ),
+        "Scale them: images / 127.5 - 1 for uint8",
+        f"{_RADFORD}, section 4: scaled to the range of tanh, [-1, 1]",
+        epochs=1,
+        minibatches=0,
+    ),
+    Rule(
+        "generator won",
+        _newest(
+            lambda newest: newest.d_fake > GENERATOR_WON,
+            "The generator has won: the discriminator gives its fakes a probability of {d_fake:.3f} of being real, and "
+            "real images {d_real:.3f}",
+        ),
+        "Raise d_learning_rate or lower g_learning_rate",
+        f"{_STIFF}, section 5.2: entirely certain that all are genuine",
+    ),
+    Rule(
+        "saturated",
+        _saturated,
+        "Lower g_learning_rate",
+        "Glorot, Bengio 2010, Understanding the Difficulty of Training Deep Feedforward Neural Networks, section 3",
+        follows=("generator won",),
+    ),
+    Rule(
+        "batch dependence",
+        _newest(
+            lambda newest: newest.d_fake < 0.1 and newest.d_fake_eval > BATCH_DEPENDENT,
+            "The discriminator goes by the batch, not by the image: in its own steps it gives fakes a probability of "
+            "{d_fake:.3f} of being real, and {d_fake_eval:.3f} in a batch that holds only fakes",
+        ),
+        "Show the discriminator real and fake images in batches of their own, or take norm=layer",
+        "Salimans et al. 2016, Improved Techniques for Training GANs, section 3.5: outputs that depend on the batch",
+    ),
+    Rule(
+        "vanishing gradients",
+        _newest(
+            lambda newest: newest.gradient_norm < VANISHED * newest.ns_gradient_norm,
+            "The generator's gradients vanish: their norm is {gradient_norm:.2g}, with the non-saturating loss it "
+            "would be {ns_gradient_norm:.2g}",
+        ),
+        "Take loss=non_saturating",
+        f"{_GOODFELLOW}, section 3: log(1 - D(G(z))) saturates",
+        follows=("saturated",),
+    ),
+    Rule(
+        "discriminator won",
+        _newest(  # under label smoothing it does not recognize all real images
+            lambda newest: newest.d_fake < DISCRIMINATOR_WON and newest.d_real > 0.85,
+            "The discriminator has won: it gives real images a probability of {d_real:.3f} of being real, and fakes "
+            "{d_fake:.2g}",
+        ),
+        "Lower d_learning_rate, set label_smoothing=0.1, or narrow the discriminator",
+        f"{_STIFF}, section 5.2: the discriminator outperforms the generator",
+        follows=("saturated", "batch dependence", "vanishing gradients"),
+    ),
+    Rule(
+        "stopped learning",
+        _newest(
+            lambda newest: newest.moved is not None and newest.moved < LEAST_MOVE * newest.real_diversity,
+            "The generator has stopped learning: in an epoch its images change by {moved:.2g}, where two real images "
+            "differ by {real_diversity:.2f}",
+        ),
+        "Raise g_learning_rate",
+        f"{_STIFF}, section 5.2: frozen from making any improvements",
+        follows=("saturated", "generator won", "vanishing gradients", "discriminator won"),
+    ),
+    Rule(
+        "collapse",
+        _collapse,
+        "Lower g_learning_rate, or widen latent_dim where it is small",
+        f"{_STIFF}, figures 11 and 12; Salimans et al. 2016, section 3.2",
+        follows=("saturated", "generator won"),
+    ),
+    Rule(
+        "missing classes",
+        _missing_classes,
+        "Train longer, widen latent_dim, or lower g_learning_rate",
+        f"{_REPORT}: a DCGAN that draws 3, 5 and 8 alone",
+        minibatches=3000,  # healthy runs find their classes one by one
+        follows=("saturated", "generator won", "discriminator won", "vanishing gradients", "collapse"),
+    ),
+    Rule(
+        "oscillation",
+        _oscillation,
+        "Lower both learning rates, or take d_beta_1=0.5 and g_beta_1=0.5",
+        f"{_STIFF}, section 5.2: an oscillating state between two minima",
+        epochs=1,
+    ),
+    Rule(
+        "imbalance",
+        _newest(_imbalance, "The losses are out of balance: d_loss is {d_loss:.2g}, g_loss {g_loss:.2g}"),
+        "Bring them nearer: lower the learning rate of the network whose loss is small",
+        f"{_STIFF}, section 3.1, after Berthelot et al. 2017: both losses should be equal",
+        epochs=10,
+        follows=("generator won", "saturated", "batch dependence", "vanishing gradients", "discriminator won"),
+    ),
+]

@@ -95,9 +95,9 @@ class ModelsUsedAgain:
 
     @staticmethod
     def _attributes(model):
-        of_fit = {"_execute", "train_function", "test_function", "predict_function", "history", "stop_training"}
-        of_keras = {"_called", "_parent_path", "_eval_epoch_iterator"}
-        return {name: value for name, value in vars(model).items() if name not in of_fit | of_keras}
+        compiled = {"_execute", "_draws", "train_function", "test_function", "predict_function"}
+        of_keras = {"history", "stop_training", "_called", "_parent_path", "_eval_epoch_iterator"}
+        return {name: value for name, value in vars(model).items() if name not in compiled | of_keras}
 
 
 @pytest.fixture(scope="session")

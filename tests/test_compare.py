@@ -8,7 +8,7 @@ import pytest
 import typer
 from PIL import Image
 from typer.testing import CliRunner
-from written import DENSE, SMALL, write_history, write_run
+from written import DENSE, SMALL, eagerly, write_history, write_run
 
 from kgan import networks, runs, speed
 from kgan.cli import app, seeds
@@ -234,7 +234,8 @@ def test_mistakes_get_one_sentence(arguments, sentence, dense, kgan_command, tmp
 
 def test_seeds_are_ordinary_runs_and_end_with_a_table(kgan_command, tmp_path):
     small = [f"--set={name}={value}" for name, value in DENSE.items()]
-    result = kgan_command("train", "gan-digits", *small, "--epochs", 1, "--seeds", 2, "--out", "dense")
+    with eagerly():
+        result = kgan_command("train", "gan-digits", *small, "--epochs", 1, "--seeds", 2, "--out", "dense")
     assert result.exit_code == 0, result.output
     assert {path.name for path in (tmp_path / "dense").iterdir()} == {"seed-0", "seed-1"}
     first, second = (runs.load_model(f"dense/seed-{seed}").generate(4) for seed in (0, 1))

@@ -346,7 +346,7 @@ SMALL = ["--set", "image_size=16", "--set", "hidden_units=16", "--set", "latent_
 
 
 def test_the_command_does_without(kgan_command, tmp_path):
-    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 3, "--no-doctor")
+    result = kgan_command("train", "gan-digits", *SMALL, *SICK, "--epochs", 1, "--no-doctor")
     assert result.exit_code == 0, result.output
     assert "doctor: " not in result.output
     assert "findings" not in runs.read_json(tmp_path / "runs" / "gan-digits" / "run.json")

@@ -6,7 +6,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 from PIL import Image
-from written import write_run
+from written import eagerly, write_run
 
 import kgan
 from kgan import data, latent, plots, runs
@@ -187,7 +187,8 @@ def codegan(tmp_path_factory):
     """The directory of a small CodeGAN's run."""
     directory = tmp_path_factory.mktemp("codegan") / "run"
     small = {"batch_size": 64, "image_size": 16, "filters": 4, "latent_dim": 8, "steps_per_epoch": 2}
-    kgan.train("codegan-digits", epochs=2, out=directory, verbose=0, chosen_iterations=[1, 3], **small)
+    with eagerly():
+        kgan.train("codegan-digits", epochs=2, out=directory, verbose=0, chosen_iterations=[1, 3], **small)
     return directory
 
 

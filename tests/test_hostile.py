@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
+from written import eagerly
 
 import kgan
 from kgan import callbacks, runs
@@ -34,7 +35,8 @@ OFTEN = settings(
 def run(tmp_path_factory):
     """The directory of a small run, and what is in its files."""
     directory = tmp_path_factory.mktemp("runs") / "run"
-    kgan.train("dcgan-digits", epochs=2, out=directory, verbose=0, **SMALL)
+    with eagerly():
+        kgan.train("dcgan-digits", epochs=2, out=directory, verbose=0, **SMALL)
     return directory, contents(directory)
 
 

@@ -32,8 +32,9 @@ def test_pixels_by_hand():
     np.testing.assert_array_equal(
         plots.to_uint8([-1, -0.5, 0, 0.5, 1, -9, 9, np.nan]), [0, 64, 128, 191, 255, 0, 255, 128]
     )
-    every = np.arange(256)  # survives the way there and back
-    np.testing.assert_array_equal(plots.to_uint8(np.float32(every) / np.float32(127.5) - 1), every)
+    every = np.arange(256, dtype=np.uint8)  # survives the way there and back
+    for images in (np.float32(every) / np.float32(127.5) - 1, every):
+        np.testing.assert_array_equal(plots.to_uint8(images), every)
 
 
 @settings(max_examples=30, deadline=None)
@@ -54,7 +55,6 @@ def test_each_image_stands_in_its_place(count, columns, channels, zoom):
 
 
 def test_grids_are_square_and_gray_or_color():
-    assert plots.image_grid(np.zeros((64, 28, 28, 1)), zoom=1).size == (242, 242)
     assert plots.image_grid(np.zeros((64, 28, 28, 1))).size == (466, 466)  # zoomed to 56 pixels an image
     assert plots.image_grid(np.zeros((4, 8, 8, 1))).mode == "L"
     assert plots.image_grid(np.zeros((4, 8, 8, 3))).mode == "RGB"

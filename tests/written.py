@@ -1,12 +1,25 @@
 """Run directories like those of `kgan train`, written in a moment: with an untrained model and pictures of noise."""
 
+import contextlib
+
 import numpy as np
 from PIL import Image
 
 from kgan import recipes, runs
+from kgan._backend import tf
 
 SMALL = {"image_size": 16, "filters": 4, "latent_dim": 8, "batch_size": 16}
 DENSE = {"image_size": 16, "hidden_units": 8, "batch_size": 256}
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Within the block nothing is traced: that takes longer than a few training steps."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def write_run(directory, recipe="dcgan-digits", changes=None, epochs=3, classes=(), has_model=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from kgan import losses, plots, runs
+from kgan import losses, plots
 from kgan.callbacks.base import Redrawn, checked_directory, checked_file
 from kgan.checks import as_list, check
 from kgan.errors import Mistake
@@ -59,23 +59,15 @@ class Samples(Callback):
 
     def draw(self) -> Image.Image:
         """The grid, as the model draws it now."""
-        return self.grid(self.samples())
+        return plots.image_grid(self.model.generate(self._codes(self.count)), self.columns)
 
-    def grid(self, images: np.ndarray) -> Image.Image:
-        """The grid of these images."""
-        return plots.image_grid(images, self.columns)
-
-    def samples(self) -> np.ndarray:
-        """The images, as the model draws them now."""
-        return self.model.generate(self._codes(self.count))
-
-    def samples_at_epoch_end(self) -> np.ndarray:
-        """The same images, but the first callback that asks generates them for all."""
+    def draw_at_epoch_end(self) -> Image.Image:
+        """The same grid, but the first callback that asks generates the images for all."""
         first, step = self._peers[0], int(self.model.step.numpy())
         if first._at_epoch_end is None or first._at_epoch_end[0] != step:
             codes = first._codes(max(peer.count for peer in self._peers))
             first._at_epoch_end = step, self.model.generate(codes)
-        return first._at_epoch_end[1][: self.count]
+        return plots.image_grid(first._at_epoch_end[1][: self.count], self.columns)
 
     def _codes(self, count: int) -> np.ndarray:
         classes = self.model.classes
@@ -85,8 +77,7 @@ class Samples(Callback):
     @property
     def rows(self) -> int:
         """Rows of the grid."""
-        classes = getattr(self.model, "classes", 0)
-        return self._rows_wanted or min(classes, MOST_ROWS) or self.usual_rows
+        return self._rows_wanted or min(self.model.classes, MOST_ROWS) or self.usual_rows
 
     @property
     def count(self) -> int:
@@ -128,29 +119,30 @@ class SampleGrid(Samples):
         return min((iteration for iteration in self.iterations if iteration > step), default=None)
 
     def on_iteration_end(self, step: int) -> None:
-        _save(self.draw(), self.directory / f"iteration-{step:06}.png")
+        plots.save(self.draw(), self.directory / f"iteration-{step:06}.png")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self._is_chosen:
-            self._save_epoch(self.samples_at_epoch_end())
+            plots.save(self.draw_at_epoch_end(), self._path)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         if self.epochs is None and self.epoch and not self._is_chosen:  # whatever `every` says
-            self._save_epoch(self.samples())
+            plots.save(self.draw(), self._path)
 
     @property
     def _is_chosen(self) -> bool:
         return self.epoch % self.every == 0 if self.epochs is None else self.epoch in self.epochs
 
-    def _save_epoch(self, images: np.ndarray) -> None:
-        _save(self.grid(images), self.directory / f"epoch-{self.epoch:04}.png")
+    @property
+    def _path(self) -> Path:
+        return self.directory / f"epoch-{self.epoch:04}.png"
 
 
 class EpochGIF(Redrawn, Samples):
     """Writes a GIF of samples that grows by a frame each epoch, with the number of the epoch; the last frame is held.
 
     Args:
-        path: path of the file.
+        path: of the file.
         every: epochs between frames. The first and the newest epoch always have one.
         milliseconds: how long a frame is shown.
         hold: how long the last frame is shown, in milliseconds.
@@ -174,14 +166,14 @@ class EpochGIF(Redrawn, Samples):
         self._size: list[int] | None = None  # rows and columns of the frames
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        epoch, images = self.epoch, self.samples_at_epoch_end()
-        stays = epoch == 1 or epoch % self.every == 0
-        self.redraw(lambda: self._append(epoch, images, stays))
+        frame = plots.captioned(self.draw_at_epoch_end(), f"epoch {self.epoch}")
+        stays = self.epoch == 1 or self.epoch % self.every == 0
+        self.redraw(lambda: self._append(frame, stays))
         if stays:
             self.draw_waiting()
 
-    def _append(self, epoch: int, images: np.ndarray, stays: bool) -> None:
-        self.gif.append(plots.captioned(self.grid(images), f"epoch {epoch}"), instead=not self._newest_stays)
+    def _append(self, frame: Image.Image, stays: bool) -> None:
+        self.gif.append(frame, instead=not self._newest_stays)
         self._newest_stays, self._size = stays, [self.rows, self.columns]
 
     def get_state(self) -> dict[str, Any]:
@@ -217,13 +209,11 @@ class ChosenEpochs(Redrawn, Samples):
         self._grids: dict[int, Image.Image] = {}  # of the chosen epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        epoch, grid = self.epoch, self.grid(self.samples_at_epoch_end())
-        grids = {**self._grids, epoch: grid}
-        if epoch in self.epochs:
+        grids = {**self._grids, self.epoch: self.draw_at_epoch_end()}
+        if self.epoch in self.epochs:
             self._grids = grids
-        self.redraw(
-            lambda: _save(plots.side_by_side([*grids.values()], [f"epoch {number}" for number in grids]), self.path)
-        )
+        captions = [f"epoch {number}" for number in grids]
+        self.redraw(lambda: plots.save(plots.side_by_side([*grids.values()], captions), self.path))
 
     def get_state(self) -> dict[str, Any]:
         return {str(epoch): np.asarray(grid) for epoch, grid in self._grids.items()}
@@ -258,8 +248,7 @@ class LossCurves(Redrawn):
         return plots.loss_curves(columns, columns["epoch"], has_probabilities=self.model.has_probabilities)
 
     def _save(self) -> None:
-        with runs.replacing(self.path, durable=False) as temporary:
-            self.draw().savefig(temporary, dpi=100)
+        plots.save(self.draw(), self.path)
 
 
 class CodeCurves(LossCurves):
@@ -314,21 +303,11 @@ class CodeColumns(Samples):
         read = model.encode(generated)
         rebuilt = model.generate(read)
         shape = generated.shape[1:]
-        columns = {
-            "code": plots.code_images(codes, *shape),
-            "generated": generated,
-            "code read": plots.code_images(read, *shape),
-            "rebuilt": rebuilt,
-            "once more": model.reconstruct(rebuilt),
-        }
+        code_columns = plots.code_images(codes, *shape), plots.code_images(read, *shape)
+        columns = code_columns[0], generated, code_columns[1], rebuilt, model.reconstruct(rebuilt)
         zoom = -(-80 // shape[1])  # wide enough for the captions
-        grids = [plots.image_grid(images, 1, zoom=zoom) for images in columns.values()]
-        return plots.side_by_side(grids, list(columns))
+        grids = [plots.image_grid(images, 1, zoom=zoom) for images in columns]
+        return plots.side_by_side(grids, ["code", "generated", "code read", "rebuilt", "once more"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        _save(self.draw(), self.path)
-
-
-def _save(picture: Image.Image, path: Path) -> None:
-    with runs.replacing(path, durable=False) as temporary:
-        picture.save(temporary)
+        plots.save(self.draw(), self.path)

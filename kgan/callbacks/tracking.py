@@ -60,22 +60,18 @@ class Tracker(Samples):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         content: dict[str, Any] = {name: float(value) for name, value in (logs or {}).items()}
-        if self.epoch % self.every == 0:
-            content |= self._picture(self.samples_at_epoch_end())
+        if self.epoch % self.every == 0 and hasattr(self.tracker, "Image"):
+            content["samples"] = self.tracker.Image(self.draw_at_epoch_end())
         self.tracker.log(content, step=self.epoch)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        if self.epoch % self.every and (content := self._picture(self.samples())):
-            self.tracker.log(content, step=self.epoch)
+        if self.epoch % self.every and hasattr(self.tracker, "Image"):
+            self.tracker.log({"samples": self.tracker.Image(self.draw())}, step=self.epoch)
 
     def after_fit(self) -> None:
         if self._is_open:
             self.tracker.finish()
         self._is_open = False
-
-    def _picture(self, images: np.ndarray) -> dict[str, Any]:
-        make = getattr(self.tracker, "Image", None)
-        return {"samples": make(self.grid(images))} if make else {}
 
 
 class TensorBoard:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from kgan.gan import GAN
+    from kgan.plots.charts import Chart
 
 SAMPLES = 64
 BATCHES = (1, 64)  # codes that go through a generator together
@@ -58,14 +59,13 @@ def compare(
         headings = ["", *(run["title"] for run in facts)]
         # Written first: it tells the next comparison that it may write to the folder.
         kgan.runs.write_json(out / "compare.json", {"environment": environment, "runs": facts, "notes": notes})
-        pictures = {"side-by-side.png": samples.save, "quality.png": _distances(facts), "epochs.gif": _epochs(facts)}
-        for name, write in pictures.items():
-            if write:
-                with replacing(out / name, durable=False) as temporary:
-                    write(temporary)
-            else:
-                (out / name).unlink(missing_ok=True)  # of an earlier comparison
-        drawn = [name for name, write in pictures.items() if write]
+        pictures = {"side-by-side.png": samples, "quality.png": _distances(facts)}
+        drawn = [name for name, picture in pictures.items() if picture]
+        for name in ("quality.png", "epochs.gif"):
+            (out / name).unlink(missing_ok=True)  # of an earlier comparison
+        for name in drawn:
+            kgan.plots.save(pictures[name], out / name)
+        drawn += _write_epochs(facts, out / "epochs.gif")
         with replacing(out / "compare.md", durable=False) as temporary:
             temporary.write_text(_markdown(machine, [headings, *rows], notes, drawn), "utf-8", "backslashreplace")
     table(headings, rows, right_aligned=headings[1:])
@@ -220,10 +220,8 @@ def _notes(facts: Sequence[Facts]) -> Iterator[str]:
             "± is the standard deviation over sample seeds, of runs of several seeds over these; the baseline is what "
             "real images get against other real images."
         )
-    features, counts = (
-        [quality["features"] for quality in evaluated],
-        [f"{quality['count']:,}" for quality in evaluated],
-    )
+    features = [quality["features"] for quality in evaluated]
+    counts = [f"{quality['count']:,}" for quality in evaluated]
     if len(set(features)) == 1:
         yield f"Quality by the features of: {features[0]}"
     shapes, batches = [shape_text(run["image_shape"]) for run in facts], [str(run["batch_size"]) for run in facts]
@@ -242,16 +240,13 @@ def _notes(facts: Sequence[Facts]) -> Iterator[str]:
             yield f"{what} ({'; '.join(dict.fromkeys(values))}): {consequence}."
     for run in facts:
         paths = [Path(path) for path in run["runs"]]
-        missing = [path for path in paths if not (path / "quality.json").exists()]
+        missing = [kgan.runs.command("evaluate", path) for path in paths if not (path / "quality.json").exists()]
         if missing:
-            commands = "; ".join(kgan.runs.command("evaluate", path) for path in missing)
-            yield f"{run['title']} is not evaluated: {commands}"
-        elif older := [path for path in paths if _modified(path / "quality.json") < _modified(path / "model.keras")]:
-            yield f"The quality of {run['title']} is older than its model: {kgan.runs.command('evaluate', older[0])}"
-
-
-def _modified(path: Path) -> float:
-    return path.stat().st_mtime if path.exists() else 0.0
+            yield f"{run['title']} is not evaluated: {'; '.join(missing)}"
+        for path in () if missing else paths:
+            quality, model = path / "quality.json", path / "model.keras"
+            if model.exists() and quality.stat().st_mtime < model.stat().st_mtime:
+                yield f"The quality of {run['title']} is older than its model: {kgan.runs.command('evaluate', path)}"
 
 
 def _markdown(machine: str, rows: Sequence[Sequence[str]], notes: Sequence[str], drawn: Sequence[str]) -> str:
@@ -272,27 +267,23 @@ def _side_by_side(facts: Sequence[Facts], models: Sequence[GAN]) -> Image.Image:
     return kgan.plots.captioned(kgan.plots.side_by_side(grids, captions), caption)
 
 
-def _epochs(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
-    """A function that writes the GIF of all runs in step; None if they have no pictures of epochs."""
+def _write_epochs(facts: Sequence[Facts], path: Path) -> list[str]:
+    """Write the GIF of all runs in step, if they have pictures of epochs; return its name."""
     from kgan.report import pictures_by_epoch
 
     series = {run["title"]: pictures_by_epoch(Path(run["runs"][0])) for run in facts}
-    series = {name: pictures for name, pictures in series.items() if pictures}
-
-    def write(path: Path) -> None:
-        gif = kgan.plots.GIF(path)
-        for frame in kgan.plots.epochs_in_step(series):
-            gif.append(frame)
-
-    return write if series else None
+    gif = kgan.plots.GIF(path)
+    for frame in kgan.plots.epochs_in_step({name: pictures for name, pictures in series.items() if pictures}):
+        gif.append(frame)
+    return [path.name] if path.exists() else []
 
 
-def _distances(facts: Sequence[Facts]) -> Callable[[Path], None] | None:
-    """A function that draws the Fréchet distances which were measured while the runs trained; None if none were."""
+def _distances(facts: Sequence[Facts]) -> Chart | None:
+    """The Fréchet distances that were measured while the runs trained; None if none were."""
     curves = {}
     for run in facts:
         files = [Path(path) / "history.csv" for path in run["runs"]]
         histories = [kgan.runs.read_history(file) for file in files if file.exists()]
         curves[run["title"]] = [one for one in histories if any(map(math.isfinite, one.get("frechet", ())))]
     curves = {name: measured for name, measured in curves.items() if measured}
-    return kgan.plots.distance_curves(curves).savefig if curves else None
+    return kgan.plots.distance_curves(curves) if curves else None

@@ -82,7 +82,7 @@ def sample(
         if is_folder:
             for number, pixels in enumerate(draw(model, codes), start=1):
                 file = target / f"{'best-' if best else ''}{number:0{max(4, len(str(count)))}}.png"
-                _save(Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels), file)
+                kgan.plots.save(Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels), file)
         elif suffix == ".npy":
             pixels = draw(model, codes)
             with replacing(target, durable=False) as temporary, temporary.open("wb") as file:
@@ -91,12 +91,12 @@ def sample(
         elif beside_real:
             real = source.real_images(count, seed)
             grids = [kgan.plots.image_grid(images, margin=0) for images in (model.generate(codes), real)]
-            _save(kgan.plots.side_by_side(grids, [caption, "real"]), target)
+            kgan.plots.save(kgan.plots.side_by_side(grids, [caption, "real"]), target)
         else:
             has_rows = bool(chosen) and count % len(chosen) == 0
             grid = kgan.plots.image_grid(model.generate(codes), count // len(chosen) if has_rows else None)
             grid = kgan.plots.with_row_labels(grid, [*chosen]) if has_rows else grid
-            _save(kgan.plots.captioned(grid, caption) if best else grid, target)
+            kgan.plots.save(kgan.plots.captioned(grid, caption) if best else grid, target)
     say(str(target))
 
 
@@ -123,13 +123,12 @@ def interpolate(
             return kgan.plots.captioned(kgan.plots.image_grid(model.generate(codes), columns), f"{path} interpolation")
 
         grids = [grid(walk(steps, path).reshape(-1, model.code_dim), steps, path) for path in kgan.latent.PATHS]
-        _save(kgan.plots.stacked(grids), target)
+        kgan.plots.save(kgan.plots.stacked(grids), target)
         path = kgan.latent.natural_path(model.prior)
         moments = walk(24, path).swapaxes(0, 1)
-        with replacing(gif, durable=False) as temporary:
-            animation = kgan.plots.GIF(temporary, milliseconds=80, hold=80)
-            for codes_then in (*moments, *moments[-2:0:-1]):  # there and back
-                animation.append(grid(codes_then, None, path))
+        animation = kgan.plots.GIF(gif, milliseconds=80, hold=80)
+        for codes_then in (*moments, *moments[-2:0:-1]):  # there and back
+            animation.append(grid(codes_then, None, path))
     say(str(target))
     say(str(gif))
 
@@ -159,7 +158,7 @@ def traverse(
         codes = kgan.latent.traverse(model.sample_codes(1, seed).numpy()[0], rows, np.linspace(-end, end, steps))
         grid = kgan.plots.image_grid(model.generate(codes.reshape(-1, model.code_dim)), steps)
         labeled = kgan.plots.with_row_labels(grid, [str(unit) for unit in rows])
-        _save(kgan.plots.captioned(labeled, f"one unit a row, from {-end:g} to {end:g}"), target)
+        kgan.plots.save(kgan.plots.captioned(labeled, f"one unit a row, from {-end:g} to {end:g}"), target)
     say(str(target))
 
 
@@ -196,7 +195,7 @@ def reconstruct(
         differences = {name: 50 * np.abs(row - originals).mean() for name, row in rows.items() if name != "original"}
         errors = ", ".join(f"{name} {difference:.1f} %" for name, difference in differences.items())
         grid = kgan.plots.with_row_labels(kgan.plots.image_grid(np.concatenate([*rows.values()]), count), [*rows])
-        _save(kgan.plots.captioned(grid, f"error of a pixel: {errors}"), target)
+        kgan.plots.save(kgan.plots.captioned(grid, f"error of a pixel: {errors}"), target)
     say(f"error of a pixel, of the range from black to white: {errors}")
     say(str(target))
 
@@ -243,8 +242,3 @@ def _png(out: Path | None, source: Source, name: str) -> Path:
     if out and out.suffix.lower() != ".png":
         raise Mistake(f"--out is {out}: it must end in .png")
     return out or source.path(name)
-
-
-def _save(picture: Image.Image, target: Path) -> None:
-    with replacing(target, durable=False) as temporary:
-        picture.save(temporary)

@@ -16,7 +16,6 @@ import kgan
 from kgan.cli.console import on_a_terminal, one_sentence, say, table
 from kgan.cli.trained import Source, draw
 from kgan.errors import Mistake
-from kgan.files import replacing
 from kgan.units import number, with_spread
 
 if TYPE_CHECKING:
@@ -75,8 +74,7 @@ def evaluate(
         name = "quality" if run.is_dir() or run.stem == "model" else f"quality-{run.stem}"
         files = source.path(f"{name}.json"), source.path(f"{name}.png")
         kgan.runs.write_json(files[0], report)
-        with replacing(files[1], durable=False) as temporary:
-            kgan.plots.quality(report, measured.samples, measured.nearest).savefig(temporary, dpi=100)
+        kgan.plots.save(kgan.plots.quality(report, measured.samples, measured.nearest), files[1])
     rows = [
         (name, with_spread(metric), number(metric["baseline"]), kgan.quality.METRICS[name])
         for name, metric in report["metrics"].items()

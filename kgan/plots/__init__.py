@@ -4,7 +4,7 @@ from kgan import _matplotlib  # before all its parts
 from kgan.plots.charts import code_curves, dashboard, distance_curves, loss_curves, quality
 from kgan.plots.gif import GIF
 from kgan.plots.grids import code_images, image_grid, to_uint8
-from kgan.plots.layout import captioned, epochs_in_step, side_by_side, stacked, with_row_labels
+from kgan.plots.layout import captioned, epochs_in_step, save, side_by_side, stacked, with_row_labels
 
 __all__ = [
     "GIF",
@@ -17,6 +17,7 @@ __all__ = [
     "image_grid",
     "loss_curves",
     "quality",
+    "save",
     "side_by_side",
     "stacked",
     "to_uint8",

@@ -38,6 +38,9 @@ class Chart(Figure):
         with matplotlib.rc_context({"text.usetex": False}):  # for text that is made while drawing
             super().draw(renderer)
 
+    def save(self, file: Any) -> None:
+        self.savefig(file, dpi=100)
+
     def _repr_png_(self) -> bytes:
         written = io.BytesIO()
         self.savefig(written, format="png", dpi=80)

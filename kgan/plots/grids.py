@@ -12,12 +12,7 @@ MARGIN = 2  # pixels between the images of a grid, and around them
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Map images from [-1, 1] to 0…255, rounded; values outside are clipped, and NaN is gray. uint8 stays as it is.
-
-    Example:
-        >>> to_uint8(np.array([-1.0, 0.0, 1.0, 7.0]))
-        array([  0, 128, 255, 255], dtype=uint8)
-    """
+    """Map images from [-1, 1] to 0…255, rounded; values outside are clipped, and NaN is gray. uint8 stays as it is."""
     if np.asarray(images).dtype == np.uint8:
         return np.asarray(images)
     pixels = np.clip((np.nan_to_num(np.asarray(images, np.float32)) + 1) * 127.5, 0, 255)
@@ -51,12 +46,11 @@ def image_grid(
     check(columns=columns, zoom=zoom)
     pixels = to_uint8(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
     rows = -(-count // columns)
-    cells = np.pad(
-        pixels, ((0, rows * columns - count), (0, margin), (0, margin), (0, 0)), constant_values=255
-    )  # white
+    white = {"constant_values": 255}
+    cells = np.pad(pixels, ((0, rows * columns - count), (0, margin), (0, margin), (0, 0)), **white)
     cells = cells.reshape(rows, columns, height * zoom + margin, -1, channels).swapaxes(1, 2)
     grid = cells.reshape(rows * (height * zoom + margin), -1, channels)
-    grid = np.pad(grid, ((margin, 0), (margin, 0), (0, 0)), constant_values=255)
+    grid = np.pad(grid, ((margin, 0), (margin, 0), (0, 0)), **white)
     return Image.fromarray(grid.squeeze(2) if channels == 1 else grid)
 
 

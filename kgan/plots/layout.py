@@ -7,14 +7,25 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from kgan.files import replacing
 from kgan.plots.grids import MARGIN
+
+if TYPE_CHECKING:
+    from kgan.plots.charts import Chart
 
 CAPTION_HEIGHT = 22  # pixels
 GAP = 4 * MARGIN  # between pictures side by side
+
+
+def save(picture: Image.Image | Chart, path: str | Path) -> None:
+    """Write a picture or a chart; until it is whole, the file is what it was."""
+    with replacing(path, durable=False) as temporary:
+        picture.save(temporary)
 
 
 def captioned(picture: Image.Image, caption: str) -> Image.Image:

@@ -155,7 +155,9 @@ def evaluate(
     found, wanted = [], []  # the classes that the classifier finds in the samples, and those that were asked for
     for seed in seeds:
         progress(f"samples of seed {seed}")
-        images = _samples(generate, count, seed, labeled.images.shape[1:])
+        images = np.asarray(generate(count, seed))
+        if images.shape != (expected := (count, *labeled.images.shape[1:])):
+            raise Mistake(f"samples have shape {images.shape}: {expected} was asked for")
         fake = extractor.extract(images)
         found.append(fake.classes)
         values = _by_features(real, fake, notes)
@@ -186,15 +188,6 @@ def _real_rows(total: int, count: int, notes: list[str]) -> tuple[np.ndarray, np
         )
         count = most
     return np.sort(rest[:count]), np.sort(rest[count : 2 * count])
-
-
-def _samples(generate: Callable[[int, int], np.ndarray], count: int, seed: int, shape: tuple[int, ...]) -> np.ndarray:
-    images = np.asarray(generate(count, seed))
-    if images.shape[1:] != shape:
-        raise Mistake(f"samples have shape {images.shape[1:]}, the real images {shape}")
-    if len(images) != count:
-        raise Mistake(f"{count} samples were asked for, and {len(images)} came")
-    return images
 
 
 def _by_features(real: Features, fake: Features, notes: list[str]) -> dict[str, float]:

@@ -103,12 +103,12 @@ def pixels() -> FeatureExtractor:
     return FeatureExtractor("pixels at 8 × 8", lambda images: averaged(images, 8).reshape(len(images), -1))
 
 
-def inception(image_shape: Sequence[int], *, weights: str | None = "imagenet") -> FeatureExtractor:
+def inception(image_shape: Sequence[int]) -> FeatureExtractor:
     """The 2,048 features of Keras' InceptionV3. Published FID uses another port of it, and resizes in another way."""
     if (layout := keras.config.image_data_format()) != "channels_last":
         raise Mistake(f"image_data_format is {layout}: InceptionV3 takes images that are channels_last")
     try:
-        network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights=weights)
+        network = keras.applications.InceptionV3(include_top=False, pooling="avg", weights="imagenet")
     except Exception as error:  # of many classes: no network, a broken file
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise OSError(f"the weights of InceptionV3 cannot be downloaded ({reason}): choose other features") from None

@@ -141,17 +141,17 @@ def nearest(
     return positions, distances / np.sqrt(flat.shape[1])
 
 
-def diversity(images: np.ndarray, *, most: int = 256) -> float:
-    """The root mean square difference of the values of images, (count, …), over all pairs of the first `most`.
+def diversity(images: np.ndarray) -> float:
+    """The root mean square difference of the values of images, (count, …), over all pairs of the first 256.
 
     Example:
         >>> diversity(np.array([[-1.0], [1.0]]))
         2.0
     """
-    if len(images[:most]) < 2:
-        raise Mistake(f"diversity needs 2 images or more, and was given {len(images[:most])}")
+    if len(images) < 2:
+        raise Mistake(f"diversity needs 2 images or more, and was given {len(images)}")
     # The mean over pairs of |a - b|² is twice the variance (with count - 1).
-    return float(np.sqrt(2 * _flat(images[:most]).var(axis=0, ddof=1).mean()))
+    return float(np.sqrt(2 * _flat(images[:256]).var(axis=0, ddof=1).mean()))
 
 
 def class_frequencies(labels: np.ndarray, classes: int) -> np.ndarray:
