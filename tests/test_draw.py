@@ -149,7 +149,7 @@ def test_traverse_changes_one_unit_a_row(run, kgan_command):
         (["traverse", "RUN", "--units", "8"], "kgan: unit is 8: this code has units 0 to 7"),
         (["traverse", "RUN", "--out", "a.gif"], "kgan: --out is a.gif: it must end in .png"),
         (["reconstruct", "RUN"], "digits is a DCGAN: only a CodeGAN reads codes, as codegan-digits"),
-        (["reconstruct", "CODES", "--degrade", "rain"], "kgan: --degrade is rain: choose one of noise, blur, mask"),
+        (["reconstruct", "CODES", "--degrade", "rain"], "kgan: --degrade is 'rain': choose one of noise, blur, mask"),
         (["reconstruct", "CODES", "--images", "nowhere/"], "kgan: there is no folder"),
     ],
 )
