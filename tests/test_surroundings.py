@@ -40,8 +40,8 @@ def python(code, **environment):
     return result.stdout
 
 
-# matplotlib refuses the first two where their package is not installed, and the last when it is used.
-@pytest.mark.parametrize("backend", ["module://ipympl.backend_nbagg", "ipympl", "module://of_another_jupyter.backend"])
+# matplotlib refuses the first where its package is not installed, and the second when it is used.
+@pytest.mark.parametrize("backend", ["ipympl", "module://of_another_jupyter.backend"])
 def test_charts_need_neither_latex_nor_the_backend_of_another_jupyter(backend, tmp_path):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
     code = """
