@@ -102,7 +102,7 @@ def test_other_labels_do_not_resume_a_run(tmp_path):
             kgan.networks.dense_discriminator((8, 8, 1), hidden_units=8, classes=2, seed=2),
             classes=2,
         )
-        model.compile()
+        model.compile(run_eagerly=True)
         checkpoint = kgan.callbacks.Checkpoint(tmp_path, resume=True)
         model.fit(images, labels, batch_size=8, epochs=epochs, verbose=0, callbacks=[checkpoint])
 
@@ -118,7 +118,7 @@ def test_numbers_of_numpy_are_numbers(tmp_path):
     for number, epochs in ((np.int64, 1), (int, 2)):  # the second run resumes the first
         sizes = {name: number(4) for name in ("latent_dim", "filters", "kernel_size")}
         model = kgan.DCGAN(tuple(np.array([8, 8, 1])), **sizes, seed=number(7))
-        model.compile(keras.optimizers.Adam(np.float64(0.01)), keras.optimizers.Adam(0.01))
+        model.compile(keras.optimizers.Adam(np.float64(0.01)), keras.optimizers.Adam(0.01), run_eagerly=True)
         parts = [
             kgan.callbacks.EpochGIF(tmp_path / "p.gif", rows=number(2), columns=number(2), every=number(1)),
             kgan.callbacks.Checkpoint(tmp_path / "c", every=number(1), resume=True),
