@@ -198,7 +198,7 @@ def test_training_is_bit_for_bit_the_same_with_it(kind, digits_gan, digits):
 def test_its_gradient_is_that_of_the_generators_step(loss, digits_gan, digits):
     """By the change of weights in a step of gradient descent at rate 1, on the codes that the doctor looks at."""
     model = digits_gan()
-    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(1.0), loss=loss)
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(1.0), loss=loss, run_eagerly=True)
     doctor = callbacks.Doctor(digits)
     fit(model, digits, 1, doctor)  # the generator learns, so that gradients are not those of the beginning
     before = [weight.numpy() for weight in model.generator.trainable_weights]
@@ -263,7 +263,7 @@ def test_uint8_images_and_few_of_them(digits_gan, digits):
 
 def test_vectors(vector_gan, vectors):
     model, doctor = vector_gan(), callbacks.Doctor(vectors)
-    model.compile()
+    model.compile(run_eagerly=True)
     fit(model, vectors, 2, doctor)
     assert doctor.records[1].moved > 0
     assert doctor.records[1].unsaturated_fraction is None

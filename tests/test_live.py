@@ -121,14 +121,6 @@ def assert_curves(picture, model, plot, columns):
     np.testing.assert_array_equal(np.asarray(picture)[below], np.asarray(expected)[below])
 
 
-def test_a_resumed_run_shows_the_curves_of_the_whole(digits_gan, digits, shown, tmp_path):
-    for epochs in (2, 3):
-        model, plot = digits_gan(), callbacks.LivePlot()
-        model.fit(digits, epochs=epochs, callbacks=[plot, callbacks.Checkpoint(tmp_path, resume=True)])
-    assert model.recorder.columns["epoch"] == [1, 2, 3]
-    assert_curves(shown[-1][2], model, plot, model.recorder.columns)
-
-
 def test_it_changes_nothing_in_training(models_used_again, digits_gan, digits, shown, monkeypatch):
     monkeypatch.setattr(callbacks.LivePlot, "patience", 0)  # drawn after each step as well
     model = digits_gan()

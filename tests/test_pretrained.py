@@ -133,7 +133,7 @@ def test_pictures_without_a_run(command, made, kgan_command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--pretrained", "stylegan"], "unknown pretrained model 'stylegan': choose one of codegan-digits, "),
+        (["--pretrained", "stylegan"], "pretrained model is 'stylegan': choose one of codegan-digits, "),
         (["runs/a", "--pretrained", "gan-mnist"], "runs/a and --pretrained gan-mnist are two models: name one of them"),
         ([], "name a run directory, or a model that comes with kgan by --pretrained: codegan-digits, "),
         (["--pretrained", "dcgan-mnist", "--classes", "7"], "--classes is 7, but the pretrained dcgan-mnist knows no"),

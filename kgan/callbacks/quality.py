@@ -58,14 +58,14 @@ class Quality(Callback):
         check_choice("by", by, CHOOSING)
         if count < 2:
             raise Mistake(f"count is {count}: how images vary is seen in 2 or more")
-        reserved, _ = quality.selection_split(len(labeled.images))
-        if len(reserved) < 2:
+        self._reserved, _ = quality.selection_split(len(labeled.images))
+        if len(self._reserved) < 2:
             raise Mistake(f"there are only {len(labeled.images)} real images: choosing the best model takes 10 or more")
         if keep_best and Path(keep_best).suffix != ".keras":
             raise Mistake(f"keep_best is {keep_best}: the file of a model ends in .keras")
         self.labeled = labeled
         self.every = every
-        self.count = min(count, len(reserved))
+        self.count = min(count, len(self._reserved))
         self.features = features
         self.keep_best = Path(keep_best).expanduser() if keep_best else None
         self.by = by
@@ -91,8 +91,7 @@ class Quality(Callback):
                 warnings.warn(self.features.note, stacklevel=2)
         if self.by != "frechet" and not self.features.names:
             raise Mistake(f"by is {self.by!r}: that takes a classifier, and there is none of these data")
-        reserved, _ = quality.selection_split(len(self.labeled.images))
-        self._real = self.features.extract(self.labeled.images[np.sort(reserved[: self.count])])
+        self._real = self.features.extract(self.labeled.images[np.sort(self._reserved[: self.count])])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if self.epoch != 1 and self.epoch % self.every:

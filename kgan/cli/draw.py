@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import kgan
+from kgan.checks import check_choice
 from kgan.cli.console import one_sentence, say
 from kgan.cli.trained import PretrainedOption, RunArgument, Source, draw
 from kgan.errors import Mistake
@@ -182,8 +183,8 @@ def reconstruct(
     with one_sentence():
         source = Source(run, pretrained)
         target = _png(out, source, f"reconstruct{f'-{degrade}' if degrade else ''}-seed-{seed}.png")
-        if degrade and degrade not in kgan.data.DEGRADATIONS:
-            raise Mistake(f"--degrade is {degrade}: choose one of {', '.join(kgan.data.DEGRADATIONS)}")
+        if degrade:
+            check_choice("--degrade", degrade, kgan.data.DEGRADATIONS)
         model = source.model
         if not hasattr(model, "encode"):
             raise Mistake(f"{source} is a {type(model).__name__}: only a CodeGAN reads codes, as codegan-digits")

@@ -15,7 +15,6 @@ from rich.progress import Progress
 import kgan
 from kgan.cli.console import on_a_terminal, one_sentence, say, table
 from kgan.cli.trained import Source, draw
-from kgan.errors import Mistake
 from kgan.units import number, with_spread
 
 if TYPE_CHECKING:
@@ -45,9 +44,6 @@ def evaluate(
     with one_sentence():
         source = Source(run)
         model, settings, real = source.model, source.settings, source.labeled()
-        if model.classes and real.labels is None:
-            data_set = settings["data"]
-            raise Mistake(f"{run} draws classes, but {data_set} has no labels now: put each class into a folder")
 
         def asked(count: int, seed: int) -> np.ndarray:
             """Random classes, each as often as in the data."""

@@ -10,6 +10,7 @@ import typer
 
 import kgan
 from kgan import pretrained, recipes
+from kgan.checks import check_choice
 from kgan.errors import Mistake
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Source:
         if not run and name is None:
             raise Mistake(f"name a run directory, or a model that comes with kgan by --pretrained: {NAMES}")
         if name is not None:
-            pretrained.check_name(name)
+            check_choice("pretrained model", name, pretrained.NAMES)
         self.run, self.pretrained = run, name
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -15,14 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 from kgan.files import replacing
 from kgan.plots.grids import MARGIN
 
-if TYPE_CHECKING:
-    from kgan.plots.charts import Chart
-
 CAPTION_HEIGHT = 22  # pixels
 GAP = 4 * MARGIN  # between pictures side by side
 
 
-def save(picture: Image.Image | Chart, path: str | Path) -> None:
+def save(picture: Any, path: str | Path) -> None:
     """Write a picture or a chart; until it is whole, the file is what it was."""
     with replacing(path, durable=False) as temporary:
         picture.save(temporary)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgan import recipes
-from kgan.errors import Mistake
+from kgan.checks import check_choice
 from kgan.files import replacing
 
 if TYPE_CHECKING:
@@ -24,19 +24,13 @@ NAMES = tuple(sorted(path.stem for path in FOLDER.glob("[!.]*.npz")))
 
 
 def load(name: str) -> GAN:
-    """A trained model, ready to generate. It is not compiled: `compile` it to train it further.
-
-    Args:
-        name: one of `kgan.pretrained.NAMES`.
-
-    Raises:
-        Mistake: for an unknown name, with the choices.
+    """A trained model, one of `kgan.pretrained.NAMES`. It is not compiled: `compile` it to train it further.
 
     Example:
         >>> kgan.pretrained.load("dcgan-digits").generate(3).shape
         (3, 28, 28, 1)
     """
-    check_name(name)
+    check_choice("pretrained model", name, NAMES)
     return read(FOLDER / f"{name}.npz")
 
 
@@ -49,7 +43,7 @@ def record(name: str) -> dict[str, Any]:
     """
     import numpy as np
 
-    check_name(name)
+    check_choice("pretrained model", name, NAMES)
     with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
         return json.loads(str(file["record"]))
 
@@ -94,12 +88,6 @@ def write(path: str | Path, model: GAN, record: Mapping[str, Any]) -> None:
     text = json.dumps({**record, "image_shape": model.data_shape}, ensure_ascii=False)
     with replacing(path) as temporary:
         np.savez_compressed(temporary, record=np.array(text), **arrays)
-
-
-def check_name(name: str) -> None:
-    """Raise Mistake, with the names, for a model that is not here."""
-    if name not in NAMES:
-        raise Mistake(f"unknown pretrained model {name!r}: choose one of {', '.join(NAMES)}")
 
 
 def _reduced(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -130,7 +130,7 @@ def evaluate(
     if len(labeled.images) < 4:
         raise Mistake(f"there are only {len(labeled.images)} real images: it takes 4 to compare anything with")
     if asked and labeled.labels is None:
-        raise Mistake("this model is conditional, but the real images have no labels: its classes cannot be measured")
+        raise Mistake("this model is conditional, but the real images have no labels: put each class into a folder")
     notes: list[str] = []
     rows, other_rows = _real_rows(len(labeled.images), count, notes)
     count = len(rows)

@@ -287,4 +287,4 @@ history = patient.fit(images, batch_size=32, epochs=2 if SMALL else 6, callbacks
 #
 # - [The latent space](04_the_latent_space.ipynb).
 # - `kgan train --stop-when-sick` ends a run when the doctor finds something, and says what it found.
-# - Read `kgan/diagnosis.py`: each rule is a function of a few lines, with its threshold and its source.
+# - Read `kgan/diagnosis.py`: each rule has its symptom, its threshold and its source.
