@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import kgan
+from kgan import forecast
 from kgan._backend import keras, tf
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +60,7 @@ def names(folder, images, models_used_again, tmp_path, monkeypatch):
     """What an example may speak of without saying where it comes from."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(forecast, "SECONDS", 0.1)
     figure = kgan.plots.loss_curves({key: [0.5] for key in ("d_loss", "g_loss", "d_real", "d_fake")})
     return {"kgan": kgan, "np": np, "tf": tf, "keras": keras, "Image": Image} | {
         "model": models_used_again.lend(new_model),
@@ -93,5 +95,8 @@ def blocks():
 @pytest.mark.parametrize("block", list(blocks()))
 def test_python_of_the_readme_and_the_manual(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    digits = kgan.data.sources._digits()
+    few = digits._replace(images=digits.images[:128], labels=digits.labels[:128])
+    monkeypatch.setattr(kgan.data.sources, "_digits", lambda: few)
     exec(re.sub(r"epochs=\d+", "epochs=1", block), {})
     assert (tmp_path / "progress.gif").exists() == ("progress.gif" in block)
