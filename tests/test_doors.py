@@ -480,8 +480,8 @@ def _():
                 keras.config.set_floatx(policy)
             keras.config.set_dtype_policy(policy)
             model = eager_gan()
-            assert np.isfinite(fit(model).history["d_loss"]).all()
-            assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
+            assert np.isfinite(fit(model, VECTORS[:32], epochs=1).history["d_loss"]).all()
+            assert np.isfinite(model.evaluate(VECTORS[:32], verbose=0)).all()
             assert np.isfinite(model.generate(3)).all()
             keras.config.set_floatx("float32")
     finally:
