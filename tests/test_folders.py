@@ -340,8 +340,6 @@ def test_a_folder_that_may_not_be_read(folder, monkeypatch):
     ("arguments", "message"),
     [
         ({"crop": "left"}, "crop is 'left': choose one of center, letterbox, head"),
-        ({"image_size": 0}, "image_size is 0: it must be from 1 to 4096"),
-        ({"image_size": (8, 9)}, r"image_size is \(8, 9\): images are square, so it is one whole number"),
         ({"background": 5}, "background is 5: take a color"),
         ({"background": "whitish"}, "background is 'whitish': take a color such as white"),
     ],

@@ -271,12 +271,8 @@ def test_learning_rates_fall_to_0_by_the_last_step_of_each_network_and_resume_ex
     [
         ({"penalty": "r3"}, "penalty is 'r3': choose one of r1, r2, gradient_penalty"),
         ({"augment": "cutout,flip"}, "augment is 'flip': choose one of instance_noise, translation, cutout, color"),
-        ({"top_k": "0"}, "top_k is 0.0: it must be above 0 and at most 1"),
-        ({"top_k": "0.5", "loss": "relativistic"}, "top_k is 0.5, but loss relativistic compares each fake with a"),
         ({"learning_rate_schedule": "step"}, "learning_rate_schedule is 'step': choose one of constant, linear, cos"),
-        ({"ema": "1"}, "ema is 1.0: it must be 0 or more, and less than 1"),
         ({"loss": "wasserstein"}, "loss is wasserstein, which falls without limit: add penalty=gradient_penalty or "),
-        ({"loss": "hinge", "label_smoothing": "0.1"}, "label_smoothing is 0.1, but the loss has no target that"),
         ({"loss": "wasserstein", "penalty": "gradient_penalty", "penalty_weight": "0"}, "loss is was"),
         (
             {"penalty": "gradient_penalty"},
