@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from test_inputs import Loader, Sequence
 from typer.testing import CliRunner
 
 import kgan
@@ -69,37 +70,19 @@ def dataset(images, labels):
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(16)
 
 
-class Sequence(keras.utils.PyDataset):
-    def __init__(self, images, labels):
-        super().__init__()
-        self.images, self.labels = images, labels
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return self.images[16 * index : 16 * index + 16], self.labels[16 * index : 16 * index + 16]
-
-
-class Loader:
-    """Like PyTorch's: batches in lists, again and again."""
-
-    def __init__(self, *data):
-        self.data = data
-
-    def __iter__(self):
-        return (list(batch) for batch in dataset(*self.data).as_numpy_iterator())
+def in_batches(images, labels, kind=tuple):
+    return [kind((images[begin : begin + 16], labels[begin : begin + 16])) for begin in range(0, 64, 16)]
 
 
 FORMS = {
     "array": lambda images, labels: {"x": images, "y": labels, "batch_size": 16, "shuffle": False},
     "column": lambda images, labels: {"x": images, "y": labels[:, None], "batch_size": 16, "shuffle": False},
     "dataset": lambda images, labels: {"x": dataset(images, labels)},
-    "PyDataset": lambda images, labels: {"x": Sequence(images, labels), "shuffle": False},
+    "PyDataset": lambda images, labels: {"x": Sequence(in_batches(images, labels)), "shuffle": False},
     "generator": lambda images, labels: {"x": iter(dataset(images, labels)), "steps_per_epoch": 4},
-    "loader": lambda images, labels: {"x": Loader(images, labels)},
+    "loader": lambda images, labels: {"x": Loader(in_batches(images, labels, list))},
     "dataset of short columns": lambda images, labels: {"x": dataset(images, np.uint16(labels)[:, None])},
-    "loader of columns": lambda images, labels: {"x": Loader(images, labels[:, None])},
+    "loader of columns": lambda images, labels: {"x": Loader(in_batches(images, labels[:, None], list))},
 }
 
 
