@@ -174,8 +174,10 @@ def vectors():
 
 
 @pytest.fixture(autouse=True)
-def _full_precision():
+def _settings_of_keras():
     yield
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy("float32")
 
 

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from test_inputs import Loader, Sequence
 from typer.testing import CliRunner
 
 import kgan
@@ -69,37 +70,19 @@ def dataset(images, labels):
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(16)
 
 
-class Sequence(keras.utils.PyDataset):
-    def __init__(self, images, labels):
-        super().__init__()
-        self.images, self.labels = images, labels
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return self.images[16 * index : 16 * index + 16], self.labels[16 * index : 16 * index + 16]
-
-
-class Loader:
-    """Like PyTorch's: batches in lists, again and again."""
-
-    def __init__(self, *data):
-        self.data = data
-
-    def __iter__(self):
-        return (list(batch) for batch in dataset(*self.data).as_numpy_iterator())
+def in_batches(images, labels, kind=tuple):
+    return [kind((images[begin : begin + 16], labels[begin : begin + 16])) for begin in range(0, 64, 16)]
 
 
 FORMS = {
     "array": lambda images, labels: {"x": images, "y": labels, "batch_size": 16, "shuffle": False},
     "column": lambda images, labels: {"x": images, "y": labels[:, None], "batch_size": 16, "shuffle": False},
     "dataset": lambda images, labels: {"x": dataset(images, labels)},
-    "PyDataset": lambda images, labels: {"x": Sequence(images, labels), "shuffle": False},
+    "PyDataset": lambda images, labels: {"x": Sequence(in_batches(images, labels)), "shuffle": False},
     "generator": lambda images, labels: {"x": iter(dataset(images, labels)), "steps_per_epoch": 4},
-    "loader": lambda images, labels: {"x": Loader(images, labels)},
+    "loader": lambda images, labels: {"x": Loader(in_batches(images, labels, list))},
     "dataset of short columns": lambda images, labels: {"x": dataset(images, np.uint16(labels)[:, None])},
-    "loader of columns": lambda images, labels: {"x": Loader(images, labels[:, None])},
+    "loader of columns": lambda images, labels: {"x": Loader(in_batches(images, labels[:, None], list))},
 }
 
 
@@ -244,17 +227,18 @@ SMALL = ["--epochs", "1", "--batch-size", "256", "--set", "image_size=16", "--se
 CONDITIONAL = ["--set", "conditional=true", "--set", "latent_dim=8"]
 
 
-def invoke(*command):
-    return CliRunner().invoke(app, command)
+def invoke(*command, code=0):
+    result = CliRunner().invoke(app, [*map(str, command)])
+    assert result.exit_code == code, result.output
+    return result.output
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A conditional run of digits, with its quality measured."""
     directory = tmp_path_factory.mktemp("conditional") / "run"
-    arguments = [*SMALL, *CONDITIONAL, "--set", "quality_every=1", "--out", str(directory)]
-    result = invoke("train", "dcgan-digits", *arguments)
-    assert result.exit_code == 0, result.output
+    arguments = [*SMALL, *CONDITIONAL, "--set", "quality_every=1", "--out", directory]
+    invoke("train", "dcgan-digits", *arguments)
     return directory
 
 
@@ -271,24 +255,20 @@ def test_a_conditional_run_knows_its_classes(run):
     assert (rows, columns) == (10, 8)
 
 
-@pytest.mark.parametrize(
-    ("options", "labels"),
-    [
-        ((), np.repeat(np.arange(10), 8)),  # a row of each class
-        (("--count", "11"), [0, 0, *range(1, 10)]),  # no multiple of the classes
-    ],
-)
-def test_sample_draws_all_classes(options, labels, run, tmp_path):
-    result = invoke("sample", str(run), *options, "--out", str(tmp_path / "all.npy"))
-    assert result.exit_code == 0, result.output
-    expected = kgan.plots.to_uint8(kgan.load_model(run).generate(labels=labels))
-    np.testing.assert_array_equal(np.load(tmp_path / "all.npy"), expected)
+def test_sample_draws_all_classes(run, tmp_path):
+    model = kgan.load_model(run)
+    for options, labels in (
+        ([], np.repeat(np.arange(10), 8)),  # a row of each class
+        (["--count", "11"], [0, 0, *range(1, 10)]),  # no multiple of the classes
+    ):
+        invoke("sample", run, *options, "--out", tmp_path / "all.npy")
+        np.testing.assert_array_equal(np.load(tmp_path / "all.npy"), kgan.plots.to_uint8(model.generate(labels=labels)))
 
 
 @pytest.mark.parametrize("best", [(), ("--best",)])
 def test_sample_draws_the_classes_that_are_asked_for(best, run, tmp_path):
-    command = ["sample", str(run), "--classes", "7, 3", "--count", "6", *best]
-    assert invoke(*command, "--out", str(tmp_path / "some.npy")).exit_code == 0
+    command = ["sample", run, "--classes", "7, 3", "--count", "6", *best]
+    invoke(*command, "--out", tmp_path / "some.npy")
     model, labels = kgan.load_model(run), [7, 7, 7, 3, 3, 3]
     expected = model.generate(labels=labels)
     if best:  # of eight candidates for each
@@ -296,18 +276,17 @@ def test_sample_draws_the_classes_that_are_asked_for(best, run, tmp_path):
         scores = [model.score(images, labels=[label] * 8) for images, label in zip(candidates, labels, strict=True)]
         expected = candidates[np.arange(6), np.argmax(scores, axis=1)]
     np.testing.assert_array_equal(np.load(tmp_path / "some.npy"), kgan.plots.to_uint8(expected))
-    result = invoke(*command)
-    assert (run / f"sample-6-classes-7-3{'-best-of-48' if best else ''}-seed-0.png").exists(), result.output
+    output = invoke(*command)
+    assert (run / f"sample-6-classes-7-3{'-best-of-48' if best else ''}-seed-0.png").exists(), output
 
 
 def test_evaluate_says_how_often_the_class_is_right(run):
-    result = invoke("evaluate", str(run), "--count", "200", "--seeds", "2")
-    assert result.exit_code == 0, result.output
+    output = invoke("evaluate", run, "--count", "200", "--seeds", "2")
     report = json.loads((run / "quality.json").read_text())
     accuracy = report["metrics"]["class_accuracy"]
     assert 0 <= accuracy["value"] < 0.7 < accuracy["baseline"] <= 1  # after one epoch
     assert len(report["classes"]["accuracy"]) == 10
-    assert "worst class: " in result.output
+    assert "worst class: " in output
 
 
 def test_the_folders_of_a_folder_are_classes(tmp_path):
@@ -320,12 +299,11 @@ def test_the_folders_of_a_folder_are_classes(tmp_path):
     data, out = str(tmp_path / "images"), tmp_path / "run"
     quick = ["image_size=16", "filters=4", "depth=1", "batch_size=16", "d_learning_rate=5e-3", "g_learning_rate=5e-3"]
     small = [*(f"--set={each}" for each in quick), *CONDITIONAL]
-    command = ["train", "dcgan-folder", "--data", data, "--epochs", "16", *small, "--out", str(out)]
-    result = invoke(*command)
-    assert result.exit_code == 0, result.output
+    command = ["train", "dcgan-folder", "--data", data, "--epochs", "16", *small, "--out", out]
+    invoke(*command)
     assert json.loads((out / "run.json").read_text())["classes"] == ["dark", "light"]
-    command = ["sample", str(out), "--classes", "light,dark", "--count", "8", "--out", str(tmp_path / "some.npy")]
-    assert invoke(*command).exit_code == 0
+    command = ["sample", out, "--classes", "light,dark", "--count", "8", "--out", tmp_path / "some.npy"]
+    invoke(*command)
     images = np.load(tmp_path / "some.npy")
     assert images[:4].mean() > images[4:].mean() + 30
 
@@ -353,7 +331,5 @@ def test_mistakes_of_the_command(command, sentence, run, tmp_path):
     places = {"RUN": str(run), "PLAIN": str(plain)}
     arguments = [places.get(each, each) for each in command]
     out = ["--out", str(tmp_path / "new")] if command[0] == "train" else []
-    result = invoke(*arguments, *out)
-    assert result.exit_code == 2
-    assert sentence in " ".join(result.output.split())
+    assert sentence in " ".join(invoke(*arguments, *out, code=2).split())
     assert not (tmp_path / "new").exists()

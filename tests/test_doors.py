@@ -463,29 +463,21 @@ def _():
 @works("`set_image_data_format`")
 def _():
     keras.config.set_image_data_format("channels_first")
-    try:
-        model = kgan.DCGAN((8, 8, 1), latent_dim=4, filters=2)
-        model.compile(run_eagerly=True)
-        fit(model, np.zeros((8, 8, 8, 1), "float32") - 1, batch_size=8, epochs=1)
-        assert model.generate(2).shape == (2, 8, 8, 1)
-    finally:
-        keras.config.set_image_data_format("channels_last")
+    model = kgan.DCGAN((8, 8, 1), latent_dim=4, filters=2)
+    model.compile(run_eagerly=True)
+    fit(model, np.zeros((8, 8, 8, 1), "float32") - 1, batch_size=8, epochs=1)
+    assert model.generate(2).shape == (2, 8, 8, 1)
 
 
 @works("`set_floatx`", "`set_dtype_policy`")
 def _():
-    try:
-        for policy in ("float64", "float16", "mixed_bfloat16", "mixed_float16"):
-            if policy.startswith("float"):
-                keras.config.set_floatx(policy)
-            keras.config.set_dtype_policy(policy)
-            model = eager_gan()
-            assert np.isfinite(fit(model).history["d_loss"]).all()
-            assert np.isfinite(model.evaluate(VECTORS, verbose=0)).all()
-            assert np.isfinite(model.generate(3)).all()
-            keras.config.set_floatx("float32")
-    finally:
-        keras.config.set_floatx("float32")
+    for policy in ("float64", "float16", "mixed_bfloat16", "mixed_float16"):
+        keras.config.set_floatx(policy if policy.startswith("float") else "float32")
+        keras.config.set_dtype_policy(policy)
+        model = eager_gan()
+        assert np.isfinite(fit(model, VECTORS[:32], epochs=1).history["d_loss"]).all()
+        assert np.isfinite(model.evaluate(VECTORS[:32], verbose=0)).all()
+        assert np.isfinite(model.generate(3)).all()
 
 
 @works("`jit_compile`")

@@ -3,8 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kgan import losses
 from kgan._backend import keras
@@ -14,8 +12,6 @@ ZERO = np.zeros((4, 1), "float32")
 # Logits of probability 3/4 and 1/4: σ(ln 3) = 3/4.
 THREE_QUARTERS = np.full((2, 1), math.log(3), "float32")
 REAL, FAKE = np.float32([[2.0], [0.5]]), np.float32([[-1.0], [1.0]])
-
-logits = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=8).map(lambda row: np.float32(row)[:, None])
 
 
 def softplus(value):
@@ -62,18 +58,6 @@ def test_the_generator_learns_from_the_best_fakes():
     assert float(losses.get("wasserstein", top_k=0.5).generator(ZERO, fake)) == pytest.approx(-8 / 3)
     assert float(losses.get("wasserstein", top_k=0.01).generator(ZERO, fake)) == -5.0
     assert losses.get("hinge", top_k=0.5).discriminator is losses.hinge_discriminator
-
-
-@given(logits, logits)
-def test_losses_are_the_papers_formulas(real_logits, fake_logits):
-    d_real, d_fake = (1 / (1 + np.exp(-np.float64(values))) for values in (real_logits, fake_logits))
-    formulas = {
-        losses.discriminator_loss: -np.mean(np.log(d_real)) - np.mean(np.log1p(-d_fake)),
-        losses.minimax: np.mean(np.log1p(-d_fake)),
-        losses.non_saturating: -np.mean(np.log(d_fake)),
-    }
-    for loss, expected in formulas.items():
-        assert float(loss(real_logits, fake_logits)) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def test_a_very_certain_discriminator_gives_finite_losses():

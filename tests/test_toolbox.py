@@ -35,23 +35,11 @@ def test_penalties_are_the_hand_worked_slopes():
     real, fake = tf.constant([[1.0, 2.0], [0.0, 3.0]]), tf.constant([[2.0, 1.0], [1.0, 1.0]])
     assert float(penalties.r1(curved, real, fake)) == pytest.approx((4**2 + 1) / 2 / 2)  # (4, 1) and (0, 0)
     assert float(penalties.r2(curved, real, fake)) == pytest.approx((4**2 + 4**2 + 2**2 + 1) / 2 / 2)
+    images = tf.reshape(real, (2, 2, 1, 1))
+    assert float(penalties.r1(lambda x: curved(tf.reshape(x, (-1, 2))), images, images)) == pytest.approx(17 / 4)
     # Half way: (1.5, 1.5), where the slope is (4.5, 2.25); and with ε = 1 the real image, where it is (0, 0).
     penalty = penalties.gradient_penalty(curved, real, fake, numbers([0.0], [1.0]))
     assert float(penalty) == pytest.approx(((np.hypot(4.5, 2.25) - 1) ** 2 + 1) / 2, rel=1e-5)
-
-
-@pytest.mark.parametrize("name", penalties.PENALTIES)
-def test_penalties_agree_with_finite_differences(name, digits):
-    logits = networks.dcgan_discriminator((16, 16, 1), filters=2, norm="none", stddev=0.3, seed=0)
-    real, fake = tf.constant(digits[:2]), tf.constant(digits[2:4] * 0.5)
-    more = (drawn(2),) if name == "gradient_penalty" else ()
-    epsilon = (np.asarray(drawn(2)(1, "uniform")).reshape(2, 1, 1, 1) + 1) / 2
-    at = {"r1": real, "r2": fake, "gradient_penalty": epsilon * real + (1 - epsilon) * fake}[name]
-    h = 1e-3
-    steps = h * np.eye(256, dtype="float32").reshape(256, 16, 16, 1)  # one for each pixel
-    squares = [np.sum(((logits(image + steps) - logits(image - steps)) / (2 * h)) ** 2) for image in np.asarray(at)]
-    expected = np.mean((np.sqrt(squares) - 1) ** 2) if name == "gradient_penalty" else np.mean(squares) / 2
-    assert float(penalties.PENALTIES[name](logits, real, fake, *more)) == pytest.approx(expected, rel=0.03)
 
 
 def test_where_logits_are_flat_the_gradient_penalty_has_a_finite_gradient():
@@ -271,12 +259,8 @@ def test_learning_rates_fall_to_0_by_the_last_step_of_each_network_and_resume_ex
     [
         ({"penalty": "r3"}, "penalty is 'r3': choose one of r1, r2, gradient_penalty"),
         ({"augment": "cutout,flip"}, "augment is 'flip': choose one of instance_noise, translation, cutout, color"),
-        ({"top_k": "0"}, "top_k is 0.0: it must be above 0 and at most 1"),
-        ({"top_k": "0.5", "loss": "relativistic"}, "top_k is 0.5, but loss relativistic compares each fake with a"),
         ({"learning_rate_schedule": "step"}, "learning_rate_schedule is 'step': choose one of constant, linear, cos"),
-        ({"ema": "1"}, "ema is 1.0: it must be 0 or more, and less than 1"),
         ({"loss": "wasserstein"}, "loss is wasserstein, which falls without limit: add penalty=gradient_penalty or "),
-        ({"loss": "hinge", "label_smoothing": "0.1"}, "label_smoothing is 0.1, but the loss has no target that"),
         ({"loss": "wasserstein", "penalty": "gradient_penalty", "penalty_weight": "0"}, "loss is was"),
         (
             {"penalty": "gradient_penalty"},
