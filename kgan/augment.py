@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from kgan._backend import tf
+from kgan._backend import keras, tf
 from kgan.checks import named
 from kgan.errors import Mistake
 
@@ -106,6 +106,9 @@ def get(
     signature = "(images, random), or (images, random, strength) where it is given with a strength"
     found = [Augmentation(*entry) for entry in named(augment, AUGMENTATIONS, "augmentation", signature, "strength")]
     for function, _ in found:
+        if isinstance(function, keras.Layer):
+            example = "lambda images, random: layer(images, training=True)"
+            raise Mistake(f"{type(function).__name__} is a layer: pass a function, such as {example}")
         if function in OF_IMAGES and len(data_shape) != 3:
             name, shape = function.__name__, tuple(data_shape)
             raise Mistake(f"{name} is for images, (height, width, channels): the data have shape {shape}")

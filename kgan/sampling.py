@@ -85,7 +85,7 @@ def generate(
     codes = np.asarray(codes, np.float32)
     if codes.ndim != 2 or codes.shape[1] != model.code_dim or not len(codes):
         raise Mistake(f"codes have shape {codes.shape}: this generator takes (count, {model.code_dim})")
-    return in_batches(model.draws, codes, batch_size)
+    return in_batches(model.draw_function(), codes, batch_size)
 
 
 def score(

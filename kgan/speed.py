@@ -85,7 +85,7 @@ def images_a_second(models: Sequence[GAN], batch_size: int) -> list[float]:
 
 
 def _draws(model: GAN, batch_size: int) -> Callable[[], float]:
-    codes, draws = model.sample_codes(batch_size), model.draws
+    codes, draws = model.sample_codes(batch_size), model.draw_function()
     times = 1
 
     def measure() -> float:

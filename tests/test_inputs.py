@@ -386,6 +386,23 @@ def test_epochs_after_the_validation_data_ended_are_not_validated(eager):
     assert len(history.history["d_loss"]) == 3
 
 
+def test_what_has_read_the_first_batch_is_held_while_a_cached_dataset_is_trained_on(eager):
+    events = []
+
+    def batches():
+        events.append("begun")
+        try:
+            yield from BATCHES
+        finally:
+            events.append("ended")
+
+    source = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((None, *SHAPE), tf.float32))
+    before = int(eager.step.numpy())
+    eager.fit(source.cache().prefetch(1), epochs=2, verbose=0)
+    assert events[:2] == ["begun", "begun"]  # the second one is training
+    assert int(eager.step.numpy()) - before == 2 * len(BATCHES)
+
+
 class Watched(Sequence):
     """A `PyDataset` that notes what is asked of it."""
 

@@ -286,6 +286,8 @@ def test_vectors_are_not_moved(vector_gan):
     for name in augment.AUGMENTATIONS.keys() - {"instance_noise"}:
         with pytest.raises(Mistake, match=rf"{name} is for images, \(height, width, channels\): the data have shape"):
             vector_gan(augment=[name])
+    with pytest.raises(Mistake, match="RandomFlip is a layer: pass a function, such as lambda images, random: layer"):
+        vector_gan(augment=[keras.layers.RandomFlip()])
     assert vector_gan(augment=["instance_noise"]).augmentations
 
 

@@ -244,6 +244,18 @@ def test_frozen_layers_of_a_dcgan_stay_frozen(copied, digits, tmp_path, monkeypa
         assert len(other.optimizer.variables) == len(model.optimizer.variables)
 
 
+@pytest.mark.parametrize("copied", [saved, copy.deepcopy])
+def test_a_layer_adapted_to_data_draws_in_a_copy_as_in_the_model(copied, vectors, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scale = layers.Normalization(invert=True)
+    scale.adapt(50 + 10 * vectors)
+    model = gan(generator=keras.Sequential([keras.Input((4,)), layers.Dense(2), scale]))
+    codes = model.sample_codes(5)
+    expected = model.generator(codes)
+    np.testing.assert_allclose(model.generate(codes), expected, rtol=1e-5)
+    np.testing.assert_allclose(copied(model).generate(codes), expected, rtol=1e-5)
+
+
 class PowerCut(keras.callbacks.Callback):
     def __init__(self, after):
         super().__init__()

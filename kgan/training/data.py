@@ -38,6 +38,7 @@ class RealImages(NamedTuple):
     labels: np.ndarray | None = None
     batches: Batches | None = None  # of a shuffled array: the batch of each training step is a function of the step
     first: Any = None  # the first batch, of other data
+    reader: Iterator[Any] | None = None  # what has read it; TensorFlow may end a cached dataset where a reader is lost
 
     def open(
         self, strategy: tf.distribute.Strategy, first_batch: FirstBatch = lambda: 0
@@ -84,7 +85,7 @@ class RealImages(NamedTuple):
             return np.float32(chosen / 127.5 - 1) if chosen.dtype == np.uint8 else np.float32(chosen)
         once: Iterable[Any] = ()
         if isinstance(self.source, tf.data.Dataset):
-            once = untuned(self.source)
+            once = itertools.chain([self.first], self.reader)
         elif isinstance(self.source, keras.utils.PyDataset):
             once = map(self.source.__getitem__, range(_length(self.source) or 0))
         found = []
@@ -131,7 +132,7 @@ def real_images(
         raise Mistake("y goes with an array: a dataset brings its labels, if it has any, itself")
     if batch_size is not None and not is_evaluated:
         raise Mistake(f"batch_size is {batch_size}, but the data come in batches of their own: leave it out")
-    first = _first(x)
+    first, reader = _first(x)
     checks.check_batch(first, shape, d_steps, classes)
     if isinstance(x, Batches):
         checks.checked_labels(x.labels, len(x.images), classes)  # of all batches
@@ -175,7 +176,7 @@ def real_images(
             return itertools.islice(itertools.chain.from_iterable(passes), begin, None)
 
         dataset = functools.partial(_generated, batches, shape, classes, None)
-    return RealImages(x, dataset, steps_per_epoch=steps, first=first)
+    return RealImages(x, dataset, steps_per_epoch=steps, first=first, reader=reader)
 
 
 def split_for_validation(images: Any, labels: Any, part: float) -> tuple[Any, Any, Any]:
@@ -303,15 +304,16 @@ def _length(x: Any) -> int | None:
     return x.num_batches if isinstance(x, keras.utils.PyDataset) else len(x) if hasattr(x, "__len__") else None
 
 
-def _first(x: Any) -> Any:
-    """The first batch; a mistake if there is none."""
+def _first(x: Any) -> tuple[Any, Iterator[Any]]:
+    """The first batch, and the iterator that has read it; a mistake if there is none."""
     if isinstance(x, keras.utils.PyDataset):
         if x.num_batches == 0:
             raise Mistake("the dataset gives no batch: its length is 0")
-        return x[0]
+        return x[0], iter(())
     dataset = x.dataset() if isinstance(x, Batches) else x
-    for batch in untuned(dataset.take(1)) if isinstance(dataset, tf.data.Dataset) else x:
-        return batch
+    reader = iter(untuned(dataset) if isinstance(dataset, tf.data.Dataset) else dataset)
+    for batch in reader:
+        return batch, reader
     raise Mistake(
         "the dataset gives no batch: has it fewer images than a batch holds (drop_remainder), or does a filter "
         "let none through?"

@@ -284,8 +284,9 @@ class KerasGAN(keras.Model):
         self.optimizer.finalize()
         return history
 
-    @property
-    def execute(self) -> Callable[[Any, int], dict[str, tf.Tensor]]:
+    # Methods, not properties: Keras asks a model for all of its properties while it loads the weights.
+
+    def step_function(self) -> Callable[[Any, int], dict[str, tf.Tensor]]:
         """See `executor`. It is made for the first step, since `run_eagerly` may be set after `compile`."""
         self._execute = made_for(self.training_state, self._execute, lambda: executor(self))
         return self._execute
@@ -322,8 +323,10 @@ class KerasGAN(keras.Model):
 
     def _choose_references(self, data: RealImages) -> None:
         """Choose, once, the batch of real images or codes that reference and virtual batch normalization use."""
-        for layer in _references(self.discriminator):
-            layer.adapt(data.reference(layer.size, self.seed))
+        if layers := list(_references(self.discriminator)):
+            images = data.reference(max(layer.size for layer in layers), self.seed)
+            for layer in layers:
+                layer.adapt(images[: layer.size])
         for layer in _references(self.generator):
             never = np.iinfo(np.int64).max  # the number of a step that training never reaches
             layer.adapt(self.sample_codes(layer.size, seed=(self.seed, never)))
@@ -378,7 +381,7 @@ class KerasGAN(keras.Model):
         self._check_trainable()
         self._choose_references(data)
         self.reset_metrics()
-        logs = self.execute(iter(data.open(self.distribute_strategy)), 1)
+        logs = self.step_function()(iter(data.open(self.distribute_strategy)), 1)
         logs = {name: float(value) for name, value in logs.items()}
         return logs if return_dict else list(logs.values())
 
@@ -399,8 +402,7 @@ class KerasGAN(keras.Model):
         """The images that the generator draws from these codes, or its average if there is one (`ema`)."""
         return self.sampler(codes, training=training)
 
-    @property
-    def draws(self) -> Callable[[np.ndarray], tf.Tensor]:
+    def draw_function(self) -> Callable[[np.ndarray], tf.Tensor]:
         """`call` in inference mode, compiled: otherwise a small generator spends most of its time between layers."""
 
         def compiled() -> Callable:

@@ -138,7 +138,7 @@ class Steps(keras.callbacks.Callback):
         self.trained = model
         self.initial_epoch = initial_epoch
         self.restored_epochs = 0
-        self.execute = model.execute
+        self.execute = model.step_function()
         self.listeners = [callback for callback in callbacks if isinstance(callback, Callback)]
         self.absent = [callback for callback in absent if isinstance(callback, Callback)]
         self.done = done
