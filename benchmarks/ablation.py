@@ -55,6 +55,7 @@ KNOBS = {
     "translation, cutout": {"augment": "translation,cutout"},
     "packing 2": {"packing": 2},
     "top_k 0.5": {"top_k": 0.5},
+    "simultaneous": {"simultaneous": True},
     "cosine": {"learning_rate_schedule": "cosine"},
     "batch 32": {"batch_size": 32},
     "batch 16": {"batch_size": 16},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -132,9 +133,10 @@ class GAN(training.KerasGAN):
         for draw, (real_images, labels) in enumerate(self.minibatches(data)):  # for k steps do
             fakes = self.draw_fakes(tf.shape(real_images)[0], draw, labels)
             self.discriminator_step(real_images, fakes)
-        if not self.reuse_fakes:
-            fakes = self.draw_fakes(tf.shape(real_images)[0], self.d_steps, labels)
-        self.generator_step(real_images, fakes)
+        if not self.simultaneous:  # otherwise both networks have changed together
+            if not self.reuse_fakes:
+                fakes = self.draw_fakes(tf.shape(real_images)[0], self.d_steps, labels)
+            self.generator_step(real_images, fakes)
         self.step.assign_add(1)
         return self.get_metrics_result()
 
@@ -161,10 +163,13 @@ class GAN(training.KerasGAN):
             # Two passes: in a mixed batch, the statistics of BatchNormalization would tell real from fake.
             real = self.discriminate(real_images, labels=fakes.labels)  # fakes have the classes of the real images
             regularization = layer_losses(self.discriminator) / 2  # half of each: both passes have those of the weights
-            fake = self.discriminate(fakes.images, labels=fakes.labels)
+            with fakes.tape if self.simultaneous else contextlib.nullcontext():
+                fake = self.discriminate(fakes.images, labels=fakes.labels)
             regularization += layer_losses(self.discriminator) / 2
             d_loss = self.discriminator_objective(real, fake, fakes.codes) + self.penalty(real_images, fakes)
             d_loss += regularization
+        if self.simultaneous:
+            self.descend_generator(real, fake, fakes)
         self.d_updater.descend(tape, d_loss, count)
         self.d_loss_metric.update_state(d_loss, sample_weight=count)
         self.d_real_metric.update_state(tf.sigmoid(real.logits))
@@ -172,7 +177,6 @@ class GAN(training.KerasGAN):
 
     def generator_step(self, real_images: tf.Tensor, fakes: Fakes) -> None:
         """Change the generator alone: with the paper's loss, descend log(1 - D(G(z)))."""
-        count = tf.shape(fakes.codes)[0]
         with statistics_kept(self.discriminator):  # only its own steps update its moving averages
             # For losses that compare real with fake; for other losses the graph leaves it out.
             real = self.discriminate(real_images, labels=fakes.labels)
@@ -180,6 +184,11 @@ class GAN(training.KerasGAN):
             # gradient leads from the loss to the generator. D(x) stays outside: it does not depend on the generator.
             with fakes.tape:
                 fake = self.discriminate(fakes.images, labels=fakes.labels)
+        self.descend_generator(real, fake, fakes)
+
+    def descend_generator(self, real: DiscriminatorOutput, fake: DiscriminatorOutput, fakes: Fakes) -> None:
+        """Change the generator by what the discriminator said of its fakes, recorded on their tape."""
+        count = tf.shape(fakes.codes)[0]
         with fakes.tape:
             g_loss = self.generator_objective(real, fake, fakes.codes) + fakes.regularization
         self.g_updater.descend(fakes.tape, g_loss, count)

@@ -113,7 +113,7 @@ def models_used_again(_models_used_again):
 
 
 OF_COMPILE = {"loss", "label_smoothing", "run_eagerly", "jit_compile", "steps_per_execution"}
-OF_COMPILE |= {"penalties", "penalty_every", "top_k"}
+OF_COMPILE |= {"penalties", "penalty_every", "top_k", "simultaneous"}
 
 
 def new_small_dcgan(**arguments):

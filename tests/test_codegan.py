@@ -63,9 +63,9 @@ def test_with_weight_1_it_regresses_codes_alone(small_codegan, digits):
         ({"norm": "layer"}, {"penalties": [("r1", 1.0)]}),
         ({}, {"top_k": 0.5}),
         ({"augment": NOISE, "stages": 2, "d_steps": 2}, {"loss": "minimax"}),
-        ({"dtype": "mixed_bfloat16", "augment": NOISE, "stages": 2}, {}),
+        ({"dtype": "mixed_bfloat16", "augment": NOISE, "stages": 2}, {"simultaneous": True}),
     ],
-    ids=["average", "penalty", "top_k", "d_steps, stages, minimax", "half precision"],
+    ids=["average", "penalty", "top_k", "d_steps, stages, minimax", "half precision, stages, simultaneous"],
 )
 def test_it_trains_with_the_toolbox(arguments, compiled, digits):
     model = kgan.CodeGAN((16, 16, 1), latent_dim=8, filters=4, **arguments)

@@ -34,6 +34,7 @@ MADE_OF = {  # several pieces at a time; traced only once, since for a few steps
         "augment": ("translation", "cutout", "color"),
         "ema": 0.99,
         "packing": 2,
+        "simultaneous": True,
     },
     "other norms": {"norm": "synchronized", "d_norm": "layer"},
     "classes, spectral, ema, half precision": {
@@ -50,7 +51,7 @@ MADE_OF = {  # several pieces at a time; traced only once, since for a few steps
         "precision": "mixed_bfloat16",
     },
 }
-OF_COMPILE = ("run_eagerly", "loss", "label_smoothing", "top_k", "penalties", "penalty_every")
+OF_COMPILE = ("run_eagerly", "loss", "label_smoothing", "top_k", "penalties", "penalty_every", "simultaneous")
 
 
 @pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])

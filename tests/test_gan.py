@@ -57,6 +57,36 @@ def test_three_discriminator_steps_and_one_of_the_generator_by_hand(vector_gan, 
     assert largest_difference(model.generator.get_weights(), vector_gan().generator.get_weights()) > 1e-4
 
 
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_simultaneous_gradients_are_of_the_same_weights_by_hand(vector_gan, vectors, run_eagerly):
+    model, by_hand, rate = vector_gan(seed=5), vector_gan(), 0.1
+    optimizers = keras.optimizers.SGD(rate), keras.optimizers.SGD(rate)
+    model.compile(*optimizers, loss="minimax", simultaneous=True, run_eagerly=run_eagerly)
+    model.fit(vectors, batch_size=96, epochs=1, verbose=0)
+
+    networks = by_hand.discriminator, by_hand.generator
+    x = next(iter(kgan.data.batches(vectors, 96, seed=5)))
+    with tf.GradientTape(persistent=True) as tape:
+        d_fake = tf.sigmoid(by_hand.discriminator(by_hand.generator(latent.sample_codes(96, 4, seed=(5, 0, 0, 0)))))
+        g_loss = tf.reduce_mean(tf.math.log(1 - d_fake))
+        d_loss = -tf.reduce_mean(tf.math.log(tf.sigmoid(by_hand.discriminator(x)))) - g_loss
+    gradients = [
+        tape.gradient(loss, network.trainable_weights) for loss, network in zip((d_loss, g_loss), networks, strict=True)
+    ]
+    for network, changes in zip(networks, gradients, strict=True):
+        for weight, gradient in zip(network.trainable_weights, changes, strict=True):
+            weight.assign_sub(rate * gradient)
+
+    assert largest_difference(model.discriminator.get_weights(), by_hand.discriminator.get_weights()) < 1e-6
+    assert largest_difference(model.generator.get_weights(), by_hand.generator.get_weights()) < 1e-6
+    assert int(model.step.numpy()) == 1
+
+
+def test_simultaneous_is_one_step_of_each_network(vector_gan):
+    with pytest.raises(ValueError, match="simultaneous is one step of each network, but d_steps is 2: leave one out"):
+        vector_gan(d_steps=2).compile(simultaneous=True)
+
+
 def test_each_step_leaves_the_other_network_alone(small_dcgan, digits):
     model = small_dcgan()
     fakes = model.draw_fakes(32, draw=0)

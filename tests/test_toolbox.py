@@ -213,6 +213,7 @@ def test_every_recipe_has_the_toolbox_and_all_but_the_modern_ones_leave_it_off()
         chosen = recipes.resolve(recipe, {})
         names = ("penalty", "augment", "ema", "packing", "d_norm", "penalty_every", "top_k", "learning_rate_schedule")
         assert [chosen[name] for name in names] == ["none", "none", 0.0, 1, "same", 1, 1.0, "constant"]
+        assert not chosen["simultaneous"]
 
 
 def test_settings_reach_the_model():
@@ -222,7 +223,8 @@ def test_settings_reach_the_model():
     model = build(augment="translation,cutout", d_norm="spectral", packing="2", loss="hinge")
     assert [each.function for each in model.augmentations] == [augment.translation, augment.cutout]
     assert (model.d_norm, model.norm, model.packing) == ("spectral", "batch", 2)
-    assert build(top_k="0.5").generator_loss.args[1] == 0.5
+    model = build(top_k="0.5", simultaneous="yes")
+    assert (model.generator_loss.args[1], model.simultaneous) == (0.5, True)
 
 
 @pytest.mark.parametrize("schedule", ["linear", pytest.param("cosine", marks=pytest.mark.slow)])

@@ -17,7 +17,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 _SHARED = ("prior", "d_steps", "reuse_fakes", "ema", "seed")
 _DCGAN = ("latent_dim", "filters", "kernel_size", "upsampling", "activation", "norm", "packing", "stddev")
 _CODEGAN = ("code_weight", "code_loss", "stages")
-_COMPILE = ("loss", "label_smoothing", "top_k", "penalty_every", "steps_per_execution")
+_COMPILE = ("loss", "label_smoothing", "top_k", "penalty_every", "simultaneous", "steps_per_execution")
 
 
 def image_shape(recipe: Recipe) -> tuple[int, int, int]:

@@ -43,6 +43,7 @@ TOOLBOX = {
     "penalty": Setting("none", "penalty that is added to the discriminator's loss"),
     "penalty_weight": Setting(1.0, "weight of each penalty, if there is one"),
     "penalty_every": Setting(1, "steps from one penalty to the next, if there is one"),
+    "simultaneous": Setting(False, "whether both networks change at once, from one pass of the fakes: a cheaper step"),
     "learning_rate_schedule": Setting("constant", "linear and cosine: both learning rates fall to 0 by the last step"),
     "ema": Setting(0.0, "decay of an average of the generator, which draws the samples; 0: the generator draws them"),
 }

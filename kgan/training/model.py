@@ -79,6 +79,7 @@ class KerasGAN(keras.Model):
         top_k: float = 1.0,
         penalties: Sequence[str | Callable | tuple[str | Callable, float]] = (),
         penalty_every: int = 1,
+        simultaneous: bool = False,
         **keywords: Any,
     ) -> None:
         """Choose the optimizers, the loss and the penalties.
@@ -92,6 +93,9 @@ class KerasGAN(keras.Model):
             top_k: fraction of the fakes that the generator learns from: those that look most real to the discriminator.
             penalties: terms that are added to the discriminator's loss, such as `[("r1", 10.0)]`: see `kgan.penalties`.
             penalty_every: with 16, penalties are computed in one of 16 steps and count 16 times, which is cheaper.
+            simultaneous: both networks change at once, by gradients from one pass of the fakes, which is cheaper:
+                simultaneous instead of alternating gradient descent (Mescheder, Geiger, Nowozin 2018, *Which Training
+                Methods for GANs do actually Converge?*). As in TensorFlow's DCGAN tutorial; d_steps has to be 1.
             **keywords: Keras' own, such as steps_per_execution.
 
         Raises:
@@ -112,6 +116,8 @@ class KerasGAN(keras.Model):
             raise Mistake("d_optimizer and g_optimizer are one object: each network needs an optimizer of its own")
         loss_pair, penalty_pairs = losses.get(loss, label_smoothing, top_k), penalty_terms.get(penalties)
         [penalty_every] = whole_numbers(penalty_every=penalty_every)
+        if simultaneous and self.d_steps > 1:
+            raise Mistake(f"simultaneous is one step of each network, but d_steps is {self.d_steps}: leave one out")
         if isinstance(loss, str) and _ends_in_sigmoid(self.discriminator):
             warnings.warn(
                 f"the discriminator ends in a sigmoid, but the loss {loss} takes logits: leave the sigmoid out",
@@ -126,12 +132,13 @@ class KerasGAN(keras.Model):
         self.discriminator_loss, self.generator_loss = loss_pair
         self.penalties = penalty_pairs
         self.penalty_every = penalty_every
+        self.simultaneous = simultaneous
         # Whether σ(logits) are probabilities.
         self.has_probabilities = losses.name_of(loss) not in losses.WITHOUT_PROBABILITIES
         self.d_optimizer = built_optimizer(d_optimizer, self.discriminator, "discriminator")
         self.g_optimizer = built_optimizer(g_optimizer, self.generator, "generator")
         self._settings = {"loss": loss, "label_smoothing": label_smoothing, "penalties": penalties, **keywords}
-        self._settings |= {"top_k": top_k, "penalty_every": penalty_every}
+        self._settings |= {"top_k": top_k, "penalty_every": penalty_every, "simultaneous": simultaneous}
         self._execute = None
 
     @property
