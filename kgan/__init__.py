@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         latent,
         losses,
         networks,
+        optimizers,
+        penalties,
         plots,
         pretrained,
         quality,
@@ -55,6 +57,7 @@ __all__ = [
     "load_model",
     "losses",
     "networks",
+    "optimizers",
     "penalties",
     "play",
     "plots",
@@ -99,9 +102,9 @@ class _Registered(NamedTuple):
 
 @wrapt.when_imported("keras")
 def _register(keras: ModuleType) -> None:
-    """Let `keras.models.load_model` find kgan's models and layers as soon as both packages are imported."""
-    for name in (*_MODELS, *_LAYERS):
-        registered = _Registered(f"kgan.{_MODELS.get(name, 'layers')}", name)
+    """Let `keras.models.load_model` find kgan's classes as soon as both packages are imported."""
+    for name, module in {**_MODELS, "Adam": "optimizers", **dict.fromkeys(_LAYERS, "layers")}.items():
+        registered = _Registered(f"kgan.{module}", name)
         keras.saving.get_custom_objects().setdefault(f"kgan>{name}", registered)
 
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import kgan
 from kgan import callbacks, runs
 from kgan._backend import keras, tf
 from kgan.data import Batches
@@ -301,7 +302,7 @@ def test_another_run_is_refused(model, data, batch_size, named, checkpoints, new
     images = digits[: data.get("count", 128), ::step, ::step] * (-1 if data.get("negative") else 1)
     other, checkpoint = new_digits_gan(**model), callbacks.Checkpoint(checkpoints, resume=True)
     if not model and not data and batch_size == 32:
-        other.compile(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
+        other.compile(g_optimizer=kgan.optimizers.Adam(1e-3, beta_1=0.5))
     untouched = state_of(other)
     with pytest.raises(ValueError, match=f"checkpoint 2 in .* cannot be resumed: .*{named}.*: only epochs may"):
         other.fit(images, batch_size=batch_size, epochs=4, verbose=0, callbacks=[checkpoint])

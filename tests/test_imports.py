@@ -32,11 +32,12 @@ MAY_IMPORT = {
     "batched": {"checks"},
     "files": set(),
     "units": set(),
+    "optimizers": set(),
     **{room: set() for room in ("losses", "penalties", "augment", "latent", "layers", "data", "plots", "diagnosis")},
     "summary": {"layers"},
     "networks": {"layers", "summary"},
     "quality": {"data"},
-    "training": {"data", "latent", "layers", "losses", "penalties"},
+    "training": {"data", "latent", "layers", "losses", "optimizers", "penalties"},
     "sampling": {"data", "latent"},
     "gan": {"augment", "latent", "sampling", "training"},
     "dcgan": {"gan", "networks"},
@@ -44,7 +45,8 @@ MAY_IMPORT = {
     "runs": {"codegan"},  # with it all classes that a file may hold
     "speed": {"gan"},
     "callbacks": {"data", "diagnosis", "gan", "latent", "losses", "plots", "quality", "runs", "training"},
-    "recipes": {*MODELS, "augment", "data", "latent", "losses", "networks", "penalties"},  # some by name, for choices
+    # Some by name, for choices.
+    "recipes": {*MODELS, "augment", "data", "latent", "losses", "networks", "optimizers", "penalties"},
     "placement": {"data", "training"},
     "report": {"losses", "plots", "quality", "recipes", "runs"},
     "pretrained": {"recipes"},

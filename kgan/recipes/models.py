@@ -41,13 +41,13 @@ def build(
         >>> recipe = kgan.recipes.get("dcgan-digits")
         >>> model = kgan.recipes.build(recipe, kgan.recipes.resolve(recipe, {}), (28, 28, 1))
     """
-    from kgan._backend import keras
+    from kgan.optimizers import Adam
 
     model = build_uncompiled(recipe, settings, image_shape, classes)
     adam = {"epsilon": settings.get("epsilon", 1e-7), "weight_decay": settings.get("weight_decay")}
     model.compile(
-        d_optimizer=keras.optimizers.Adam(_learning_rate("d", settings, steps), settings["d_beta_1"], **adam),
-        g_optimizer=keras.optimizers.Adam(_learning_rate("g", settings, steps), settings["g_beta_1"], **adam),
+        d_optimizer=Adam(_learning_rate("d", settings, steps), settings["d_beta_1"], **adam),
+        g_optimizer=Adam(_learning_rate("g", settings, steps), settings["g_beta_1"], **adam),
         penalties=[(name, settings["penalty_weight"]) for name in names(settings["penalty"])],
         **{name: settings[name] for name in _COMPILE},
     )

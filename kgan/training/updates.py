@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from kgan._backend import keras, tf
 from kgan.errors import Mistake
+from kgan.optimizers import Adam
 from kgan.training import replicas
 
 
@@ -95,7 +96,7 @@ def built_optimizer(
 
     It is built at once: an unbuilt optimizer loses its state when a model is loaded, with only a warning.
     """
-    optimizer = keras.optimizers.get(optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5))
+    optimizer = keras.optimizers.get(optimizer or Adam(2e-4, beta_1=0.5))
     inner = inner_optimizer(optimizer)
     if inner.built and not optimizes(inner, network):
         raise Mistake(f"the optimizer of the {name} was built for other weights: make a new one")
