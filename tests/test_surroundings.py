@@ -154,6 +154,7 @@ class Greedy(keras.callbacks.Callback):
         self.ask()
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_told_with_a_batch_size_that_fits(pictures):
     start = {"recipe": "gan-digits", "data": pictures, "out": "run", "epochs": 1, **SMALL_FOLDER}
     for ask, options in ((lambda: tf.fill([2**50], 1.0), start), (lambda: np.ones(2**50), {"resume": "run"})):

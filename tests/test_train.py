@@ -73,6 +73,7 @@ def test_batch_size_is_that_of_one_minibatch():
 # Real processes
 
 
+@pytest.mark.slow
 def test_a_resumed_run_shows_one_live_line_on_a_terminal(trained, tmp_path):
     pty = pytest.importorskip("pty")
     run = shutil.copytree(trained[0], tmp_path / "run")
