@@ -75,6 +75,26 @@ def test_real_mnist(mnist_dir):
         data.load("mnist", split="trian")
 
 
+@pytest.mark.data
+def test_a_data_set_is_decoded_once(mnist_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path))
+    decoded, calls = data.sources._decoded, []
+    monkeypatch.setattr(data.sources, "_decoded", lambda *arguments: calls.append(arguments) or decoded(*arguments))
+    found = [data.load_labeled("mnist", split="test[:50]") for _ in range(2)]
+    assert len(calls) == 1
+    [cache] = tmp_path.glob("datasets/*.npz")
+    whole = cache.read_bytes()
+    for broken in (whole[:-100], whole.replace(found[0].images[7].tobytes(), bytes(784))):
+        cache.write_bytes(broken)
+        found.append(data.load_labeled("mnist", split="test[:50]"))
+    assert len(calls) == 3
+    assert len(data.load_labeled("mnist", split="test[:40]").images) == 40
+    for images, labels, names, *_ in found:
+        np.testing.assert_array_equal(images, found[0].images)
+        np.testing.assert_array_equal(labels, found[0].labels)
+        assert names == tuple("0123456789")
+
+
 @pytest.mark.parametrize(
     ("name", "split", "image_size", "shape"),
     [
@@ -96,10 +116,11 @@ def test_names_of_tensorflow_datasets(name, split, image_size, shape, monkeypatc
 
 
 @pytest.fixture
-def prepared(monkeypatch):
+def prepared(monkeypatch, tmp_path):
     """TensorFlow data sets as if they had been downloaded, with random pictures in them."""
     import tensorflow_datasets as tfds
 
+    monkeypatch.setenv("KGAN_CACHE", str(tmp_path))  # there may be real ones on this machine
     monkeypatch.setattr(tfds.core.DatasetBuilder, "is_prepared", lambda builder: True)
     splits = dict.fromkeys(("train", "test"), types.SimpleNamespace(num_bytes=0, num_examples=7))
     monkeypatch.setattr(tfds.core.DatasetInfo, "splits", splits)

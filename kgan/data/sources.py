@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import hashlib
 import os
 import re
 import sys
 import urllib.parse
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,10 @@ from kgan.data import folders
 from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, resize, square
 from kgan.data.batching import untuned
 from kgan.errors import Mistake
+from kgan.files import cache_directory, replacing
 
+FORMAT = 1  # version of the cache of data sets
+MOST_KEPT = 2**28  # bytes of a data set that are kept there
 DARK = 32  # images of 12 bits that a file keeps in 16 reach 15
 
 
@@ -238,7 +244,28 @@ def _image_feature(builder: Any, image_size: int | None) -> str:
 
 
 def _read_split(builder: Any, split: str, image_size: int | None) -> Labeled:
-    """All images of a split of a prepared `tfds` builder in the data set's own order, with their first labels."""
+    """All images of a split of a prepared `tfds` builder in the data set's own order, with their first labels.
+
+    Decoding MNIST takes seconds, so up to 256 MB are kept in the cache until a file of the data set changes.
+    """
+    if not builder.data_path.exists():  # as in `tfds.testing.mock_data`
+        return _decoded(builder, split, image_size)
+    files = [(path.name, path.stat().length, path.stat().mtime) for path in sorted(builder.data_path.iterdir())]
+    key = hashlib.sha256(repr((FORMAT, str(builder.data_path), files, split, image_size)).encode()).hexdigest()[:20]
+    cache = cache_directory() / "datasets" / f"{key}.npz"
+    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(cache) as kept:
+        labels, names = kept["labels"], tuple(kept["names"].tolist())
+        return Labeled(kept["images"], labels, names) if names else Labeled(kept["images"])
+    found = _decoded(builder, split, image_size)
+    if found.images.nbytes <= MOST_KEPT:
+        labels = np.zeros(0, np.int64) if found.labels is None else found.labels
+        with contextlib.suppress(OSError), replacing(cache, durable=False) as path:
+            np.savez(path, images=found.images, labels=labels, names=np.array(found.names, str))
+    return found
+
+
+def _decoded(builder: Any, split: str, image_size: int | None) -> Labeled:
+    """The same, from the files of the data set."""
     import tensorflow_datasets as tfds
 
     image, features = _image_feature(builder, image_size), builder.info.features
