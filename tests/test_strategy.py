@@ -87,7 +87,8 @@ images = np.tanh(np.random.default_rng(1).normal(size=(64, 8, 8, 1))).astype("fl
 penalties = ["r1", "r2", ("gradient_penalty", 0.1)]
 settings = {"norm": "none", "loss": "relativistic", "penalties": penalties, "penalty_every": 2}
 found.append(compared(images, settings, modern, batch_size=32))
-found.append(compared(images, {"norm": "spectral", "loss": "hinge"}, modern, batch_size=32))
+hinge = {"norm": "spectral", "loss": "hinge", "simultaneous": True}
+found.append(compared(images, hinge, modern, batch_size=32))
 # Both go by the same reference batches, so halves of a batch are normalized as the whole.
 found.append(compared(images, {"norm": "virtual"}, modern, batch_size=32))
 labeled = tf.data.Dataset.from_tensor_slices((images, np.arange(64) % 3)).batch(32)
