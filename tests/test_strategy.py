@@ -9,7 +9,7 @@ import sys
 
 import filelock
 import pytest
-from test_workers import CONVOLUTIONAL, DENSE, alone, difference
+from test_workers import CONVOLUTIONAL, DENSE, alone, difference, largest
 
 pytestmark = pytest.mark.slow
 
@@ -208,7 +208,7 @@ def test_a_run_goes_on_with_other_devices(tmp_path):
     record = json.loads((run / "run.json").read_text())
     assert (record["devices"], record["status"], record["epochs"]) == (2, "finished", 2)
     assert {path.name for path in straight.iterdir()} == {path.name for path in run.iterdir()}
-    assert difference(expected, alone(run, "--resume", run, "--epochs", "3", "--devices", "1")) < 1e-6
+    assert largest(expected, alone(run, "--resume", run, "--epochs", "3", "--devices", "1")) < 1e-5
 
 
 @pytest.mark.parametrize(("recipe", "devices"), [("dcgan-digits", 4), ("codegan-digits", 2), ("modern-digits", 2)])

@@ -147,6 +147,11 @@ def alone(out, *arguments):
     return weights(out)
 
 
+def largest(one, other):
+    """The largest difference of two models' weights."""
+    return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True))
+
+
 def difference(one, other):
     """Root of the mean square: Adam makes whole steps of gradients near 0, whose sign can be one of rounding."""
     return np.sqrt(np.mean(np.concatenate([(a - b).ravel() for a, b in zip(one, other, strict=True)]) ** 2))
@@ -163,7 +168,7 @@ def test_two_workers_train_as_one_process_and_resume_each_others_runs(tmp_path):
     alone(run, "--resume", run, "--epochs", "5")
     codes, texts = trained(tmp_path, "--resume", run, "--epochs", "6")
     assert codes == [0, 0], texts
-    assert difference(weights(run), straight) < 1e-6
+    assert largest(weights(run), straight) < 1e-5
     assert len((run / "history.csv").read_text().splitlines()) == 7
 
 
