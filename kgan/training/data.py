@@ -38,7 +38,7 @@ class RealImages(NamedTuple):
     labels: np.ndarray | None = None
     batches: Batches | None = None  # of a shuffled array: the batch of each training step is a function of the step
     first: Any = None  # the first batch, of other data
-    reader: Iterator[Any] | None = None  # what has read it; TensorFlow may end a cached dataset where a reader is lost
+    reader: Iterator[Any] | None = None  # of a dataset, what has read it: if it is lost, a cache may end where it was
 
     def open(
         self, strategy: tf.distribute.Strategy, first_batch: FirstBatch = lambda: 0
@@ -304,15 +304,16 @@ def _length(x: Any) -> int | None:
     return x.num_batches if isinstance(x, keras.utils.PyDataset) else len(x) if hasattr(x, "__len__") else None
 
 
-def _first(x: Any) -> tuple[Any, Iterator[Any]]:
-    """The first batch, and the iterator that has read it; a mistake if there is none."""
+def _first(x: Any) -> tuple[Any, Iterator[Any] | None]:
+    """The first batch, and of a dataset the iterator that has read it; a mistake if there is none."""
     if isinstance(x, keras.utils.PyDataset):
         if x.num_batches == 0:
             raise Mistake("the dataset gives no batch: its length is 0")
-        return x[0], iter(())
-    dataset = x.dataset() if isinstance(x, Batches) else x
-    reader = iter(untuned(dataset) if isinstance(dataset, tf.data.Dataset) else dataset)
-    for batch in reader:
+        return x[0], None
+    reader, batches = None, x.dataset().take(1) if isinstance(x, Batches) else x
+    if isinstance(x, tf.data.Dataset):
+        reader = batches = iter(untuned(x))
+    for batch in batches:
         return batch, reader
     raise Mistake(
         "the dataset gives no batch: has it fewer images than a batch holds (drop_remainder), or does a filter "
