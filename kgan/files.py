@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -58,3 +61,20 @@ def cache_directory() -> Path:
         'cache'
     """
     return Path(os.environ.get("KGAN_CACHE") or platformdirs.user_cache_dir("kgan", appauthor=False)).expanduser()
+
+
+def cache_path(room: str, *basis: Any) -> Path:
+    """The place in a room of the cache for what is computed from `basis`, which JSON can hold.
+
+    Example:
+        >>> cache_path("folders", "photos", 64).parent.name
+        'folders'
+    """
+    return cache_directory() / room / hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:20]
+
+
+def stamp(path: Path) -> list[int]:
+    """Size and times of a file, which differ once it has changed."""
+    facts = path.stat()
+    # The modification time alone is not enough: copying and unpacking may set it back.
+    return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]

@@ -19,7 +19,8 @@ class Adam(keras.optimizers.Adam):
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         if self.amsgrad:  # rarely asked for
-            return super().update_step(gradient, variable, learning_rate)
+            super().update_step(gradient, variable, learning_rate)
+            return
         number, kind = self._get_variable_index(variable), variable.dtype
         done = tf.cast(self.iterations + 1, kind)
         tf.raw_ops.ResourceApplyAdam(
@@ -34,4 +35,3 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.cast(tf.convert_to_tensor(gradient), kind),
         )
-        return None

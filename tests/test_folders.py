@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from kgan import data, runs
 from kgan.cli import app
 from kgan.data import folders
+from kgan.files import cache_directory
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -372,7 +373,7 @@ def test_a_folder_is_decoded_again_only_if_a_file_has_changed(folder, decoded):
     assert colors(folders.load(directory, 8)) == [RED, BLUE, BLUE]
     (directory / "a.png").unlink()
     assert colors(folders.load(directory, 8)) == [BLUE, BLUE]
-    assert len(list(folders.cache_directory().rglob("images"))) == 1  # nothing is left of what changed
+    assert len(list(cache_directory().rglob("images"))) == 1  # nothing is left of what changed
     decoded.clear()
     folders.load(directory, 9)  # another size is another matter
     folders.load(directory, 8)
@@ -421,7 +422,7 @@ def test_a_full_disk_is_one_sentence(folder):
             folders.load(directory, 64)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert not list(folders.cache_directory().rglob("*images"))
+    assert not list(cache_directory().rglob("*images"))
     assert len(folders.load(directory, 64).images) == 20
 
 
@@ -430,7 +431,7 @@ def test_a_damaged_cache_is_made_anew(damage, folder):
     directory = folder(a_png=plain(RED))
     for name in ("index.json", "images"):
         folders.load(directory, 8)
-        next(folders.cache_directory().rglob(name)).write_bytes(damage)
+        next(cache_directory().rglob(name)).write_bytes(damage)
         assert colors(folders.load(directory, 8)) == [RED]
 
 

@@ -6,7 +6,6 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
-import hashlib
 import itertools
 import json
 import os
@@ -22,7 +21,7 @@ from PIL import ExifTags, Image, ImageColor, ImageOps, PngImagePlugin, features
 from kgan.checks import check_choice
 from kgan.data.arrays import Labeled, square
 from kgan.errors import Mistake
-from kgan.files import cache_directory, replacing
+from kgan.files import cache_path, replacing, stamp
 
 CROPS = ("center", "letterbox", "head")
 Image.init()
@@ -62,8 +61,7 @@ def load(folder: str | Path, image_size: int, *, crop: str = "center", backgroun
     files, unopened, ignored = _files(folder)
     landmarks = {f"{name}.cat" for name in files} & files.keys() if crop == "head" else set()
     ignored["landmarks"] += len(landmarks)
-    key = hashlib.sha256(json.dumps([FORMAT, FORMATS, str(folder), image_size, crop, color]).encode()).hexdigest()[:20]
-    cache = cache_directory() / "folders" / key
+    cache = cache_path("folders", FORMAT, FORMATS, str(folder), image_size, crop, color)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(cache / ".lock"):  # of runs that start together, one decodes and the others wait
@@ -141,9 +139,7 @@ def _files(folder: Path) -> tuple[dict[str, list[int]], dict[str, str], collecti
             elif path.is_symlink() and not path.resolve(strict=True).is_relative_to(folder.resolve()):
                 unopened[name] = "a link that leads out of the folder"
             elif path.is_file():
-                facts = path.stat()
-                # The modification time alone is not enough: copying and unpacking may set it back.
-                files[name] = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
+                files[name] = stamp(path)
             else:
                 ignored["pipes and devices"] += 1  # reading them may never end
         except (OSError, RuntimeError) as error:  # a broken link, or a loop of links

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import hashlib
 import os
 import re
 import sys
@@ -22,7 +21,7 @@ from kgan.data import folders
 from kgan.data.arrays import Labeled, from_uint8, is_array_file, load_array, resize, square
 from kgan.data.batching import untuned
 from kgan.errors import Mistake
-from kgan.files import cache_directory, replacing
+from kgan.files import cache_path, replacing, stamp
 
 FORMAT = 1  # version of the cache of data sets
 MOST_KEPT = 2**28  # bytes of a data set that are kept there
@@ -248,11 +247,11 @@ def _read_split(builder: Any, split: str, image_size: int | None) -> Labeled:
 
     Decoding MNIST takes seconds, so up to 256 MB are kept in the cache until a file of the data set changes.
     """
-    if not builder.data_path.exists():  # as in `tfds.testing.mock_data`
+    folder = Path(builder.data_dir)
+    if not folder.is_dir():  # in a bucket, or made up by `tfds.testing.mock_data`
         return _decoded(builder, split, image_size)
-    files = [(path.name, path.stat().length, path.stat().mtime) for path in sorted(builder.data_path.iterdir())]
-    key = hashlib.sha256(repr((FORMAT, str(builder.data_path), files, split, image_size)).encode()).hexdigest()[:20]
-    cache = cache_directory() / "datasets" / f"{key}.npz"
+    files = [(path.name, *stamp(path)) for path in sorted(folder.iterdir())]
+    cache = cache_path("datasets", FORMAT, str(folder), files, split, image_size).with_suffix(".npz")
     with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(cache) as kept:
         labels, names = kept["labels"], tuple(kept["names"].tolist())
         return Labeled(kept["images"], labels, names) if names else Labeled(kept["images"])
